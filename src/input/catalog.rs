@@ -1,0 +1,133 @@
+//! What ships with the program, embedded in the binary, and how a name or a path leads to a text.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+use super::document::FileKind;
+use super::problem::{Place, Problem, Source, suggest};
+
+static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
+static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
+static VALIDATION: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/validation");
+
+/// No description comes near this; a file beyond it is a mistake.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// Names of the shipped files of a kind, sorted.
+#[must_use]
+pub fn shipped<K: FileKind>() -> Vec<String> {
+    shipped_in(K::FOLDER)
+}
+
+/// Names of the shipped files directly in `folder` (a path from the project's root), sorted.
+#[must_use]
+pub fn shipped_in(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = files(folder).filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned())).collect();
+    names.sort_unstable();
+    names
+}
+
+fn files(folder: &str) -> impl Iterator<Item = &'static include_dir::File<'static>> {
+    let (root, below) = folder.split_once('/').unwrap_or((folder, ""));
+    let dir = match root {
+        "topologies" => Some(&TOPOLOGIES),
+        "workloads" => Some(&WORKLOADS),
+        "validation" => Some(&VALIDATION),
+        _ => None,
+    };
+    let dir = if below.is_empty() { dir } else { dir.and_then(|dir| dir.get_dir(below)) };
+    dir.into_iter().flat_map(Dir::files)
+}
+
+/// Where a reference stands: the file that makes it and the words there.
+pub struct Mention {
+    /// The text that names it, for underlining; `None` on the command line.
+    pub place: Option<Place>,
+    /// Folder that relative paths start from; `None` for shipped files.
+    pub folder: Option<PathBuf>,
+}
+
+impl Mention {
+    /// A name given on the command line: relative paths start from the working directory.
+    #[must_use]
+    pub fn on_command_line() -> Self {
+        Self { place: None, folder: Some(PathBuf::new()) }
+    }
+}
+
+/// A text that was found, and where paths inside it start from.
+pub struct Found {
+    /// Its text.
+    pub source: Arc<Source>,
+    /// Folder of the file; `None` for shipped ones.
+    pub folder: Option<PathBuf>,
+}
+
+/// Finds the file of kind `K` that `name` means: a path if it ends in `.toml` or holds a `/`, otherwise a shipped name.
+///
+/// # Errors
+/// A problem that says what was looked for and the near name.
+pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem> {
+    find_in(name, mention, K::FOLDER, K::KIND, "toml")
+}
+
+/// As [`find`], for a folder and an extension of its own.
+///
+/// # Errors
+/// A problem that says what was looked for and the near name.
+pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<Found, Problem> {
+    let is_path = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|found| found == extension);
+    let at = |problem: Problem| match &mention.place {
+        Some(place) => problem.at(place.clone(), format!("names a {kind}")),
+        None => problem,
+    };
+    if is_path {
+        let path = mention.folder.as_deref().unwrap_or(Path::new("")).join(name);
+        return read(&path).map(|source| Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) }).map_err(at);
+    }
+    let file = files(folder).find(|file| file.path().file_stem().is_some_and(|stem| stem == name));
+    match file.and_then(|file| Some((file.path().display(), file.contents_utf8()?))) {
+        Some((path, text)) => {
+            let root = folder.split('/').next().unwrap_or_default();
+            Ok(Found { source: Arc::new(Source { name: format!("{root}/{path}"), text: text.to_owned() }), folder: None })
+        }
+        None => {
+            let known = shipped_in(folder);
+            let hint = suggest(name, known.iter().map(String::as_str));
+            let own = if Path::new(&format!("{name}.{extension}")).exists() { format!("; for the file here write `./{name}.{extension}`") } else { String::new() };
+            Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))))
+        }
+    }
+}
+
+/// Reads a text file, refusing what cannot be one.
+///
+/// # Errors
+/// A problem that names the path and the reason.
+pub fn read(path: &Path) -> Result<Source, Problem> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
+    if metadata.is_dir() {
+        return Err(Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file"));
+    }
+    if metadata.len() > LARGEST_FILE {
+        let megabytes = metadata.len() >> 20;
+        return Err(Problem::new(format!("`{shown}` is {megabytes} MiB long")).help(format!("files up to {} MiB are read", LARGEST_FILE >> 20)));
+    }
+    let bytes = std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8")
+    })?;
+    Ok(Source { name: shown.to_string(), text })
+}
+
+fn reason(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file",
+        std::io::ErrorKind::PermissionDenied => "permission denied",
+        _ => "it cannot be opened",
+    }
+}

@@ -1,0 +1,50 @@
+//! `topologies/parts/libraries/*.toml`: a communication library. What it adds to the wire.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Origin;
+use crate::units::{Bytes, Figure, Ratio, Seconds};
+
+/// A communication library on one kind of link.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Library {
+    /// Name people use.
+    pub name: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Once a call: launch, barrier, finish.
+    pub launch: Figure<Seconds>,
+    /// Once a round: flag, synchronisation, issue.
+    pub round: Figure<Seconds>,
+    /// Share of the payload rate that its copies reach on long messages.
+    pub wire_efficiency: Figure<Ratio>,
+    /// Coefficient c of the pipeline ramp `c sqrt(w / B)` with w/B in seconds; its square is the time of one best-size chunk's overhead.
+    pub ramp: Figure<Seconds>,
+    /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
+    pub core_share: Figure<Ratio>,
+    /// Sending tokens to experts.
+    pub dispatch: TokenKernel,
+    /// Bringing them back, weighted and added.
+    pub combine: TokenKernel,
+}
+
+/// A kernel that moves tokens between ranks.
+///
+/// `t = base + fan_out log2(EP) + tokens x copies x message / (payload rate x efficiency)`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKernel {
+    /// Start, routing table, final barrier.
+    pub base: Figure<Seconds>,
+    /// Growth with each doubling of the ranks: more peers to notify and to wait for.
+    pub fan_out: Figure<Seconds>,
+    /// Share of the payload rate that the copies reach.
+    pub efficiency: Figure<Ratio>,
+    /// Bytes beside the token's elements: scales, indices, padding.
+    pub message_overhead: Figure<Bytes>,
+    /// Whether copies of a token for two experts on one rank are sent once.
+    pub merges_copies: bool,
+}

@@ -1,0 +1,80 @@
+//! `topologies/parts/links/*.toml`: what a person plugs in, both directions together.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{At, Origin};
+use crate::units::{BytesPerSecond, Figure, JoulesPerBit, Metres, Seconds, SecondsPerMetre, Watts};
+
+/// A link: protocol x lanes x medium.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Name people use.
+    pub name: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Protocol part: framing and coding.
+    pub protocol: At<String>,
+    /// Lanes.
+    #[schemars(range(min = 1, max = 1024))]
+    pub lanes: u32,
+    /// Signalling rate of one lane, one direction, before coding.
+    pub lane_rate: Figure<BytesPerSecond>,
+    /// Length of cable or trace.
+    pub length: Figure<Metres>,
+    /// Propagation.
+    pub delay_per_metre: Figure<SecondsPerMetre>,
+    /// Serialiser and deserialiser together.
+    pub serdes_latency: Figure<Seconds>,
+    /// Forward error correction, encode and decode together.
+    pub fec_latency: Figure<Seconds>,
+    /// Energy of both `SerDes`, per bit in one direction.
+    pub serdes_energy: Figure<JoulesPerBit>,
+    /// What carries the signal.
+    pub medium: Medium,
+}
+
+/// What carries the signal.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Medium {
+    /// Board trace or backplane.
+    Trace {},
+    /// Passive copper cable.
+    Copper {},
+    /// Copper cable with retimers in its ends, or a trace with retimer chips on the way.
+    Retimed {
+        /// Retimers on the way.
+        #[schemars(range(min = 1, max = 8))]
+        retimers: u32,
+        /// Latency of one.
+        retimer_latency: Figure<Seconds>,
+        /// Power of one, for this link's share of its lanes.
+        retimer_power: Figure<Watts>,
+    },
+    /// Fibre between two optical modules.
+    Optical {
+        /// Links that share one module at each end.
+        #[schemars(range(min = 1, max = 64))]
+        links_per_module: u32,
+        /// Power of one module.
+        module_power: Figure<Watts>,
+        /// Both modules together (a DSP adds most of it).
+        module_latency: Figure<Seconds>,
+    },
+}
+
+impl Medium {
+    /// The word for reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Trace {} => "trace",
+            Self::Copper {} => "copper",
+            Self::Retimed { .. } => "retimed copper",
+            Self::Optical { .. } => "optical",
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the files say. One file here for each kind of TOML file; doc comments become the JSON Schema.
+//!
+//! Parts and models are usable as they are once they have been read. A supernode and a workload name other files, and become a
+//! [`Spec`](super::spec) when those names have been followed.
+
+mod at;
+mod chip;
+mod host;
+mod library;
+mod link;
+mod model;
+mod protocol;
+mod supernode;
+mod switch;
+mod target;
+mod workload;
+
+use std::collections::BTreeMap;
+
+pub use at::At;
+pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, GemmKernel, Kernels, Memory, Precision};
+pub use host::{Cpu, CpuPower};
+pub use library::{Library, TokenKernel};
+pub use link::{Link, Medium};
+pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use protocol::{Flit, Protocol};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+pub use supernode::{Attach, Auxiliary, Clos, Level, Pattern, Supernode, Supply, Switched};
+pub use switch::{Forwarding, Switch, SwitchPower};
+pub use target::Target;
+pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, SharedExperts, Workload};
+
+use crate::units::Confidence;
+
+/// Keys of sources with their addresses.
+pub type Sources = BTreeMap<String, String>;
+
+/// Where the figures of a part come from, unless a figure says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Key into `[sources]`.
+    pub source: Option<String>,
+    /// How sure the figures are; `assumed` if absent.
+    pub confidence: Option<Confidence>,
+}
+
+/// A file that holds one named thing.
+///
+/// `KIND` is both the key of its table and the word for it in messages; `FOLDER` is where shipped ones live.
+pub trait FileKind: DeserializeOwned + JsonSchema {
+    /// What the file holds.
+    type Content;
+    /// "chip", "switch", ...
+    const KIND: &'static str;
+    /// Folder in the shipped catalog.
+    const FOLDER: &'static str;
+    /// Takes the content and its sources out of the file.
+    fn content(self) -> (Self::Content, Sources);
+}
+
+macro_rules! file_kind {
+    ($file:ident { $key:ident : $content:ident } in $folder:literal) => {
+        #[doc = concat!("A file with one `[", stringify!($key), "]`.")]
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $file {
+            /// Version of the file format; 1.
+            #[schemars(range(min = 1, max = 1))]
+            #[allow(dead_code, reason = "held by the schema to 1")]
+            schema: u32,
+            $key: $content,
+            /// Where the figures come from: key = address.
+            #[serde(default)]
+            sources: Sources,
+        }
+
+        impl FileKind for $file {
+            type Content = $content;
+            const KIND: &'static str = stringify!($key);
+            const FOLDER: &'static str = $folder;
+            fn content(self) -> ($content, Sources) {
+                (self.$key, self.sources)
+            }
+        }
+    };
+}
+
+file_kind!(ChipFile { chip: Chip } in "topologies/parts/chips");
+file_kind!(SwitchFile { switch: Switch } in "topologies/parts/switches");
+file_kind!(LinkFile { link: Link } in "topologies/parts/links");
+file_kind!(ProtocolFile { protocol: Protocol } in "topologies/parts/protocols");
+file_kind!(CpuFile { cpu: Cpu } in "topologies/parts/cpus");
+file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
+file_kind!(ModelFile { model: Model } in "workloads/models");
+file_kind!(WorkloadFile { workload: Workload } in "workloads");
+file_kind!(TargetFile { target: Target } in "workloads/targets");
+
+/// A file with one `[supernode]` and its `[[level]]`s, innermost first.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SupernodeFile {
+    /// Version of the file format; 1.
+    #[schemars(range(min = 1, max = 1))]
+    #[allow(dead_code, reason = "held by the schema to 1")]
+    schema: u32,
+    supernode: Supernode,
+    /// Rings of the onion, innermost first.
+    #[schemars(length(min = 1, max = 16))]
+    level: Vec<Level>,
+    /// What draws power and fills racks beside the fabric.
+    #[serde(default)]
+    auxiliary: Vec<Auxiliary>,
+    /// From the grid to the chips.
+    supply: Supply,
+    /// Where the figures come from: key = address.
+    #[serde(default)]
+    sources: Sources,
+}
+
+/// The four parts of a supernode file.
+pub struct SupernodeDocument {
+    /// `[supernode]`.
+    pub supernode: Supernode,
+    /// `[[level]]`, innermost first.
+    pub levels: Vec<Level>,
+    /// `[[auxiliary]]`.
+    pub auxiliaries: Vec<Auxiliary>,
+    /// `[supply]`.
+    pub supply: Supply,
+}
+
+impl FileKind for SupernodeFile {
+    type Content = SupernodeDocument;
+    const KIND: &'static str = "supernode";
+    const FOLDER: &'static str = "topologies";
+    fn content(self) -> (SupernodeDocument, Sources) {
+        let Self { supernode, level, auxiliary, supply, sources, .. } = self;
+        (SupernodeDocument { supernode, levels: level, auxiliaries: auxiliary, supply }, sources)
+    }
+}

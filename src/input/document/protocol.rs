@@ -1,0 +1,36 @@
+//! `topologies/parts/protocols/*.toml`: how payload is framed on the wire.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Origin;
+use crate::units::{Bytes, Figure, Ratio};
+
+/// A link protocol, as far as bandwidth goes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Name people use.
+    pub name: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Bits that carry data over bits signalled: line code and FEC. 128b/130b is 0.9846; Ethernet port rates are already net.
+    pub coding: Figure<Ratio>,
+    /// Largest payload of one packet.
+    pub max_payload: Figure<Bytes>,
+    /// Everything around the payload of one packet: headers, trailers, gaps.
+    pub packet_overhead: Figure<Bytes>,
+    /// Fixed-size units that packets are cut into; absent where packets go as they are.
+    pub flit: Option<Flit>,
+}
+
+/// Fixed-size units on the wire.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flit {
+    /// On the wire.
+    pub size: Figure<Bytes>,
+    /// Of it, room for packets.
+    pub payload: Figure<Bytes>,
+}

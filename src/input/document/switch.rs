@@ -1,0 +1,53 @@
+//! `topologies/parts/switches/*.toml`: a switch chip.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Origin;
+use crate::units::{Figure, JoulesPerBit, Seconds, Watts};
+
+/// A switch chip.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Name people use.
+    pub name: String,
+    /// Maker.
+    pub vendor: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// `SerDes` lanes: what all its links together may use.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub lanes: u32,
+    /// Ports at full breakout, where fewer than lanes.
+    pub ports: Option<u32>,
+    /// Port to port, first bit in to first bit out.
+    pub latency: Figure<Seconds>,
+    /// Whether a packet leaves before it has fully arrived.
+    pub forwarding: Forwarding,
+    /// Whether it adds up what its ports send (in-network reduction) and copies what one port sends (multicast).
+    pub in_network_reduction: bool,
+    /// Power.
+    pub power: SwitchPower,
+}
+
+/// When a packet leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forwarding {
+    /// As soon as the header is read.
+    CutThrough,
+    /// When the whole packet is in.
+    StoreAndForward,
+}
+
+/// Power of a switch chip.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchPower {
+    /// Powered, no traffic; ports included.
+    pub idle: Figure<Watts>,
+    /// Per bit that passes.
+    pub energy_per_bit: Figure<JoulesPerBit>,
+}

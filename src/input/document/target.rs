@@ -1,0 +1,26 @@
+//! `workloads/targets/*.toml`: a demand in tokens.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{At, Origin};
+use crate::units::{Figure, Ratio, TokensPerSecond};
+
+/// A demand in tokens, input and output together.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name people use.
+    pub name: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Mean over the day, input and output tokens together.
+    pub demand: At<Figure<TokensPerSecond>>,
+    /// Busiest moment over the mean.
+    pub peak_to_mean: Figure<Ratio>,
+    /// Of all tokens, the share that users send (prompts); the rest is generated.
+    pub input_share: Figure<Ratio>,
+    /// Of the prompt tokens, the share found in a prefix cache.
+    pub cache_hit: Figure<Ratio>,
+}

@@ -1,0 +1,10 @@
+//! From a name or a path to a [`spec::Spec`]: find, read, check the shape, follow the names.
+//!
+//! The only part of the library that touches the file system.
+
+pub mod catalog;
+pub mod document;
+pub mod problem;
+pub mod read;
+mod shape;
+pub mod spec;

@@ -1,0 +1,162 @@
+//! What is wrong with an input, where, and what would be right.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// A text that was read, with the name that people know it by.
+#[derive(Debug)]
+pub struct Source {
+    /// Path as the user gave it, or the path inside the shipped catalog.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A stretch of a [`Source`].
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The text it lies in.
+    pub source: Arc<Source>,
+    /// Byte range.
+    pub span: Range<usize>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The text to underline and the words under it; `None` where no text exists (a missing file).
+    pub place: Option<(Place, String)>,
+    /// A second place that matters: "first declared here".
+    pub also: Option<(Place, String)>,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem that no text shows.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None, also: None, help: None }
+    }
+
+    /// Underlines `place` with `label`.
+    #[must_use]
+    pub fn at(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.place = Some((place, label.into()));
+        self
+    }
+
+    /// Shows a second place.
+    #[must_use]
+    pub fn also(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.also = Some((place, label.into()));
+        self
+    }
+
+    /// Says what would be right.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn render(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        for ((place, label), kind) in [(&self.place, AnnotationKind::Primary), (&self.also, AnnotationKind::Context)]
+            .into_iter()
+            .filter_map(|(entry, kind)| entry.as_ref().map(|entry| (entry, kind)))
+        {
+            let end = place.source.text.len();
+            let span = place.span.start.min(end)..place.span.end.min(end);
+            group = group.element(
+                Snippet::source(place.source.text.as_str())
+                    .path(place.source.name.as_str())
+                    .annotation(kind.span(span).label(label.as_str())),
+            );
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        write!(out, "{}", Renderer::plain().render(&[group]))
+    }
+}
+
+/// Everything that is wrong with an input; never empty.
+#[derive(Clone, Debug)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// `Ok(value)` when `problems` is empty.
+    ///
+    /// # Errors
+    /// The problems, when there are any.
+    pub fn check<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
+        if problems.is_empty() { Ok(value) } else { Err(Self(problems)) }
+    }
+
+    /// The problems in the order in which they were found.
+    #[must_use]
+    pub fn list(&self) -> &[Problem] {
+        &self.0
+    }
+
+    /// Takes the list out, to join it with others.
+    #[must_use]
+    pub fn into_list(self) -> Vec<Problem> {
+        self.0
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                write!(out, "\n\n")?;
+            }
+            problem.render(out)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// The known name nearest to `name`, if it is near enough to be a slip of the finger.
+#[must_use]
+pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = 1 + name.chars().count() / 4;
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// "did you mean `x`?" where a near name exists, otherwise the list of what is known.
+#[must_use]
+pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    if let Some(near) = near_name(name, known.clone()) {
+        return format!("did you mean `{near}`?");
+    }
+    let mut names: Vec<&str> = known.into_iter().collect();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(24);
+    names.truncate(24);
+    let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (names.is_empty(), more) {
+        (true, _) => "nothing of this kind is known".to_owned(),
+        (false, 0) => format!("known: {listed}"),
+        (false, more) => format!("known: {listed} and {more} more"),
+    }
+}

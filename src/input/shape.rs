@@ -1,0 +1,305 @@
+//! Holds a file against the schema of its kind and reports every slip at once: unknown and missing keys, wrong types,
+//! quantities that do not parse, ranges that miss their value, source keys that lead nowhere.
+//!
+//! The schema is the one generated from the document types, so what an editor underlines, what this reports and what
+//! serde accepts are the same thing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Place, Problem, Source, near_name, suggest};
+use crate::units::{Dimension, QuantityError, parse_dimension};
+
+/// Every structural problem of `table` under `schema`, in file order.
+pub fn check(source: &Arc<Source>, table: &Spanned<DeTable<'_>>, schema: &Json) -> Vec<Problem> {
+    let declared = table
+        .get_ref()
+        .get("sources")
+        .and_then(|sources| sources.get_ref().as_table())
+        .map(|sources| sources.keys().map(|key| key.get_ref().to_string()).collect())
+        .unwrap_or_default();
+    let mut checker = Checker { source, schema, declared, problems: Vec::new() };
+    checker.table(table.get_ref(), table.span(), schema, "the file");
+    let mut problems = checker.problems;
+    problems.sort_by_key(|problem| problem.place.as_ref().map(|(place, _)| place.span.start));
+    problems
+}
+
+struct Checker<'a> {
+    source: &'a Arc<Source>,
+    schema: &'a Json,
+    /// Keys of the file's `[sources]`.
+    declared: BTreeSet<String>,
+    problems: Vec<Problem>,
+}
+
+type Span = std::ops::Range<usize>;
+
+impl<'a> Checker<'a> {
+    fn place(&self, span: Span) -> Place {
+        Place { source: Arc::clone(self.source), span }
+    }
+
+    fn report(&mut self, span: Span, message: String, label: impl Into<String>, help: Option<String>) {
+        let mut problem = Problem::new(message).at(self.place(span), label);
+        problem.help = help;
+        self.problems.push(problem);
+    }
+
+    /// Follows `$ref` and looks through `Option`.
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
+        if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|path| path.strip_prefix("#/$defs/")) {
+            let name = name.replace("%20", " ").replace("%3A", ":").replace("~1", "/");
+            return self.schema.get("$defs").and_then(|defs| defs.get(&name)).map_or(schema, |found| self.resolve(found));
+        }
+        let optional = |alternatives: &'a Vec<Json>| match alternatives.as_slice() {
+            [inner, null] if null.get("type").and_then(Json::as_str) == Some("null") => Some(inner),
+            _ => None,
+        };
+        schema.get("anyOf").and_then(Json::as_array).and_then(optional).map_or(schema, |inner| self.resolve(inner))
+    }
+
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Json, key: &str) {
+        let schema = self.resolve(schema);
+        if let Some(dimension) = schema.get("x-quantity").and_then(Json::as_str).and_then(Dimension::by_name) {
+            self.figure(value, dimension, key);
+        } else if let Some(alternatives) = schema.get("oneOf").and_then(Json::as_array) {
+            self.alternatives(value, alternatives, key);
+        } else if let Some(names) = schema.get("enum").and_then(Json::as_array) {
+            self.name_among(value, &names.iter().filter_map(Json::as_str).collect::<Vec<_>>(), key);
+        } else {
+            self.plain(value, schema, key);
+        }
+    }
+
+    fn plain(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Json, key: &str) {
+        let wanted = match schema.get("type") {
+            Some(Json::String(name)) => name.as_str(),
+            Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).find(|name| *name != "null").unwrap_or(""),
+            _ => "",
+        };
+        match (wanted, value.get_ref()) {
+            ("object", DeValue::Table(table)) => self.table(table, value.span(), schema, key),
+            ("array", DeValue::Array(items)) => self.array(items, value.span(), schema, key),
+            ("integer", DeValue::Integer(number)) => {
+                let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
+                let low = schema.get("minimum").and_then(Json::as_f64).unwrap_or(f64::MIN);
+                let high = schema.get("maximum").and_then(Json::as_f64).unwrap_or(f64::MAX);
+                #[expect(clippy::cast_precision_loss, reason = "only compared with small bounds")]
+                if parsed.is_none_or(|number| (number as f64) < low || (number as f64) > high) {
+                    let range = if high == f64::MAX { format!("{low} or more") } else { format!("from {low} to {high}") };
+                    self.report(value.span(), format!("`{key}` is out of range"), format!("expected a whole number, {range}"), None);
+                }
+            }
+            ("number", DeValue::Integer(_) | DeValue::Float(_)) => {
+                let number: f64 = value.get_ref().as_float().map_or(0.0, |float| float.as_str().parse().unwrap_or(f64::NAN));
+                if !number.is_finite() {
+                    self.report(value.span(), format!("`{key}` must be a finite number"), "not finite", None);
+                }
+            }
+            ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) | ("", _) => {}
+            (wanted, found) => {
+                let wanted = match wanted {
+                    "object" => "a table",
+                    "array" => "an array",
+                    "integer" => "a whole number",
+                    "number" => "a number",
+                    "boolean" => "true or false",
+                    _ => "a string",
+                };
+                let found = kind(found);
+                self.report(value.span(), format!("`{key}` must be {wanted}"), format!("expected {wanted}, found {found}"), None);
+            }
+        }
+    }
+
+    fn array(&mut self, items: &[Spanned<DeValue<'_>>], span: Span, schema: &'a Json, key: &str) {
+        let count = items.len() as u64;
+        let low = schema.get("minItems").and_then(Json::as_u64).unwrap_or(0);
+        let high = schema.get("maxItems").and_then(Json::as_u64).unwrap_or(u64::MAX);
+        if count < low || count > high {
+            let wanted = if low == high { format!("{low}") } else { format!("at least {low}") };
+            self.report(span, format!("`{key}` has {count} entries"), format!("expected {wanted}"), None);
+        }
+        if let Some(item_schema) = schema.get("items") {
+            for item in items {
+                self.value(item, item_schema, key);
+            }
+        }
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, span: Span, schema: &'a Json, name: &str) {
+        let properties = schema.get("properties").and_then(Json::as_object);
+        let known: Vec<&str> = properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
+        let any = schema.get("additionalProperties").filter(|schema| schema.is_object());
+        for (key, value) in table {
+            let text = key.get_ref().as_ref();
+            if let Some(schema) = properties.and_then(|map| map.get(text)).or(any) {
+                self.value(value, schema, text);
+            } else {
+                let label = near_name(text, known.iter().copied()).map_or("not known here".to_owned(), |near| format!("did you mean `{near}`?"));
+                let help = format!("{name} takes: {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "));
+                self.report(key.span(), format!("unknown key `{text}`"), label, Some(help));
+            }
+        }
+        for missing in required(schema).filter(|wanted| !table.contains_key(*wanted)) {
+            let help = self.example(properties.and_then(|map| map.get(missing)), missing);
+            self.report(first_line(self.source, span.clone()), format!("missing key `{missing}`"), format!("{name} needs `{missing}`"), help);
+        }
+    }
+
+    /// How a missing key could be written, where its type says so.
+    fn example(&self, schema: Option<&'a Json>, key: &str) -> Option<String> {
+        let dimension = Dimension::by_name(self.resolve(schema?).get("x-quantity")?.as_str()?)?;
+        Some(format!("for example `{key} = {}`", dimension.example().split(" or ").next().unwrap_or_default()))
+    }
+
+    /// An externally tagged choice: a bare name, or a table with exactly one known key.
+    fn alternatives(&mut self, value: &Spanned<DeValue<'_>>, alternatives: &'a [Json], key: &str) {
+        let bare = alternatives.iter().flat_map(|alternative| {
+            let names = alternative.get("enum").and_then(Json::as_array).into_iter().flatten();
+            names.chain(alternative.get("const")).filter_map(Json::as_str)
+        });
+        let tagged: Vec<(&'a str, &'a Json)> = alternatives
+            .iter()
+            .filter_map(|alternative| {
+                let name = required(alternative).next()?;
+                Some((name, alternative.get("properties")?.get(name)?))
+            })
+            .collect();
+        let DeValue::Table(table) = value.get_ref() else {
+            let names: Vec<&str> = bare.collect();
+            if names.is_empty() {
+                let choice = tagged.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                self.report(value.span(), format!("`{key}` must be a table"), format!("expected one of {choice}"), None);
+            } else {
+                self.name_among(value, &names, key);
+            }
+            return;
+        };
+        let names = || tagged.iter().map(|(name, _)| *name);
+        for (tag, inner) in table {
+            match tagged.iter().find(|(name, _)| *name == tag.get_ref().as_ref()) {
+                Some((name, schema)) => self.value(inner, schema, name),
+                None => self.report(tag.span(), format!("unknown kind `{}` of `{key}`", tag.get_ref()), "not known here", Some(suggest(tag.get_ref(), names()))),
+            }
+        }
+        if table.len() != 1 {
+            let choice = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let span = first_line(self.source, value.span());
+            self.report(span, format!("`{key}` takes exactly one kind"), format!("found {}", table.len()), Some(format!("one of {choice}")));
+        }
+    }
+
+    fn name_among(&mut self, value: &Spanned<DeValue<'_>>, names: &[&str], key: &str) {
+        match value.get_ref().as_str() {
+            Some(text) if names.contains(&text) => {}
+            Some(text) => self.report(value.span(), format!("unknown `{key}`: `{text}`"), "not known here", Some(suggest(text, names.iter().copied()))),
+            None => {
+                let choice = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+                self.report(value.span(), format!("`{key}` must be a string"), format!("expected one of {choice}"), None);
+            }
+        }
+    }
+
+    fn figure(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, key: &str) {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.quantity(value, dimension, key);
+            return;
+        };
+        let mut central = None;
+        let mut range = None;
+        for (entry, inner) in table {
+            match (entry.get_ref().as_ref(), inner.get_ref()) {
+                ("value", _) => central = self.quantity(inner, dimension, key),
+                ("range", DeValue::Array(ends)) if ends.len() == 2 => {
+                    let low = self.quantity(&ends[0], dimension, key);
+                    let high = self.quantity(&ends[1], dimension, key);
+                    range = low.zip(high).map(|ends| (ends, inner.span()));
+                }
+                ("range", _) => self.report(inner.span(), format!("the range of `{key}` needs two ends"), "expected [lowest, highest]", None),
+                ("source", DeValue::String(name)) => {
+                    if !self.declared.contains(name.as_ref()) {
+                        let help = suggest(name, self.declared.iter().map(String::as_str));
+                        self.report(inner.span(), format!("source `{name}` is not listed in [sources]"), "no such key", Some(help));
+                    }
+                }
+                ("confidence", _) => self.name_among(inner, &CONFIDENCE, "confidence"),
+                (other, _) => {
+                    let help = "a figure takes: `value`, `range`, `source`, `confidence`".to_owned();
+                    self.report(entry.span(), format!("unknown key `{other}`"), "not known here", Some(help));
+                }
+            }
+        }
+        if !table.contains_key("value") {
+            self.report(value.span(), format!("`{key}` has no value"), "missing `value`", Some(format!("for example {}", dimension.example())));
+        }
+        if let (Some(value), Some(((low, high), span))) = (central, range)
+            && !(low..=high).contains(&value)
+        {
+            self.report(span, format!("the range of `{key}` does not contain its value"), "expected lowest <= value <= highest", None);
+        }
+    }
+
+    fn quantity(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, key: &str) -> Option<f64> {
+        let expected = format!("expected a {} such as {}", dimension.name(), dimension.example());
+        let number = match value.get_ref() {
+            DeValue::String(text) => match parse_dimension(text, dimension) {
+                Ok(number) => return Some(number),
+                Err(error) => {
+                    let help = matches!(error, QuantityError::AmbiguousBit { .. }).then(|| "bits are spelt out: bit; bytes are B".to_owned());
+                    let label = if help.is_some() { error.to_string() } else { format!("{error}; {expected}") };
+                    self.report(value.span(), format!("`{key}` is not a {}", dimension.name()), label, help);
+                    return None;
+                }
+            },
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if dimension == Dimension::Ratio && number.is_finite() && number >= 0.0 => Some(number),
+            Some(_) if dimension == Dimension::Ratio => {
+                self.report(value.span(), format!("`{key}` must be zero or more"), "out of range", None);
+                None
+            }
+            Some(_) => {
+                self.report(value.span(), format!("`{key}` is a bare number"), expected, Some("write the unit: a quantity is text with its unit".into()));
+                None
+            }
+            None => {
+                self.report(value.span(), format!("`{key}` is not a {}", dimension.name()), expected, None);
+                None
+            }
+        }
+    }
+}
+
+/// The names of [`crate::units::Confidence`].
+const CONFIDENCE: [&str; 9] = ["standard", "measured", "vendor", "second-hand", "calibrated", "derived", "press", "estimate", "assumed"];
+
+fn required(schema: &Json) -> impl Iterator<Item = &str> {
+    schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The first line of a span: a missing key underlines the header of its table, not the whole table.
+fn first_line(source: &Source, span: Span) -> Span {
+    let end = source.text.get(span.clone()).and_then(|text| text.find('\n')).map_or(span.end, |offset| span.start + offset);
+    span.start..end
+}

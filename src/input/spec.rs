@@ -1,0 +1,370 @@
+//! What the files mean: every name followed to its part. A [`Spec`] that exists is right; nothing later checks user input again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::catalog::{Found, Mention, find};
+use super::document::{
+    At, Attach, Auxiliary, Chip, ChipFile, Clos, Cpu, CpuFile, FileKind, Level, Library, LibraryFile, Link, LinkFile, Model, ModelFile, Origin, Pattern,
+    Protocol, ProtocolFile, SupernodeFile, Supply, Switch, SwitchFile, Switched, Target, TargetFile, Workload, WorkloadFile,
+};
+use super::problem::{Place, Problem, Problems};
+use super::read::read;
+
+/// Beyond this the description is a slip of the finger; the largest machines planned are below 10^6 chips.
+pub const MOST_CHIPS: u64 = 4_000_000;
+
+/// A validated supernode.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The shipped name or the path it was asked for by.
+    pub id: String,
+    /// Name people use.
+    pub name: String,
+    /// Maker.
+    pub vendor: String,
+    /// Accelerator package.
+    pub chip: Chip,
+    /// Communication library.
+    pub library: Library,
+    /// Rings of the onion, innermost first; never empty.
+    pub levels: Vec<LevelSpec>,
+    /// Parts beside the fabric.
+    pub auxiliaries: Vec<Auxiliary>,
+    /// From the grid to the chips.
+    pub supply: Supply,
+    /// Workload to run when none is named.
+    pub workload: Option<String>,
+    /// Published measurements of this machine.
+    pub published: Option<String>,
+    /// Addresses of what describes the machine.
+    pub sources: Vec<String>,
+}
+
+impl Spec {
+    /// Chips in the whole supernode.
+    #[must_use]
+    pub fn chips(&self) -> u32 {
+        self.levels.iter().map(|level| level.size).product()
+    }
+
+    /// Ranks (software-visible devices) in the whole supernode.
+    #[must_use]
+    pub fn ranks(&self) -> u32 {
+        self.chips() * self.chip.ranks
+    }
+}
+
+/// A link part with its protocol.
+#[derive(Clone, Debug)]
+pub struct LinkSpec {
+    /// Name in the catalog.
+    pub id: String,
+    /// The link.
+    pub link: Link,
+    /// Its protocol.
+    pub protocol: Protocol,
+}
+
+/// A switch part.
+#[derive(Clone, Debug)]
+pub struct SwitchSpec {
+    /// Name in the catalog.
+    pub id: String,
+    /// The switch.
+    pub switch: Switch,
+}
+
+/// One ring of the onion.
+#[derive(Clone, Debug)]
+pub struct LevelSpec {
+    /// Name people use.
+    pub name: String,
+    /// Children in one group.
+    pub size: u32,
+    /// What joins them.
+    pub link: LinkSpec,
+    /// Parallel links where the pattern draws one.
+    pub links: u32,
+    /// How they are joined.
+    pub pattern: PatternSpec,
+    /// CPUs on this level's switches.
+    pub attach: Vec<AttachSpec>,
+    /// The pattern's place in the file, for problems that only the built graph shows.
+    pub place: Place,
+}
+
+/// How the children of a level are joined.
+#[derive(Clone, Debug)]
+pub enum PatternSpec {
+    /// One tier of switches, in planes.
+    Switch {
+        /// Switch part.
+        part: SwitchSpec,
+        /// Disjoint copies.
+        planes: u32,
+    },
+    /// Spines above the switches of the level below.
+    Clos {
+        /// Spine part.
+        spine: SwitchSpec,
+        /// Spines in each plane.
+        spines_per_plane: u32,
+    },
+}
+
+/// CPUs on a level's switches.
+#[derive(Clone, Debug)]
+pub struct AttachSpec {
+    /// Name in the catalog.
+    pub id: String,
+    /// CPU part.
+    pub cpu: Cpu,
+    /// How many in each group.
+    pub count: u32,
+    /// Link to each switch of the group.
+    pub link: LinkSpec,
+}
+
+/// A workload with its model.
+#[derive(Clone, Debug)]
+pub struct WorkloadSpec {
+    /// The shipped name or the path it was asked for by.
+    pub id: String,
+    /// The workload.
+    pub workload: Workload,
+    /// Its model.
+    pub model: Model,
+}
+
+/// A target with the name it was asked for by.
+#[derive(Clone, Debug)]
+pub struct TargetSpec {
+    /// The shipped name or the path it was asked for by.
+    pub id: String,
+    /// The target.
+    pub target: Target,
+}
+
+/// Reads the supernode that `name` means, a shipped name or a path, and all parts it names.
+///
+/// # Errors
+/// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
+pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
+    let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
+    let (document, declared) = read::<SupernodeFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&document.supernode.origin, &declared, "supernode");
+    let head = &document.supernode;
+    let chip = names.follow::<ChipFile>(&head.chip);
+    let library = names.follow::<LibraryFile>(&head.library);
+    let workload = head.workload.as_ref().map(|name| name.to_string());
+    let levels: Vec<Option<LevelSpec>> = document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
+    let chips = document.levels.iter().try_fold(1u64, |product, level| product.checked_mul(u64::from(*level.size)));
+    if chips.is_none_or(|chips| chips > MOST_CHIPS)
+        && let Some(level) = document.levels.last()
+    {
+        let place = names.place(level.size.span());
+        names.problems.push(Problem::new(format!("more than {MOST_CHIPS} chips")).at(place, "the sizes of all levels multiply to too many"));
+    }
+    let Names { problems, .. } = names;
+    let parts = chip.zip(library).zip(levels.into_iter().collect::<Option<Vec<_>>>());
+    Problems::check(problems, parts).and_then(|parts| {
+        let ((chip, library), levels) = parts.ok_or_else(|| Problem::new("a part is missing"))?;
+        Ok(Spec {
+            id: name.to_owned(),
+            name: head.name.clone(),
+            vendor: head.vendor.clone(),
+            chip,
+            library,
+            levels,
+            auxiliaries: document.auxiliaries,
+            supply: document.supply,
+            workload,
+            published: head.published.as_ref().map(|name| name.to_string()),
+            sources: head.sources.clone(),
+        })
+    })
+}
+
+/// Reads the workload that `name` means and its model.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
+    let found = find::<WorkloadFile>(name, &Mention::on_command_line())?;
+    let (workload, declared) = read::<WorkloadFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&workload.origin, &declared, "workload");
+    let model = names.follow::<ModelFile>(&workload.model);
+    names.check_limits(&workload);
+    if let Some(model) = &model {
+        names.check_fit(&workload, model);
+    }
+    Problems::check(names.problems, model).and_then(|model| {
+        let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model })
+    })
+}
+
+/// Reads the target that `name` means.
+///
+/// # Errors
+/// Every problem of the file; a demand of zero is one.
+pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
+    let found = find::<TargetFile>(name, &Mention::on_command_line())?;
+    let (target, declared) = read::<TargetFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&target.origin, &declared, "target");
+    names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
+    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target })
+}
+
+/// Follows the names in one file and collects what is wrong.
+struct Names<'a> {
+    found: &'a Found,
+    problems: Vec<Problem>,
+    /// Parts already read: CloudMatrix384 names some links twice.
+    links: BTreeMap<String, Option<LinkSpec>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(found: &'a Found) -> Self {
+        Self { found, problems: Vec::new(), links: BTreeMap::new() }
+    }
+
+    fn place(&self, span: std::ops::Range<usize>) -> Place {
+        Place { source: Arc::clone(&self.found.source), span }
+    }
+
+    fn mention(&self, name: &At<String>) -> Mention {
+        Mention { place: Some(self.place(name.span())), folder: self.found.folder.clone() }
+    }
+
+    /// Reads the file that `name` means; `None` when that failed and the problems are noted.
+    fn follow<K: FileKind>(&mut self, name: &At<String>) -> Option<K::Content>
+    where
+        K::Content: HasOrigin,
+    {
+        self.follow_found::<K>(name).map(|(content, _)| content)
+    }
+
+    fn follow_found<K: FileKind>(&mut self, name: &At<String>) -> Option<(K::Content, Found)>
+    where
+        K::Content: HasOrigin,
+    {
+        let found = find::<K>(name, &self.mention(name)).map_err(Problems::from);
+        match found.and_then(|found| read::<K>(&found.source).map(|content| (content, found))) {
+            Ok(((content, declared), found)) => {
+                self.check_origin(content.origin(), &declared, K::KIND);
+                Some((content, found))
+            }
+            Err(problems) => {
+                self.problems.extend(problems.into_list());
+                None
+            }
+        }
+    }
+
+    fn check_origin(&mut self, origin: &Origin, declared: &BTreeMap<String, String>, kind: &str) {
+        if let Some(key) = origin.source.as_ref().filter(|key| !declared.contains_key(*key)) {
+            self.problems.push(Problem::new(format!("source `{key}` of a {kind} is not listed in its [sources]")));
+        }
+    }
+
+    fn positive(&mut self, value: f64, span: std::ops::Range<usize>, why: &str) {
+        if value <= 0.0 {
+            let place = self.place(span);
+            self.problems.push(Problem::new("must be more than zero").at(place, why));
+        }
+    }
+
+    fn link(&mut self, name: &At<String>) -> Option<LinkSpec> {
+        if let Some(known) = self.links.get(&**name) {
+            return known.clone();
+        }
+        let spec = self.follow_found::<LinkFile>(name).and_then(|(link, found)| {
+            let mut inner = Names::new(&found);
+            let protocol = inner.follow::<ProtocolFile>(&link.protocol);
+            self.problems.extend(inner.problems);
+            Some(LinkSpec { id: name.to_string(), link, protocol: protocol? })
+        });
+        self.links.insert(name.to_string(), spec.clone());
+        spec
+    }
+
+    fn switch(&mut self, name: &At<String>) -> Option<SwitchSpec> {
+        self.follow::<SwitchFile>(name).map(|switch| SwitchSpec { id: name.to_string(), switch })
+    }
+
+    fn level(&mut self, level: &Level, index: usize, all: &[Level]) -> Option<LevelSpec> {
+        let link = self.link(&level.link);
+        let mut patterns = level.patterns();
+        if patterns.len() != 1 {
+            let place = self.place(level.size.span());
+            let message = format!("level `{}` needs exactly one pattern, found {}", level.name, patterns.len());
+            let known = Pattern::NAMES.map(|name| format!("`[level.{name}]`")).join(", ");
+            self.problems.push(Problem::new(message).at(place, "these children are joined how?").help(format!("one of {known}")));
+            return None;
+        }
+        let (_, span, pattern) = patterns.remove(0);
+        let place = self.place(span);
+        let attach: Vec<Option<AttachSpec>> = level.attach.iter().map(|attach| self.attach(attach)).collect();
+        let pattern = match pattern {
+            Pattern::Switch(Switched { part, planes }) => self.switch(&part).map(|part| PatternSpec::Switch { part, planes }),
+            Pattern::Clos(Clos { spine, spines_per_plane }) => {
+                if index == 0 || all[index - 1].switch.is_none() {
+                    let problem = Problem::new("a Clos needs switches below it").at(place.clone(), "its leaves are the switches of the level below");
+                    self.problems.push(problem.help("give the level below a `[level.switch]`"));
+                }
+                self.switch(&spine).map(|spine| PatternSpec::Clos { spine, spines_per_plane })
+            }
+        };
+        Some(LevelSpec {
+            name: level.name.clone(),
+            size: *level.size,
+            link: link?,
+            links: level.links.unwrap_or(1),
+            pattern: pattern?,
+            attach: attach.into_iter().collect::<Option<_>>()?,
+            place,
+        })
+    }
+
+    fn attach(&mut self, attach: &Attach) -> Option<AttachSpec> {
+        let cpu = self.follow::<CpuFile>(&attach.cpu);
+        let link = self.link(&attach.link);
+        Some(AttachSpec { id: attach.cpu.to_string(), cpu: cpu?, count: attach.count, link: link? })
+    }
+
+    fn check_limits(&mut self, workload: &Workload) {
+        if let Some(decode) = &workload.decode {
+            self.positive(decode.tpot_limit.value.get(), decode.tpot_limit.span(), "no token is made in no time");
+        }
+        if let Some(prefill) = &workload.prefill {
+            self.positive(prefill.ttft_limit.value.get(), prefill.ttft_limit.span(), "no prompt is read in no time");
+        }
+        if workload.decode.is_none() && workload.prefill.is_none() {
+            let place = self.place(workload.model.span());
+            self.problems.push(Problem::new("the workload asks for nothing").at(place, "neither [workload.decode] nor [workload.prefill] is given"));
+        }
+    }
+
+    fn check_fit(&mut self, workload: &Workload, model: &Model) {
+        if model.ffn.experts.is_some() && workload.experts.is_none() {
+            let place = self.place(workload.model.span());
+            let help = "add [workload.experts] with `shared` and `imbalance`";
+            self.problems.push(Problem::new("a mixture of experts needs [workload.experts]").at(place, "this model has experts").help(help));
+        }
+    }
+}
+
+/// A part with the origin of its figures.
+trait HasOrigin {
+    fn origin(&self) -> &Origin;
+}
+
+macro_rules! has_origin {
+    ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
+}
+has_origin!(Chip, Switch, Link, Protocol, Cpu, Library, Model, Workload, Target);

@@ -1,0 +1,13 @@
+//! Hardware-aware simulator of scale-up AI supernodes.
+//!
+//! The program is one line of stages, each a function from a reference to a new owned type:
+//!
+//! ```text
+//! name -> Document -> Spec -> Fabric -> Network --+
+//!                     WorkloadSpec -> Step  ------+-> Performance -> Power -> Verdict -> Report -> text, JSON
+//! ```
+//!
+//! `docs/design.md` is the map; `docs/model.md` states the equations and their sources.
+
+pub mod input;
+pub mod units;

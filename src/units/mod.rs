@@ -1,0 +1,15 @@
+//! Physical quantities: one type for each, SI base units inside, and the text form that files use.
+//!
+//! Scale factors live in this module only. `GB` is 10^9 bytes and `GiB` is 2^30; bits are spelt out
+//! (`Gbit/s`), and a lone `b` is refused because `400 Gb/s` is read both ways in this field.
+
+mod figure;
+mod parse;
+mod quantity;
+
+pub use figure::{Confidence, Figure};
+pub use parse::{QuantityError, parse, parse_dimension, render};
+pub use quantity::{
+    Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds, SecondsPerMetre,
+    TokensPerSecond, UsDollars, Watts,
+};
