@@ -9,5 +9,10 @@
 //!
 //! `docs/design.md` is the map; `docs/model.md` states the equations and their sources.
 
+pub mod cli;
+pub mod fabric;
+pub mod footprint;
 pub mod input;
+pub mod network;
+pub mod report;
 pub mod units;

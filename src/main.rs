@@ -1,1 +1,7 @@
-fn main(){}
+//! The `supernode` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    supernode::cli::run().into()
+}

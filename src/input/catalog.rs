@@ -85,7 +85,9 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
     };
     if is_path {
         let path = mention.folder.as_deref().unwrap_or(Path::new("")).join(name);
-        return read(&path).map(|source| Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) }).map_err(at);
+        return read(&path)
+            .map(|source| Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) })
+            .map_err(at);
     }
     let file = files(folder).find(|file| file.path().file_stem().is_some_and(|stem| stem == name));
     match file.and_then(|file| Some((file.path().display(), file.contents_utf8()?))) {
@@ -96,7 +98,11 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
         None => {
             let known = shipped_in(folder);
             let hint = suggest(name, known.iter().map(String::as_str));
-            let own = if Path::new(&format!("{name}.{extension}")).exists() { format!("; for the file here write `./{name}.{extension}`") } else { String::new() };
+            let own = if Path::new(&format!("{name}.{extension}")).exists() {
+                format!("; for the file here write `./{name}.{extension}`")
+            } else {
+                String::new()
+            };
             Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))))
         }
     }

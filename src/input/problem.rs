@@ -73,9 +73,7 @@ impl Problem {
             let end = place.source.text.len();
             let span = place.span.start.min(end)..place.span.end.min(end);
             group = group.element(
-                Snippet::source(place.source.text.as_str())
-                    .path(place.source.name.as_str())
-                    .annotation(kind.span(span).label(label.as_str())),
+                Snippet::source(place.source.text.as_str()).path(place.source.name.as_str()).annotation(kind.span(span).label(label.as_str())),
             );
         }
         if let Some(help) = &self.help {

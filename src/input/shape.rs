@@ -185,7 +185,12 @@ impl<'a> Checker<'a> {
         for (tag, inner) in table {
             match tagged.iter().find(|(name, _)| *name == tag.get_ref().as_ref()) {
                 Some((name, schema)) => self.value(inner, schema, name),
-                None => self.report(tag.span(), format!("unknown kind `{}` of `{key}`", tag.get_ref()), "not known here", Some(suggest(tag.get_ref(), names()))),
+                None => self.report(
+                    tag.span(),
+                    format!("unknown kind `{}` of `{key}`", tag.get_ref()),
+                    "not known here",
+                    Some(suggest(tag.get_ref(), names())),
+                ),
             }
         }
         if table.len() != 1 {
@@ -198,7 +203,9 @@ impl<'a> Checker<'a> {
     fn name_among(&mut self, value: &Spanned<DeValue<'_>>, names: &[&str], key: &str) {
         match value.get_ref().as_str() {
             Some(text) if names.contains(&text) => {}
-            Some(text) => self.report(value.span(), format!("unknown `{key}`: `{text}`"), "not known here", Some(suggest(text, names.iter().copied()))),
+            Some(text) => {
+                self.report(value.span(), format!("unknown `{key}`: `{text}`"), "not known here", Some(suggest(text, names.iter().copied())))
+            }
             None => {
                 let choice = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
                 self.report(value.span(), format!("`{key}` must be a string"), format!("expected one of {choice}"), None);
@@ -268,7 +275,12 @@ impl<'a> Checker<'a> {
                 None
             }
             Some(_) => {
-                self.report(value.span(), format!("`{key}` is a bare number"), expected, Some("write the unit: a quantity is text with its unit".into()));
+                self.report(
+                    value.span(),
+                    format!("`{key}` is a bare number"),
+                    expected,
+                    Some("write the unit: a quantity is text with its unit".into()),
+                );
                 None
             }
             None => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::catalog::{Found, Mention, find};
 use super::document::{
-    At, Attach, Auxiliary, Chip, ChipFile, Clos, Cpu, CpuFile, FileKind, Level, Library, LibraryFile, Link, LinkFile, Model, ModelFile, Origin, Pattern,
-    Protocol, ProtocolFile, SupernodeFile, Supply, Switch, SwitchFile, Switched, Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, Auxiliary, Chip, ChipFile, Clos, Cpu, CpuFile, FileKind, Level, Library, LibraryFile, Link, LinkFile, Model, ModelFile, Origin,
+    Pattern, Protocol, ProtocolFile, SupernodeFile, Supply, Switch, SwitchFile, Switched, Target, TargetFile, Workload, WorkloadFile,
 };
 use super::problem::{Place, Problem, Problems};
 use super::read::read;
@@ -159,7 +159,8 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
     let chip = names.follow::<ChipFile>(&head.chip);
     let library = names.follow::<LibraryFile>(&head.library);
     let workload = head.workload.as_ref().map(|name| name.to_string());
-    let levels: Vec<Option<LevelSpec>> = document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
+    let levels: Vec<Option<LevelSpec>> =
+        document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
     let chips = document.levels.iter().try_fold(1u64, |product, level| product.checked_mul(u64::from(*level.size)));
     if chips.is_none_or(|chips| chips > MOST_CHIPS)
         && let Some(level) = document.levels.last()
@@ -205,6 +206,18 @@ pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
         Ok(WorkloadSpec { id: name.to_owned(), workload, model })
     })
+}
+
+/// Reads the communication library that `name` means.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_library(name: &str) -> Result<Library, Problems> {
+    let found = find::<LibraryFile>(name, &Mention::on_command_line())?;
+    let (library, declared) = read::<LibraryFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&library.origin, &declared, "library");
+    Problems::check(names.problems, library)
 }
 
 /// Reads the target that `name` means.

@@ -1,0 +1,29 @@
+//! `supernode describe`: the expanded fabric in numbers.
+
+use super::{Outcome, Output};
+use crate::fabric;
+use crate::footprint::inventory;
+use crate::input::spec::load_supernode;
+use crate::network::{Network, survey};
+use crate::report::{self, DescribeReport};
+
+/// Count and measure the fabric of a supernode
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let spec = load_supernode(&arguments.supernode)?;
+    let fabric = fabric::build(&spec)?;
+    let report = DescribeReport {
+        supernode: spec.id,
+        title: format!("{} ({})", spec.name, spec.vendor),
+        chip: spec.chip.name,
+        levels: fabric.level_names.clone(),
+        inventory: inventory(&fabric),
+        survey: survey(&Network::new(&fabric)),
+    };
+    Ok(Output::report(&report, format))
+}

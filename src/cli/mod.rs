@@ -1,0 +1,137 @@
+//! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
+
+mod check;
+mod collective;
+mod describe;
+mod list;
+mod simulate;
+mod sizes;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::input::problem::{Problem, Problems};
+use crate::report::{self, Report};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// A target or a validation bound was missed and `--strict` asked for it.
+    Missed,
+    /// Bad input or usage.
+    BadInput,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::from(0),
+            Exit::Missed => Self::from(1),
+            Exit::BadInput => Self::from(2),
+        }
+    }
+}
+
+/// Hardware-aware simulator of scale-up AI supernodes.
+///
+/// SUPERNODE, WORKLOAD and TARGET are names that `supernode list` prints, or paths to TOML files. Bandwidth is one direction.
+/// Exit codes: 0 done, 1 a target was missed under --strict, 2 bad input or usage.
+#[derive(Debug, Parser)]
+#[command(name = "supernode", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = FormatArgument::Text)]
+    format: FormatArgument,
+
+    /// Threads to use; all cores if absent. Results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatArgument {
+    Text,
+    Json,
+    Csv,
+    Markdown,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Arguments),
+    Check(check::Arguments),
+    Describe(describe::Arguments),
+    Collective(collective::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+/// Runs the program on the process's arguments.
+#[must_use]
+pub fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, everything else is misuse; clap knows which goes to which stream.
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Done };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    if let Some(threads) = arguments.threads {
+        // Fails only if the pool exists already, which nothing before this line makes.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
+    }
+    let format = match arguments.format {
+        FormatArgument::Text => report::Format::Text,
+        FormatArgument::Json => report::Format::Json,
+        FormatArgument::Csv => report::Format::Csv,
+        FormatArgument::Markdown => report::Format::Markdown,
+    };
+    let result = match &arguments.command {
+        Command::List(arguments) => list::run(arguments, format),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Describe(arguments) => describe::run(arguments, format),
+        Command::Collective(arguments) => collective::run(arguments, format),
+        Command::Simulate(arguments) => simulate::run(arguments, format),
+    };
+    match result {
+        Ok(Output { text, exit }) => {
+            // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            exit
+        }
+        Err(problems) => {
+            let _ = writeln!(std::io::stderr(), "{problems}");
+            Exit::BadInput
+        }
+    }
+}
+
+/// What a command leaves behind.
+struct Output {
+    text: String,
+    exit: Exit,
+}
+
+impl Output {
+    fn done(text: String) -> Self {
+        Self { text, exit: Exit::Done }
+    }
+
+    fn report(report: &dyn Report, format: report::Format) -> Self {
+        Self::done(report::render(report, format))
+    }
+}
+
+type Outcome = Result<Output, Problems>;
+
+/// A problem with an option's value.
+fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {
+    Problem::new(format!("{option}: {message}")).into()
+}

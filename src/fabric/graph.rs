@@ -1,0 +1,119 @@
+//! Nodes, edges and channels.
+
+use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
+
+use crate::input::document::{Chip, Cpu};
+use crate::input::spec::{LinkSpec, SwitchSpec};
+
+/// What stands at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Accelerator package; its node index is its number in level order.
+    Chip,
+    /// Switch chip: index into [`Fabric::switches`].
+    Switch(u16),
+    /// Host processor: index into [`Fabric::cpus`].
+    Cpu(u16),
+}
+
+/// A node of the fabric.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    /// What stands here.
+    pub endpoint: Endpoint,
+    /// Level that brought it in; 0 is the innermost.
+    pub level: u8,
+    /// Plane it belongs to; 0 for chips and CPUs, which have ports in all.
+    pub plane: u16,
+}
+
+/// Parallel links between two nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// Index into [`Fabric::links`].
+    pub link: u16,
+    /// How many in parallel.
+    pub count: u32,
+    /// Level that brought it in.
+    pub level: u8,
+    /// Plane it belongs to.
+    pub plane: u16,
+    /// Edges of one class are mapped onto each other by the symmetries of the machine.
+    pub class: u16,
+}
+
+/// Number of a channel: twice its edge, plus one for the direction from the edge's second node to its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChannelId(pub u32);
+
+impl ChannelId {
+    /// The edge it is a direction of.
+    #[must_use]
+    pub fn edge(self) -> EdgeIndex {
+        EdgeIndex::new((self.0 / 2) as usize)
+    }
+}
+
+/// One direction of an edge: the thing that has a capacity and can be a bottleneck.
+#[derive(Clone, Copy, Debug)]
+pub struct Channel {
+    /// Sending node.
+    pub from: u32,
+    /// Receiving node.
+    pub to: u32,
+    /// Index into [`Fabric::links`].
+    pub link: u16,
+    /// Parallel links.
+    pub count: u32,
+}
+
+/// The expanded supernode. Chips are nodes `0..chips`.
+#[derive(Clone, Debug)]
+pub struct Fabric {
+    /// Nodes and edges.
+    pub graph: UnGraph<Node, Edge>,
+    /// Number of chips.
+    pub chips: u32,
+    /// The chip part.
+    pub chip: Chip,
+    /// Link parts in use.
+    pub links: Vec<LinkSpec>,
+    /// Switch parts in use.
+    pub switches: Vec<SwitchSpec>,
+    /// CPU parts in use, with their names.
+    pub cpus: Vec<(String, Cpu)>,
+    /// Names of the levels, innermost first.
+    pub level_names: Vec<String>,
+    /// Children of each level's groups, innermost first.
+    pub level_sizes: Vec<u32>,
+    /// Whether any two chips are alike: some symmetry of the machine maps one onto the other.
+    pub uniform: bool,
+}
+
+impl Fabric {
+    /// Channels, two for each edge, in [`ChannelId`] order.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.graph.raw_edges().iter().flat_map(|edge| {
+            let (from, to) = (index(edge.source()), index(edge.target()));
+            let (link, count) = (edge.weight.link, edge.weight.count);
+            [Channel { from, to, link, count }, Channel { from: to, to: from, link, count }]
+        })
+    }
+
+    /// Whether traffic may pass through a node on its way to others: switches only; chips and CPUs are ends.
+    #[must_use]
+    pub fn forwards(&self, node: NodeIndex) -> bool {
+        matches!(self.graph[node].endpoint, Endpoint::Switch(_))
+    }
+
+    /// Two-way links, parallel ones counted one by one.
+    #[must_use]
+    pub fn link_count(&self) -> u64 {
+        self.graph.edge_weights().map(|edge| u64::from(edge.count)).sum()
+    }
+}
+
+/// Node numbers fit 32 bits: the spec bounds the machine's size.
+fn index(node: NodeIndex) -> u32 {
+    u32::try_from(node.index()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,21 @@
+//! The graph that a description expands to: nodes are chips, CPUs and switches; edges are links; a channel is one direction.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what is a node, an edge, a channel? | `graph.rs` |
+//! | how does a level become links? who checks port budgets? | `build.rs` |
+//! | how many payload bytes a second does a channel carry? | `framing.rs` |
+//! | where is the latency of a hop added? | `latency.rs` |
+//! | which way does traffic go? | `routing.rs` |
+
+mod build;
+mod framing;
+mod graph;
+mod latency;
+mod routing;
+
+pub use build::build;
+pub use framing::{payload_rate, wire_bytes};
+pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
+pub use latency::{channel_latency, node_latency};
+pub use routing::{PathLatency, Router, Routes};

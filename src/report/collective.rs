@@ -1,0 +1,116 @@
+//! `supernode collective`: the table as nccl-tests prints it, with the lower bound and where the time goes.
+
+use serde_json::{Value as Json, json};
+
+use super::format::{Report, Section, Table};
+use crate::network::{Collective, Op, Timing};
+use crate::units::{Bytes, render};
+
+/// One size.
+#[derive(Clone, Debug)]
+pub struct CollectiveRow {
+    /// What was priced.
+    pub collective: Collective,
+    /// The algorithm taken.
+    pub timing: Timing,
+    /// The next best, where the choice was free and there was one.
+    pub runner_up: Option<Timing>,
+    /// Words for the most loaded channel.
+    pub bottleneck: String,
+}
+
+/// A sweep over sizes.
+#[derive(Clone, Debug)]
+pub struct CollectiveReport {
+    /// Shipped name or path.
+    pub supernode: String,
+    /// Library part.
+    pub library: String,
+    /// What was done.
+    pub op: Op,
+    /// By how many chips.
+    pub ranks: u32,
+    /// In size order as asked.
+    pub rows: Vec<CollectiveRow>,
+}
+
+impl Report for CollectiveReport {
+    fn json(&self) -> Json {
+        let results: Vec<Json> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let (collective, timing) = (&row.collective, &row.timing);
+                json!({
+                    "bytes": collective.bytes,
+                    "algorithm": timing.algorithm.name(),
+                    "time_s": timing.total(),
+                    "algbw_bytes_per_s": timing.algorithm_bandwidth(collective),
+                    "busbw_bytes_per_s": timing.bus_bandwidth(collective),
+                    "lower_bound_s": timing.lower_bound,
+                    "launch_s": timing.launch,
+                    "synchronisation_s": timing.synchronisation,
+                    "propagation_s": timing.propagation,
+                    "serialisation_s": timing.serialisation,
+                    "ramp_s": timing.ramp,
+                    "bottleneck": row.bottleneck,
+                    "runner_up": row.runner_up.map(|timing| json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })),
+                })
+            })
+            .collect();
+        json!({ "supernode": self.supernode, "op": self.op.name(), "ranks": self.ranks, "library": self.library, "results": results })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let mut table = Table::new(&[
+            "size",
+            "bytes",
+            "<algorithm",
+            "time µs",
+            "algbw GB/s",
+            "busbw GB/s",
+            "bound µs",
+            "of bound",
+            "launch+sync µs",
+            "path µs",
+            "wire µs",
+            "ramp µs",
+        ]);
+        for row in &self.rows {
+            let (collective, timing) = (&row.collective, &row.timing);
+            table.row([
+                binary_size(collective.bytes),
+                format!("{:.0}", collective.bytes.get()),
+                timing.algorithm.name().to_owned(),
+                format!("{:.2}", timing.total().microseconds()),
+                format!("{:.2}", timing.algorithm_bandwidth(collective).get() / 1e9),
+                format!("{:.2}", timing.bus_bandwidth(collective).get() / 1e9),
+                format!("{:.2}", timing.lower_bound.microseconds()),
+                format!("{:.0} %", 100.0 * (timing.lower_bound / timing.total())),
+                format!("{:.2}", (timing.launch + timing.synchronisation).microseconds()),
+                format!("{:.2}", timing.propagation.microseconds()),
+                format!("{:.2}", timing.serialisation.microseconds()),
+                format!("{:.2}", timing.ramp.microseconds()),
+            ]);
+        }
+        let mut notes = Vec::new();
+        if let Some(last) = self.rows.last() {
+            notes.push(format!("Most loaded at {}: {}.", binary_size(last.collective.bytes), last.bottleneck));
+            if let Some(runner_up) = last.runner_up {
+                notes.push(format!("Runner-up there: {}, {}.", runner_up.algorithm.name(), render(runner_up.total())));
+            }
+        }
+        vec![
+            Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)),
+            Section::Table(table),
+            Section::Note(notes.join(" ")),
+        ]
+    }
+}
+
+/// `1MiB` where the size is a whole number of a binary unit, decimal otherwise.
+fn binary_size(bytes: Bytes) -> String {
+    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];
+    let exact = units.iter().find(|(_, factor)| bytes.get() >= *factor && (bytes.get() / factor).fract() == 0.0);
+    exact.map_or_else(|| render(bytes), |(name, factor)| format!("{:.0} {name}", bytes.get() / factor))
+}

@@ -1,0 +1,11 @@
+//! Results to text. Each result has a file here that says which tables and which JSON keys it becomes; `format.rs` lays them out.
+//!
+//! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
+
+mod collective;
+mod describe;
+mod format;
+
+pub use collective::{CollectiveReport, CollectiveRow};
+pub use describe::DescribeReport;
+pub use format::{Align, Column, Format, Report, Section, Table, render};
