@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
+use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
 
-use crate::fabric::{Fabric, PathLatency, Router, payload_rate};
+use crate::fabric::{Endpoint, Fabric, PathLatency, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A fabric ready for traffic.
@@ -41,13 +42,24 @@ pub struct Profile {
     pub hops: u32,
     /// Bytes summed over all links when every pair sends one byte: what SerDes and switches spend energy on, by link part.
     pub link_bytes: Vec<f64>,
+    /// Bytes that pass through switches when every pair sends one byte, by switch part.
+    pub switch_bytes: Vec<f64>,
+    /// Bytes sent in all when every pair sends one byte.
+    pub sent_bytes: f64,
 }
 
 impl Profile {
     /// Nothing moves.
     #[must_use]
     pub fn silent(fabric: &Fabric) -> Self {
-        Self { peaks: Vec::new(), latency: Seconds::ZERO, hops: 0, link_bytes: vec![0.0; fabric.links.len()] }
+        Self {
+            peaks: Vec::new(),
+            latency: Seconds::ZERO,
+            hops: 0,
+            link_bytes: vec![0.0; fabric.links.len()],
+            switch_bytes: vec![0.0; fabric.switches.len()],
+            sent_bytes: 0.0,
+        }
     }
 
     /// Time until the last byte has left the most loaded channel when every pair sends `bytes` in messages of `message` bytes,
@@ -90,7 +102,7 @@ impl<'a> Network<'a> {
         let long = Bytes::new(1e9);
         self.fabric
             .graph
-            .edges(petgraph::graph::NodeIndex::new(0))
+            .edges(NodeIndex::new(0))
             .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], long) * f64::from(edge.weight().count))
             .sum()
     }
@@ -226,6 +238,10 @@ impl<'a> Network<'a> {
                 continue;
             }
             profile.link_bytes[channel.link as usize] += load;
+            match self.fabric.graph[NodeIndex::new(channel.from as usize)].endpoint {
+                Endpoint::Switch(part) => profile.switch_bytes[part as usize] += load,
+                Endpoint::Chip | Endpoint::Cpu(_) => profile.sent_bytes += load,
+            }
             let level = self.fabric.graph.raw_edges()[id / 2].weight.level;
             let peak = Peak { link: channel.link, level, outward: id % 2 == 0, bytes_per_link: load / f64::from(channel.count) };
             match profile.peaks.iter_mut().find(|known| (known.link, known.level, known.outward) == (peak.link, peak.level, peak.outward)) {
