@@ -9,7 +9,7 @@ use super::graph::{Edge, Endpoint, Fabric, Node};
 use super::patterns::{self, Orbits};
 use crate::input::document::{AttachTo, Cpu};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, Spec, SwitchSpec};
+use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, PatternSpec, Spec, SwitchSpec};
 
 /// Nodes and edges beyond this do not fit a laptop's memory; the largest shipped machine needs a hundredth of it.
 const MOST_NODES: usize = 8_000_000;
@@ -107,6 +107,8 @@ pub(super) struct Builder {
     /// Orbits of the group among those of the levels above.
     ancestry: u64,
     classes: BTreeMap<(u8, Label, u64), u32>,
+    /// Chips of an innermost group that may change places one by one, without any other: 1 where their links tell them apart.
+    pub interchangeable: u32,
     /// Whether the labels of all edges so far follow symmetries of the machine.
     symmetric: bool,
 }
@@ -127,7 +129,11 @@ impl Builder {
             uniform: true,
             sectors: None,
         };
-        Self { fabric, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), symmetric: true }
+        let interchangeable = spec.levels.first().map_or(1, |level| match level.pattern {
+            PatternSpec::Switch { .. } => level.size,
+            _ => 1,
+        });
+        Self { fabric, interchangeable, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), symmetric: true }
     }
 
     /// Notes which group of the current level is joined next.
