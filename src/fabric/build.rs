@@ -250,18 +250,14 @@ impl Builder {
         for number in 0..attach.count as usize {
             let under = (attach.to == AttachTo::Chips).then(|| (narrow(number * share), narrow(share)));
             let port = Port { node: self.part(endpoint, 0, under)?, class: 0 };
-            let chips;
-            let planes: &[Vec<Port>] = match attach.to {
-                AttachTo::Switches => &group.planes,
-                AttachTo::Chips => {
-                    chips = [group.chips[number * share..(number + 1) * share].to_vec()];
-                    &chips
-                }
+            let all = group.planes.iter().enumerate().flat_map(|(plane, ports)| ports.iter().map(move |below| (plane, below)));
+            let ends: Vec<(usize, &Port)> = match attach.to {
+                AttachTo::Switches => all.collect(),
+                AttachTo::Spread => all.clone().nth(number % all.count()).into_iter().collect(),
+                AttachTo::Chips => group.chips[number * share..(number + 1) * share].iter().map(|chip| (0, chip)).collect(),
             };
-            for (plane, ports) in planes.iter().enumerate() {
-                for below in ports {
-                    self.edge((port, *below), &attach.cable, plane, [ATTACH_LABEL + index, 0, below.class], false)?;
-                }
+            for (plane, below) in ends {
+                self.edge((port, *below), &attach.cable, plane, [ATTACH_LABEL + index, 0, below.class], false)?;
             }
         }
         Ok(())

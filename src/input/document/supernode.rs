@@ -116,6 +116,8 @@ pub enum AttachTo {
     /// Every switch of the level; where it has none, every chip.
     #[default]
     Switches,
+    /// One switch of the level (one chip, where it has none), each the next in turn.
+    Spread,
     /// Its equal share of the group's chips: two CPUs and eight chips make four chips each.
     Chips,
 }
