@@ -175,7 +175,7 @@ fn a_level_needs_one_pattern() {
 11 | size = 8
    |        ^ these children are joined how?
    |
-   = help: one of `[level.switch]`, `[level.clos]`
+   = help: one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`
 "#,
     );
 }
@@ -210,7 +210,9 @@ fn files_that_are_not_toml() {
         .run(&["simulate", "./binary.toml"])
         .fails("error: `./binary.toml` is not text: byte 4 is not UTF-8\n |\n = help: expected a TOML file in UTF-8\n");
     project.run(&["simulate", "./folder.toml"]).fails("error: `./folder.toml` is a directory\n |\n = help: expected a TOML file\n");
-    project.run(&["simulate", "nowhere"]).fails("error: no supernode is named `nowhere`\n |\n = help: known: `cloudmatrix384`\n");
+    project
+        .run(&["simulate", "cloudmatrix348"])
+        .fails("error: no supernode is named `cloudmatrix348`\n |\n = help: did you mean `cloudmatrix384`?\n");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 //!
 //! For one destination the shortest paths from everywhere form a directed acyclic graph. Every node splits what it holds over its
 //! next hops in proportion to the parallel links towards each, so the split is exact and needs no list of flows or paths.
-//! Chips and CPUs are ends: traffic never passes through them.
+//! Only nodes that forward are passed through: switches, and chips where the pattern joins them directly.
 
 use petgraph::visit::EdgeRef;
 
-use super::graph::{Channel, Endpoint, Fabric};
+use super::graph::{Channel, Fabric};
 use super::latency::{channel_latency, node_latency, packet_time};
 use crate::units::Seconds;
 
@@ -75,7 +75,7 @@ impl Router {
             })
             .collect();
         let end_latency = graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect();
-        let forwards = graph.node_weights().map(|node| matches!(node.endpoint, Endpoint::Switch(_))).collect();
+        let forwards = graph.node_weights().map(|node| node.forwards).collect();
         Self { first, half_edges, forwards, hop_latency, end_latency, channels }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
 
-use crate::fabric::{Endpoint, Fabric, PathLatency, Router, payload_rate};
+use crate::fabric::{ChannelId, Endpoint, Fabric, PathLatency, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A fabric ready for traffic.
@@ -136,15 +136,15 @@ impl<'a> Network<'a> {
         routes.towards(0, chips as usize - 1, |node| node < chips);
         routes.push((1..chips).map(|source| (source, 1.0)), &mut loads);
         let longest = (1..chips).max_by_key(|&source| routes.hops(source)).and_then(|far| routes.latency(far));
-        let edges = self.fabric.graph.raw_edges();
-        let classes = edges.iter().map(|edge| edge.weight.class as usize + 1).max().unwrap_or(0);
-        let mut totals = vec![(0.0, 0u64); classes * 2];
+        let class = |channel: usize| self.fabric.channel_class(ChannelId(u32::try_from(channel).unwrap_or(u32::MAX))) as usize;
+        let classes = (0..loads.len()).map(|channel| class(channel) + 1).max().unwrap_or(0);
+        let mut totals = vec![(0.0, 0u64); classes];
         for (channel, load) in loads.iter().enumerate() {
-            let total = &mut totals[edges[channel / 2].weight.class as usize * 2 + channel % 2];
+            let total = &mut totals[class(channel)];
             *total = (total.0 + load, total.1 + 1);
         }
         for (channel, load) in loads.iter_mut().enumerate() {
-            let (sum, members) = totals[edges[channel / 2].weight.class as usize * 2 + channel % 2];
+            let (sum, members) = totals[class(channel)];
             *load = sum * f64::from(chips) / members as f64;
         }
         self.profile(&loads, longest)
@@ -240,7 +240,8 @@ impl<'a> Network<'a> {
             profile.link_bytes[channel.link as usize] += load;
             match self.fabric.graph[NodeIndex::new(channel.from as usize)].endpoint {
                 Endpoint::Switch(part) => profile.switch_bytes[part as usize] += load,
-                Endpoint::Chip | Endpoint::Cpu(_) => profile.sent_bytes += load,
+                Endpoint::Chip => profile.sent_bytes += load,
+                Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => {}
             }
             let level = self.fabric.graph.raw_edges()[id / 2].weight.level;
             let peak = Peak { link: channel.link, level, outward: id % 2 == 0, bytes_per_link: load / f64::from(channel.count) };
