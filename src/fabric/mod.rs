@@ -6,7 +6,7 @@
 //! | how does a level become links? who checks port budgets? | `build.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
-//! | which way does traffic go? | `routing.rs` |
+//! | which way does traffic go? | `routing/` |
 
 mod build;
 mod framing;
@@ -18,4 +18,4 @@ pub use build::build;
 pub use framing::{payload_rate, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
-pub use routing::{PathLatency, Router, Routes};
+pub use routing::{Hop, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

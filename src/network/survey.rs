@@ -1,6 +1,7 @@
 //! What the fabric offers before any collective runs: injection, bisection, diameter, latency.
 
-use super::profile::{Network, Profile};
+use super::network::Network;
+use super::profile::Profile;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.

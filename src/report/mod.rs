@@ -6,6 +6,6 @@ mod collective;
 mod describe;
 mod format;
 
-pub use collective::{CollectiveReport, CollectiveRow};
+pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
