@@ -102,6 +102,12 @@ impl Problems {
         &self.0
     }
 
+    /// Changes every problem.
+    #[must_use]
+    pub fn map(self, change: impl Fn(Problem) -> Problem) -> Self {
+        Self(self.0.into_iter().map(change).collect())
+    }
+
     /// Takes the list out, to join it with others.
     #[must_use]
     pub fn into_list(self) -> Vec<Problem> {

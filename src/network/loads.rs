@@ -17,6 +17,8 @@ use crate::units::Seconds;
 pub struct ChannelLoads {
     /// By channel number.
     pub bytes: Vec<f64>,
+    /// Bytes that leave their sources.
+    pub sent: f64,
     /// Latency of the slowest path.
     pub latency: Seconds,
     /// Links on that path.
@@ -29,7 +31,7 @@ impl ChannelLoads {
     /// Nothing moves.
     #[must_use]
     pub fn silent(channels: usize) -> Self {
-        Self { bytes: vec![0.0; channels], latency: Seconds::ZERO, hops: 0, unreachable: None }
+        Self { bytes: vec![0.0; channels], sent: 0.0, latency: Seconds::ZERO, hops: 0, unreachable: None }
     }
 
     /// Adds `weight` times what another pattern does.
@@ -37,6 +39,7 @@ impl ChannelLoads {
         for (bytes, more) in self.bytes.iter_mut().zip(&other.bytes) {
             *bytes += more * weight;
         }
+        self.sent += other.sent * weight;
         self.lengthen(other.latency, other.hops);
         self.unreachable = self.unreachable.or(other.unreachable);
     }
@@ -192,6 +195,7 @@ impl Network<'_> {
                 routes.push(turns.iter().filter(|&&turn| turn != destination).map(|&turn| (turn, bytes * each)), &mut loads.bytes);
             },
         );
+        there.sent = sent.iter().sum();
         let (latency, hops) = (there.latency + onwards.latency, there.hops + onwards.hops);
         there.add(&onwards, 1.0);
         (there.latency, there.hops) = (latency, hops);
@@ -225,6 +229,7 @@ impl Network<'_> {
     fn aggregate(&self, group: &Group, up: bool, down: bool) -> ChannelLoads {
         let mut loads = ChannelLoads::silent(self.router().channels().len());
         let roots = self.aggregation_roots(group);
+        loads.sent = f64::from(group.ranks());
         let each = 1.0 / roots.len().max(1) as f64;
         let mut routes = self.router().routes();
         for (&root, turn) in roots.iter().zip(0..) {

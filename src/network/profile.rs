@@ -1,7 +1,7 @@
 //! What a traffic pattern does to the fabric, summed up once for one byte, so that any size is priced by a multiplication.
 
 use super::loads::ChannelLoads;
-use crate::fabric::{Fabric, payload_rate};
+use crate::fabric::{Endpoint, Fabric, payload_rate};
 use crate::units::{Bytes, Seconds};
 
 /// The most loaded links of one level, link part and direction, chips' own ports apart from the rest.
@@ -38,6 +38,10 @@ pub struct Profile {
     pub hops: u32,
     /// Bytes summed over all links when every pair sends one byte: what `SerDes` and switches spend energy on, by link part.
     pub link_bytes: Vec<f64>,
+    /// Bytes that pass through switches when every pair sends one byte, by switch part.
+    pub switch_bytes: Vec<f64>,
+    /// Bytes sent in all when every pair sends one byte.
+    pub sent_bytes: f64,
     /// Chips of a pair that no path joins, where there is one; the rest is then without meaning.
     pub unreachable: Option<(u32, u32)>,
 }
@@ -49,20 +53,32 @@ impl Profile {
     /// Nothing moves.
     #[must_use]
     pub fn silent(fabric: &Fabric) -> Self {
-        Self { peaks: Vec::new(), latency: Seconds::ZERO, hops: 0, link_bytes: vec![0.0; fabric.links.len()], unreachable: None }
+        Self {
+            peaks: Vec::new(),
+            latency: Seconds::ZERO,
+            hops: 0,
+            link_bytes: vec![0.0; fabric.links.len()],
+            switch_bytes: vec![0.0; fabric.switches.len()],
+            sent_bytes: 0.0,
+            unreachable: None,
+        }
     }
 
     /// Sums up channel loads.
     #[must_use]
     pub fn new(fabric: &Fabric, loads: &ChannelLoads) -> Self {
-        let mut profile = Self { latency: loads.latency, hops: loads.hops, unreachable: loads.unreachable, ..Self::silent(fabric) };
+        let mut profile =
+            Self { latency: loads.latency, hops: loads.hops, sent_bytes: loads.sent, unreachable: loads.unreachable, ..Self::silent(fabric) };
         let edges = fabric.graph.raw_edges();
         for (channel, &bytes) in loads.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0.0) {
-            let edge = &edges[channel / 2].weight;
+            let (edge, ends) = (&edges[channel / 2].weight, [edges[channel / 2].source(), edges[channel / 2].target()]);
             profile.link_bytes[edge.link as usize] += bytes;
+            if let Endpoint::Switch(part) = fabric.graph[ends[channel % 2]].endpoint {
+                profile.switch_bytes[part as usize] += bytes;
+            }
             let per_link = bytes / f64::from(edge.count);
             // Chips are the first nodes.
-            let at_chip = edges[channel / 2].source().index().min(edges[channel / 2].target().index()) < fabric.chips as usize;
+            let at_chip = ends.iter().any(|end| end.index() < fabric.chips as usize);
             let idle = Peak { link: edge.link, level: edge.level, outward: channel.is_multiple_of(2), at_chip, ..Peak::IDLE };
             let peak = profile.peaks.iter().position(|known| known.is_of_the_kind_of(&idle)).unwrap_or_else(|| {
                 profile.peaks.push(idle);

@@ -57,6 +57,7 @@ impl Network<'_> {
             return None;
         }
         let mut loads = self.loads_of(group, pattern, &[0]);
+        loads.sent *= f64::from(group.ranks());
         self.orbits().spread(&mut loads.bytes, f64::from(group.ranks()));
         Some(loads)
     }

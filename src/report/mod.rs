@@ -5,7 +5,9 @@
 mod collective;
 mod describe;
 mod format;
+mod simulate;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use simulate::SimulateReport;

@@ -30,24 +30,30 @@ pub struct Library {
     pub reduction_efficiency: Option<Figure<Ratio>>,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     pub core_share: Figure<Ratio>,
-    /// Sending tokens to experts.
+    /// Sending tokens to experts, few at a time (decode).
     pub dispatch: TokenKernel,
-    /// Bringing them back, weighted and added.
+    /// Bringing them back, weighted and added (decode).
     pub combine: TokenKernel,
+    /// Sending many tokens (prefill); as `dispatch` if absent.
+    pub bulk_dispatch: Option<TokenKernel>,
+    /// Bringing many back (prefill); as `combine` if absent.
+    pub bulk_combine: Option<TokenKernel>,
 }
 
-/// A kernel that moves tokens between ranks.
-///
-/// `t = base + fan_out log2(EP) + tokens x copies x message / (payload rate x efficiency)`.
+/// A kernel that moves tokens between ranks; the form stands in `network/moe.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenKernel {
-    /// Start, routing table, final barrier.
+    /// Launch, routing table, final barrier.
     pub base: Figure<Seconds>,
-    /// Growth with each doubling of the ranks: more peers to notify and to wait for.
+    /// Growth with each doubling of the ranks: flags to write and to poll.
     pub fan_out: Figure<Seconds>,
+    /// Growth with each peer, where the kernel works through its peers one by one.
+    pub per_peer: Figure<Seconds>,
     /// Share of the payload rate that the copies reach.
     pub efficiency: Figure<Ratio>,
+    /// Local pass over the tokens (pack, unpack, add), in token copies on the wire that would take as long.
+    pub local_copies: Figure<Ratio>,
     /// Bytes beside the token's elements: scales, indices, padding.
     pub message_overhead: Figure<Bytes>,
     /// Whether copies of a token for two experts on one rank are sent once.
