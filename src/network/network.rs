@@ -1,12 +1,9 @@
 //! A fabric ready for traffic.
 
-use std::sync::OnceLock;
-
 use super::group::Group;
 use super::loads::ChannelLoads;
 use super::pattern::Pattern;
 use super::profile::Profile;
-use super::symmetry::Orbits;
 use crate::fabric::{Endpoint, Fabric, Policy, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond};
 
@@ -18,7 +15,6 @@ pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
 pub struct Network<'a> {
     fabric: &'a Fabric,
     router: Router,
-    orbits: OnceLock<Orbits>,
 }
 
 impl<'a> Network<'a> {
@@ -31,7 +27,7 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        Self { fabric, router: Router::new(fabric, policy), orbits: OnceLock::new() }
+        Self { fabric, router: Router::new(fabric, policy) }
     }
 
     /// The fabric.
@@ -44,10 +40,6 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn router(&self) -> &Router {
         &self.router
-    }
-
-    pub(super) fn orbits(&self) -> &Orbits {
-        self.orbits.get_or_init(|| Orbits::new(self.fabric))
     }
 
     /// What one chip can send, one direction, in long messages: the sum over its links.
@@ -74,7 +66,7 @@ impl<'a> Network<'a> {
         let graph = &self.fabric.graph;
         let reduces = |node: u32| match graph[petgraph::graph::NodeIndex::new(node as usize)].endpoint {
             Endpoint::Switch(part) => self.fabric.switches[part as usize].switch.in_network_reduction,
-            Endpoint::Chip | Endpoint::Cpu(_) => false,
+            _ => false,
         };
         let Some((&first, others)) = group.chips().split_first() else { return Vec::new() };
         // Farthest rank of every switch so far; a switch that some rank does not reach drops out.

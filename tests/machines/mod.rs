@@ -1,5 +1,5 @@
 //! Machines and libraries for tests: shipped ones, cut to size.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its own part")]
 
 use supernode::fabric::{Fabric, build};
 use supernode::input::document::Library;
@@ -21,6 +21,7 @@ fn lift_port_limits(spec: &mut Spec) {
         match &mut level.pattern {
             PatternSpec::Switch { part, .. } => (part.switch.lanes, part.switch.ports) = (u32::MAX, None),
             PatternSpec::Clos { spine, .. } => (spine.switch.lanes, spine.switch.ports) = (u32::MAX, None),
+            _ => {}
         }
     }
 }
@@ -32,6 +33,7 @@ pub fn reducing(mut spec: Spec) -> Spec {
         match &mut level.pattern {
             PatternSpec::Switch { part, .. } => part.switch.in_network_reduction = true,
             PatternSpec::Clos { spine, .. } => spine.switch.in_network_reduction = true,
+            _ => {}
         }
     }
     spec

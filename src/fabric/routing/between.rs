@@ -62,6 +62,7 @@ pub struct Pathfinder<'a> {
     share: Vec<f64>,
     links: Vec<u32>,
     seen: Vec<u32>,
+    lowest: Vec<u64>,
     slowest: Vec<f64>,
     useful: Vec<bool>,
     /// Nodes that Valiant routing may send traffic by.
@@ -132,6 +133,7 @@ impl<'a> Pathfinder<'a> {
             share: vec![0.0; nodes],
             links: vec![0; nodes],
             seen: vec![0; nodes],
+            lowest: vec![0; nodes],
             slowest: vec![0.0; nodes],
             useful: vec![false; nodes],
             turns: if matches!(router.policy, Policy::Valiant | Policy::Adaptive) { router.turns() } else { Vec::new() },
@@ -252,13 +254,13 @@ impl<'a> Pathfinder<'a> {
         let router = self.router;
         let dimension = |step: &Step| router.dimension[step.channel as usize / 2];
         for step in &self.steps {
-            self.seen[step.tail as usize] = u32::MAX;
+            self.lowest[step.tail as usize] = u64::MAX;
         }
         for step in &self.steps {
-            let lowest = &mut self.seen[step.tail as usize];
+            let lowest = &mut self.lowest[step.tail as usize];
             *lowest = dimension(step).min(*lowest);
         }
-        let lowest = &self.seen;
+        let lowest = &self.lowest;
         self.steps.retain(|step| dimension(step) == lowest[step.tail as usize]);
     }
 

@@ -47,6 +47,12 @@ impl Policy {
         !matches!(self, Self::Ecmp { .. } | Self::Striped { .. })
     }
 
+    /// Whether no flow ever takes more hops than it must.
+    #[must_use]
+    pub fn stays_on_shortest_paths(self) -> bool {
+        !matches!(self, Self::AllPaths | Self::Valiant | Self::Adaptive)
+    }
+
     /// What the hash starts from; `None` where nothing is left to chance.
     #[must_use]
     pub fn seed(self) -> Option<u64> {

@@ -22,7 +22,7 @@ pub struct Router {
     /// Latency of the last node, by node.
     pub(super) end_latency: Vec<f64>,
     /// Level and class of the edge, as one number: dimension order sorts by it.
-    pub(super) dimension: Vec<u32>,
+    pub(super) dimension: Vec<u64>,
     /// Plane of the edge.
     pub(super) plane: Vec<u16>,
     channels: Vec<Channel>,
@@ -63,7 +63,7 @@ impl Router {
             forwards: graph.node_indices().map(|node| fabric.forwards(node)).collect(),
             hop_latency,
             end_latency: graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect(),
-            dimension: edges.iter().map(|edge| u32::from(edge.weight.level) << 16 | u32::from(edge.weight.class)).collect(),
+            dimension: edges.iter().map(|edge| u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class)).collect(),
             plane: edges.iter().map(|edge| edge.weight.plane).collect(),
             channels,
         }

@@ -123,7 +123,7 @@ impl<'a> Routes<'a> {
     /// Of the steps that leave a node, keeps those of the innermost dimension in which there is still a way to go.
     fn keep_lowest_dimension(&mut self) {
         let dimension = |step: &Step| self.router.dimension[step.channel as usize / 2];
-        let mut lowest = vec![u32::MAX; self.distance.len()];
+        let mut lowest = vec![u64::MAX; self.distance.len()];
         for step in &self.steps {
             let lowest = &mut lowest[step.tail as usize];
             *lowest = dimension(step).min(*lowest);

@@ -159,6 +159,10 @@ pub struct ChipIo {
     /// `SerDes` lanes for the scale-up fabric.
     #[schemars(range(min = 1, max = 4096))]
     pub lanes: u32,
+    /// Lanes towards hosts, NICs and memory expanders (PCIe, C2C), beside those of the fabric; 0 if absent.
+    #[serde(default)]
+    #[schemars(range(max = 4096))]
+    pub host_lanes: u32,
     /// Between ranks of the same package, one direction; absent for single-rank packages.
     pub die_to_die: Option<Figure<BytesPerSecond>>,
     /// From the core that asks to the first lane, and back on the other side.
