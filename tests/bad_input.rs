@@ -253,5 +253,5 @@ fn collectives_that_make_no_sense() {
     run(&["--op", "all_reduce", "--size", "1MiB", "--ranks", "1"]).fails("error: collective: a collective needs at least 2 ranks\n");
     run(&["--op", "all_reduce", "--size", "1MiB", "--ranks", "385"]).fails("error: collective: 385 ranks asked for, the machine has 384 chips\n");
     run(&["--op", "all_to_all", "--size", "1MiB", "--algorithm", "ring"])
-        .fails("error: collective: algorithm `ring` does not do all_to_all; use `direct` or `auto`\n");
+        .fails("error: collective: algorithm `ring` does not do all_to_all; here `direct`, `hierarchical`, `pairwise`, `bruck` and `auto` work\n");
 }

@@ -7,7 +7,7 @@ mod describe;
 mod format;
 mod simulate;
 
-pub use collective::{CollectiveReport, CollectiveRow};
+pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;
