@@ -25,7 +25,7 @@ pub struct Arguments {
     strict: bool,
 }
 
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+pub(super) const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
