@@ -5,6 +5,7 @@
 mod collective;
 mod describe;
 mod format;
+mod power;
 mod simulate;
 
 pub use collective::{CollectiveReport, CollectiveRow};
