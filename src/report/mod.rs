@@ -6,6 +6,7 @@ mod collective;
 mod compare;
 mod describe;
 mod format;
+mod power;
 mod simulate;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
