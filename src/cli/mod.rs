@@ -4,6 +4,7 @@ mod check;
 mod collective;
 mod describe;
 mod list;
+mod schema;
 mod simulate;
 mod sizes;
 
@@ -60,6 +61,10 @@ enum FormatArgument {
     Json,
     Csv,
     Markdown,
+    /// A drawing for Graphviz; `describe` only
+    Dot,
+    /// A drawing for a browser; `describe` only
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +74,20 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Schema(schema::Arguments),
+}
+
+impl Command {
+    fn run(&self, format: report::Format) -> Outcome {
+        match self {
+            Self::List(arguments) => list::run(arguments, format),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Describe(arguments) => describe::run(arguments, format),
+            Self::Collective(arguments) => collective::run(arguments, format),
+            Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Schema(arguments) => Ok(schema::run(arguments)),
+        }
+    }
 }
 
 /// Runs the program on the process's arguments.
@@ -92,13 +111,17 @@ pub fn run() -> Exit {
         FormatArgument::Json => report::Format::Json,
         FormatArgument::Csv => report::Format::Csv,
         FormatArgument::Markdown => report::Format::Markdown,
+        FormatArgument::Dot | FormatArgument::Svg => report::Format::Text,
     };
-    let result = match &arguments.command {
-        Command::List(arguments) => list::run(arguments, format),
-        Command::Check(arguments) => check::run(arguments),
-        Command::Describe(arguments) => describe::run(arguments, format),
-        Command::Collective(arguments) => collective::run(arguments, format),
-        Command::Simulate(arguments) => simulate::run(arguments, format),
+    let drawing = match arguments.format {
+        FormatArgument::Dot => Some(report::Drawing::Dot),
+        FormatArgument::Svg => Some(report::Drawing::Svg),
+        _ => None,
+    };
+    let result = match (&arguments.command, drawing) {
+        (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
+        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does")),
+        (command, None) => command.run(format),
     };
     match result {
         Ok(Output { text, exit }) => {

@@ -83,6 +83,9 @@ impl Problem {
     }
 }
 
+/// A reader mends this many and tries again.
+const MOST_SHOWN: usize = 40;
+
 /// Everything that is wrong with an input; never empty.
 #[derive(Clone, Debug)]
 pub struct Problems(Vec<Problem>);
@@ -123,13 +126,16 @@ impl From<Problem> for Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.0.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 write!(out, "\n\n")?;
             }
             problem.render(out)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(out, "\n\n{more} more problems are not shown"),
+        }
     }
 }
 

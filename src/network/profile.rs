@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
+use petgraph::visit::EdgeRef;
 use rayon::prelude::*;
 
-use crate::fabric::{ChannelId, Fabric, PathLatency, Router, payload_rate};
+use crate::fabric::{ChannelId, Endpoint, Fabric, PathLatency, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A fabric ready for traffic.
@@ -84,13 +85,14 @@ impl<'a> Network<'a> {
         &self.router
     }
 
-    /// What one chip can send, one direction, in long messages: the sum over its links.
+    /// What one chip can send to others, one direction, in long messages: the sum over its links, those to its host left out.
     #[must_use]
     pub fn injection(&self) -> BytesPerSecond {
         let long = Bytes::new(1e9);
-        self.fabric
-            .graph
+        let graph = &self.fabric.graph;
+        graph
             .edges(petgraph::graph::NodeIndex::new(0))
+            .filter(|edge| graph[edge.target()].forwards || graph[edge.target()].endpoint == Endpoint::Chip)
             .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], long) * f64::from(edge.weight().count))
             .sum()
     }

@@ -4,8 +4,10 @@
 
 mod collective;
 mod describe;
+mod drawing;
 mod format;
 
 pub use collective::{CollectiveReport, CollectiveRow};
 pub use describe::DescribeReport;
+pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
