@@ -44,14 +44,41 @@ pub struct Line {
     pub plane: usize,
     /// Whether it bends out of the way of the boxes between.
     pub bent: bool,
+    /// Whether it leaves out boxes on the way.
+    pub broken: bool,
 }
 
 /// Boxes of a row; a grid shows as many along each of two dimensions.
 const MOST_IN_ROW: usize = 12;
 const MOST_IN_GRID: u32 = 8;
 
-/// Draws a level whose children are called `child`.
-pub fn panel(level: &LevelSpec, child: &str) -> Panel {
+/// What stands below a level.
+pub struct Below<'a> {
+    /// What a child is called.
+    pub child: &'a str,
+    /// Chips of a child.
+    pub chips: u32,
+    /// Planes that a child offers.
+    pub planes: u32,
+}
+
+impl Below<'_> {
+    /// Planes that a level offers to the one above.
+    pub fn planes_above(&self, level: &LevelSpec) -> u32 {
+        match &level.pattern {
+            PatternSpec::Switch { planes, .. } | PatternSpec::Rail { planes, .. } => *planes,
+            PatternSpec::Clos { leaf: Some(leaf), .. } => leaf.planes,
+            PatternSpec::Clos { leaf: None, .. } => self.planes,
+            _ if level.nic.is_some() => 1,
+            PatternSpec::Dragonfly(_) | PatternSpec::PcieTree(_) | PatternSpec::Custom(_) => 1,
+            PatternSpec::FullMesh | PatternSpec::Mesh { .. } | PatternSpec::Torus { .. } | PatternSpec::HyperX { .. } => self.planes,
+        }
+    }
+}
+
+/// Draws a level.
+pub fn panel(level: &LevelSpec, below: &Below<'_>) -> Panel {
+    let child = below.child;
     let title = format!("{}: {} x {child}, {}, {} ({})", level.name, level.size, words(level), level.link.id, level.link.link.medium.name());
     let mut notes: Vec<String> = level.nic.iter().map(|nic| format!("each chip through a {}", nic.id)).collect();
     notes.extend(level.attach.iter().map(|attach| format!("{} x {} attached", attach.count, attach.id)));
@@ -70,19 +97,19 @@ pub fn panel(level: &LevelSpec, child: &str) -> Panel {
                 panel.tier(&spine.id, *spines_per_plane, leaf.planes);
                 panel.join_planes(1, 2);
             } else {
-                panel.tier(&spine.id, *spines_per_plane, 1);
+                panel.tier(&spine.id, *spines_per_plane, below.planes);
                 panel.join_rows(0, 1);
             }
         }
         PatternSpec::Rail { part, planes, spines, rails_per_switch } => {
             panel.row(child, level.size, MOST_IN_ROW);
-            let rails: Vec<Shape> = (0..4)
-                .map(|rail| {
-                    let name = if *rails_per_switch > 1 { format!("rails {} ...", rail * rails_per_switch) } else { format!("rail {rail} ...") };
-                    Shape { label: [name, format!("{planes} x {}", part.id)], plane: Some(rail as usize) }
-                })
-                .collect();
-            panel.rows.push(Row { columns: rails.len(), boxes: rails, hidden: 0, layers: 1 });
+            panel.named_row(below.chips / rails_per_switch, 6, |rail| {
+                let name = if *rails_per_switch > 1 { format!("rails {} ...", rail * rails_per_switch) } else { format!("rail {rail}") };
+                [name, format!("{planes} x {}", part.id)]
+            });
+            for (rail, shape) in panel.rows[1].boxes.iter_mut().enumerate() {
+                shape.plane = Some(rail);
+            }
             panel.join_rows(0, 1);
             if let Some(spines) = spines {
                 panel.tier(&spines.part.id, spines.count, 1);
@@ -187,8 +214,11 @@ impl Panel {
         let layers = dimensions.iter().skip(2).product::<u32>();
         let shown = u64::from(columns * lines_down);
         let all = dimensions.iter().map(|length| u64::from(*length)).product::<u64>();
+        // The last box of a shortened line is the true last one, so that lines close where they should.
+        let number = |place: u32, shown: u32, whole: u32| if place + 1 == shown { whole - 1 } else { place };
         let boxes = (0..lines_down)
-            .flat_map(|y| (0..columns).map(move |x| y * length(0) + x))
+            .flat_map(|y| (0..columns).map(move |x| (x, y)))
+            .map(|(x, y)| number(y, lines_down, length(1)) * length(0) + number(x, columns, length(0)))
             .map(|number| Shape { label: [format!("{child} {number}"), String::new()], plane: None })
             .collect();
         self.rows.push(Row { boxes, columns: columns as usize, hidden: all - shown, layers });
@@ -201,7 +231,11 @@ impl Panel {
                     for far in near + 1..along {
                         let wraps = lines.closed && near == 0 && far + 1 == along && whole > 2;
                         if lines.all || far == near + 1 || wraps {
+                            let broken = !lines.all && far == near + 1 && far + 1 == along && along < whole;
                             self.line(at(near), at(far), usize::from(!across), far > near + 1);
+                            if let Some(line) = self.lines.last_mut() {
+                                line.broken = broken;
+                            }
                         }
                     }
                 }
@@ -212,7 +246,7 @@ impl Panel {
     fn line(&mut self, from: (usize, usize), to: (usize, usize), plane: usize, bent: bool) {
         let shown = |(row, place): (usize, usize)| self.rows.get(row).is_some_and(|row| place < row.boxes.len());
         if shown(from) && shown(to) {
-            self.lines.push(Line { from, to, plane, bent });
+            self.lines.push(Line { from, to, plane, bent, broken: false });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::colour;
-use super::panel::{Line, Panel, Row, Shape, panel};
+use super::panel::{Below, Line, Panel, Row, Shape, panel};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
 
@@ -38,11 +38,15 @@ pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
     let mut body = String::new();
     let mut y = MARGIN + 40.0;
     let mut zoom: Option<Frame> = None;
-    for (index, level) in spec.levels.iter().enumerate().rev() {
-        let child = if index == 0 { "chip" } else { &spec.levels[index - 1].name };
-        let panel = panel(level, child);
+    let mut below = Below { child: "chip", chips: 1, planes: 1 };
+    let mut panels = Vec::new();
+    for level in &spec.levels {
+        panels.push(panel(level, &below));
+        below = Below { child: &level.name, chips: below.chips * level.size, planes: below.planes_above(level) };
+    }
+    for panel in panels.into_iter().rev() {
         let frames = frames(&panel, y + TITLE);
-        let bottom = frames.iter().flatten().map(|frame| frame.y + frame.height).fold(y, f64::max) + 14.0;
+        let bottom = frames.iter().flatten().map(|frame| frame.y + frame.height).fold(y, f64::max) + 20.0;
         if let Some(parent) = zoom {
             let (left, right) = (MARGIN, WIDTH - MARGIN);
             let _ = writeln!(
@@ -139,7 +143,7 @@ fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>]) {
             paint_box(body, shape, *frame);
         }
         if let (true, Some(last)) = (row.hidden > 0, frames.last()) {
-            let place = (WIDTH - MARGIN - 10.0, last.y + last.height / 2.0 + 4.0);
+            let place = (WIDTH - MARGIN - 10.0, last.y + last.height + 13.0);
             text(body, place, "end", "400 12", &format!("... {} more", row.hidden));
         }
     }
@@ -158,7 +162,8 @@ fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>]) {
     } else {
         format!("M{x1:.1} {y1:.1} L{x2:.1} {y2:.1}")
     };
-    let _ = writeln!(body, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-opacity=\"0.5\"/>");
+    let dashes = if line.broken { " stroke-dasharray=\"3 5\"" } else { "" };
+    let _ = writeln!(body, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-opacity=\"0.5\"{dashes}/>");
 }
 
 fn paint_box(body: &mut String, shape: &Shape, frame: Frame) {
