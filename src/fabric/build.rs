@@ -12,8 +12,8 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, PatternSpec, Spec, SwitchSpec};
 
 /// Nodes and edges beyond this do not fit a laptop's memory; the largest shipped machine needs a hundredth of it.
-const MOST_NODES: usize = 8_000_000;
-const MOST_EDGES: usize = 16_000_000;
+const MOST_NODES: usize = 4_000_000;
+const MOST_EDGES: usize = 8_000_000;
 
 /// Expands a spec into its graph.
 ///

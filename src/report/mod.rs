@@ -5,6 +5,7 @@
 mod collective;
 mod compare;
 mod describe;
+mod drawing;
 mod format;
 mod power;
 mod simulate;
@@ -12,5 +13,6 @@ mod simulate;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
+pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;

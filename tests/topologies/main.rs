@@ -1,6 +1,11 @@
 //! The topology language and the shipped supernodes.
 
+mod catalog;
 mod closed_forms;
+mod extends;
+mod framing;
+mod handbook;
+mod hostile;
 mod invalid;
 mod machine;
 mod symmetry;
