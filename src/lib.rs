@@ -15,4 +15,7 @@ pub mod footprint;
 pub mod input;
 pub mod network;
 pub mod report;
+pub mod serving;
+pub mod study;
 pub mod units;
+pub mod workload;

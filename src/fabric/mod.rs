@@ -8,7 +8,7 @@
 //! | do the parts have enough ports? | `budget.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
-//! | which way does traffic go? | `routing.rs` |
+//! | which way does traffic go? | `routing/` |
 
 mod budget;
 mod build;
@@ -22,4 +22,4 @@ pub use build::build;
 pub use framing::{payload_rate, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
-pub use routing::{PathLatency, Router, Routes};
+pub use routing::{Hop, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

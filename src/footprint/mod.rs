@@ -1,5 +1,7 @@
 //! What a design takes beside time: parts, power, energy.
 
 mod inventory;
+mod power;
 
 pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
+pub use power::{ChipRates, Power, PowerLine, chip_power, mixed, power};

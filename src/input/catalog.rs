@@ -7,7 +7,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use super::document::FileKind;
-use super::problem::{Place, Problem, Source, suggest};
+use super::problem::{Place, Problem, Problems, Source, suggest};
 
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
 static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
@@ -70,7 +70,7 @@ pub struct Found {
 ///
 /// # Errors
 /// A problem that says what was looked for and the near name.
-pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem> {
+pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problems> {
     find_in(name, mention, K::FOLDER, K::KIND, "toml")
 }
 
@@ -78,7 +78,7 @@ pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem
 ///
 /// # Errors
 /// A problem that says what was looked for and the near name.
-pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<Found, Problem> {
+pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<Found, Problems> {
     let is_path = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|found| found == extension);
     let at = |problem: Problem| match &mention.place {
         Some(place) => problem.at(place.clone(), format!("names a {kind}")),
@@ -86,9 +86,8 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
     };
     if is_path {
         let path = mention.folder.as_deref().unwrap_or(Path::new("")).join(name);
-        return read(&path)
-            .map(|source| Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) })
-            .map_err(at);
+        let source = read(&path).map_err(|problems| problems.map(at))?;
+        return Ok(Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) });
     }
     let file = files(folder).find(|file| file.path().file_stem().is_some_and(|stem| stem == name));
     match file.and_then(|file| Some((file.path().display(), file.contents_utf8()?))) {
@@ -104,7 +103,7 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
             } else {
                 String::new()
             };
-            Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))))
+            Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))).into())
         }
     }
 }
@@ -113,11 +112,11 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
 ///
 /// # Errors
 /// A problem that names the path and the reason.
-pub fn read(path: &Path) -> Result<Source, Problem> {
+pub fn read(path: &Path) -> Result<Source, Problems> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
     if metadata.is_dir() {
-        return Err(Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file"));
+        return Err(Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file").into());
     }
     // Devices and pipes have no length: what is read counts, not what is announced.
     let mut bytes = Vec::new();
@@ -126,11 +125,11 @@ pub fn read(path: &Path) -> Result<Source, Problem> {
         .map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
     if bytes.len() as u64 > LARGEST_FILE {
         let limit = LARGEST_FILE >> 20;
-        return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} MiB are read")));
+        return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} MiB are read")).into());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8")
+        Problems::from(Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8"))
     })?;
     Ok(Source { name: shown.to_string(), text })
 }

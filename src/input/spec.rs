@@ -277,7 +277,7 @@ impl Names {
     where
         K::Content: HasOrigin,
     {
-        let found = find::<K>(name, &self.mention(name)).map_err(Problems::from);
+        let found = find::<K>(name, &self.mention(name));
         match found.and_then(|found| read::<K>(&found.source).map(|content| (content, found))) {
             Ok(((content, declared), found)) => {
                 self.check_origin(content.origin(), &declared, K::KIND);
@@ -393,7 +393,7 @@ impl Names {
     fn check_fit(&mut self, workload: &Workload, model: &Model) {
         if model.ffn.experts.is_some() && workload.experts.is_none() {
             let place = self.place(workload.model.span());
-            let help = "add [workload.experts] with `shared` and `imbalance`";
+            let help = "add [workload.experts] with `imbalance`";
             self.problems.push(Problem::new("a mixture of experts needs [workload.experts]").at(place, "this model has experts").help(help));
         }
     }

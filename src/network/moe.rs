@@ -1,6 +1,7 @@
 //! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back.
 
-use super::profile::{Network, Peak, Profile};
+use super::network::Network;
+use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
 
@@ -45,13 +46,15 @@ impl ExpertTraffic {
         self.pair_bytes(kernel) * (f64::from(self.ranks) - 1.0)
     }
 
-    /// Time of the kernel, and the fabric's bottleneck: `base + fan_out log2(ranks) + path + wire / efficiency`.
+    /// Time of the kernel, and the fabric's bottleneck:
+    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + path + (wire^4 + local^4)^(1/4)`.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
-    /// package, the die-to-die link's. The busiest rank receives `imbalance` times the mean.
+    /// package, the die-to-die link's; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
+    /// the wire and matters when few ranks take part. Form and exponent were chosen on measured kernels (docs/model.md, "Experts").
     #[must_use]
     pub fn time(&self, network: &Network<'_>, profile: &Profile, kernel: &TokenKernel) -> (Seconds, Option<Peak>) {
-        if self.ranks < 2 || self.tokens <= 0.0 {
+        if self.ranks < 2 {
             return (Seconds::ZERO, None);
         }
         let fabric = network.fabric();
@@ -63,8 +66,12 @@ impl ExpertTraffic {
             Some(rate) => pair * (ranks_per_chip - 1.0) / rate.value,
             None => Seconds::ZERO,
         };
-        let wire = outside.max(inside) / kernel.efficiency.value.get();
-        let doublings = f64::from(self.ranks).log2();
-        (kernel.base.value + kernel.fan_out.value * doublings + profile.latency + wire, bottleneck)
+        let efficiency = kernel.efficiency.value.get();
+        let wire = outside.max(inside) / efficiency;
+        let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.injection() * (efficiency / f64::from(fabric.chip.ranks)));
+        let moving = (wire.get().powi(4) + local.get().powi(4)).powf(0.25);
+        let peers = f64::from(self.ranks) - 1.0;
+        let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
+        (waiting + profile.latency + Seconds::new(moving), bottleneck)
     }
 }

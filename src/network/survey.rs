@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::profile::Network;
+use super::network::Network;
 use crate::fabric::{ChannelId, Fabric, Node, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 

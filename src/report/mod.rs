@@ -6,8 +6,10 @@ mod collective;
 mod describe;
 mod drawing;
 mod format;
+mod simulate;
 
-pub use collective::{CollectiveReport, CollectiveRow};
+pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use simulate::SimulateReport;

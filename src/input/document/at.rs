@@ -20,6 +20,13 @@ impl<T> At<T> {
     }
 }
 
+impl<T> At<T> {
+    /// Puts another value in its place: a study that varies what the file says.
+    pub fn set(&mut self, value: T) {
+        self.0 = Spanned::new(self.0.span(), value);
+    }
+}
+
 impl<T> Deref for At<T> {
     type Target = T;
     fn deref(&self) -> &T {

@@ -1,12 +1,14 @@
 //! `topologies/parts/chips/*.toml`: an accelerator package.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
 use crate::units::{Bytes, BytesPerSecond, Figure, FlopPerSecond, JoulesPerBit, JoulesPerFlop, Ratio, Seconds, Watts};
 
-/// A number format.
+/// A number format of weights and GEMMs, of the KV cache, or of tokens on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -14,22 +16,51 @@ pub enum Precision {
     Bf16,
     /// 8-bit integer.
     Int8,
-    /// 8-bit float.
+    /// 8-bit float, one scale a tensor.
     Fp8,
-    /// 4-bit float with block scales.
+    /// 8-bit float, a scale for each block of 128 x 128 weights and 1 x 128 activations.
+    Fp8Block,
+    /// 4-bit float with a scale for each 16 elements.
     Fp4,
-    /// 4-bit integer weights.
-    Int4,
+    /// 4-bit weights with a scale for each 32, 16-bit activations.
+    W4a16,
+    /// 4-bit weights with a scale for each 32, 8-bit activations.
+    W4a8,
 }
 
 impl Precision {
-    /// Bytes of one element; scales are counted where they are sent or stored.
+    /// All of them, widest first.
+    pub const ALL: [Self; 7] = [Self::Bf16, Self::Int8, Self::Fp8, Self::Fp8Block, Self::Fp4, Self::W4a16, Self::W4a8];
+
+    /// Bytes of a stored weight or cache element, block scales included.
     #[must_use]
     pub fn bytes(self) -> f64 {
         match self {
             Self::Bf16 => 2.0,
-            Self::Int8 | Self::Fp8 => 1.0,
-            Self::Fp4 | Self::Int4 => 0.5,
+            Self::Int8 | Self::Fp8 | Self::Fp8Block => 1.0,
+            Self::Fp4 => 0.5625,
+            Self::W4a16 | Self::W4a8 => 0.53125,
+        }
+    }
+
+    /// Bytes of an activation that a GEMM of this format reads, block scales included.
+    #[must_use]
+    pub fn activation_bytes(self) -> f64 {
+        match self {
+            Self::Bf16 | Self::W4a16 => 2.0,
+            Self::Int8 | Self::Fp8 | Self::Fp8Block => 1.0,
+            Self::Fp4 => 0.5625,
+            Self::W4a8 => 1.03125,
+        }
+    }
+
+    /// The format whose multipliers do the work.
+    #[must_use]
+    pub fn computes_in(self) -> Self {
+        match self {
+            Self::Fp8Block | Self::W4a8 => Self::Fp8,
+            Self::W4a16 => Self::Bf16,
+            other => other,
         }
     }
 
@@ -40,8 +71,10 @@ impl Precision {
             Self::Bf16 => "bf16",
             Self::Int8 => "int8",
             Self::Fp8 => "fp8",
+            Self::Fp8Block => "fp8-block",
             Self::Fp4 => "fp4",
-            Self::Int4 => "int4",
+            Self::W4a16 => "w4a16",
+            Self::W4a8 => "w4a8",
         }
     }
 }
@@ -98,11 +131,11 @@ impl Compute {
     pub fn peak(&self, precision: Precision) -> FlopPerSecond {
         let bf16 = self.bf16.value;
         let or_bf16 = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map_or(bf16, |figure| figure.value);
-        match precision {
-            Precision::Bf16 | Precision::Int4 => bf16,
+        match precision.computes_in() {
             Precision::Int8 => or_bf16(&self.int8),
             Precision::Fp8 => or_bf16(&self.fp8),
             Precision::Fp4 => self.fp4.as_ref().map_or_else(|| or_bf16(&self.fp8), |figure| figure.value),
+            _ => bf16,
         }
     }
 }
@@ -152,47 +185,79 @@ pub struct ChipPower {
     pub io_energy: Figure<JoulesPerBit>,
 }
 
-/// How far the chip's kernels reach towards its peaks. Few constants, each measured.
+/// How far the chip's kernels reach towards its peaks: few constants, each with a mechanism, by number format.
+///
+/// A format without constants of its own takes those of the nearest format listed before it in [`Precision::ALL`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kernels {
-    /// Start of one operator inside a captured graph: dispatch, synchronisation, ramp, tail.
+    /// Between one kernel and the next inside a captured graph: dispatch, synchronisation, ramp, tail.
     pub launch: Figure<Seconds>,
-    /// Start of a whole captured graph from the host, once a step.
+    /// Start of a whole captured graph from the host.
     pub graph_launch: Figure<Seconds>,
-    /// Matrix multiplication.
-    pub gemm: GemmKernel,
-    /// Attention over the KV cache.
-    pub attention: AttentionKernel,
     /// Share of the memory bandwidth that a streaming kernel reaches.
     pub stream_efficiency: Figure<Ratio>,
-    /// Share of the matrix cores left to attention while a second stream runs experts and communication beside it;
-    /// absent if overlapped streams do not split the cores.
-    pub overlap_split: Option<Figure<Ratio>>,
+    /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
+    /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
+    pub decode_streams_split_cores: bool,
+    /// Matrix multiplication.
+    pub gemm: BTreeMap<Precision, GemmKernel>,
+    /// Attention over a latent cache (MLA), by cache format.
+    pub mla: BTreeMap<Precision, AttentionKernel>,
+    /// Attention over grouped keys and values (GQA), by cache format.
+    pub gqa: BTreeMap<Precision, AttentionKernel>,
+    /// Routed experts of one rank.
+    pub experts: BTreeMap<Precision, ExpertKernel>,
 }
 
-/// Dense and grouped matrix multiplication.
+impl Kernels {
+    /// The entry for `precision`, or for the nearest wider format that has one; the widest of all if none is wider.
+    #[must_use]
+    pub fn nearest<T>(kernels: &BTreeMap<Precision, T>, precision: Precision) -> Option<&T> {
+        kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel)
+    }
+}
+
+/// Dense matrix multiplication; the form stands in `workload/kernel/gemm.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GemmKernel {
-    /// Share of peak at full tiles and full waves.
+    /// Fixed cost of a call on its own, launches included.
+    pub launch: Figure<Seconds>,
+    /// Share of peak in the main loop of full tiles.
     pub compute_efficiency: Figure<Ratio>,
+    /// Rate at which one core pulls its operand tiles; absent if not known, then it does not limit.
+    pub operand_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Share of memory bandwidth when streaming weights.
     pub memory_efficiency: Figure<Ratio>,
-    /// Rows of a full tile.
-    #[schemars(range(min = 1, max = 4096))]
-    pub tile_m: u32,
-    /// Columns of a full tile.
-    #[schemars(range(min = 1, max = 4096))]
-    pub tile_n: u32,
+    /// Bytes moved to quantise one activation before the multiplication; 0 where none is needed or it is fused.
+    pub quantise_bytes: f64,
 }
 
-/// Attention.
+/// Decode and prefill attention; the form stands in `workload/kernel/attention.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttentionKernel {
+    /// Fixed cost: launch, scheduling, the kernel that merges splits.
+    pub launch: Figure<Seconds>,
+    /// Merging one more split of the KV length.
+    pub merge: Figure<Seconds>,
     /// Share of peak when bound by compute.
     pub compute_efficiency: Figure<Ratio>,
     /// Share of memory bandwidth when bound by the KV cache.
+    pub memory_efficiency: Figure<Ratio>,
+}
+
+/// Routed experts of one rank; the form stands in `workload/kernel/experts.rs`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpertKernel {
+    /// Fixed cost: routing, permutation, two grouped GEMMs, finalisation.
+    pub launch: Figure<Seconds>,
+    /// Scheduling and descriptors of one local expert.
+    pub per_expert: Figure<Seconds>,
+    /// Share of peak; low because tiles are thin.
+    pub compute_efficiency: Figure<Ratio>,
+    /// Share of memory bandwidth when streaming weights.
     pub memory_efficiency: Figure<Ratio>,
 }

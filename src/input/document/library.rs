@@ -17,32 +17,43 @@ pub struct Library {
     pub origin: Origin,
     /// Once a call: launch, barrier, finish.
     pub launch: Figure<Seconds>,
-    /// Once a round: flag, synchronisation, issue.
+    /// Once a round: flag, synchronisation, issue; the path's own latency comes on top.
     pub round: Figure<Seconds>,
     /// Share of the payload rate that its copies reach on long messages.
     pub wire_efficiency: Figure<Ratio>,
-    /// Coefficient c of the pipeline ramp `c sqrt(w / B)` with w/B in seconds; its square is the time of one best-size chunk's overhead.
+    /// R of the pipeline ramp `sqrt(R^2 + 2 R x)` that a transfer of x seconds adds: filling the first chunk, and for long transfers
+    /// the best compromise between handshakes and fill.
     pub ramp: Figure<Seconds>,
+    /// Share of the payload rate that the low-latency protocol reaches, whose flags travel with the data; absent if it has none.
+    pub low_latency_efficiency: Option<Figure<Ratio>>,
+    /// Share of the payload rate that reduction in the switches reaches; as `wire_efficiency` if absent.
+    pub reduction_efficiency: Option<Figure<Ratio>>,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     pub core_share: Figure<Ratio>,
-    /// Sending tokens to experts.
+    /// Sending tokens to experts, few at a time (decode).
     pub dispatch: TokenKernel,
-    /// Bringing them back, weighted and added.
+    /// Bringing them back, weighted and added (decode).
     pub combine: TokenKernel,
+    /// Sending many tokens (prefill); as `dispatch` if absent.
+    pub bulk_dispatch: Option<TokenKernel>,
+    /// Bringing many back (prefill); as `combine` if absent.
+    pub bulk_combine: Option<TokenKernel>,
 }
 
-/// A kernel that moves tokens between ranks.
-///
-/// `t = base + fan_out log2(EP) + tokens x copies x message / (payload rate x efficiency)`.
+/// A kernel that moves tokens between ranks; the form stands in `network/moe.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenKernel {
-    /// Start, routing table, final barrier.
+    /// Launch, routing table, final barrier.
     pub base: Figure<Seconds>,
-    /// Growth with each doubling of the ranks: more peers to notify and to wait for.
+    /// Growth with each doubling of the ranks: flags to write and to poll.
     pub fan_out: Figure<Seconds>,
+    /// Growth with each peer, where the kernel works through its peers one by one.
+    pub per_peer: Figure<Seconds>,
     /// Share of the payload rate that the copies reach.
     pub efficiency: Figure<Ratio>,
+    /// Local pass over the tokens (pack, unpack, add), in token copies on the wire that would take as long.
+    pub local_copies: Figure<Ratio>,
     /// Bytes beside the token's elements: scales, indices, padding.
     pub message_overhead: Figure<Bytes>,
     /// Whether copies of a token for two experts on one rank are sent once.

@@ -19,7 +19,7 @@ pub struct Workload {
     pub model: At<String>,
     /// Number formats.
     pub precision: Precisions,
-    /// Where experts live and how evenly they are used.
+    /// Copies and balance of the experts; needed for a mixture of experts.
     pub experts: Option<ExpertPlacement>,
     /// Token generation; absent if only prefill is asked for.
     pub decode: Option<DecodePhase>,
@@ -43,27 +43,18 @@ pub struct Precisions {
     pub combine: Precision,
 }
 
-/// Where experts live and how evenly they are used.
+/// How many copies of experts there are and how evenly they are used.
+///
+/// Ranks beyond the routed experts and their copies hold shared experts, to which every token is then sent; with fewer ranks each
+/// has the shared experts beside its routed ones and tokens stay where they are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpertPlacement {
     /// Copies of busy experts beyond one each.
     #[serde(default)]
     pub redundant: u32,
-    /// Where the shared experts live.
-    pub shared: SharedExperts,
     /// Load of the busiest rank over the mean, beyond the scatter of random routing.
     pub imbalance: Figure<Ratio>,
-}
-
-/// Where shared experts live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SharedExperts {
-    /// On every rank, beside the routed ones: tokens stay where they are.
-    EveryRank,
-    /// On ranks of their own, one copy for each eight routed experts: every token is sent to one.
-    OwnRanks,
 }
 
 /// Token generation.

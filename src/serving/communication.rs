@@ -1,0 +1,106 @@
+//! Transfers inside one instance of a model, at the price of the real fabric.
+
+use std::collections::BTreeMap;
+
+use crate::input::document::{Library, TokenKernel};
+use crate::network::{ExpertTraffic, Network, Profile};
+use crate::units::{Bytes, Seconds};
+
+/// Traffic profiles of the group sizes in use, walked once.
+#[derive(Debug)]
+pub struct Communication<'a> {
+    network: &'a Network<'a>,
+    library: &'a Library,
+    /// All-to-all over the first n chips, by n.
+    all_to_all: BTreeMap<u32, Profile>,
+}
+
+impl<'a> Communication<'a> {
+    /// Walks the all-to-all of every group size in `chips`.
+    #[must_use]
+    pub fn new(network: &'a Network<'a>, library: &'a Library, chips: impl IntoIterator<Item = u32>) -> Self {
+        let mut all_to_all = BTreeMap::new();
+        for size in chips {
+            all_to_all.entry(size).or_insert_with(|| network.all_to_all(size));
+        }
+        Self { network, library, all_to_all }
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &'a Network<'a> {
+        self.network
+    }
+
+    /// The library.
+    #[must_use]
+    pub fn library(&self) -> &'a Library {
+        self.library
+    }
+
+    /// The all-to-all profile of the first `chips` chips.
+    ///
+    /// # Panics
+    /// If the size was not named when this was made: a fault of the caller.
+    #[must_use]
+    pub fn profile(&self, chips: u32) -> &Profile {
+        self.all_to_all.get(&chips).expect("every group size is named up front")
+    }
+
+    /// Two-shot all-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: reduce-scatter, then all-gather, all pairs
+    /// at once.
+    #[must_use]
+    pub fn all_reduce(&self, ranks: u32, bytes: Bytes) -> Seconds {
+        if ranks < 2 || bytes <= Bytes::ZERO {
+            return Seconds::ZERO;
+        }
+        let fabric = self.network.fabric();
+        let per_chip = fabric.chip.ranks.min(ranks);
+        let pair = bytes / f64::from(ranks);
+        let inside = match &fabric.chip.io.die_to_die {
+            Some(rate) => pair * f64::from(per_chip - 1) / rate.value,
+            None => Seconds::ZERO,
+        };
+        let chips = ranks.div_ceil(fabric.chip.ranks);
+        let (outside, latency) = if chips > 1 {
+            let profile = self.profile(chips);
+            let squared = f64::from(per_chip * per_chip);
+            (profile.serialisation(fabric, pair * squared, pair).0, profile.latency)
+        } else {
+            (Seconds::ZERO, Seconds::ZERO)
+        };
+        let wire = outside.max(inside) * (2.0 / self.library.wire_efficiency.value.get());
+        self.library.launch.value + (self.library.round.value + latency) * 2.0 + wire
+    }
+
+    /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens.
+    #[must_use]
+    pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Seconds {
+        let kernel = self.dispatch_kernel(bulk);
+        self.exchange(traffic, kernel)
+    }
+
+    /// Combine of the experts' results.
+    #[must_use]
+    pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Seconds {
+        let kernel = self.combine_kernel(bulk);
+        self.exchange(traffic, kernel)
+    }
+
+    /// The dispatch kernel for few or many tokens.
+    #[must_use]
+    pub fn dispatch_kernel(&self, bulk: bool) -> &'a TokenKernel {
+        self.library.bulk_dispatch.as_ref().filter(|_| bulk).unwrap_or(&self.library.dispatch)
+    }
+
+    /// The combine kernel for few or many tokens.
+    #[must_use]
+    pub fn combine_kernel(&self, bulk: bool) -> &'a TokenKernel {
+        self.library.bulk_combine.as_ref().filter(|_| bulk).unwrap_or(&self.library.combine)
+    }
+
+    fn exchange(&self, traffic: &ExpertTraffic, kernel: &TokenKernel) -> Seconds {
+        let chips = traffic.chips(self.network.fabric().chip.ranks);
+        traffic.time(self.network, self.profile(chips), kernel).0
+    }
+}

@@ -1,0 +1,29 @@
+//! Where fabric and workload meet: mappings, steps, decode and prefill under a service level, and the search over mappings.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which ways of laying a model over ranks are legal? | `mapping.rs` |
+//! | does it fit in memory? | `memory.rs` |
+//! | what does a transfer between ranks cost? | `communication.rs` |
+//! | what runs beside what, and what is exposed? | `timeline.rs` |
+//! | how long is one pass of the model? | `step.rs` |
+//! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
+//! | which mapping is best? | `search.rs` |
+
+mod communication;
+mod decode;
+mod mapping;
+mod memory;
+mod prefill;
+mod search;
+mod step;
+mod timeline;
+
+pub use communication::Communication;
+pub use decode::{DecodePoint, decode_at, largest_batch};
+pub use mapping::{Mapping, mappings};
+pub use memory::{cache_room, weight_bytes};
+pub use prefill::{PrefillPoint, prefill_at};
+pub use search::{No, Phase, best_decode, best_prefill};
+pub use step::{Activity, Bound, Machine, Step, StepShape, step};
+pub use timeline::{Resource, Slot, Stage, schedule};

@@ -1,0 +1,129 @@
+//! The main job: one supernode, one workload, one target.
+
+use super::verdict::{Service, Verdict, service, verdict};
+use crate::fabric::Fabric;
+use crate::footprint::{ChipRates, Inventory, Power, inventory, mixed, power};
+use crate::input::document::Precision;
+use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
+use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
+use crate::serving::{Communication, DecodePoint, Machine, Mapping, No, Phase, PrefillPoint, Step, best_decode, best_prefill, mappings};
+use crate::units::{Bytes, BytesPerSecond, FlopPerSecond, Joules, Seconds, TokensPerSecond};
+use crate::workload::Device;
+
+/// A phase of the workload: not asked for, impossible, or its best point.
+pub type PhaseResult<P> = Option<Result<Phase<P>, No>>;
+
+/// Everything that `simulate` says about a supernode.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    /// Bandwidths and latencies of the fabric.
+    pub survey: Survey,
+    /// Parts.
+    pub inventory: Inventory,
+    /// Collectives over all chips: op, size, time, bus bandwidth.
+    pub collectives: Vec<(Op, Bytes, Seconds, BytesPerSecond)>,
+    /// Token generation.
+    pub decode: PhaseResult<DecodePoint>,
+    /// Prompt processing.
+    pub prefill: PhaseResult<PrefillPoint>,
+    /// Watts while the supernode serves the target's mix.
+    pub power: Power,
+    /// Served against demanded.
+    pub verdict: Verdict,
+    /// Energy of one served token, at the racks.
+    pub energy_per_token: Option<Joules>,
+}
+
+/// Simulates a supernode.
+#[must_use]
+pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec) -> Simulation {
+    let network = Network::new(fabric);
+    let candidates = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let machine = machine(&network, spec, workload, &candidates);
+    let decode = workload.workload.decode.as_ref().map(|phase| best_decode(&machine, phase, &candidates));
+    let prefill = workload.workload.prefill.as_ref().map(|phase| best_prefill(&machine, phase, &candidates));
+
+    let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
+    let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
+    let serves = service(&target.target, prefill_rate, decode_rate);
+    let verdict = verdict(&target.target, serves);
+
+    let inventory = inventory(fabric);
+    let drawn = draw(spec, &inventory, &machine, &decode, &prefill, serves);
+    let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
+    Simulation {
+        survey: survey(&network),
+        inventory,
+        collectives: collectives(&network, spec),
+        decode,
+        prefill,
+        power: drawn,
+        verdict,
+        energy_per_token,
+    }
+}
+
+/// A machine with the traffic of all candidates walked.
+pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'a WorkloadSpec, candidates: &[Mapping]) -> Machine<'a> {
+    let ranks = network.fabric().chip.ranks;
+    let sizes = candidates.iter().flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
+    let communication = Communication::new(network, &spec.library, sizes);
+    Machine { communication, device: Device::new(&spec.chip), workload }
+}
+
+fn collectives(network: &Network<'_>, spec: &Spec) -> Vec<(Op, Bytes, Seconds, BytesPerSecond)> {
+    let ranks = network.fabric().chips;
+    let mut pricing = Pricing::new(network, &spec.library);
+    let sizes = [1_048_576.0, 1_073_741_824.0].map(Bytes::new);
+    let cases = [Op::AllReduce, Op::AllToAll].into_iter().flat_map(|op| sizes.map(|bytes| Collective { op, ranks, bytes }));
+    cases
+        .filter_map(|collective| {
+            let timing = pricing.price(&collective, None).ok()?;
+            Some((collective.op, collective.bytes, timing.total(), timing.bus_bandwidth(&collective)))
+        })
+        .collect()
+}
+
+/// Watts while the chips are split as the service needs them.
+fn draw(
+    spec: &Spec,
+    inventory: &Inventory,
+    machine: &Machine<'_>,
+    decode: &PhaseResult<DecodePoint>,
+    prefill: &PhaseResult<PrefillPoint>,
+    service: Service,
+) -> Power {
+    let fabric = machine.communication.network().fabric();
+    let ranks = fabric.chip.ranks;
+    let of = |found: Option<(Mapping, &Step)>| match found {
+        Some((mapping, step)) => {
+            let chips = mapping.chips(ranks);
+            let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
+            let profile = machine.communication.profile(if mapping.ep > 1 { chips } else { mapping.tp.div_ceil(ranks) });
+            power(spec, fabric, inventory, &rates(step, f64::from(ranks) * used), profile)
+        }
+        None => power(spec, fabric, inventory, &ChipRates::default(), &crate::network::Profile::silent(fabric)),
+    };
+    let decode = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| (found.point.mapping, &found.point.step));
+    let prefill = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| (found.point.mapping, &found.point.step));
+    match (prefill, decode) {
+        (None, None) => of(None),
+        (Some(prefill), None) => of(Some(prefill)),
+        (None, Some(decode)) => of(Some(decode)),
+        (Some(prefill), Some(decode)) => mixed(&of(Some(prefill)), &of(Some(decode)), service.prefill_share),
+    }
+}
+
+/// What a chip does in a second when it runs `ranks` ranks through this step, again and again.
+fn rates(step: &Step, ranks: f64) -> ChipRates {
+    let per_second = ranks / step.time.get();
+    let mut flop = [FlopPerSecond::ZERO; Precision::ALL.len()];
+    for (rate, work) in flop.iter_mut().zip(&step.activity.flop) {
+        *rate = FlopPerSecond::new(work.get() * per_second);
+    }
+    ChipRates {
+        flop,
+        memory: BytesPerSecond::new(step.activity.memory.get() * per_second),
+        sent: BytesPerSecond::new(step.activity.sent.get() * per_second),
+    }
+}

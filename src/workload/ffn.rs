@@ -1,0 +1,117 @@
+//! Feed-forward blocks, experts and the language-model head as operators.
+
+use super::attention::norm;
+use super::operator::{Operator, Work};
+use crate::input::document::{ExpertPlacement, Experts, Model, Precision, Precisions};
+use crate::units::Bytes;
+
+/// A gated block: gate and up projection, activation, down projection.
+fn gated(names: [&'static str; 3], tokens: f64, hidden: f64, width: f64, precision: Precision) -> [Operator; 3] {
+    let gemm = |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision } };
+    // Reads gate and up, writes their product.
+    let activation = Work::Stream { bytes: Bytes::new(tokens * width * (4.0 + precision.activation_bytes())) };
+    [gemm(names[0], 2.0 * width, hidden), Operator { name: names[1], work: activation }, gemm(names[2], hidden, width)]
+}
+
+/// The dense block of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
+#[must_use]
+pub fn dense_block(model: &Model, precisions: &Precisions, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
+    let hidden = f64::from(model.hidden);
+    let width = f64::from(model.ffn.dense_width) / f64::from(tensor_parallel);
+    let block = gated(["dense gate and up", "activation", "dense down"], tokens, hidden, width, precisions.weights);
+    std::iter::once(norm(hidden, tokens)).chain(block).collect()
+}
+
+/// Norm and router of an expert layer: BF16 scores for every routed expert.
+#[must_use]
+pub fn gate(model: &Model, experts: &Experts, tokens: f64) -> Vec<Operator> {
+    let hidden = f64::from(model.hidden);
+    let columns = f64::from(experts.routed);
+    let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
+    vec![norm(hidden, tokens), Operator { name: "gate", work: scores }]
+}
+
+/// Shared experts beside the routed ones of a rank, for its own tokens.
+#[must_use]
+pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> Vec<Operator> {
+    let width = f64::from(experts.shared * experts.width);
+    gated(["shared gate and up", "activation", "shared down"], tokens, f64::from(model.hidden), width, precisions.weights).into()
+}
+
+/// Experts on each rank of an expert-parallel group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertSlots {
+    /// Experts on a rank.
+    pub per_rank: f64,
+    /// Whether ranks of their own hold the shared experts, so that every token is sent to one of them too.
+    pub shared_on_own_ranks: bool,
+}
+
+/// Spreads experts and their copies over `ranks`.
+#[must_use]
+pub fn expert_slots(experts: &Experts, placement: &ExpertPlacement, ranks: u32) -> ExpertSlots {
+    let routed = experts.routed + placement.redundant;
+    let shared_on_own_ranks = experts.shared > 0 && ranks > routed;
+    ExpertSlots { per_rank: f64::from(routed.div_ceil(ranks)), shared_on_own_ranks }
+}
+
+/// What the busiest rank of an expert-parallel group has to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertLoad {
+    /// Ranks of the group.
+    pub ranks: u32,
+    /// Tokens that each rank sends.
+    pub tokens_per_rank: f64,
+    /// Experts that a token is sent to.
+    pub copies: f64,
+    /// Token copies at the busiest rank over the mean.
+    pub imbalance: f64,
+}
+
+impl ExpertLoad {
+    /// The load when every rank sends `tokens`.
+    ///
+    /// The busiest of n ranks, each with Poisson-distributed copies of mean m, has about `m + sqrt(2 m ln n)` (the expected maximum of n
+    /// Gaussians); the placement's own imbalance multiplies that.
+    #[must_use]
+    pub fn new(experts: &Experts, placement: &ExpertPlacement, ranks: u32, tokens: f64) -> Self {
+        let slots = expert_slots(experts, placement, ranks);
+        let shared = if slots.shared_on_own_ranks { experts.shared } else { 0 };
+        let copies = f64::from(experts.top_k + shared);
+        let mean = tokens * copies;
+        let scatter = if ranks > 1 && mean > 0.0 { (2.0 * f64::from(ranks).ln() / mean).sqrt() } else { 0.0 };
+        Self { ranks, tokens_per_rank: tokens, copies, imbalance: placement.imbalance.value.get() * (1.0 + scatter) }
+    }
+}
+
+/// The routed experts of the busiest rank.
+#[must_use]
+pub fn expert_block(model: &Model, experts: &Experts, placement: &ExpertPlacement, precisions: &Precisions, load: &ExpertLoad) -> Operator {
+    let local = expert_slots(experts, placement, load.ranks).per_rank;
+    let group_tokens = load.tokens_per_rank * f64::from(load.ranks);
+    let copies = (load.tokens_per_rank * load.copies * load.imbalance).min(group_tokens * local);
+    // Chance that none of the group's tokens chooses a given expert: (1 - k/E)^tokens.
+    let chosen = f64::from(experts.top_k) / f64::from(experts.routed);
+    let active = (local * (1.0 - (1.0 - chosen).max(0.0).powf(group_tokens))).max(copies.min(1.0));
+    // Different tokens among the copies: choices of one token for experts on one rank are few, T (1 - exp(-copies / T)).
+    let tokens = if group_tokens > 0.0 { group_tokens * (1.0 - (-copies / group_tokens).exp()) } else { 0.0 };
+    let work = Work::Experts {
+        local,
+        active,
+        copies,
+        tokens,
+        hidden: f64::from(model.hidden),
+        width: f64::from(experts.width),
+        precision: precisions.weights,
+    };
+    Operator { name: "experts", work }
+}
+
+/// Final norm and language-model head for `tokens` whose next token is wanted, in BF16.
+#[must_use]
+pub fn head(model: &Model, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
+    let hidden = f64::from(model.hidden);
+    let columns = f64::from(model.vocabulary) / f64::from(tensor_parallel);
+    let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
+    vec![norm(hidden, tokens), Operator { name: "head", work: scores }]
+}

@@ -1,0 +1,46 @@
+//! Attention over a KV cache.
+//!
+//! ```text
+//! for each split s = 1, 2, 4, ... of the context, at least 64 tokens long:
+//!   waves  = ceil( sequences x units x s / cores ),  chunk = context / s padded to 64
+//!   t_c    = waves x chunk x padded rows x flop per row / (peak of a core x e_c)
+//!   t_l    = waves x chunk x unit bytes / (2 x memory bandwidth of a core x e_m)   one core alone draws at most twice its share
+//!   t_m    = sequences (context x sequence bytes + query bytes) / (memory bandwidth x e_m)
+//!   t(s)   = launch + (t_c^3 + t_l^3 + t_m^3)^(1/3) + merge (s - 1)
+//! t = the best split
+//! ```
+
+use super::super::device::Device;
+use super::super::operator::Work;
+use super::overlap;
+use crate::input::document::Kernels;
+use crate::units::Seconds;
+
+/// Time of an [`Work::Attention`], launch included; zero for no sequences.
+#[must_use]
+pub fn attention_time(device: &Device, work: &Work) -> Seconds {
+    let Work::Attention { sequences, context, units, rows, flop_per_row, unit_bytes, sequence_bytes, query_bytes, latent, precision } = *work else {
+        return Seconds::ZERO;
+    };
+    let kernels = if latent { &device.kernels.mla } else { &device.kernels.gqa };
+    let Some(kernel) = Kernels::nearest(kernels, precision) else { return Seconds::ZERO };
+    if sequences <= 0.0 {
+        return Seconds::ZERO;
+    }
+    // The matrix unit works on at least 64 rows of a latent cache, 16 of a grouped one.
+    let padded_rows = rows.max(if latent { 64.0 } else { 16.0 });
+    let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
+    let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
+    let streaming = sequences * (context * sequence_bytes.get() + query_bytes.get()) / memory;
+    let mut best = f64::INFINITY;
+    let mut split = 1.0;
+    while split <= 2048.0 && split <= (context / 64.0).ceil().max(1.0) {
+        let waves = (sequences * units * split / device.cores).ceil();
+        let chunk = 64.0 * (context / split / 64.0).ceil();
+        let compute = waves * chunk * padded_rows * flop_per_row / core_peak;
+        let load = waves * chunk * unit_bytes.get() / (2.0 * memory / device.cores);
+        best = best.min(overlap(&[compute, load, streaming], 3) + kernel.merge.value.get() * (split - 1.0));
+        split *= 2.0;
+    }
+    kernel.launch.value + Seconds::new(best)
+}

@@ -1,0 +1,70 @@
+//! Matrix multiplication.
+//!
+//! ```text
+//! waves  = ceil( tiles x splits / cores ),  depth of a split padded to 64
+//! t_flop = waves x padded depth x 2 Tm Tn / (peak of a core x e_c)
+//! t_load = waves x padded depth x (Tm + Tn) x bytes / operand bandwidth of a core      (+ 8 Tm Tn bytes a wave if split)
+//! t_core = the best over tile shapes and splits of (t_flop^4 + t_load^4)^(1/4)
+//! t_mem  = (weights + activations + outputs) / (memory bandwidth x e_m)
+//! t      = (t_core^3 + t_mem^3)^(1/3) + quantisation pass / (memory bandwidth x e_m)
+//! ```
+
+use super::super::device::Device;
+use super::overlap;
+use crate::input::document::{Kernels, Precision};
+use crate::units::Seconds;
+
+/// Tile shapes (rows, columns) and splits of the depth that a kernel library offers for a format.
+struct Menu {
+    rows: &'static [f64],
+    columns: &'static [f64],
+    splits: &'static [f64],
+    /// Accumulators of one core: rows x columns at most.
+    largest: f64,
+}
+
+const BF16: Menu = Menu { rows: &[16.0, 32.0, 64.0, 128.0, 256.0], columns: &[64.0, 128.0, 256.0], splits: &[1.0, 2.0, 4.0, 8.0], largest: 32_768.0 };
+const EIGHT_BIT: Menu = Menu { rows: &[16.0, 32.0, 64.0, 128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], largest: 32_768.0 };
+const FOUR_BIT: Menu = Menu { rows: &[128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], largest: 65_536.0 };
+
+fn menu(precision: Precision) -> &'static Menu {
+    match precision.computes_in() {
+        Precision::Int8 | Precision::Fp8 => &EIGHT_BIT,
+        Precision::Fp4 => &FOUR_BIT,
+        _ => &BF16,
+    }
+}
+
+/// Body of `batch` products (rows x depth)(depth x columns), without any launch. Zero for no rows.
+#[must_use]
+pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f64, precision: Precision) -> Seconds {
+    let Some(kernel) = Kernels::nearest(&device.kernels.gemm, precision) else { return Seconds::ZERO };
+    if batch * rows * columns * depth <= 0.0 {
+        return Seconds::ZERO;
+    }
+    let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
+    let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
+    let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
+    let element = precision.activation_bytes().max(precision.bytes());
+    let menu = menu(precision);
+    let mut core = f64::INFINITY;
+    for &tile_rows in menu.rows {
+        for &tile_columns in menu.columns {
+            if tile_rows * tile_columns > menu.largest {
+                continue;
+            }
+            let tiles = batch * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
+            for &split in menu.splits {
+                let waves = (tiles * split / device.cores).ceil();
+                let padded = 64.0 * (depth / split / 64.0).ceil();
+                let partial = if split > 1.0 { 8.0 * tile_rows * tile_columns } else { 0.0 };
+                let flop = waves * padded * 2.0 * tile_rows * tile_columns / core_peak;
+                let load = waves * (padded * (tile_rows + tile_columns) * element + partial) / operand;
+                core = core.min(overlap(&[flop, load], 4));
+            }
+        }
+    }
+    let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + 2.0 * rows * columns);
+    let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
+    Seconds::new(overlap(&[core, bytes / memory], 3) + quantise)
+}

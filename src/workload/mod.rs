@@ -1,0 +1,21 @@
+//! A model as a list of operators, and how long each takes on one rank. Knows chips, not fabrics.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what does an attention block compute and read? | `attention.rs` |
+//! | what does a feed-forward block or an expert layer? | `ffn.rs` |
+//! | how many parameters, cache bytes, operations a token? | `totals.rs` |
+//! | how long does a kernel take? | `kernel/` |
+
+mod attention;
+mod device;
+mod ffn;
+pub mod kernel;
+mod operator;
+mod totals;
+
+pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache};
+pub use device::Device;
+pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, shared_block};
+pub use operator::{Operator, Work};
+pub use totals::{Totals, attention_weights, dense_weights, expert_weights, totals};

@@ -1,0 +1,117 @@
+//! One kernel of a model: what it computes and what it moves.
+
+use crate::input::document::Precision;
+use crate::units::{Bytes, Flop};
+
+/// A kernel with its name for timelines and reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    /// What people call it.
+    pub name: &'static str,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a kernel does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// `batch` independent products of a (rows x depth) activation with a (depth x columns) weight.
+    Gemm {
+        /// Independent products, each with its own weight.
+        batch: f64,
+        /// Rows: tokens.
+        rows: f64,
+        /// Columns: outputs.
+        columns: f64,
+        /// Depth: inputs.
+        depth: f64,
+        /// Number format.
+        precision: Precision,
+    },
+    /// Attention of `sequences` over their caches.
+    Attention {
+        /// Sequences.
+        sequences: f64,
+        /// Cached tokens that each query sees, on average.
+        context: f64,
+        /// Groups of query rows that share cache entries, in one sequence.
+        units: f64,
+        /// Query rows of a unit.
+        rows: f64,
+        /// Operations of one row on one cached token.
+        flop_per_row: f64,
+        /// Cache bytes a token that one unit reads.
+        unit_bytes: Bytes,
+        /// Cache bytes a token of one sequence, all units together.
+        sequence_bytes: Bytes,
+        /// Query, output and partial results of one sequence.
+        query_bytes: Bytes,
+        /// Which kernel.
+        latent: bool,
+        /// Cache format.
+        precision: Precision,
+    },
+    /// The routed experts of one rank.
+    Experts {
+        /// Experts on the rank.
+        local: f64,
+        /// Of them, those with at least one token.
+        active: f64,
+        /// Token copies on the rank.
+        copies: f64,
+        /// Different tokens on the rank.
+        tokens: f64,
+        /// Width of the residual stream.
+        hidden: f64,
+        /// Width of an expert.
+        width: f64,
+        /// Number format.
+        precision: Precision,
+    },
+    /// Reads and writes without matrix work: norms, activations, residuals.
+    Stream {
+        /// Read and written together.
+        bytes: Bytes,
+    },
+}
+
+impl Work {
+    /// Operations, without padding.
+    #[must_use]
+    pub fn flop(&self) -> Flop {
+        Flop::new(match *self {
+            Self::Gemm { batch, rows, columns, depth, .. } => 2.0 * batch * rows * columns * depth,
+            Self::Attention { sequences, context, units, rows, flop_per_row, .. } => sequences * context * units * rows * flop_per_row,
+            Self::Experts { copies, hidden, width, .. } => 2.0 * copies * 3.0 * hidden * width,
+            Self::Stream { .. } => 0.0,
+        })
+    }
+
+    /// Bytes to and from memory.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        match *self {
+            Self::Gemm { batch, rows, columns, depth, precision } => {
+                let weights = depth * columns * precision.bytes();
+                let activations = rows * depth * precision.activation_bytes() + 2.0 * rows * columns;
+                Bytes::new(batch * (weights + activations))
+            }
+            Self::Attention { sequences, context, sequence_bytes, query_bytes, .. } => (sequence_bytes * context + query_bytes) * sequences,
+            Self::Experts { active, copies, hidden, width, precision, .. } => {
+                let weights = active * 3.0 * hidden * width * precision.bytes();
+                let activations = copies * (hidden * (4.0 + precision.activation_bytes()) + width * (4.0 + 2.0 * precision.activation_bytes()));
+                Bytes::new(weights + activations)
+            }
+            Self::Stream { bytes } => bytes,
+        }
+    }
+
+    /// Number format of the multipliers; BF16 for work without any.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        match *self {
+            Self::Gemm { precision, .. } | Self::Attention { precision, .. } | Self::Experts { precision, .. } => precision,
+            Self::Stream { .. } => Precision::Bf16,
+        }
+    }
+}
