@@ -68,26 +68,26 @@ const PUBLISHED: &[Published] = &[
     },
     // Half of the figures of the 1 280-card unit below.
     Published { name: "scalex640", chips: 640, injection: Some((573.0 / 4.0, 0.01)), ..NOTHING },
-    // 630 PFLOP/s, 81.9 TB and 573 TB/s (both ways), read as those of two cabinets. The 400G port a card adds PCIe's 63 GB/s to injection.
+    // 630 PFLOP/s, 81.9 TB and 573 TB/s (both ways), read as those of two cabinets.
     Published {
         name: "scalex1280",
         chips: 1280,
-        injection: Some((573.0 / 2.0, 0.3)),
+        injection: Some((573.0 / 2.0, 0.01)),
         compute: Some((Precision::Bf16, 630.0, 0.01)),
         memory: Some((81.9, 0.01)),
         ..NOTHING
     },
-    // More than 5 EFLOP/s, 650 TB and 4.5 PB/s (both ways); injection as above.
+    // More than 5 EFLOP/s, 650 TB and 4.5 PB/s (both ways): bounds from below.
     Published {
         name: "scalex-10240",
         chips: 10_240,
-        injection: Some((4500.0 / 2.0, 0.32)),
+        injection: Some((4500.0 / 2.0, 0.03)),
         compute: Some((Precision::Bf16, 5000.0, 0.02)),
         memory: Some((650.0, 0.02)),
         ..NOTHING
     },
-    // 800 GB/s a chip both ways; the 400G port adds PCIe's rate at its NIC.
-    Published { name: "panjiu-al128", chips: 128, injection: Some((128.0 * 0.4, 0.17)), memory: Some((128.0 * 0.144, 0.01)), ..NOTHING },
+    // 800 GB/s a chip both ways.
+    Published { name: "panjiu-al128", chips: 128, injection: Some((128.0 * 0.4, 0.01)), memory: Some((128.0 * 0.144, 0.01)), ..NOTHING },
     Published { name: "inspur-sd200", chips: 64, memory: Some((4.0, 0.03)), ..NOTHING },
     Published { name: "tencent-ethx64", chips: 64, ..NOTHING },
     Published { name: "zte-nebula64", chips: 64, injection: Some((64.0 * 0.4, 0.02)), ..NOTHING },
