@@ -4,10 +4,13 @@
 
 mod collective;
 mod describe;
+mod explain;
 mod format;
 mod simulate;
+mod trace;
 
 pub use collective::{CollectiveReport, CollectiveRow};
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;
+pub use trace::chrome_trace;

@@ -21,9 +21,9 @@ mod timeline;
 
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
-pub use mapping::{Mapping, mappings};
+pub use mapping::{Mapping, MappingRequest, mappings};
 pub use memory::{cache_room, weight_bytes};
 pub use prefill::{PrefillPoint, prefill_at};
-pub use search::{No, Phase, best_decode, best_prefill};
-pub use step::{Activity, Bound, Machine, Step, StepShape, step};
+pub use search::{MICRO_BATCHES, No, Phase, Point, Search, best_decode, best_prefill, search_decode, search_prefill};
+pub use step::{Activity, Bound, Machine, Segment, Step, StepShape, step};
 pub use timeline::{Resource, Slot, Stage, schedule};

@@ -5,5 +5,5 @@ mod simulate;
 mod verdict;
 
 pub use published::{Comparison, Published, compare_published};
-pub use simulate::{PhaseResult, Simulation, simulate};
+pub use simulate::{Choice, Objective, PhaseResult, Simulation, simulate, simulate_with};
 pub use verdict::{Service, Verdict, service, verdict};

@@ -4,6 +4,7 @@
 //! [`Spec`](super::spec) when those names have been followed.
 
 mod at;
+mod attention;
 mod chip;
 mod host;
 mod library;
@@ -19,11 +20,12 @@ mod workload;
 use std::collections::BTreeMap;
 
 pub use at::At;
+pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use host::{Cpu, CpuPower};
 pub use library::{Library, TokenKernel};
 pub use link::{Link, Medium};
-pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use protocol::{Flit, Protocol};
 pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 use schemars::JsonSchema;
@@ -32,7 +34,7 @@ use serde::de::DeserializeOwned;
 pub use supernode::{Attach, Auxiliary, Clos, Level, Pattern, Supernode, Supply, Switched};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
-pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, Workload};
+pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 
 use crate::units::Confidence;
 
