@@ -7,7 +7,8 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, ModelFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile,
+    WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
@@ -51,6 +52,8 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(LinkFile::KIND) => read::<LinkFile>(&source).map(|(link, _)| format!("link {}", link.name)),
         Some(ProtocolFile::KIND) => read::<ProtocolFile>(&source).map(|(protocol, _)| format!("protocol {}", protocol.name)),
         Some(CpuFile::KIND) => read::<CpuFile>(&source).map(|(cpu, _)| format!("CPU {}", cpu.name)),
+        Some(NicFile::KIND) => read::<NicFile>(&source).map(|(nic, _)| format!("NIC {}", nic.name)),
+        Some(MemoryFile::KIND) => read::<MemoryFile>(&source).map(|(memory, _)| format!("memory {}", memory.name)),
         Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
         Some(ModelFile::KIND) => read::<ModelFile>(&source).map(|(model, _)| format!("model {}", model.name)),
         _ => {
@@ -73,8 +76,13 @@ fn kind(source: &Source) -> Option<String> {
         LinkFile::KIND,
         ProtocolFile::KIND,
         CpuFile::KIND,
+        NicFile::KIND,
+        MemoryFile::KIND,
         LibraryFile::KIND,
         ModelFile::KIND,
     ];
-    kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).map(|kind| (*kind).to_owned())
+    let found = kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).copied();
+    // A file that extends another need not repeat its [supernode].
+    let extends = || table.get_ref().contains_key("extends").then_some(SupernodeFile::KIND);
+    found.or_else(extends).map(str::to_owned)
 }

@@ -57,7 +57,7 @@ enum ObjectiveArgument {
     TokensPerWatt,
 }
 
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+pub(super) const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;

@@ -104,7 +104,7 @@ impl Problems {
 
     /// Changes every problem.
     #[must_use]
-    pub fn map(self, change: impl Fn(Problem) -> Problem) -> Self {
+    pub fn map(self, change: impl FnMut(Problem) -> Problem) -> Self {
         Self(self.0.into_iter().map(change).collect())
     }
 
