@@ -6,9 +6,11 @@ mod collective;
 mod compare;
 mod describe;
 mod drawing;
+mod explain;
 mod format;
 mod power;
 mod simulate;
+mod trace;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
@@ -16,3 +18,4 @@ pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;
+pub use trace::chrome_trace;
