@@ -1,11 +1,13 @@
 //! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
 
+mod calibrate;
 mod check;
 mod collective;
 mod describe;
 mod list;
 mod simulate;
 mod sizes;
+mod validate;
 
 use std::io::Write;
 
@@ -69,6 +71,8 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Validate(validate::Arguments),
+    Calibrate(calibrate::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -99,6 +103,8 @@ pub fn run() -> Exit {
         Command::Describe(arguments) => describe::run(arguments, format),
         Command::Collective(arguments) => collective::run(arguments, format),
         Command::Simulate(arguments) => simulate::run(arguments, format),
+        Command::Validate(arguments) => validate::run(arguments, format),
+        Command::Calibrate(arguments) => calibrate::run(arguments, format),
     };
     match result {
         Ok(Output { text, exit }) => {

@@ -2,9 +2,11 @@
 
 use super::{Exit, Outcome, Output};
 use crate::fabric;
+use crate::input::cases::load_cases;
 use crate::input::spec::{load_supernode, load_target, load_workload};
 use crate::report::{self, SimulateReport};
-use crate::study::{Published, compare_published, simulate};
+use crate::study::simulate;
+use crate::study::validate::compare_published;
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -32,10 +34,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let name = arguments.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
     let workload = load_workload(name)?;
     let target = load_target(&arguments.target)?;
-    let published = spec.published.as_deref().map(Published::load).transpose()?;
+    let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;
     let simulation = simulate(&spec, &fabric, &workload, &target);
-    let published = published.map_or_else(Vec::new, |published| compare_published(&spec, &fabric, &published));
+    let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let meets = simulation.verdict.meets();
     let report = SimulateReport {
         supernode: spec.id,

@@ -188,6 +188,19 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
     })
 }
 
+/// The texts of the chip and of the library that a supernode names, to write them with other constants.
+///
+/// # Errors
+/// Every problem of the supernode's file, or a name that leads nowhere.
+pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
+    let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
+    let (document, _) = read::<SupernodeFile>(&found.source)?;
+    let names = Names::new(&found);
+    let chip = find::<ChipFile>(&document.supernode.chip, &names.mention(&document.supernode.chip))?;
+    let library = find::<LibraryFile>(&document.supernode.library, &names.mention(&document.supernode.library))?;
+    Ok((chip.source.text.clone(), library.source.text.clone()))
+}
+
 /// Reads the workload that `name` means and its model.
 ///
 /// # Errors
@@ -218,6 +231,18 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
     let mut names = Names::new(&found);
     names.check_origin(&library.origin, &declared, "library");
     Problems::check(names.problems, library)
+}
+
+/// Reads the model that `name` means.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_model(name: &str) -> Result<Model, Problems> {
+    let found = find::<ModelFile>(name, &Mention::on_command_line())?;
+    let (model, declared) = read::<ModelFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&model.origin, &declared, "model");
+    Problems::check(names.problems, model)
 }
 
 /// Reads the target that `name` means.

@@ -2,12 +2,19 @@
 //!
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
+mod calibrate;
 mod collective;
+mod comparison;
 mod describe;
 mod format;
+mod scatter;
 mod simulate;
+mod validate;
 
+pub use calibrate::CalibrateReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use scatter::scatter;
 pub use simulate::SimulateReport;
+pub use validate::ValidateReport;

@@ -1,9 +1,9 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
-mod published;
+pub mod calibrate;
 mod simulate;
+pub mod validate;
 mod verdict;
 
-pub use published::{Comparison, Published, compare_published};
 pub use simulate::{PhaseResult, Simulation, simulate};
 pub use verdict::{Service, Verdict, service, verdict};
