@@ -6,7 +6,7 @@ use super::{Exit, Outcome, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
-use crate::study::validate::{exceeded, load_bounds, scores, validate};
+use crate::study::validate::{bounds_text, exceeded, load_bounds, scores, validate};
 
 /// Hold predictions against measurements: the shipped ones, or your own
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "medians")]
     bounds: String,
 
+    /// Write the medians reached as such a table
+    #[arg(long, value_name = "FILE")]
+    write_bounds: Option<PathBuf>,
+
     /// End with exit code 1 if a median is more than two points worse than its bound
     #[arg(long)]
     strict: bool,
@@ -54,6 +58,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let exceeded: Vec<_> = exceeded(&scores, &bounds).into_iter().map(|(score, bound)| (score.clone(), bound.clone())).collect();
     if let Some(path) = &arguments.scatter {
         std::fs::write(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    if let Some(path) = &arguments.write_bounds {
+        std::fs::write(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }
     let missed = !exceeded.is_empty();
     let report = ValidateReport { cases: compared, scores, exceeded, summary: arguments.summary };

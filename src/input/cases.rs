@@ -59,6 +59,8 @@ pub enum Unit {
     Seconds,
     /// 10^9 bytes a second.
     GigabytesPerSecond,
+    /// 10^12 operations a second.
+    TeraflopPerSecond,
     /// Tokens a second.
     TokensPerSecond,
     /// Per cent.
@@ -77,11 +79,12 @@ pub enum Unit {
 
 impl Unit {
     /// All of them with the text that files use.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::Microseconds, "us"),
         (Self::Milliseconds, "ms"),
         (Self::Seconds, "s"),
         (Self::GigabytesPerSecond, "GB/s"),
+        (Self::TeraflopPerSecond, "TFLOP/s"),
         (Self::TokensPerSecond, "tok/s"),
         (Self::Percent, "%"),
         (Self::Watts, "W"),
@@ -396,7 +399,7 @@ mod tests {
         4 | A-2,x,gemm,,1,parsec,s,measured
           |               ^^^^^^ unknown unit
           |
-          = help: known: `%`, `GB/s`, `J`, `MB`, `W`, `count`, `ms`, `ratio`, `s`, `tok/s`, `us`
+          = help: known: `%`, `GB/s`, `J`, `MB`, `TFLOP/s`, `W`, `count`, `ms`, `ratio`, `s`, `tok/s`, `us`
 
         error: a measurement has 8 fields, this line has 2
          --> mine.csv:5:1

@@ -9,7 +9,7 @@ const COLUMNS: usize = 4;
 const PANEL_WIDTH: f64 = 250.0;
 const PANEL_HEIGHT: f64 = 250.0;
 /// Around the square of a panel: left, top, right, bottom.
-const MARGIN: [f64; 4] = [44.0, 28.0, 10.0, 32.0];
+const MARGIN: [f64; 4] = [44.0, 28.0, 18.0, 32.0];
 /// Panels of fewer points show nothing that the table does not.
 const FEWEST_POINTS: usize = 4;
 /// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.

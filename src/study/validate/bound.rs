@@ -47,6 +47,14 @@ pub fn load_bounds(name: &str) -> Result<Vec<MedianBound>, Problems> {
     Problems::check(problems, bounds)
 }
 
+/// The medians of each machine and quantity as such a table, in per cent with one decimal.
+#[must_use]
+pub fn bounds_text(scores: &[Score]) -> String {
+    let rows =
+        scores.iter().filter_map(|score| Some(format!("{},{},{:.1}\n", score.system.as_ref()?, score.quantity.as_ref()?, 100.0 * score.median)));
+    std::iter::once("system,quantity,median_percent\n".to_owned()).chain(rows).collect()
+}
+
 /// The scores that are worse than their bound by more than the tolerance, with the bound; machines and quantities without one pass.
 #[must_use]
 pub fn exceeded<'a>(scores: &'a [Score], bounds: &'a [MedianBound]) -> Vec<(&'a Score, &'a MedianBound)> {

@@ -21,7 +21,7 @@ mod transfer;
 use std::collections::BTreeMap;
 
 pub use bench::{Bench, QUANTITIES};
-pub use bound::{MedianBound, exceeded, load_bounds};
+pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
 use rayon::prelude::*;
 pub use score::{Score, quantile, scores};
 

@@ -15,6 +15,7 @@ fn format(settings: &Settings, key: &str) -> Result<Precision, String> {
 fn measured(case: &Case, device: &Device, work: &Work, time: Seconds) -> Result<f64, String> {
     match case.unit {
         Unit::GigabytesPerSecond => bandwidth_in(case.unit, work.bytes() / time),
+        Unit::TeraflopPerSecond => Ok((work.flop() / time).get() / 1e12),
         Unit::Percent if case.settings.optional("share") == Some("memory") => share_in(case.unit, work.bytes() / time / device.memory_bandwidth),
         Unit::Percent => share_in(case.unit, work.flop() / time / device.peak(work.precision())),
         unit => time_in(unit, time),
