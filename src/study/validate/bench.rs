@@ -15,7 +15,7 @@ use crate::workload::Device;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 20] = [
+pub const QUANTITIES: [(&str, &str); 22] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -32,6 +32,8 @@ pub const QUANTITIES: [(&str, &str); 20] = [
     ("speculation_gain", "output tokens gained by speculation"),
     ("prefill_rate", "prompt tokens a second and chip"),
     ("prefill_overlap_gain", "prompt tokens gained by micro-batches"),
+    ("serving_tpot", "time per output token of an engine that prefills on the same chips"),
+    ("serving_ttft", "time to first token of such an engine"),
     ("exchange_limit", "time per output token if nothing but the exchange took time"),
     ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
     ("node_boundary", "one-way latency that a pair in different nodes has more than one in the same node"),
@@ -51,6 +53,7 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "experts" => operator::experts,
         "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
+        "serving_tpot" | "serving_ttft" => phase::serving,
         "oversubscription" => fabric::oversubscription,
         "node_boundary" => fabric::node_boundary,
         "node_loss" => fabric::node_loss,

@@ -70,3 +70,45 @@ pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
         _ => tokens_in(case.unit, per_chip(&point)),
     }
 }
+
+/// Time per output token, or to the first, of an engine that prefills and decodes on the same chips with a fixed number of requests in
+/// flight.
+///
+/// A group of B requests makes a token each in t_d. While one request makes its L tokens, every other one of the group ends once and the
+/// prompt of its successor is read in t_p, which everybody waits for:
+///
+/// ```text
+/// TPOT = t_d + (B - 1) / L x t_p
+/// TTFT = t_p + TPOT / 2 + u t_p / (2 (1 - u)),   u = B t_p / (L TPOT)
+/// ```
+///
+/// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine), u its load.
+pub fn serving(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["workload", "tp", "dp", "concurrency", "prompt", "output"])?;
+    let workload = bench.workload(settings.text("workload")?)?;
+    let (tp, dp) = (settings.count("tp")?, settings.count("dp")?);
+    let ranks = u64::from(tp) * u64::from(dp);
+    let fabric = bench.network.fabric();
+    if ranks > u64::from(fabric.chips) * u64::from(fabric.chip.ranks) {
+        return Err(format!("{ranks} ranks do not fit on {} chips", fabric.chips));
+    }
+    let ep = if workload.model.ffn.experts.is_some() { tp * dp } else { 1 };
+    let mapping = Mapping { tp, ep, dp, pp: 1 };
+    let machine = machine(bench.network, bench.spec, &workload, &[mapping]);
+    let mut decode = workload.workload.decode.clone().ok_or("the workload has no decode phase")?;
+    let mut prefill = workload.workload.prefill.clone().ok_or("the workload has no prefill phase")?;
+    let (prompt, output) = (settings.count("prompt")?, settings.count("output")?);
+    let requests = settings.count("concurrency")?.div_ceil(dp);
+    decode.context.set(prompt.saturating_add(output / 2));
+    prefill.prompt.set(prompt);
+    let step = decode_at(&machine, &decode, mapping, requests, 1).tpot;
+    let reading = prefill_at(&machine, &prefill, mapping, 1.0, 1).map_err(|no| no.to_string())?.step.time;
+    let (in_flight, length) = (f64::from(requests), f64::from(output));
+    let tpot = step + reading * ((in_flight - 1.0) / length);
+    if case.quantity == "serving_tpot" {
+        return time_in(case.unit, tpot);
+    }
+    let load = (reading * in_flight / (tpot * length)).min(0.95);
+    time_in(case.unit, reading + tpot / 2.0 + reading * (load / (2.0 * (1.0 - load))))
+}
