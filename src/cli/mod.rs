@@ -1,5 +1,6 @@
 //! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
 
+mod calibrate;
 mod check;
 mod collective;
 mod compare;
@@ -8,6 +9,7 @@ mod list;
 mod schema;
 mod simulate;
 mod sizes;
+mod validate;
 
 use std::io::Write;
 
@@ -77,6 +79,8 @@ enum Command {
     Simulate(simulate::Arguments),
     Compare(compare::Arguments),
     Schema(schema::Arguments),
+    Validate(validate::Arguments),
+    Calibrate(calibrate::Arguments),
 }
 
 impl Command {
@@ -88,6 +92,8 @@ impl Command {
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),
+            Self::Validate(arguments) => validate::run(arguments, format),
+            Self::Calibrate(arguments) => calibrate::run(arguments, format),
             Self::Schema(arguments) => Ok(schema::run(arguments)),
         }
     }

@@ -6,11 +6,13 @@ use clap::ValueEnum;
 
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
+use crate::input::cases::load_cases;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_target, load_workload_with};
 use crate::report::{self, SimulateReport, chrome_trace};
 use crate::serving::MappingRequest;
-use crate::study::{Choice, Objective, Published, Simulation, compare_published, simulate_with};
+use crate::study::validate::compare_published;
+use crate::study::{Choice, Objective, Simulation, simulate_with};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -64,14 +66,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let name = arguments.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
     let workload = load_workload_with(name, arguments.model.as_deref())?;
     let target = load_target(&arguments.target)?;
-    let published = spec.published.as_deref().map(Published::load).transpose()?;
+    let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;
     let choice = choice(arguments, &spec, &workload)?;
     let simulation = simulate_with(&spec, &fabric, &workload, &target, &choice);
     if let Some(path) = &arguments.trace {
         write_trace(path, &simulation)?;
     }
-    let published = published.map_or_else(Vec::new, |published| compare_published(&spec, &fabric, &published));
+    let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let meets = simulation.verdict.meets();
     let report = SimulateReport {
         supernode: spec.id,

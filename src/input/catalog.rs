@@ -30,6 +30,15 @@ pub fn shipped_in(folder: &str) -> Vec<String> {
     names
 }
 
+/// Names of the shipped files directly in `folder` that end in `extension`, sorted.
+#[must_use]
+pub fn shipped_with(folder: &str, extension: &str) -> Vec<String> {
+    let with_extension = files(folder).filter(|file| file.path().extension().is_some_and(|found| found == extension));
+    let mut names: Vec<String> = with_extension.filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned())).collect();
+    names.sort_unstable();
+    names
+}
+
 fn files(folder: &str) -> impl Iterator<Item = &'static include_dir::File<'static>> {
     let (root, below) = folder.split_once('/').unwrap_or((folder, ""));
     let dir = match root {

@@ -201,6 +201,19 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
     })
 }
 
+/// The texts of the chip and of the library that a supernode names, to write them with other constants.
+///
+/// # Errors
+/// Every problem of the supernode's file, or a name that leads nowhere.
+pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
+    let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
+    let (document, _, layers) = read_layers::<SupernodeFile>(found)?;
+    let names = Names::new(layers);
+    let chip = find::<ChipFile>(&document.supernode.chip, &names.mention(&document.supernode.chip))?;
+    let library = find::<LibraryFile>(&document.supernode.library, &names.mention(&document.supernode.library))?;
+    Ok((chip.source.text.clone(), library.source.text.clone()))
+}
+
 /// Reads the workload that `name` means and its model.
 ///
 /// # Errors

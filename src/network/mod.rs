@@ -14,6 +14,7 @@
 
 mod algorithm;
 mod bound;
+mod captured;
 mod collective;
 mod group;
 mod loads;
@@ -28,6 +29,7 @@ mod symmetry;
 
 pub use algorithm::{Algorithm, Obstacle};
 pub use bound::lower_bound;
+pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;

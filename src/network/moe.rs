@@ -47,7 +47,7 @@ impl ExpertTraffic {
     }
 
     /// Time of the kernel, and the fabric's bottleneck:
-    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + path + (wire^4 + local^4)^(1/4)`.
+    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + path + x + sqrt(ramp x)` with `x = (wire^4 + local^4)^(1/4)`.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
     /// package, the die-to-die link's; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
@@ -72,6 +72,7 @@ impl ExpertTraffic {
         let moving = (wire.get().powi(4) + local.get().powi(4)).powf(0.25);
         let peers = f64::from(self.ranks) - 1.0;
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
-        (waiting + profile.latency + Seconds::new(moving), bottleneck)
+        let ramp = kernel.ramp.as_ref().map_or(0.0, |ramp| (ramp.value.get() * moving).sqrt());
+        (waiting + profile.latency + Seconds::new(moving + ramp), bottleneck)
     }
 }

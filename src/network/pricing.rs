@@ -80,7 +80,9 @@ impl<'a> Pricing<'a> {
     pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
         self.check(collective)?;
         let mut timings = Vec::new();
-        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated()) {
+        let offered = self.library.algorithms.get(collective.op.name());
+        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
+        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name)) {
             if let Ok(phases) = phases(collective.op, algorithm, &self.groups[&collective.ranks].shape) {
                 timings.push(self.time(collective, algorithm, &phases)?);
             }

@@ -2,20 +2,27 @@
 //!
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
+mod calibrate;
 mod collective;
 mod compare;
+mod comparison;
 mod describe;
 mod drawing;
 mod explain;
 mod format;
 mod power;
+mod scatter;
 mod simulate;
 mod trace;
+mod validate;
 
+pub use calibrate::CalibrateReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use scatter::scatter;
 pub use simulate::SimulateReport;
 pub use trace::chrome_trace;
+pub use validate::ValidateReport;

@@ -2,11 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
+use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
 use crate::serving::{DecodePoint, Mapping, No, Phase, PrefillPoint, Step};
-use crate::study::{Comparison, Simulation};
+use crate::study::Simulation;
+use crate::study::validate::Comparison;
 use crate::units::{Seconds, render};
 
 /// A simulation with the names of what was simulated.
@@ -200,63 +202,6 @@ impl SimulateReport {
             "prefill": self.simulation.prefill_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
         })
     }
-
-    fn published_sections(&self) -> Vec<Section> {
-        if self.published.is_empty() {
-            return Vec::new();
-        }
-        let mut table = Table::new(&["<id", "<quantity", "<unit", "published", "predicted", "error"]);
-        let mut left_out: Vec<(String, Vec<&str>)> = Vec::new();
-        let mut errors = Vec::new();
-        for case in &self.published {
-            match (&case.predicted, case.error()) {
-                (Ok(predicted), Some(error)) => {
-                    let measured =
-                        case.measured.1.map_or(significant(case.measured.0), |to| format!("{} to {}", significant(case.measured.0), significant(to)));
-                    table.row([
-                        case.id.clone(),
-                        case.quantity.clone(),
-                        case.unit.clone(),
-                        measured,
-                        significant(*predicted),
-                        format!("{:+.1} %", 100.0 * error),
-                    ]);
-                    errors.push(error.abs());
-                }
-                (Err(reason), _) => match left_out.iter_mut().find(|(known, _)| known == reason) {
-                    Some((_, ids)) => ids.push(case.id.as_str()),
-                    None => left_out.push((reason.clone(), vec![case.id.as_str()])),
-                },
-                _ => {}
-            }
-        }
-        errors.sort_by(f64::total_cmp);
-        let median = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
-        let within = errors.iter().filter(|error| **error <= 0.15).count();
-        let mut sections = vec![
-            Section::Title("Predicted beside published".into()),
-            Section::Table(table),
-            Section::Note(format!("{} figures predicted: median error {:.1} %, {within} within 15 %.", errors.len(), 100.0 * median)),
-        ];
-        if !left_out.is_empty() {
-            let reasons = left_out.into_iter().map(|(reason, ids)| (reason, ids.join(", "))).collect();
-            sections.push(Section::Note("Not predicted, and why:".into()));
-            sections.push(Section::Facts(reasons));
-        }
-        sections
-    }
-}
-
-/// Three significant digits or all digits before the point.
-fn significant(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude >= 100.0 || magnitude == 0.0 {
-        format!("{value:.0}")
-    } else if magnitude >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
-    }
 }
 
 impl Report for SimulateReport {
@@ -283,12 +228,7 @@ impl Report for SimulateReport {
                 "bound_by": self.bound_by(),
                 "text": self.verdict_sentence(),
             },
-            "published": self.published.iter().map(|case| json!({
-                "id": case.id, "quantity": case.quantity, "unit": case.unit,
-                "measured": case.measured.0, "measured_to": case.measured.1,
-                "predicted": case.predicted.as_ref().ok(), "error": case.error(),
-                "not_predicted": case.predicted.as_ref().err(),
-            })).collect::<Vec<_>>(),
+            "published": self.published.iter().map(comparison_json).collect::<Vec<_>>(),
         });
         if self.explain {
             json["explain"] = self.explain_json();
@@ -332,7 +272,10 @@ impl Report for SimulateReport {
             ),
             ("verdict".to_owned(), self.verdict_sentence()),
         ]));
-        sections.extend(self.published_sections());
+        if !self.published.is_empty() {
+            sections.push(Section::Title("Predicted beside published".into()));
+            sections.extend(comparison_sections(&self.published));
+        }
         sections
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{ExpertTraffic, Network, Profile};
+use crate::network::{ExpertTraffic, Network, Profile, captured_all_reduce};
 use crate::units::{Bytes, Seconds};
 
 /// Traffic profiles of the group sizes in use, walked once.
@@ -47,14 +47,20 @@ impl<'a> Communication<'a> {
         self.all_to_all.get(&chips).expect("every group size is named up front")
     }
 
-    /// Two-shot all-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: reduce-scatter, then all-gather, all pairs
-    /// at once.
+    /// All-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: the fastest engine kernel that the library has, or
+    /// reduce-scatter, then all-gather, all pairs at once.
     #[must_use]
     pub fn all_reduce(&self, ranks: u32, bytes: Bytes) -> Seconds {
         if ranks < 2 || bytes <= Bytes::ZERO {
             return Seconds::ZERO;
         }
         let fabric = self.network.fabric();
+        // Engines bring kernels of their own for groups inside the innermost level, where all reach each other at full rate.
+        let inside_one_level = fabric.chip.ranks == 1 && ranks <= fabric.level_sizes[0];
+        let captured = self.library.captured_all_reduce.values().map(|kernel| captured_all_reduce(self.network, kernel, ranks, bytes));
+        if let Some(fastest) = captured.reduce(Seconds::min).filter(|_| inside_one_level) {
+            return fastest;
+        }
         let per_chip = fabric.chip.ranks.min(ranks);
         let pair = bytes / f64::from(ranks);
         let inside = match &fabric.chip.io.die_to_die {

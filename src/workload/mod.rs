@@ -12,10 +12,12 @@ mod device;
 mod ffn;
 pub mod kernel;
 mod operator;
+mod routing;
 mod totals;
 
 pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache, layer_attention, prompt_cache_per_token, sequence_cache};
 pub use device::Device;
 pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, shared_block};
 pub use operator::{Operator, Work};
+pub use routing::{Routed, distinct_tokens};
 pub use totals::{Totals, attention_weights, embedding_weights, expert_weights, ffn_weights, totals};

@@ -103,6 +103,22 @@ const PUBLISHED: &[Published] = &[
     },
     Published { name: "metax-c550-64", chips: 64, memory: Some((64.0 * 0.064, 0.01)), ..NOTHING },
     Published {
+        name: "hgx-a100",
+        chips: 8,
+        switches: Some(6),
+        injection: Some((8.0 * 0.3, 0.01)),
+        compute: Some((Precision::Bf16, 2.5, 0.01)),
+        memory: Some((0.64, 0.01)),
+    },
+    Published {
+        name: "hgx-h200",
+        chips: 8,
+        switches: Some(4),
+        injection: Some((8.0 * 0.45, 0.01)),
+        compute: Some((Precision::Fp8, 15.8, 0.01)),
+        memory: Some((1.128, 0.01)),
+    },
+    Published {
         name: "hgx-h100",
         chips: 8,
         switches: Some(4),

@@ -208,6 +208,9 @@ pub struct Kernels {
     pub mla: BTreeMap<Precision, AttentionKernel>,
     /// Attention over grouped keys and values (GQA), by cache format.
     pub gqa: BTreeMap<Precision, AttentionKernel>,
+    /// Decode attention where every head has keys and values of its own; that of `gqa` if empty.
+    #[serde(default)]
+    pub mha: BTreeMap<Precision, AttentionKernel>,
     /// Routed experts of one rank.
     pub experts: BTreeMap<Precision, ExpertKernel>,
 }

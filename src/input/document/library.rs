@@ -1,5 +1,7 @@
 //! `topologies/parts/libraries/*.toml`: a communication library. What it adds to the wire.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,6 +17,9 @@ pub struct Library {
     /// Where the figures come from.
     #[serde(default)]
     pub origin: Origin,
+    /// Algorithms that it offers for an op (`all_reduce = ["ring"]`); every one that applies for an op that is not listed.
+    #[serde(default)]
+    pub algorithms: BTreeMap<String, Vec<String>>,
     /// Once a call: launch, barrier, finish.
     pub launch: Figure<Seconds>,
     /// Once a round: flag, synchronisation, issue; the path's own latency comes on top.
@@ -38,6 +43,53 @@ pub struct Library {
     pub bulk_dispatch: Option<TokenKernel>,
     /// Bringing many back (prefill); as `combine` if absent.
     pub bulk_combine: Option<TokenKernel>,
+    /// Other kernels that move tokens, by name: what a measurement names that is not the default of a phase.
+    #[serde(default)]
+    pub token_kernels: BTreeMap<String, TokenKernel>,
+    /// All-reduce kernels that serving engines put into their captured graphs, by engine.
+    #[serde(default)]
+    pub captured_all_reduce: BTreeMap<String, CapturedAllReduce>,
+}
+
+impl Library {
+    /// The kernel called `name`: `dispatch`, `combine`, `bulk-dispatch`, `bulk-combine` or one of the others.
+    #[must_use]
+    pub fn token_kernel(&self, name: &str) -> Option<&TokenKernel> {
+        match name {
+            "dispatch" => Some(&self.dispatch),
+            "combine" => Some(&self.combine),
+            "bulk-dispatch" => Some(self.bulk_dispatch.as_ref().unwrap_or(&self.dispatch)),
+            "bulk-combine" => Some(self.bulk_combine.as_ref().unwrap_or(&self.combine)),
+            other => self.token_kernels.get(other),
+        }
+    }
+}
+
+impl Library {
+    /// As [`Library::token_kernel`], to change its constants; a bulk kernel that falls back on another one has none of its own.
+    pub fn token_kernel_mut(&mut self, name: &str) -> Option<&mut TokenKernel> {
+        match name {
+            "dispatch" => Some(&mut self.dispatch),
+            "combine" => Some(&mut self.combine),
+            "bulk-dispatch" => self.bulk_dispatch.as_mut(),
+            "bulk-combine" => self.bulk_combine.as_mut(),
+            other => self.token_kernels.get_mut(other),
+        }
+    }
+}
+
+/// A one-shot or two-shot all-reduce inside a captured graph; the form stands in `network/captured.rs`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CapturedAllReduce {
+    /// Kernel in a graph with its barrier of flags.
+    pub launch: Figure<Seconds>,
+    /// Growth with each doubling of the ranks: peers to signal.
+    pub fan_out: Figure<Seconds>,
+    /// Barrier between reduce-scatter and all-gather of the two-shot form.
+    pub second_barrier: Figure<Seconds>,
+    /// Share of the payload rate that its stores reach.
+    pub efficiency: Figure<Ratio>,
 }
 
 /// A kernel that moves tokens between ranks; the form stands in `network/moe.rs`.
@@ -54,6 +106,8 @@ pub struct TokenKernel {
     pub efficiency: Figure<Ratio>,
     /// Local pass over the tokens (pack, unpack, add), in token copies on the wire that would take as long.
     pub local_copies: Figure<Ratio>,
+    /// R of a pipeline ramp `sqrt(R x)` that x seconds of moving add, where the kernel moves tokens chunk by chunk; none if absent.
+    pub ramp: Option<Figure<Seconds>>,
     /// Bytes beside the token's elements: scales, indices, padding.
     pub message_overhead: Figure<Bytes>,
     /// Whether copies of a token for two experts on one rank are sent once.

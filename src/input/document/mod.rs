@@ -12,7 +12,6 @@ mod link;
 mod model;
 mod pattern;
 mod protocol;
-mod published;
 mod supernode;
 mod switch;
 mod target;
@@ -24,14 +23,13 @@ pub use at::At;
 pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
-pub use library::{Library, TokenKernel};
+pub use library::{CapturedAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
 pub use protocol::{Flit, Protocol};
-pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -152,31 +150,5 @@ impl FileKind for SupernodeFile {
     fn content(self) -> (SupernodeDocument, Sources) {
         let Self { supernode, level, auxiliary, supply, sources, .. } = self;
         (SupernodeDocument { supernode, levels: level, auxiliaries: auxiliary, supply }, sources)
-    }
-}
-
-/// A file with published measurements, one `[[case]]` each.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PublishedFile {
-    /// Version of the file format; 1.
-    #[schemars(range(min = 1, max = 1))]
-    #[allow(dead_code, reason = "held by the schema to 1")]
-    schema: u32,
-    /// Workload of the serving cases.
-    workload: String,
-    case: Vec<Case>,
-    /// Where the figures come from: key = address.
-    #[serde(default)]
-    sources: Sources,
-}
-
-impl FileKind for PublishedFile {
-    /// The workload's name and the cases.
-    type Content = (String, Vec<Case>);
-    const KIND: &'static str = "published measurements";
-    const FOLDER: &'static str = "validation";
-    fn content(self) -> ((String, Vec<Case>), Sources) {
-        ((self.workload, self.case), self.sources)
     }
 }

@@ -10,11 +10,22 @@
 //! t = the best split
 //! ```
 
+use std::collections::BTreeMap;
+
 use super::super::device::Device;
 use super::super::operator::Work;
 use super::overlap;
-use crate::input::document::Kernels;
+use crate::input::document::{AttentionKernel, Kernels, Precision};
 use crate::units::Seconds;
+
+/// The kernels for a latent cache, for keys and values of every head (one query row each), or for grouped ones.
+pub(super) fn family(kernels: &Kernels, latent: bool, rows: f64) -> &BTreeMap<Precision, AttentionKernel> {
+    match (latent, rows <= 1.0 && !kernels.mha.is_empty()) {
+        (true, _) => &kernels.mla,
+        (false, true) => &kernels.mha,
+        (false, false) => &kernels.gqa,
+    }
+}
 
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
@@ -22,7 +33,7 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
     let Work::Attention { sequences, context, units, rows, flop_per_row, unit_bytes, sequence_bytes, query_bytes, latent, precision } = *work else {
         return Seconds::ZERO;
     };
-    let kernels = if latent { &device.kernels.mla } else { &device.kernels.gqa };
+    let kernels = family(&device.kernels, latent, rows);
     let Some(kernel) = Kernels::nearest(kernels, precision) else { return Seconds::ZERO };
     if sequences <= 0.0 {
         return Seconds::ZERO;

@@ -6,7 +6,7 @@ mod experts;
 mod gemm;
 
 pub use attention::attention_time;
-pub use experts::expert_time;
+pub use experts::{GroupedRows, expert_time, grouped_time, padded_rows};
 pub use gemm::gemm_time;
 
 use super::device::Device;
@@ -33,8 +33,8 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     let precision = operator.work.precision();
     let launch = match operator.work {
         Work::Gemm { .. } | Work::Stream { .. } => kernels.launch.value,
-        Work::Attention { latent, .. } => {
-            let family = if latent { &kernels.mla } else { &kernels.gqa };
+        Work::Attention { latent, rows, .. } => {
+            let family = attention::family(kernels, latent, rows);
             Kernels::nearest(family, precision).map_or(Seconds::ZERO, |kernel| kernel.launch.value)
         }
         Work::Experts { local, .. } => {

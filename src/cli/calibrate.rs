@@ -1,0 +1,65 @@
+//! `supernode calibrate`: constants of a chip or a communication library from measurements.
+
+use std::path::PathBuf;
+
+use super::{Outcome, Output, bad_option};
+use crate::fabric;
+use crate::input::cases::{load_cases, shipped_cases};
+use crate::input::problem::{Problem, Problems};
+use crate::input::spec::{Spec, load_supernode, part_texts};
+use crate::network::Network;
+use crate::report::{self, CalibrateReport};
+use crate::study::calibrate::{Family, PartKind, calibrate, with_constants};
+
+/// Fit the constants of a chip or a communication library to measurements
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// collectives, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT or gap; several are
+    /// fitted one after the other
+    #[arg(required = true, value_name = "FAMILY")]
+    families: Vec<String>,
+
+    /// The machines measured, which share the part; the first one's part is written
+    #[arg(long, required = true, value_name = "SYSTEM")]
+    system: Vec<String>,
+
+    /// Measurements in the format of docs/validation.md; the shipped ones if absent
+    #[arg(long, value_name = "FILE")]
+    cases: Vec<String>,
+
+    /// Write the part file with the fitted constants here
+    #[arg(long, value_name = "TOML")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let families = arguments.families.iter().map(|text| Family::parse(text)).collect::<Result<Vec<_>, _>>();
+    let families = families.map_err(|message| bad_option("FAMILY", message))?;
+    let kind = families.first().map_or(PartKind::Chip, Family::part);
+    if families.iter().any(|family| family.part() != kind) {
+        return Err(bad_option("FAMILY", "these constants stand in two files, the chip's and the library's; fit one after the other"));
+    }
+    let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
+    let mut cases = Vec::new();
+    for file in &files {
+        cases.extend(load_cases(file)?);
+    }
+    let specs = arguments.system.iter().map(|system| load_supernode(system)).collect::<Result<Vec<Spec>, Problems>>()?;
+    let fabrics = specs.iter().map(fabric::build).collect::<Result<Vec<_>, Problems>>()?;
+    let networks: Vec<Network<'_>> = fabrics.iter().map(Network::new).collect();
+    let machines: Vec<(&Spec, &Network<'_>)> = specs.iter().zip(&networks).collect();
+    let shared = |spec: &Spec| if kind == PartKind::Chip { spec.chip.name.clone() } else { spec.library.name.clone() };
+    if let Some(other) = specs.iter().find(|spec| shared(spec) != shared(&specs[0])) {
+        return Err(bad_option("--system", format!("{} and {} do not share the part", specs[0].id, other.id)));
+    }
+    let (mut chip, mut library) = (specs[0].chip.clone(), specs[0].library.clone());
+    let calibrations = families.iter().map(|family| calibrate(family, &machines, &cases, &mut chip, &mut library)).collect::<Result<Vec<_>, _>>();
+    let calibrations = calibrations.map_err(|message| bad_option("FAMILY", message))?;
+    if let Some(path) = &arguments.out {
+        let (chip_text, library_text) = part_texts(&arguments.system[0])?;
+        let text = if kind == PartKind::Chip { chip_text } else { library_text };
+        let text = with_constants(&text, &calibrations).map_err(|message| bad_option("--out", message))?;
+        std::fs::write(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(Output::report(&CalibrateReport { systems: arguments.system.clone(), calibrations }, format))
+}

@@ -1,0 +1,85 @@
+//! `supernode validate`: predicted beside measured.
+
+use std::path::PathBuf;
+
+use super::{Exit, Outcome, Output, bad_option};
+use crate::input::cases::{Case, load_cases, shipped_cases};
+use crate::input::problem::{Problem, Problems, suggest};
+use crate::report::{self, ValidateReport, scatter};
+use crate::study::validate::{bounds_text, exceeded, load_bounds, scores, validate};
+
+/// Hold predictions against measurements: the shipped ones, or your own
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Only measurements of this system
+    #[arg(long, value_name = "SYSTEM")]
+    system: Option<String>,
+
+    /// Only measurements of this quantity
+    #[arg(long, value_name = "QUANTITY")]
+    quantity: Option<String>,
+
+    /// Measurements in the format of docs/validation.md: a path, or the name of a shipped file; all shipped ones if absent
+    #[arg(long, value_name = "FILE")]
+    cases: Vec<String>,
+
+    /// Leave the single cases out of tables
+    #[arg(long)]
+    summary: bool,
+
+    /// Draw predicted over measured into this SVG file
+    #[arg(long, value_name = "SVG")]
+    scatter: Option<PathBuf>,
+
+    /// Table of medians that --strict holds the errors against
+    #[arg(long, value_name = "FILE", default_value = "medians")]
+    bounds: String,
+
+    /// Write the medians reached as such a table
+    #[arg(long, value_name = "FILE")]
+    write_bounds: Option<PathBuf>,
+
+    /// End with exit code 1 if a median is more than two points worse than its bound
+    #[arg(long)]
+    strict: bool,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
+    let mut cases = Vec::new();
+    for file in &files {
+        cases.extend(load_cases(file)?);
+    }
+    cases = keep(cases, "--system", arguments.system.as_deref(), |case| &case.system)?;
+    cases = keep(cases, "--quantity", arguments.quantity.as_deref(), |case| &case.quantity)?;
+    let bounds = if arguments.strict { load_bounds(&arguments.bounds)? } else { Vec::new() };
+    let compared = validate(&cases);
+    let scores = scores(&compared);
+    let exceeded: Vec<_> = exceeded(&scores, &bounds).into_iter().map(|(score, bound)| (score.clone(), bound.clone())).collect();
+    if let Some(path) = &arguments.scatter {
+        std::fs::write(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    if let Some(path) = &arguments.write_bounds {
+        std::fs::write(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    let missed = !exceeded.is_empty();
+    let report = ValidateReport { cases: compared, scores, exceeded, summary: arguments.summary };
+    let mut output = Output::report(&report, format);
+    if missed {
+        output.exit = Exit::Missed;
+    }
+    Ok(output)
+}
+
+/// The cases with the wanted word; none at all is a slip.
+fn keep(cases: Vec<Case>, option: &str, wanted: Option<&str>, word: impl Fn(&Case) -> &String) -> Result<Vec<Case>, Problems> {
+    let Some(wanted) = wanted else { return Ok(cases) };
+    let mut known: Vec<String> = cases.iter().map(|case| word(case).clone()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if !known.iter().any(|name| name == wanted) {
+        let hint = suggest(wanted, known.iter().map(String::as_str));
+        return Err(bad_option(option, format!("no measurement has `{wanted}`; {hint}")));
+    }
+    Ok(cases.into_iter().filter(|case| word(case) == wanted).collect())
+}

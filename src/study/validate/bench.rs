@@ -1,0 +1,176 @@
+//! A machine on the bench: everything that a prediction of one of its measurements needs.
+
+use std::collections::BTreeMap;
+
+use super::{fabric, operator, phase, transfer};
+use crate::input::cases::{Case, Unit};
+use crate::input::catalog::Mention;
+use crate::input::document::{Chip, Library, Model};
+use crate::input::problem::suggest;
+use crate::input::spec::{Spec, WorkloadSpec, load_model, load_workload};
+use crate::network::{Network, Pricing, Profile};
+use crate::units::{BytesPerSecond, Seconds, TokensPerSecond};
+use crate::workload::Device;
+
+/// Predicts one measurement.
+type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
+
+/// Every quantity that a case may name, and what it is.
+pub const QUANTITIES: [(&str, &str); 22] = [
+    ("collective", "a call of the communication library, as nccl-tests times it"),
+    ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
+    ("exchange", "tokens to experts, or back"),
+    ("gemm", "matrix multiplication with the quantisation of its input"),
+    ("mla_decode", "attention kernel over a latent cache, one layer"),
+    ("mla_module", "attention block over a latent cache with its projections, one layer"),
+    ("gqa_decode", "attention kernel over grouped keys and values, one layer"),
+    ("experts", "grouped multiplications of one rank's routed experts, one layer"),
+    ("tpot", "time per output token of one decode instance"),
+    ("decode_rate", "output tokens a second and chip"),
+    ("decode_layer", "one expert layer of a decode step, all micro-batches"),
+    ("decode_overlap_gain", "output tokens gained by micro-batches"),
+    ("decode_layer_saving", "layer time saved by micro-batches"),
+    ("speculation_gain", "output tokens gained by speculation"),
+    ("prefill_rate", "prompt tokens a second and chip"),
+    ("prefill_overlap_gain", "prompt tokens gained by micro-batches"),
+    ("serving_tpot", "time per output token of an engine that prefills on the same chips"),
+    ("serving_ttft", "time to first token of such an engine"),
+    ("exchange_limit", "time per output token if nothing but the exchange took time"),
+    ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
+    ("node_boundary", "one-way latency that a pair in different nodes has more than one in the same node"),
+    ("node_loss", "bandwidth that a pair in different nodes has less"),
+];
+
+fn predictor(quantity: &str) -> Option<Predict> {
+    Some(match quantity {
+        "collective" => transfer::collective,
+        "captured_all_reduce" => transfer::captured,
+        "exchange" => transfer::exchange,
+        "exchange_limit" => transfer::exchange_limit,
+        "gemm" => operator::gemm,
+        "mla_decode" => operator::mla_decode,
+        "mla_module" => operator::mla_module,
+        "gqa_decode" => operator::gqa_decode,
+        "experts" => operator::experts,
+        "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
+        "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
+        "serving_tpot" | "serving_ttft" => phase::serving,
+        "oversubscription" => fabric::oversubscription,
+        "node_boundary" => fabric::node_boundary,
+        "node_loss" => fabric::node_loss,
+        _ => return None,
+    })
+}
+
+/// A machine ready to answer for its measurements. Its library and chip may be replaced, to fit their constants.
+pub struct Bench<'a> {
+    /// The machine.
+    pub spec: &'a Spec,
+    /// Its fabric.
+    pub network: &'a Network<'a>,
+    /// The communication library.
+    pub library: Library,
+    /// One rank.
+    pub device: Device,
+    /// All-to-all of the first n chips, by n.
+    profiles: BTreeMap<u32, Profile>,
+    workloads: BTreeMap<String, WorkloadSpec>,
+    models: BTreeMap<String, Model>,
+}
+
+impl<'a> Bench<'a> {
+    /// The machine as described.
+    #[must_use]
+    pub fn new(spec: &'a Spec, network: &'a Network<'a>) -> Self {
+        Self {
+            spec,
+            network,
+            library: spec.library.clone(),
+            device: Device::new(&spec.chip),
+            profiles: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            models: BTreeMap::new(),
+        }
+    }
+
+    /// Puts other constants in the place of the described ones.
+    pub fn replace(&mut self, chip: &Chip, library: &Library) {
+        self.device = Device::new(chip);
+        self.library = library.clone();
+    }
+
+    /// Predicts each case, or says why not.
+    #[must_use]
+    pub fn predict_all(&mut self, cases: &[&Case]) -> Vec<Result<f64, String>> {
+        let library = self.library.clone();
+        let mut pricing = Pricing::new(self.network, &library);
+        cases
+            .iter()
+            .map(|case| match predictor(&case.quantity) {
+                Some(predict) => predict(self, &mut pricing, case),
+                None if case.quantity == "unsupported" => Err(case.settings.optional("because").unwrap_or("no reason is given").to_owned()),
+                None => {
+                    let hint = suggest(&case.quantity, QUANTITIES.iter().map(|entry| entry.0));
+                    Err(format!("no quantity is named `{}`; {hint}", case.quantity))
+                }
+            })
+            .collect()
+    }
+
+    /// The all-to-all of the first `chips` chips.
+    pub(super) fn all_to_all(&mut self, chips: u32) -> &Profile {
+        let network = self.network;
+        self.profiles.entry(chips).or_insert_with(|| network.all_to_all(chips))
+    }
+
+    /// A shipped workload or a path.
+    pub(super) fn workload(&mut self, name: &str) -> Result<WorkloadSpec, String> {
+        if !self.workloads.contains_key(name) {
+            let workload = load_workload(name).map_err(|problems| first_message(&problems))?;
+            self.workloads.insert(name.to_owned(), workload);
+        }
+        Ok(self.workloads[name].clone())
+    }
+
+    /// A shipped model or a path.
+    pub(super) fn model(&mut self, name: &str) -> Result<Model, String> {
+        if !self.models.contains_key(name) {
+            let model = load_model(name, &Mention::on_command_line()).map_err(|problems| first_message(&problems))?;
+            self.models.insert(name.to_owned(), model);
+        }
+        Ok(self.models[name].clone())
+    }
+}
+
+fn first_message(problems: &crate::input::problem::Problems) -> String {
+    problems.list().first().map_or_else(String::new, |problem| problem.message.clone())
+}
+
+/// A time in the unit of a case.
+pub(super) fn time_in(unit: Unit, time: Seconds) -> Result<f64, String> {
+    match unit {
+        Unit::Microseconds => Ok(time.get() * 1e6),
+        Unit::Milliseconds => Ok(time.get() * 1e3),
+        Unit::Seconds => Ok(time.get()),
+        other => Err(format!("a time has the unit us, ms or s, not {}", other.name())),
+    }
+}
+
+/// A bandwidth in the unit of a case.
+pub(super) fn bandwidth_in(unit: Unit, rate: BytesPerSecond) -> Result<f64, String> {
+    if unit == Unit::GigabytesPerSecond { Ok(rate.get() / 1e9) } else { Err(format!("a bandwidth has the unit GB/s, not {}", unit.name())) }
+}
+
+/// A token rate in the unit of a case.
+pub(super) fn tokens_in(unit: Unit, rate: TokensPerSecond) -> Result<f64, String> {
+    if unit == Unit::TokensPerSecond { Ok(rate.get()) } else { Err(format!("a token rate has the unit tok/s, not {}", unit.name())) }
+}
+
+/// A share in per cent, or as it is.
+pub(super) fn share_in(unit: Unit, share: f64) -> Result<f64, String> {
+    match unit {
+        Unit::Percent => Ok(share * 100.0),
+        Unit::Ratio => Ok(share),
+        other => Err(format!("a share has the unit % or ratio, not {}", other.name())),
+    }
+}

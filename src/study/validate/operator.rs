@@ -1,0 +1,129 @@
+//! Kernels of one rank.
+
+use super::bench::{Bench, bandwidth_in, share_in, time_in};
+use crate::input::cases::{Case, Settings, Unit};
+use crate::input::document::{Attention, Gqa, Kernels, Model, Precision, Precisions};
+use crate::network::Pricing;
+use crate::units::Seconds;
+use crate::workload::{AttentionBatch, Device, Operator, Routed, Work, attention_block, distinct_tokens, kernel};
+
+fn format(settings: &Settings, key: &str) -> Result<Precision, String> {
+    settings.one_of(key, &Precision::ALL.map(|precision| (precision.name(), precision)))
+}
+
+/// Time, share of peak, or memory bandwidth.
+fn measured(case: &Case, device: &Device, work: &Work, time: Seconds) -> Result<f64, String> {
+    match case.unit {
+        Unit::GigabytesPerSecond => bandwidth_in(case.unit, work.bytes() / time),
+        Unit::TeraflopPerSecond => Ok((work.flop() / time).get() / 1e12),
+        Unit::Percent if case.settings.optional("share") == Some("memory") => share_in(case.unit, work.bytes() / time / device.memory_bandwidth),
+        Unit::Percent => share_in(case.unit, work.flop() / time / device.peak(work.precision())),
+        unit => time_in(unit, time),
+    }
+}
+
+/// A call on its own.
+pub fn gemm(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["groups", "rows", "columns", "depth", "format", "quantised"])?;
+    let precision = format(settings, "format")?;
+    let batch = settings.number_or("groups", 1.0)?;
+    let (rows, columns, depth) = (settings.number("rows")?, settings.number("columns")?, settings.number("depth")?);
+    let work = Work::Gemm { batch, rows, columns, depth, precision };
+    let mut device = bench.device.clone();
+    if settings.flag("quantised")? {
+        device.kernels.gemm.values_mut().for_each(|kernel| kernel.quantise_bytes = 0.0);
+    }
+    let kernel = Kernels::nearest(&device.kernels.gemm, precision).ok_or("the chip has no matrix multiplication")?;
+    let time = kernel.launch.value + kernel::gemm_time(&device, batch, rows, columns, depth, precision);
+    measured(case, &device, &work, time)
+}
+
+/// The model's attention block for one rank of a TP group that leaves it `heads` heads.
+fn block(case: &Case, model: &Model, weights: Precision, heads: u32) -> Result<Vec<Operator>, String> {
+    let settings = &case.settings;
+    let cache = format(settings, "cache")?;
+    let precisions = Precisions { weights, experts: None, attention: cache, kv_cache: cache, dispatch: weights, combine: Precision::Bf16 };
+    let all = model.last().map_or(heads, |group| group.attention.heads());
+    if !all.is_multiple_of(heads) {
+        return Err(format!("{all} heads do not divide into parts of {heads}"));
+    }
+    let batch = AttentionBatch {
+        sequences: settings.number("sequences")?,
+        new_tokens: settings.number_or("queries", 1.0)?,
+        context: settings.number("context")?,
+        prefill: false,
+    };
+    Ok(attention_block(model, &precisions, all / heads, &batch))
+}
+
+/// The attention kernel of a block.
+fn attention_of(bench: &Bench<'_>, case: &Case, block: &[Operator]) -> Result<f64, String> {
+    let attention = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).ok_or("the model has no attention")?;
+    measured(case, &bench.device, &attention.work, kernel::attention_time(&bench.device, &attention.work))
+}
+
+const LATENT_MODEL: &str = "deepseek-r1";
+
+/// The kernel over a latent cache of `model` (DeepSeek's unless the case names another).
+pub fn mla_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&["model", "heads", "sequences", "queries", "context", "cache", "share"])?;
+    let model = bench.model(case.settings.optional("model").unwrap_or(LATENT_MODEL))?;
+    let block = block(case, &model, Precision::Bf16, case.settings.count("heads")?)?;
+    attention_of(bench, case, &block)
+}
+
+/// The whole block: projections, absorbed products and attention, one after the other.
+pub fn mla_module(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&["model", "heads", "sequences", "queries", "context", "cache", "format"])?;
+    let model = bench.model(case.settings.optional("model").unwrap_or(LATENT_MODEL))?;
+    let block = block(case, &model, format(&case.settings, "format")?, case.settings.count("heads")?)?;
+    time_in(case.unit, block.iter().map(|operator| kernel::time(&bench.device, operator)).sum())
+}
+
+/// The kernel over grouped keys and values; `heads` and `kv_heads` are those of one rank.
+pub fn gqa_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["heads", "kv_heads", "head_dim", "sequences", "context", "cache"])?;
+    let (heads, kv_heads, head_dim) = (settings.count("heads")?, settings.count("kv_heads")?, settings.count("head_dim")?);
+    // Only the attention block is asked for, and that does not depend on the rest of the model.
+    let mut model = bench.model(LATENT_MODEL)?;
+    let grouped = Gqa { heads, kv_heads, head_dim, value_dim: None, window: None, output_gate: false, value_is_key: false, index: None };
+    for group in &mut model.layer {
+        group.attention.set(Attention::Gqa(grouped));
+    }
+    let block = block(case, &model, Precision::Bf16, heads)?;
+    attention_of(bench, case, &block)
+}
+
+/// Experts of the busiest rank.
+pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present"])?;
+    let experts = settings.count("experts")?;
+    let slots = if settings.optional("slots").is_some() { settings.count("slots")? } else { experts };
+    let routed = Routed { tokens: settings.number("tokens")?, experts, top_k: settings.number("top_k")?, ranks: settings.count("ranks")?, slots };
+    if routed.slots < experts || routed.slots < routed.ranks {
+        return Err(format!("{slots} slots on {} ranks do not hold {experts} experts", routed.ranks));
+    }
+    let mut rows = rows(&routed, settings.text("routing")?)?;
+    // Benchmarks of the kernel alone give every rank all tokens of the group; behind a dispatch only those that were sent arrive.
+    if settings.one_of("present", &[("all", false), ("sent", true)])? {
+        rows.tokens = distinct_tokens(routed.tokens, rows.copies);
+    }
+    let precision = format(settings, "format")?;
+    time_in(case.unit, kernel::grouped_time(&bench.device, &rows, settings.number("hidden")?, settings.number("width")?, precision))
+}
+
+/// `balanced`, `power_law_ALPHA`, or `power_law_ALPHA_eplb` where copies of heavy experts fill the slots.
+fn rows(routed: &Routed, routing: &str) -> Result<kernel::GroupedRows, String> {
+    if routing == "balanced" {
+        return Ok(routed.balanced());
+    }
+    let alpha = routing.strip_prefix("power_law_").ok_or_else(|| format!("`routing={routing}` is neither `balanced` nor `power_law_ALPHA`"))?;
+    let (alpha, copied) = alpha.strip_suffix("_eplb").map_or((alpha, false), |alpha| (alpha, true));
+    match alpha.parse::<f64>() {
+        Ok(alpha) if alpha > 0.0 && alpha < 10.0 && alpha != 1.0 => Ok(routed.power_law(alpha, copied)),
+        _ => Err(format!("`{alpha}` is not the exponent of a power law: a number between 0 and 10, not 1")),
+    }
+}

@@ -1,0 +1,75 @@
+//! Errors of many comparisons in a few numbers.
+
+use std::collections::BTreeMap;
+
+use super::Comparison;
+
+/// Errors of a group of comparisons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// The machine; `None` for all together.
+    pub system: Option<String>,
+    /// What was measured; `None` for all together.
+    pub quantity: Option<String>,
+    /// Comparisons with an error.
+    pub count: usize,
+    /// Median of the absolute errors.
+    pub median: f64,
+    /// Nine in ten absolute errors are below.
+    pub ninetieth: f64,
+    /// Median of the signed errors: below zero means predicted too small.
+    pub bias: f64,
+}
+
+impl Score {
+    fn of(system: Option<&str>, quantity: Option<&str>, errors: &[f64]) -> Self {
+        let mut absolute: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
+        let mut signed = errors.to_vec();
+        absolute.sort_by(f64::total_cmp);
+        signed.sort_by(f64::total_cmp);
+        Self {
+            system: system.map(str::to_owned),
+            quantity: quantity.map(str::to_owned),
+            count: errors.len(),
+            median: quantile(&absolute, 0.5),
+            ninetieth: quantile(&absolute, 0.9),
+            bias: quantile(&signed, 0.5),
+        }
+    }
+}
+
+/// The value below which `share` of the sorted values lie, between neighbours in proportion; zero for none.
+#[must_use]
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let position = share * last as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * (position - position.floor())
+}
+
+/// One score for each quantity, then one for each machine and quantity, then one for all; in the order of their names.
+#[must_use]
+pub fn scores(comparisons: &[Comparison]) -> Vec<Score> {
+    let mut groups: BTreeMap<(Option<&str>, Option<&str>), Vec<f64>> = BTreeMap::new();
+    for (comparison, error) in comparisons.iter().filter_map(|comparison| Some((comparison, comparison.error()?))) {
+        let (system, quantity) = (Some(comparison.system.as_str()), Some(comparison.quantity.as_str()));
+        for group in [(None, None), (None, quantity), (system, quantity)] {
+            groups.entry(group).or_default().push(error);
+        }
+    }
+    groups.iter().map(|((system, quantity), errors)| Score::of(*system, *quantity, errors)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile;
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5), 2.0);
+        // Position 0.9 x 2 = 1.8: eight tenths of the way from 2 to 4.
+        assert!((quantile(&[1.0, 2.0, 4.0], 0.9) - 3.6).abs() < 1e-12);
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+}

@@ -1,0 +1,141 @@
+//! Predictions against the shipped measurements: no median worsens unnoticed, constants can be made again, and what was fitted on some
+//! machines and sizes bounds the error on others.
+
+use supernode::fabric::{Fabric, build};
+use supernode::input::cases::{Case, load_cases, shipped_cases};
+use supernode::input::spec::{Spec, load_supernode};
+use supernode::network::Network;
+use supernode::study::calibrate::{Calibration, Family, calibrate};
+use supernode::study::validate::{Bench, exceeded, load_bounds, quantile, scores, validate};
+
+fn all_cases() -> Vec<Case> {
+    shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
+}
+
+fn machine(name: &str) -> (Spec, Fabric) {
+    let spec = load_supernode(name).expect("shipped supernodes are readable");
+    let fabric = build(&spec).expect("shipped supernodes can be built");
+    (spec, fabric)
+}
+
+/// Fits a family on the measurements of `systems` that `keep` keeps.
+fn fitted(family: &str, systems: &[&str], keep: impl Fn(&Case) -> bool) -> (Calibration, Spec) {
+    let family = Family::parse(family).expect("a family");
+    let cases: Vec<Case> = all_cases().into_iter().filter(|case| keep(case)).collect();
+    let built: Vec<(Spec, Fabric)> = systems.iter().map(|system| machine(system)).collect();
+    let networks: Vec<Network<'_>> = built.iter().map(|(_, fabric)| Network::new(fabric)).collect();
+    let machines: Vec<(&Spec, &Network<'_>)> = built.iter().map(|(spec, _)| spec).zip(&networks).collect();
+    let (mut chip, mut library) = (built[0].0.chip.clone(), built[0].0.library.clone());
+    let calibration = calibrate(&family, &machines, &cases, &mut chip, &mut library).expect("enough measurements");
+    let mut spec = built[0].0.clone();
+    (spec.chip, spec.library) = (chip, library);
+    (calibration, spec)
+}
+
+/// Median absolute error on `system` of the measurements that `family` covers and `keep` keeps, with the constants of `from`.
+fn median_with(from: &Spec, family: &str, system: &str, keep: impl Fn(&Case) -> bool) -> f64 {
+    let family = Family::parse(family).expect("a family");
+    let (spec, fabric) = machine(system);
+    let network = Network::new(&fabric);
+    let mut bench = Bench::new(&spec, &network);
+    let (mut chip, mut library) = (spec.chip.clone(), spec.library.clone());
+    let (mut from_chip, mut from_library) = (from.chip.clone(), from.library.clone());
+    let known = family.constants(&mut from_chip, &mut from_library).expect("constants");
+    for (to, from) in family.constants(&mut chip, &mut library).expect("constants").into_iter().zip(known) {
+        assert_eq!(to.name, from.name);
+        to.figure.set(from.figure.get());
+    }
+    bench.replace(&chip, &library);
+    let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.system == system && family.covers(case) && keep(case)).collect();
+    let predicted = bench.predict_all(&cases.iter().collect::<Vec<_>>());
+    let mut errors: Vec<f64> =
+        cases.iter().zip(predicted).filter_map(|(case, predicted)| Some((predicted.ok()? / case.value.0 - 1.0).abs())).collect();
+    errors.sort_by(f64::total_cmp);
+    assert!(errors.len() >= 10, "{} measurements", errors.len());
+    quantile(&errors, 0.5)
+}
+
+fn ranks(case: &Case) -> u32 {
+    case.settings.count("ranks").unwrap_or(0)
+}
+
+#[test]
+fn no_median_is_worse_than_committed() {
+    let scores = scores(&validate(&all_cases()));
+    let bounds = load_bounds("medians").expect("shipped medians are readable");
+    assert!(bounds.len() > 40);
+    let worse = exceeded(&scores, &bounds);
+    assert!(worse.is_empty(), "{worse:?}");
+}
+
+#[test]
+fn predictions_do_not_depend_on_the_number_of_threads() {
+    let cases = load_cases("cloudmatrix384").expect("shipped measurements are readable");
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| validate(&cases))
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn shipped_constants_are_made_by_calibrate() {
+    let (calibration, _) = fitted("collectives", &["hgx-h100", "hgx-h200"], |_| true);
+    for constant in &calibration.constants {
+        let change = constant.value / constant.before - 1.0;
+        assert!(change.abs() < 0.02, "{}: shipped {}, fitted {}", constant.name, constant.before, constant.value);
+    }
+}
+
+#[test]
+fn kernels_fitted_on_one_chip_predict_the_next() {
+    // Only datasheet figures change from chip to chip.
+    let table = [
+        ("gemm:bf16", "hgx-h100", "hgx-h200", 0.07),
+        ("gemm:bf16", "hgx-h100", "hgx-b200", 0.23),
+        ("gemm:fp8", "hgx-h100", "hgx-b200", 0.12),
+        ("gemm:fp8-block", "hgx-b200", "gb200-nvl72", 0.07),
+        ("mla:fp8", "hgx-b200", "gb200-nvl72", 0.09),
+        ("experts:fp8-block", "hgx-h100", "hgx-b200", 0.14),
+    ];
+    let mut beyond = Vec::new();
+    for (family, from, to, bound) in table {
+        let (_, spec) = fitted(family, &[from], |_| true);
+        let median = median_with(&spec, family, to, |_| true);
+        if median > bound {
+            beyond.push(format!("{family} from {from} to {to}: {median:.3}"));
+        }
+    }
+    assert!(beyond.is_empty(), "{beyond:?}");
+}
+
+#[test]
+fn few_ranks_predict_many() {
+    let (_, spec) = fitted("tokens:dispatch", &["gb200-nvl72"], |case| [8, 32].contains(&ranks(case)));
+    let median = median_with(&spec, "tokens:dispatch", "gb200-nvl72", |case| ranks(case) == 64);
+    assert!(median < 0.08, "{median:.3}");
+    let (_, spec) = fitted("collectives", &["hgx-h100"], |case| ranks(case) < 8);
+    let median = median_with(&spec, "collectives", "hgx-h200", |case| ranks(case) == 8);
+    assert!(median < 0.14, "{median:.3}");
+}
+
+#[test]
+fn wire_shares_of_one_link_generation_predict_the_next() {
+    // Launch and hop follow the host and have to be measured on it; ramp and shares of the wire carry over from H100 to B200.
+    let (_, hopper) = fitted("collectives", &["hgx-h100", "hgx-h200"], |_| true);
+    let (mut blackwell, _) = machine("hgx-b200");
+    let (launch, round) = (blackwell.library.launch.clone(), blackwell.library.round.clone());
+    blackwell.library = hopper.library;
+    (blackwell.library.launch, blackwell.library.round) = (launch, round);
+    let median = median_with(&blackwell, "collectives", "hgx-b200", |_| true);
+    assert!(median < 0.12, "{median:.3}");
+}
+
+#[test]
+fn one_batch_predicts_another() {
+    // 96 and 112 requests a package on CloudMatrix384: nothing is fitted to either.
+    let cases = load_cases("cloudmatrix384").expect("shipped measurements are readable");
+    for case in validate(&cases).iter().filter(|case| case.quantity == "tpot" || case.quantity == "decode_rate") {
+        assert!(case.error().expect("predicted").abs() < 0.06, "{case:?}");
+    }
+}
