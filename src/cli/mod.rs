@@ -2,6 +2,7 @@
 
 mod check;
 mod collective;
+mod compare;
 mod describe;
 mod list;
 mod schema;
@@ -74,6 +75,7 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Compare(compare::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -85,6 +87,7 @@ impl Command {
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Compare(arguments) => compare::run(arguments, format),
             Self::Schema(arguments) => Ok(schema::run(arguments)),
         }
     }

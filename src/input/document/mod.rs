@@ -4,6 +4,7 @@
 //! [`Spec`](super::spec) when those names have been followed.
 
 mod at;
+mod attention;
 mod chip;
 mod host;
 mod library;
@@ -20,11 +21,12 @@ mod workload;
 use std::collections::BTreeMap;
 
 pub use at::At;
+pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
-pub use link::{Circuit, Link, Medium};
-pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use link::{Circuit, Link, Medium, Optics};
+pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
@@ -33,10 +35,10 @@ pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use supernode::{Attach, AttachTo, Auxiliary, Level, LevelNic, Supernode, Supply};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
-pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, Workload};
+pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 
 use crate::units::Confidence;
 
