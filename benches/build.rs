@@ -12,7 +12,7 @@ fn build(criterion: &mut Criterion) {
     group.sample_size(10);
     let torus = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/torus-100k.toml").display().to_string();
     for (label, name) in [
-        ("64 chips, HGX-like", "ref-servers-64"),
+        ("64, servers of eight", "ref-servers-64"),
         ("8192, Atlas 950", "atlas-950-8192"),
         ("15488, Atlas 960", "atlas-960"),
         ("100000, torus", &torus),
