@@ -44,6 +44,14 @@ impl ChannelLoads {
         self.unreachable = self.unreachable.or(other.unreachable);
     }
 
+    /// As if the pattern were played so many times.
+    pub fn scale(&mut self, times: f64) {
+        for bytes in &mut self.bytes {
+            *bytes *= times;
+        }
+        self.sent *= times;
+    }
+
     fn lengthen(&mut self, latency: Seconds, hops: u32) {
         if latency > self.latency {
             (self.latency, self.hops) = (latency, hops);
@@ -65,7 +73,7 @@ impl Network<'_> {
     /// Plays a pattern once.
     #[must_use]
     pub fn loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
-        self.collapsed(group, pattern).unwrap_or_else(|| self.full_loads(group, pattern))
+        self.collapsed(group, pattern).map_or_else(|| self.full_loads(group, pattern), |collapsed| collapsed.spread(self))
     }
 
     /// As [`Network::loads`] without use of symmetry: the judge of the collapsed form.

@@ -99,6 +99,12 @@ impl Router {
         Seconds::new(self.end_latency[node as usize])
     }
 
+    /// Plane of a channel.
+    #[must_use]
+    pub fn plane(&self, channel: u32) -> u16 {
+        self.plane[channel as usize / 2]
+    }
+
     /// Nodes at the other ends of a node's links, in channel order.
     pub fn neighbours(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         self.half_edges(node).iter().map(|half| half.neighbour)
