@@ -2,6 +2,7 @@
 
 mod check;
 mod collective;
+mod compare;
 mod describe;
 mod list;
 mod simulate;
@@ -69,6 +70,7 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Compare(compare::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -99,6 +101,7 @@ pub fn run() -> Exit {
         Command::Describe(arguments) => describe::run(arguments, format),
         Command::Collective(arguments) => collective::run(arguments, format),
         Command::Simulate(arguments) => simulate::run(arguments, format),
+        Command::Compare(arguments) => compare::run(arguments, format),
     };
     match result {
         Ok(Output { text, exit }) => {

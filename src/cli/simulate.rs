@@ -25,7 +25,7 @@ pub struct Arguments {
     strict: bool,
 }
 
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+pub(super) const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         title: format!("{} ({})", spec.name, spec.vendor),
         ranks_per_chip: spec.chip.ranks,
         chip: spec.chip.name,
+        levels: fabric.level_names.clone(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),
         simulation,

@@ -9,7 +9,7 @@ use super::graph::{Edge, Endpoint, Fabric, Node};
 use super::patterns::{self, Orbits};
 use crate::input::document::{AttachTo, Cpu};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, Spec, SwitchSpec};
+use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, PatternSpec, Spec, SwitchSpec};
 
 /// Nodes and edges beyond this do not fit a laptop's memory; the largest shipped machine needs a hundredth of it.
 const MOST_NODES: usize = 8_000_000;
@@ -107,6 +107,8 @@ pub(super) struct Builder {
     /// Orbits of the group among those of the levels above.
     ancestry: u64,
     classes: BTreeMap<(u8, Label, u64), u32>,
+    /// Chips of an innermost group that may change places one by one, without any other: 1 where their links tell them apart.
+    pub interchangeable: u32,
     /// Whether the labels of all edges so far follow symmetries of the machine.
     symmetric: bool,
 }
@@ -127,7 +129,11 @@ impl Builder {
             uniform: true,
             sectors: None,
         };
-        Self { fabric, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), symmetric: true }
+        let interchangeable = spec.levels.first().map_or(1, |level| match level.pattern {
+            PatternSpec::Switch { .. } => level.size,
+            _ => 1,
+        });
+        Self { fabric, interchangeable, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), symmetric: true }
     }
 
     /// Notes which group of the current level is joined next.
@@ -244,18 +250,14 @@ impl Builder {
         for number in 0..attach.count as usize {
             let under = (attach.to == AttachTo::Chips).then(|| (narrow(number * share), narrow(share)));
             let port = Port { node: self.part(endpoint, 0, under)?, class: 0 };
-            let chips;
-            let planes: &[Vec<Port>] = match attach.to {
-                AttachTo::Switches => &group.planes,
-                AttachTo::Chips => {
-                    chips = [group.chips[number * share..(number + 1) * share].to_vec()];
-                    &chips
-                }
+            let all = group.planes.iter().enumerate().flat_map(|(plane, ports)| ports.iter().map(move |below| (plane, below)));
+            let ends: Vec<(usize, &Port)> = match attach.to {
+                AttachTo::Switches => all.collect(),
+                AttachTo::Spread => all.clone().nth(number % all.count()).into_iter().collect(),
+                AttachTo::Chips => group.chips[number * share..(number + 1) * share].iter().map(|chip| (0, chip)).collect(),
             };
-            for (plane, ports) in planes.iter().enumerate() {
-                for below in ports {
-                    self.edge((port, *below), &attach.cable, plane, [ATTACH_LABEL + index, 0, below.class], false)?;
-                }
+            for (plane, below) in ends {
+                self.edge((port, *below), &attach.cable, plane, [ATTACH_LABEL + index, 0, below.class], false)?;
             }
         }
         Ok(())

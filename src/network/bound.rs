@@ -14,7 +14,7 @@ pub fn lower_bound(network: &Network<'_>, collective: &Collective, farthest: Sec
     if collective.ranks < 2 {
         return Seconds::ZERO;
     }
-    necessary_bytes(network, collective) / network.injection() + farthest
+    necessary_bytes(network, collective) / network.egress() + farthest
 }
 
 /// Bytes that must cross one chip's ports in one direction.

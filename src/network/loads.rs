@@ -120,6 +120,7 @@ impl Network<'_> {
                 routes.towards(destination, others, |node| member[node as usize]);
                 let mut sources: Vec<(u32, f64)> = Vec::with_capacity(others);
                 pattern.senders(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
                 for &(source, _) in &sources {
                     match (routes.slowest(source), routes.hops(source)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
@@ -143,6 +144,7 @@ impl Network<'_> {
                 let destination = group.chip(receiver);
                 pattern.senders(group, receiver, |sender, weight| {
                     let source = group.chip(sender);
+                    loads.sent += weight;
                     match paths.route(source, destination) {
                         Some(route) => {
                             for hop in &route.hops {

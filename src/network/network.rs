@@ -1,5 +1,8 @@
 //! A fabric ready for traffic.
 
+use petgraph::graph::NodeIndex;
+use petgraph::visit::EdgeRef;
+
 use super::group::Group;
 use super::loads::ChannelLoads;
 use super::pattern::Pattern;
@@ -54,12 +57,24 @@ impl<'a> Network<'a> {
         self.router.plane(channel)
     }
 
-    /// What one chip can send, one direction, in long messages: the sum over its links.
+    /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
+    /// chips. Links to its own host, memory or NIC are not counted.
     #[must_use]
     pub fn injection(&self) -> BytesPerSecond {
-        self.fabric
-            .graph
-            .edges(petgraph::graph::NodeIndex::new(0))
+        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip))
+    }
+
+    /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.
+    #[must_use]
+    pub fn egress(&self) -> BytesPerSecond {
+        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)))
+    }
+
+    fn ports(&self, counts: impl Fn(Endpoint) -> bool) -> BytesPerSecond {
+        let graph = &self.fabric.graph;
+        graph
+            .edges(NodeIndex::new(0))
+            .filter(|edge| counts(graph[edge.target()].endpoint))
             .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], LONG_MESSAGE) * f64::from(edge.weight().count))
             .sum()
     }

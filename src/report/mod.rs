@@ -3,11 +3,14 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod collective;
+mod compare;
 mod describe;
 mod format;
+mod power;
 mod simulate;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
+pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;

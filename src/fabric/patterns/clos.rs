@@ -19,10 +19,12 @@ pub fn join_switches(builder: &mut Builder, cable: &Cable, children: &[Group], s
 
 /// Leaves of the level's own, and spines over them.
 pub fn join_leaves(builder: &mut Builder, cable: &Cable, children: &[Group], leaf: &LeafSpec, spines: &Spines<'_>) -> Result<Group, Stop> {
+    let links = vec![cable.count; leaf.planes as usize];
+    let tier = switch::Tier { part: &leaf.part, link: &cable.link, per_plane: 1, links: &links };
     let mut first_chip = 0;
     let mut pods = Vec::new();
     for children in children.chunks(leaf.children_per_leaf as usize) {
-        let pod = switch::join(builder, cable, children, &leaf.part, leaf.planes, 1)?;
+        let pod = switch::join(builder, children, &tier)?;
         let under = narrow(pod.chips.len());
         for port in pod.planes.iter().flatten() {
             let node = &mut builder.fabric.graph[port.node];

@@ -22,7 +22,10 @@ use grid::Grid;
 /// Adds a level's switches and links to the graph.
 pub fn join(builder: &mut Builder, level: &LevelSpec, cable: &Cable, children: &[Group]) -> Result<Group, Stop> {
     match &level.pattern {
-        PatternSpec::Switch { part, planes, switches_per_plane } => switch::join(builder, cable, children, part, *planes, *switches_per_plane),
+        PatternSpec::Switch { part, planes: _, switches_per_plane, links } => {
+            let tier = switch::Tier { part, link: &cable.link, per_plane: *switches_per_plane, links };
+            switch::join(builder, children, &tier)
+        }
         PatternSpec::Clos { leaf, spine, spines_per_plane, striped } => {
             let spines = clos::Spines { part: spine, per_plane: *spines_per_plane, striped: *striped };
             match leaf {

@@ -26,8 +26,9 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], rails: &Ra
             help: "`rails_per_switch` divides the chips of a child".to_owned(),
         });
     }
-    // Chips of a child are no longer interchangeable when some share a switch and others do not.
-    if rails.per_switch > 1 && rails.per_switch as usize != count {
+    // Rails that share a switch tell the chips of a child apart, unless whole shares change places inside the innermost groups.
+    let shares = builder.interchangeable.is_multiple_of(rails.per_switch) || rails.per_switch as usize == count;
+    if rails.per_switch > 1 && !shares {
         builder.break_symmetry();
     }
     let mut planes = Vec::with_capacity(rails.planes as usize);

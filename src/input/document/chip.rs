@@ -129,12 +129,14 @@ impl Compute {
     /// Peak of a format; narrower formats without a path of their own run at the rate of the next wider one.
     #[must_use]
     pub fn peak(&self, precision: Precision) -> FlopPerSecond {
+        let rate = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map(|figure| figure.value);
         let bf16 = self.bf16.value;
-        let or_bf16 = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map_or(bf16, |figure| figure.value);
+        // An eight-bit deployment uses whichever eight-bit path the chip has.
+        let eight = |first, second| rate(first).or_else(|| rate(second)).unwrap_or(bf16);
         match precision.computes_in() {
-            Precision::Int8 => or_bf16(&self.int8),
-            Precision::Fp8 => or_bf16(&self.fp8),
-            Precision::Fp4 => self.fp4.as_ref().map_or_else(|| or_bf16(&self.fp8), |figure| figure.value),
+            Precision::Int8 => eight(&self.int8, &self.fp8),
+            Precision::Fp8 => eight(&self.fp8, &self.int8),
+            Precision::Fp4 => rate(&self.fp4).unwrap_or_else(|| eight(&self.fp8, &self.int8)),
             _ => bf16,
         }
     }

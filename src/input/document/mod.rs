@@ -23,7 +23,7 @@ pub use at::At;
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
-pub use link::{Circuit, Link, Medium};
+pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Attention, Experts, Ffn, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
@@ -33,7 +33,7 @@ pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use supernode::{Attach, AttachTo, Auxiliary, Level, LevelNic, Supernode, Supply};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
 pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, Workload};

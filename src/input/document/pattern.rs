@@ -89,6 +89,10 @@ pub struct Switched {
     /// Switches of one plane, each joined to every child; 1 if absent.
     #[schemars(range(min = 1, max = 1024))]
     pub switches_per_plane: Option<u32>,
+    /// Parallel links in each plane, where planes differ (an H100 has 5, 4, 4 and 5 links to its four switches); the level's `links`
+    /// in all if absent.
+    #[schemars(length(min = 1, max = 1024))]
+    pub links_per_plane: Option<At<Vec<u32>>>,
 }
 
 /// Leaf and spine. Without `leaf`, the leaves are the switches of the level below.

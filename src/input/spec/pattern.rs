@@ -19,6 +19,8 @@ pub enum PatternSpec {
         planes: u32,
         /// Switches of one plane.
         switches_per_plane: u32,
+        /// Parallel links from a child to one switch, plane by plane.
+        links: Vec<u32>,
     },
     /// Spines above switches: a leaf tier of its own, or the switches of the level below.
     Clos {
@@ -168,10 +170,7 @@ impl Names {
     pub(super) fn pattern(&mut self, level: &Level, pattern: Pattern, place: &Place, above_switches: bool) -> Option<PatternSpec> {
         let own = self.link(&level.link);
         match pattern {
-            Pattern::Switch(Switched { part, planes, switches_per_plane }) => {
-                let switches_per_plane = switches_per_plane.unwrap_or(1);
-                self.switch(&part).map(|part| PatternSpec::Switch { part, planes, switches_per_plane })
-            }
+            Pattern::Switch(switched) => self.switched(level, switched),
             Pattern::Clos(clos) => self.clos(level, clos, own, place, above_switches),
             Pattern::FullMesh(_) => Some(PatternSpec::FullMesh),
             Pattern::Ring(_) => Some(PatternSpec::Torus { dimensions: vec![*level.size], circuits: None }),
@@ -229,6 +228,22 @@ impl Names {
             return None;
         }
         Some(CircuitsSpec { block: circuits.block.clone(), link: link? })
+    }
+
+    fn switched(&mut self, level: &Level, switched: Switched) -> Option<PatternSpec> {
+        let part = self.switch(&switched.part);
+        let planes = switched.planes;
+        let links = match switched.links_per_plane {
+            None => vec![level.links.unwrap_or(1); planes as usize],
+            Some(links) if links.len() == planes as usize && links.iter().all(|count| (1..=4096).contains(count)) => (*links).clone(),
+            Some(links) => {
+                let message = format!("`links_per_plane` of level `{}` does not fit its planes", level.name);
+                let help = "one number from 1 to 4096 for each plane";
+                self.report(links.span(), message, format!("{} numbers for {planes} planes", links.len()), help);
+                return None;
+            }
+        };
+        Some(PatternSpec::Switch { part: part?, planes, switches_per_plane: switched.switches_per_plane.unwrap_or(1), links })
     }
 
     fn clos(&mut self, level: &Level, clos: Clos, own: Option<LinkSpec>, place: &Place, above_switches: bool) -> Option<PatternSpec> {

@@ -1,0 +1,74 @@
+//! Every stage of the main job on CloudMatrix384, and the whole of it. `cargo bench --bench cloudmatrix384`; with `-- --test` each runs
+//! once. A hash of the answer stands beside the time, so that a faster wrong answer is seen.
+#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use supernode::fabric::{self, Fabric};
+use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode, load_target, load_workload};
+use supernode::network::{Collective, Network, Op, Pricing};
+use supernode::serving::{Communication, Machine, Mapping, decode_at};
+use supernode::study::simulate;
+use supernode::units::Bytes;
+use supernode::workload::Device;
+
+const NAME: &str = "cloudmatrix384";
+
+fn spec() -> Spec {
+    load_supernode(NAME).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn workload() -> WorkloadSpec {
+    load_workload("deepseek-r1-cloudmatrix").unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn target() -> TargetSpec {
+    load_target("doubao-2026-04").unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn built(spec: &Spec) -> Fabric {
+    fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn say(name: &str, answer: impl std::fmt::Debug) {
+    let mut hasher = DefaultHasher::new();
+    format!("{answer:?}").hash(&mut hasher);
+    println!("{NAME}/{name}: answer {:016x}", hasher.finish());
+}
+
+fn stages(criterion: &mut Criterion) {
+    let (spec, workload, target) = (spec(), workload(), target());
+    let fabric = built(&spec);
+    let network = Network::new(&fabric);
+    let mut group = criterion.benchmark_group(NAME);
+    group.bench_function("load", |bencher| bencher.iter(|| black_box(self::spec())));
+    group.bench_function("build", |bencher| bencher.iter(|| black_box(built(&spec))));
+    group.bench_function("route", |bencher| bencher.iter(|| black_box(Network::new(&fabric))));
+
+    say("all_to_all", network.full_all_to_all(fabric.chips));
+    group.bench_function("all_to_all_full", |bencher| bencher.iter(|| black_box(network.full_all_to_all(fabric.chips))));
+    group.bench_function("all_to_all_collapsed", |bencher| bencher.iter(|| black_box(network.all_to_all(fabric.chips))));
+    let collective = Collective { op: Op::AllReduce, ranks: fabric.chips, bytes: Bytes::new(1e9) };
+    say("collective", Pricing::new(&network, &spec.library).price(&collective, None));
+    group.bench_function("collective", |bencher| {
+        bencher.iter(|| black_box(Pricing::new(&network, &spec.library).price(&collective, None)));
+    });
+
+    let communication = Communication::new(&network, &spec.library, [1, 160]);
+    let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
+    let mapping = Mapping { tp: 1, ep: 320, dp: 320, pp: 1 };
+    if let Some(phase) = &workload.workload.decode {
+        say("step", decode_at(&machine, phase, mapping, 48, 2).tpot);
+        group.bench_function("step", |bencher| bencher.iter(|| black_box(decode_at(&machine, phase, mapping, 48, 2))));
+    }
+    say("simulate", simulate(&spec, &fabric, &workload, &target).verdict);
+    group.sample_size(20);
+    group.bench_function("simulate", |bencher| bencher.iter(|| black_box(simulate(&spec, &fabric, &workload, &target))));
+    group.finish();
+}
+
+criterion_group!(benches, stages);
+criterion_main!(benches);
