@@ -5,12 +5,17 @@
 mod collective;
 mod compare;
 mod describe;
+mod drawing;
+mod explain;
 mod format;
 mod power;
 mod simulate;
+mod trace;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
+pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;
+pub use trace::chrome_trace;

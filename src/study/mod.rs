@@ -7,5 +7,5 @@ mod verdict;
 
 pub use compare::{Better, Row, compare, with_chip};
 pub use published::{Comparison, Published, compare_published};
-pub use simulate::{PhaseResult, Simulation, simulate};
+pub use simulate::{Choice, Objective, PhaseResult, Simulation, simulate, simulate_with};
 pub use verdict::{Service, Verdict, service, verdict};

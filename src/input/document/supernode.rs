@@ -38,7 +38,7 @@ pub struct Level {
     /// "board", "rack", "pod" ...
     pub name: String,
     /// Children: chips at the first level, whole lower levels above.
-    #[schemars(range(min = 1, max = 4_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub size: At<u32>,
     /// Link part that joins them.
     pub link: At<String>,
