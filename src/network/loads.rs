@@ -176,7 +176,7 @@ impl Network<'_> {
             &turns,
             || self.router().routes(),
             |routes: &mut Routes<'_>, &turn, loads| {
-                routes.towards(turn, usize::MAX, |_| false);
+                routes.towards_all(turn);
                 let sources = group.chips().iter().zip(&sent).filter(|&(&chip, &bytes)| bytes > 0.0 && chip != turn);
                 for (&chip, _) in sources.clone() {
                     if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
@@ -195,7 +195,7 @@ impl Network<'_> {
                     return;
                 }
                 let destination = group.chip(receiver);
-                routes.towards(destination, usize::MAX, |_| false);
+                routes.towards_all(destination);
                 for &turn in &turns {
                     match (routes.slowest(turn), routes.hops(turn)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
@@ -243,7 +243,7 @@ impl Network<'_> {
         let each = 1.0 / roots.len().max(1) as f64;
         let mut routes = self.router().routes();
         for (&root, turn) in roots.iter().zip(0..) {
-            routes.towards(root, usize::MAX, |_| false);
+            routes.towards_all(root);
             for channel in routes.aggregation_tree(group.chips().iter().copied(), turn) {
                 if up {
                     loads.bytes[channel as usize] += each;

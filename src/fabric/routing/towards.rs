@@ -64,8 +64,19 @@ impl<'a> Routes<'a> {
         Self { router, nodes: vec![State::NEW; router.nodes()], order: Vec::new(), steps: Vec::new() }
     }
 
-    /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached.
+    /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached. Other nodes at which
+    /// paths only end are passed by; see [`Routes::towards_all`] for a walk that reaches them too.
     pub fn towards(&mut self, destination: u32, enough: usize, wants: impl Fn(u32) -> bool) {
+        let router = self.router;
+        self.walk(destination, enough, &wants, |node| router.forwards[node as usize] || wants(node));
+    }
+
+    /// Aims at `destination` from everywhere.
+    pub fn towards_all(&mut self, destination: u32) {
+        self.walk(destination, usize::MAX, |_| false, |_| true);
+    }
+
+    fn walk(&mut self, destination: u32, enough: usize, wants: impl Fn(u32) -> bool, reaches: impl Fn(u32) -> bool) {
         self.forget();
         let end = &mut self.nodes[destination as usize];
         (end.distance, end.slowest) = (0, self.router.end_latency[destination as usize]);
@@ -87,7 +98,7 @@ impl<'a> Routes<'a> {
                     continue;
                 }
             }
-            self.visit(node);
+            self.visit(node, &reaches);
         }
         if self.router.policy == Policy::DimensionOrder {
             self.keep_lowest_dimension();
@@ -107,11 +118,11 @@ impl<'a> Routes<'a> {
     }
 
     /// Adds the steps that lead to `node`.
-    fn visit(&mut self, node: u32) {
+    fn visit(&mut self, node: u32, reaches: impl Fn(u32) -> bool) {
         let State { distance, slowest, .. } = self.nodes[node as usize];
         for half in self.router.half_edges(node) {
             let tail = &mut self.nodes[half.neighbour as usize];
-            if tail.distance <= distance {
+            if tail.distance <= distance || !reaches(half.neighbour) {
                 continue;
             }
             if tail.distance == UNREACHED {
@@ -120,7 +131,7 @@ impl<'a> Routes<'a> {
             }
             let channel = half.channel ^ 1;
             tail.links += half.count;
-            tail.slowest = tail.slowest.max(slowest + self.router.hop_latency[channel as usize]);
+            tail.slowest = tail.slowest.max(slowest + self.router.latencies[half.latency_back as usize]);
             self.steps.push(Step { tail: half.neighbour, head: node, channel, count: half.count });
         }
     }
@@ -139,7 +150,7 @@ impl<'a> Routes<'a> {
             (state.links, state.slowest) = (0, 0.0);
         }
         for step in &self.steps {
-            let onwards = self.nodes[step.head as usize].slowest + self.router.hop_latency[step.channel as usize];
+            let onwards = self.nodes[step.head as usize].slowest + self.router.hop_latency(step.channel);
             let tail = &mut self.nodes[step.tail as usize];
             (tail.links, tail.slowest) = (tail.links + step.count, tail.slowest.max(onwards));
         }
@@ -224,11 +235,16 @@ impl<'a> Routes<'a> {
 
     /// Empties every node down its steps, farthest first.
     fn drain(&mut self, loads: &mut [f64]) {
-        for step in self.steps.iter().rev() {
-            let tail = &self.nodes[step.tail as usize];
-            let share = tail.held * tail.per_link * f64::from(step.count);
-            loads[step.channel as usize] += share;
-            self.nodes[step.head as usize].held += share;
+        // The steps of one head stand together, so that what it collects stays in a register.
+        for group in self.steps.chunk_by(|a, b| a.head == b.head).rev() {
+            let mut collected = 0.0;
+            for step in group {
+                let tail = &self.nodes[step.tail as usize];
+                let share = tail.held * tail.per_link * f64::from(step.count);
+                loads[step.channel as usize] += share;
+                collected += share;
+            }
+            self.nodes[group[0].head as usize].held += collected;
         }
         for &node in &self.order {
             self.nodes[node as usize].held = 0.0;
@@ -244,7 +260,7 @@ impl<'a> Routes<'a> {
             mean[destination as usize] = self.router.end_latency[destination as usize];
         }
         for step in &self.steps {
-            let onwards = self.router.hop_latency[step.channel as usize] + mean[step.head as usize];
+            let onwards = self.router.hop_latency(step.channel) + mean[step.head as usize];
             mean[step.tail as usize] += onwards * f64::from(step.count) * self.nodes[step.tail as usize].per_link;
         }
         let latency = |node: u32| PathLatency {
