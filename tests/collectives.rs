@@ -140,7 +140,7 @@ fn single_pairs_take_the_paths_of_the_walk() {
         let (router, channels) = (network.router(), network.router().channels().len());
         let (mut paths, mut routes) = (router.pathfinder(), router.routes());
         for destination in 0..fabric.chips {
-            routes.towards(destination, usize::MAX, |_| false);
+            routes.towards_all(destination);
             for source in (0..fabric.chips).filter(|&source| source != destination) {
                 let mut walked = vec![0.0; channels];
                 routes.push(std::iter::once((source, 1.0)), &mut walked);

@@ -104,7 +104,7 @@ fn single_pairs_take_the_paths_of_the_walk() {
             let network = Network::with_routing(&fabric, policy);
             let (mut paths, mut routes) = (network.router().pathfinder(), network.router().routes());
             for destination in 0..fabric.chips {
-                routes.towards(destination, usize::MAX, |_| false);
+                routes.towards_all(destination);
                 for source in (0..fabric.chips).filter(|&source| source != destination) {
                     let mut difference = vec![0.0; network.router().channels().len()];
                     routes.push(std::iter::once((source, 1.0)), &mut difference);

@@ -44,6 +44,14 @@ impl ChannelLoads {
         self.unreachable = self.unreachable.or(other.unreachable);
     }
 
+    /// As if the pattern were played so many times.
+    pub fn scale(&mut self, times: f64) {
+        for bytes in &mut self.bytes {
+            *bytes *= times;
+        }
+        self.sent *= times;
+    }
+
     fn lengthen(&mut self, latency: Seconds, hops: u32) {
         if latency > self.latency {
             (self.latency, self.hops) = (latency, hops);
@@ -65,7 +73,7 @@ impl Network<'_> {
     /// Plays a pattern once.
     #[must_use]
     pub fn loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
-        self.collapsed(group, pattern).unwrap_or_else(|| self.full_loads(group, pattern))
+        self.collapsed(group, pattern).map_or_else(|| self.full_loads(group, pattern), |collapsed| collapsed.spread(self))
     }
 
     /// As [`Network::loads`] without use of symmetry: the judge of the collapsed form.
@@ -168,7 +176,7 @@ impl Network<'_> {
             &turns,
             || self.router().routes(),
             |routes: &mut Routes<'_>, &turn, loads| {
-                routes.towards(turn, usize::MAX, |_| false);
+                routes.towards_all(turn);
                 let sources = group.chips().iter().zip(&sent).filter(|&(&chip, &bytes)| bytes > 0.0 && chip != turn);
                 for (&chip, _) in sources.clone() {
                     if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
@@ -187,7 +195,7 @@ impl Network<'_> {
                     return;
                 }
                 let destination = group.chip(receiver);
-                routes.towards(destination, usize::MAX, |_| false);
+                routes.towards_all(destination);
                 for &turn in &turns {
                     match (routes.slowest(turn), routes.hops(turn)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
@@ -235,7 +243,7 @@ impl Network<'_> {
         let each = 1.0 / roots.len().max(1) as f64;
         let mut routes = self.router().routes();
         for (&root, turn) in roots.iter().zip(0..) {
-            routes.towards(root, usize::MAX, |_| false);
+            routes.towards_all(root);
             for channel in routes.aggregation_tree(group.chips().iter().copied(), turn) {
                 if up {
                     loads.bytes[channel as usize] += each;

@@ -6,6 +6,7 @@
 //! | who talks to whom in a round? | `pattern.rs` |
 //! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs` |
 //! | what does that come to, for any size? | `profile.rs` |
+//! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
@@ -16,6 +17,8 @@ mod algorithm;
 mod bound;
 mod captured;
 mod collective;
+pub mod fair_share;
+mod flows;
 mod group;
 mod loads;
 mod moe;
@@ -31,6 +34,8 @@ pub use algorithm::{Algorithm, Obstacle};
 pub use bound::lower_bound;
 pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+pub use fair_share::completion::Accuracy;
+pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;
 pub use moe::{ExpertTraffic, distinct_ranks};

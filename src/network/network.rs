@@ -7,6 +7,7 @@ use super::group::Group;
 use super::loads::ChannelLoads;
 use super::pattern::Pattern;
 use super::profile::Profile;
+use super::symmetry::channel_classes;
 use crate::fabric::{Endpoint, Fabric, Policy, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond};
 
@@ -18,6 +19,8 @@ pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
 pub struct Network<'a> {
     fabric: &'a Fabric,
     router: Router,
+    /// By channel; read by every use of symmetry.
+    channel_classes: Vec<u32>,
 }
 
 impl<'a> Network<'a> {
@@ -30,7 +33,7 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        Self { fabric, router: Router::new(fabric, policy) }
+        Self { fabric, router: Router::new(fabric, policy), channel_classes: channel_classes(fabric) }
     }
 
     /// The fabric.
@@ -43,6 +46,15 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn router(&self) -> &Router {
         &self.router
+    }
+
+    pub(super) fn channel_classes(&self) -> &[u32] {
+        &self.channel_classes
+    }
+
+    /// Plane of a channel.
+    pub(super) fn plane(&self, channel: u32) -> u16 {
+        self.router.plane(channel)
     }
 
     /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
@@ -127,7 +139,10 @@ impl<'a> Network<'a> {
         if group.ranks() < 2 {
             return Profile::silent(self.fabric);
         }
-        self.profile(&self.loads(group, pattern))
+        match self.collapsed(group, pattern) {
+            Some(collapsed) => collapsed.profile(self),
+            None => self.profile(&self.full_loads(group, pattern)),
+        }
     }
 
     /// Sums up channel loads.

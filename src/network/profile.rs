@@ -46,6 +46,31 @@ pub struct Profile {
     pub unreachable: Option<(u32, u32)>,
 }
 
+/// Channels of one level, link part and direction that carry the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alike {
+    /// How many.
+    pub channels: u32,
+    /// What they carry together.
+    pub bytes: f64,
+    /// One of them.
+    pub first: u32,
+    /// Lowest and highest plane.
+    pub planes: [u16; 2],
+}
+
+impl Alike {
+    pub const NONE: Self = Self { channels: 0, bytes: 0.0, first: 0, planes: [u16::MAX, 0] };
+
+    pub fn add(&mut self, channel: u32, bytes: f64, plane: u16) {
+        if self.channels == 0 {
+            self.first = channel;
+        }
+        (self.channels, self.bytes) = (self.channels + 1, self.bytes + bytes);
+        self.planes = [self.planes[0].min(plane), self.planes[1].max(plane)];
+    }
+}
+
 /// Loads nearer to each other than this count as equal: above rounding, below any input's precision.
 const SAME_LOAD: f64 = 1e-9;
 
@@ -67,24 +92,34 @@ impl Profile {
     /// Sums up channel loads.
     #[must_use]
     pub fn new(fabric: &Fabric, loads: &ChannelLoads) -> Self {
+        let edges = fabric.graph.raw_edges();
+        let carrying = (0u32..).zip(&loads.bytes).filter(|(_, bytes)| **bytes > 0.0);
+        let one =
+            |(channel, &bytes): (u32, &f64)| Alike { channels: 1, bytes, first: channel, planes: [edges[channel as usize / 2].weight.plane; 2] };
+        Self::of_alike(fabric, loads, carrying.map(one))
+    }
+
+    /// Sums up channels that are alike, set by set; what `loads` says of single channels is not read.
+    pub(super) fn of_alike(fabric: &Fabric, loads: &ChannelLoads, sets: impl Iterator<Item = Alike>) -> Self {
         let mut profile =
             Self { latency: loads.latency, hops: loads.hops, sent_bytes: loads.sent, unreachable: loads.unreachable, ..Self::silent(fabric) };
         let edges = fabric.graph.raw_edges();
-        for (channel, &bytes) in loads.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0.0) {
-            let (edge, ends) = (&edges[channel / 2].weight, [edges[channel / 2].source(), edges[channel / 2].target()]);
-            profile.link_bytes[edge.link as usize] += bytes;
-            if let Endpoint::Switch(part) = fabric.graph[ends[channel % 2]].endpoint {
-                profile.switch_bytes[part as usize] += bytes;
-            }
-            let per_link = bytes / f64::from(edge.count);
+        for set in sets.filter(|set| set.bytes > 0.0) {
+            let (edge, outward) = (&edges[set.first as usize / 2], set.first.is_multiple_of(2));
+            let from = if outward { edge.source() } else { edge.target() };
             // Chips are the first nodes.
-            let at_chip = ends.iter().any(|end| end.index() < fabric.chips as usize);
-            let idle = Peak { link: edge.link, level: edge.level, outward: channel.is_multiple_of(2), at_chip, ..Peak::IDLE };
+            let at_chip = edge.source().index().min(edge.target().index()) < fabric.chips as usize;
+            let edge = &edge.weight;
+            profile.link_bytes[edge.link as usize] += set.bytes;
+            if let Endpoint::Switch(part) = fabric.graph[from].endpoint {
+                profile.switch_bytes[part as usize] += set.bytes;
+            }
+            let idle = Peak { link: edge.link, level: edge.level, outward, at_chip, ..Peak::IDLE };
             let peak = profile.peaks.iter().position(|known| known.is_of_the_kind_of(&idle)).unwrap_or_else(|| {
                 profile.peaks.push(idle);
                 profile.peaks.len() - 1
             });
-            profile.peaks[peak].add(per_link, edge.plane);
+            profile.peaks[peak].add(&set, edge.count);
         }
         for peak in &mut profile.peaks {
             peak.mean_bytes_per_link /= f64::from(peak.channels);
@@ -123,15 +158,16 @@ impl Peak {
         (self.link, self.level, self.outward, self.at_chip) == (other.link, other.level, other.outward, other.at_chip)
     }
 
-    /// One more channel. Until all are in, the mean holds the sum.
-    fn add(&mut self, per_link: f64, plane: u16) {
-        self.channels += 1;
-        self.mean_bytes_per_link += per_link;
+    /// More channels. Until all are in, the mean holds the sum.
+    fn add(&mut self, set: &Alike, links: u32) {
+        let per_link = set.bytes / f64::from(set.channels) / f64::from(links);
+        self.channels += set.channels;
+        self.mean_bytes_per_link += per_link * f64::from(set.channels);
         if per_link > self.bytes_per_link * (1.0 + SAME_LOAD) {
-            (self.bytes_per_link, self.saturated, self.planes) = (per_link, 1, (plane, plane));
+            (self.bytes_per_link, self.saturated, self.planes) = (per_link, set.channels, (set.planes[0], set.planes[1]));
         } else if per_link >= self.bytes_per_link * (1.0 - SAME_LOAD) {
-            self.saturated += 1;
-            self.planes = (self.planes.0.min(plane), self.planes.1.max(plane));
+            self.saturated += set.channels;
+            self.planes = (self.planes.0.min(set.planes[0]), self.planes.1.max(set.planes[1]));
         }
     }
 

@@ -14,11 +14,19 @@ use super::group::Group;
 use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
+use super::profile::{Alike, Profile};
 use crate::fabric::{ChannelId, Fabric, Node};
 
+/// Loads of a few receivers, each as often as it has likes, and what share one load.
+#[derive(Debug)]
+pub(super) struct Collapsed {
+    loads: ChannelLoads,
+    ranks: u32,
+}
+
 impl Network<'_> {
-    /// The loads of a pattern from those of one receiver of each class; `None` where no known symmetry allows it.
-    pub(super) fn collapsed(&self, group: &Group, pattern: Pattern) -> Option<ChannelLoads> {
+    /// The loads of one receiver of each class; `None` where no known symmetry allows it.
+    pub(super) fn collapsed(&self, group: &Group, pattern: Pattern) -> Option<Collapsed> {
         let fabric = self.fabric();
         let ranks = group.ranks();
         let policy = self.router().policy();
@@ -32,35 +40,75 @@ impl Network<'_> {
         for &chip in group.chips() {
             classes.entry(node(fabric, chip).class).or_insert((chip, 0.0)).1 += 1.0;
         }
-        let mut loads = ChannelLoads::silent(self.router().channels().len());
+        let mut loads: Option<ChannelLoads> = None;
         for &(receiver, members) in classes.values() {
-            loads.add(&self.loads_of(group, pattern, &[receiver]), members);
+            let mut one = self.loads_of(group, pattern, &[receiver]);
+            match &mut loads {
+                Some(sum) => sum.add(&one, members),
+                None => {
+                    one.scale(members);
+                    loads = Some(one);
+                }
+            }
         }
-        self.spread(ranks, &mut loads.bytes);
-        Some(loads)
+        loads.map(|loads| Collapsed { loads, ranks })
     }
 
-    /// Gives every channel the mean of its orbit: the channels of its class whose ends lie in or out of the group as its own do.
-    fn spread(&self, ranks: u32, bytes: &mut [f64]) {
+    /// The orbit of every channel: the channels of its class whose ends lie in or out of the group as its own do.
+    fn orbits(&self, ranks: u32) -> impl Iterator<Item = usize> + '_ {
         let fabric = self.fabric();
         let inside: Vec<bool> = fabric.graph.node_weights().map(|node| node.first_chip + node.chips <= ranks).collect();
-        let orbits: Vec<u32> = (0u32..)
-            .zip(self.router().channels())
-            .map(|(number, channel)| {
-                let ends = [channel.from, channel.to].map(|end| u32::from(inside[end as usize]));
-                fabric.channel_class(ChannelId(number)) * 4 + ends[0] * 2 + ends[1]
-            })
-            .collect();
-        let mut totals = vec![(0.0, 0u32); orbits.iter().max().map_or(0, |&last| last as usize + 1)];
-        for (&orbit, &bytes) in orbits.iter().zip(bytes.iter()) {
-            let total = &mut totals[orbit as usize];
+        self.channel_classes().iter().zip(self.router().channels()).map(move |(&class, channel)| {
+            let ends = [channel.from, channel.to].map(|end| usize::from(inside[end as usize]));
+            class as usize * 4 + ends[0] * 2 + ends[1]
+        })
+    }
+}
+
+impl Collapsed {
+    /// Gives every channel the mean of its orbit.
+    pub fn spread(mut self, network: &Network<'_>) -> ChannelLoads {
+        let orbits: Vec<usize> = network.orbits(self.ranks).collect();
+        let mut totals = vec![(0.0, 0u32); orbits.iter().max().map_or(0, |&last| last + 1)];
+        for (&orbit, &bytes) in orbits.iter().zip(&self.loads.bytes) {
+            let total = &mut totals[orbit];
             *total = (total.0 + bytes, total.1 + 1);
         }
-        for (&orbit, bytes) in orbits.iter().zip(bytes) {
-            let (sum, channels) = totals[orbit as usize];
+        for (&orbit, bytes) in orbits.iter().zip(&mut self.loads.bytes) {
+            let (sum, channels) = totals[orbit];
             *bytes = sum / f64::from(channels);
         }
+        self.loads
     }
+
+    /// Sums up without naming a channel: one pass, then orbit by orbit.
+    pub fn profile(&self, network: &Network<'_>) -> Profile {
+        // By orbit and direction of the edge, which a reversible edge's orbit has both of.
+        let mut alike: Vec<Alike> = Vec::new();
+        for ((channel, orbit), &bytes) in (0u32..).zip(network.orbits(self.ranks)).zip(&self.loads.bytes) {
+            let slot = orbit * 2 + channel as usize % 2;
+            if slot >= alike.len() {
+                alike.resize((slot | 1) + 1, Alike::NONE);
+            }
+            alike[slot].add(channel, bytes, network.plane(channel));
+        }
+        for pair in 0..alike.len() / 2 {
+            let (outward, inward) = (alike[pair * 2], alike[pair * 2 + 1]);
+            let channels = outward.channels + inward.channels;
+            // Both directions of a reversible edge share the orbit's mean.
+            let mean = if channels == 0 { 0.0 } else { (outward.bytes + inward.bytes) / f64::from(channels) };
+            for one in &mut alike[pair * 2..pair * 2 + 2] {
+                one.bytes = mean * f64::from(one.channels);
+            }
+        }
+        Profile::of_alike(network.fabric(), &self.loads, alike.into_iter())
+    }
+}
+
+/// Class of every channel; see [`Fabric::channel_class`].
+pub(super) fn channel_classes(fabric: &Fabric) -> Vec<u32> {
+    let channels = u32::try_from(fabric.graph.edge_count() * 2).unwrap_or(u32::MAX);
+    (0..channels).map(|number| fabric.channel_class(ChannelId(number))).collect()
 }
 
 fn node(fabric: &Fabric, number: u32) -> &Node {

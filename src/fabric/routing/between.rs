@@ -195,7 +195,7 @@ impl<'a> Pathfinder<'a> {
             route.hops.push(Hop { channel: half.channel, share });
             route.hops.extend(rest.hops.iter().map(|hop| Hop { channel: hop.channel, share: hop.share * share }));
             route.length = route.length.max(rest.length + 1);
-            route.latency = route.latency.max(rest.latency + Seconds::new(router.hop_latency[half.channel as usize]));
+            route.latency = route.latency.max(rest.latency + Seconds::new(router.hop_latency(half.channel)));
         }
         Some(route)
     }
@@ -297,7 +297,7 @@ impl<'a> Pathfinder<'a> {
             if part > 0.0 {
                 hops.push(Hop { channel: step.channel, share: held * part });
                 self.share[head] += held * part;
-                self.slowest[head] = self.slowest[head].max(self.slowest[tail] + router.hop_latency[step.channel as usize]);
+                self.slowest[head] = self.slowest[head].max(self.slowest[tail] + router.hop_latency(step.channel));
             }
         }
         let latency = Seconds::new(self.slowest[destination as usize] + router.end_latency[destination as usize]);

@@ -17,8 +17,10 @@ pub struct Router {
     first: Vec<u32>,
     half_edges: Vec<HalfEdge>,
     pub(super) forwards: Vec<bool>,
-    /// Latency of the link and of the node at its sending end, by channel.
-    pub(super) hop_latency: Vec<f64>,
+    /// The different latencies of a link and the node at its sending end, seconds. There are few, so that a walk keeps them close.
+    pub(super) latencies: Vec<f64>,
+    /// Place of each channel's latency among them.
+    latency_of: Vec<u16>,
     /// Latency of the last node, by node.
     pub(super) end_latency: Vec<f64>,
     /// Level and class of the edge, as one number: dimension order sorts by it.
@@ -36,6 +38,8 @@ pub(super) struct HalfEdge {
     pub channel: u32,
     /// Parallel links.
     pub count: u32,
+    /// Place in [`Router::latencies`] of what the way back, from the neighbour to this node, adds to a path.
+    pub latency_back: u16,
 }
 
 impl Router {
@@ -45,23 +49,31 @@ impl Router {
         let graph = &fabric.graph;
         let edges = graph.raw_edges();
         let channels: Vec<Channel> = fabric.channels().collect();
-        let (first, half_edges) = half_edges(&channels, graph.node_count());
         let packet_times: Vec<Seconds> = (0..fabric.links.len()).map(|link| packet_time(fabric, u16::try_from(link).unwrap_or(u16::MAX))).collect();
         let link_latency: Vec<Seconds> = fabric.links.iter().map(|link| channel_latency(&link.link)).collect();
-        let hop_latency = channels
+        let mut latencies: Vec<f64> = Vec::new();
+        let latency_of: Vec<u16> = channels
             .iter()
             .map(|channel| {
                 let endpoint = graph[NodeIndex::new(channel.from as usize)].endpoint;
                 let link = channel.link as usize;
-                (node_latency(fabric, endpoint, packet_times[link]) + link_latency[link]).get()
+                let latency = (node_latency(fabric, endpoint, packet_times[link]) + link_latency[link]).get();
+                // Parts are few, and so are their pairs.
+                let place = latencies.iter().position(|known| known.to_bits() == latency.to_bits()).unwrap_or_else(|| {
+                    latencies.push(latency);
+                    latencies.len() - 1
+                });
+                u16::try_from(place).unwrap_or(u16::MAX)
             })
             .collect();
+        let (first, half_edges) = half_edges(&channels, &latency_of, graph.node_count());
         Self {
             policy,
             first,
             half_edges,
             forwards: graph.node_indices().map(|node| fabric.forwards(node)).collect(),
-            hop_latency,
+            latencies,
+            latency_of,
             end_latency: graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect(),
             dimension: edges.iter().map(|edge| u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class)).collect(),
             plane: edges.iter().map(|edge| edge.weight.plane).collect(),
@@ -93,10 +105,21 @@ impl Router {
         self.forwards[node as usize]
     }
 
+    /// What a channel adds to the latency of a path: its link and the node at its sending end, seconds.
+    pub(super) fn hop_latency(&self, channel: u32) -> f64 {
+        self.latencies[self.latency_of[channel as usize] as usize]
+    }
+
     /// What the last node of a path adds to its latency.
     #[must_use]
     pub fn end_latency(&self, node: u32) -> Seconds {
         Seconds::new(self.end_latency[node as usize])
+    }
+
+    /// Plane of a channel.
+    #[must_use]
+    pub fn plane(&self, channel: u32) -> u16 {
+        self.plane[channel as usize / 2]
     }
 
     /// Nodes at the other ends of a node's links, in channel order.
@@ -122,7 +145,7 @@ impl Router {
 }
 
 /// Every channel filed under its sending node, in channel order.
-fn half_edges(channels: &[Channel], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
+fn half_edges(channels: &[Channel], latency_of: &[u16], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
     let mut first = vec![0; nodes + 1];
     for channel in channels {
         first[channel.from as usize + 1] += 1;
@@ -134,7 +157,7 @@ fn half_edges(channels: &[Channel], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
     let mut half_edges = vec![HalfEdge::default(); channels.len()];
     for (id, channel) in channels.iter().enumerate() {
         let slot = &mut next[channel.from as usize];
-        half_edges[*slot as usize] = HalfEdge { neighbour: channel.to, channel: narrow(id), count: channel.count };
+        half_edges[*slot as usize] = HalfEdge { neighbour: channel.to, channel: narrow(id), count: channel.count, latency_back: latency_of[id ^ 1] };
         *slot += 1;
     }
     (first, half_edges)

@@ -4,7 +4,7 @@
 //! the destination; bytes are then pushed down it from all sources at once. The split is exact and needs no list of flows or paths.
 
 use super::policy::Policy;
-use super::router::Router;
+use super::router::{HalfEdge, Router};
 use crate::units::Seconds;
 
 const UNREACHED: u32 = u32::MAX;
@@ -29,43 +29,57 @@ struct Step {
     count: u32,
 }
 
+/// What the walk knows of a node; together in memory, since every step reads all of it.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// Hops to the destination; [`UNREACHED`] if not visited.
+    distance: u32,
+    /// Parallel links over all steps that leave the node.
+    links: u32,
+    /// Latency of the slowest path from the node, seconds.
+    slowest: f64,
+    /// Bytes at the node while they are pushed down; zero between pushes.
+    held: f64,
+    /// One over `links`: multiplied for every step, divided once a node.
+    per_link: f64,
+}
+
+impl State {
+    const NEW: Self = Self { distance: UNREACHED, links: 0, slowest: 0.0, held: 0.0, per_link: 0.0 };
+}
+
 /// Shortest paths from everywhere to one destination.
 #[derive(Debug)]
 pub struct Routes<'a> {
     router: &'a Router,
-    /// Hops to the destination; [`UNREACHED`] for nodes not visited.
-    distance: Vec<u32>,
+    nodes: Vec<State>,
     /// Visited nodes, nearest first; the destination is the first.
     order: Vec<u32>,
     /// Ordered by the distance of their heads: whatever leaves a node stands before whatever reaches it.
     steps: Vec<Step>,
-    /// Parallel links over all steps that leave a node.
-    links: Vec<u32>,
-    /// Latency of the slowest path from a node, seconds.
-    slowest: Vec<f64>,
-    /// Bytes at each node over its links while they are pushed down; zero between pushes.
-    held: Vec<f64>,
 }
 
 impl<'a> Routes<'a> {
     pub(super) fn new(router: &'a Router) -> Self {
-        let nodes = router.nodes();
-        Self {
-            router,
-            distance: vec![UNREACHED; nodes],
-            order: Vec::new(),
-            steps: Vec::new(),
-            links: vec![0; nodes],
-            slowest: vec![0.0; nodes],
-            held: vec![0.0; nodes],
-        }
+        Self { router, nodes: vec![State::NEW; router.nodes()], order: Vec::new(), steps: Vec::new() }
     }
 
-    /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached.
+    /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached. Other nodes at which
+    /// paths only end are passed by; see [`Routes::towards_all`] for a walk that reaches them too.
     pub fn towards(&mut self, destination: u32, enough: usize, wants: impl Fn(u32) -> bool) {
+        let router = self.router;
+        self.walk(destination, enough, &wants, |node| router.forwards[node as usize] || wants(node));
+    }
+
+    /// Aims at `destination` from everywhere.
+    pub fn towards_all(&mut self, destination: u32) {
+        self.walk(destination, usize::MAX, |_| false, |_| true);
+    }
+
+    fn walk(&mut self, destination: u32, enough: usize, wants: impl Fn(u32) -> bool, reaches: impl Fn(u32) -> bool) {
         self.forget();
-        self.distance[destination as usize] = 0;
-        self.slowest[destination as usize] = self.router.end_latency[destination as usize];
+        let end = &mut self.nodes[destination as usize];
+        (end.distance, end.slowest) = (0, self.router.end_latency[destination as usize]);
         self.order.push(destination);
         let mut missing = enough;
         let mut next = 0;
@@ -84,38 +98,40 @@ impl<'a> Routes<'a> {
                     continue;
                 }
             }
-            self.visit(node);
+            self.visit(node, &reaches);
         }
         if self.router.policy == Policy::DimensionOrder {
             self.keep_lowest_dimension();
+        }
+        for &node in &self.order {
+            let state = &mut self.nodes[node as usize];
+            state.per_link = 1.0 / f64::from(state.links);
         }
     }
 
     fn forget(&mut self) {
         for &node in &self.order {
-            self.distance[node as usize] = UNREACHED;
+            self.nodes[node as usize] = State::NEW;
         }
         self.order.clear();
         self.steps.clear();
     }
 
     /// Adds the steps that lead to `node`.
-    fn visit(&mut self, node: u32) {
-        let distance = self.distance[node as usize] + 1;
-        let slowest_here = self.slowest[node as usize];
+    fn visit(&mut self, node: u32, reaches: impl Fn(u32) -> bool) {
+        let State { distance, slowest, .. } = self.nodes[node as usize];
         for half in self.router.half_edges(node) {
-            let tail = half.neighbour as usize;
-            if self.distance[tail] == UNREACHED {
-                self.distance[tail] = distance;
-                self.links[tail] = 0;
-                self.slowest[tail] = 0.0;
-                self.order.push(half.neighbour);
-            } else if self.distance[tail] != distance {
+            let tail = &mut self.nodes[half.neighbour as usize];
+            if tail.distance <= distance || !reaches(half.neighbour) {
                 continue;
             }
+            if tail.distance == UNREACHED {
+                tail.distance = distance + 1;
+                self.order.push(half.neighbour);
+            }
             let channel = half.channel ^ 1;
-            self.links[tail] += half.count;
-            self.slowest[tail] = self.slowest[tail].max(slowest_here + self.router.hop_latency[channel as usize]);
+            tail.links += half.count;
+            tail.slowest = tail.slowest.max(slowest + self.router.latencies[half.latency_back as usize]);
             self.steps.push(Step { tail: half.neighbour, head: node, channel, count: half.count });
         }
     }
@@ -123,33 +139,33 @@ impl<'a> Routes<'a> {
     /// Of the steps that leave a node, keeps those of the innermost dimension in which there is still a way to go.
     fn keep_lowest_dimension(&mut self) {
         let dimension = |step: &Step| self.router.dimension[step.channel as usize / 2];
-        let mut lowest = vec![u64::MAX; self.distance.len()];
+        let mut lowest = vec![u64::MAX; self.nodes.len()];
         for step in &self.steps {
             let lowest = &mut lowest[step.tail as usize];
             *lowest = dimension(step).min(*lowest);
         }
         self.steps.retain(|step| self.router.dimension[step.channel as usize / 2] == lowest[step.tail as usize]);
         for &node in &self.order[1..] {
-            self.links[node as usize] = 0;
-            self.slowest[node as usize] = 0.0;
+            let state = &mut self.nodes[node as usize];
+            (state.links, state.slowest) = (0, 0.0);
         }
         for step in &self.steps {
-            let (tail, head) = (step.tail as usize, step.head as usize);
-            self.links[tail] += step.count;
-            self.slowest[tail] = self.slowest[tail].max(self.slowest[head] + self.router.hop_latency[step.channel as usize]);
+            let onwards = self.nodes[step.head as usize].slowest + self.router.hop_latency(step.channel);
+            let tail = &mut self.nodes[step.tail as usize];
+            (tail.links, tail.slowest) = (tail.links + step.count, tail.slowest.max(onwards));
         }
     }
 
     /// Hops from `node` to the destination, if it was reached.
     #[must_use]
     pub fn hops(&self, node: u32) -> Option<u32> {
-        Some(self.distance[node as usize]).filter(|&hops| hops != UNREACHED)
+        Some(self.nodes[node as usize].distance).filter(|&hops| hops != UNREACHED)
     }
 
     /// Latency of the slowest shortest path from `node`, if it was reached.
     #[must_use]
     pub fn slowest(&self, node: u32) -> Option<Seconds> {
-        self.hops(node).map(|_| Seconds::new(self.slowest[node as usize]))
+        self.hops(node).map(|_| Seconds::new(self.nodes[node as usize].slowest))
     }
 
     /// Sends bytes from each source to the destination and adds what every channel carries to `loads`.
@@ -157,8 +173,9 @@ impl<'a> Routes<'a> {
     /// Sources that were not reached are ignored; the caller checks [`Routes::hops`] first.
     pub fn push(&mut self, sources: impl Iterator<Item = (u32, f64)>, loads: &mut [f64]) {
         for (node, bytes) in sources {
-            if self.distance[node as usize] != UNREACHED {
-                self.held[node as usize] += bytes;
+            let state = &mut self.nodes[node as usize];
+            if state.distance != UNREACHED {
+                state.held += bytes;
             }
         }
         self.drain(loads);
@@ -169,37 +186,41 @@ impl<'a> Routes<'a> {
     pub fn push_with_detours(&mut self, sources: impl Iterator<Item = (u32, f64)>, loads: &mut [f64]) {
         let Some(&destination) = self.order.first() else { return };
         for (node, bytes) in sources {
-            let distance = self.distance[node as usize];
+            let distance = self.nodes[node as usize].distance;
             if distance == UNREACHED {
                 continue;
             }
-            let near_enough = |neighbour: u32| {
-                let left = self.distance[neighbour as usize];
-                left <= distance && left != UNREACHED && (neighbour == destination || self.router.forwards[neighbour as usize])
-            };
-            let links: u32 = self.router.half_edges(node).iter().filter(|half| near_enough(half.neighbour)).map(|half| half.count).sum();
-            for half in self.router.half_edges(node).iter().filter(|half| near_enough(half.neighbour)) {
+            let ways: Vec<HalfEdge> =
+                self.router.half_edges(node).iter().filter(|half| self.leads_within(half, destination, distance)).copied().collect();
+            let links: u32 = ways.iter().map(|half| half.count).sum();
+            for half in ways {
                 let share = bytes * f64::from(half.count) / f64::from(links);
                 loads[half.channel as usize] += share;
-                self.held[half.neighbour as usize] += share;
+                self.nodes[half.neighbour as usize].held += share;
             }
         }
         self.drain(loads);
+    }
+
+    /// Whether the far end of a link passes traffic on (or is the destination) and is at most `hops` away from the destination.
+    fn leads_within(&self, half: &HalfEdge, destination: u32, hops: u32) -> bool {
+        let passes = half.neighbour == destination || self.router.forwards[half.neighbour as usize];
+        passes && self.nodes[half.neighbour as usize].distance <= hops
     }
 
     /// Channels of a tree that joins the sources to the destination: flows that meet at a node leave it as one, as they do where
     /// switches reduce. Among equal parents `turn` picks, so that the trees of several roots spread.
     #[must_use]
     pub fn aggregation_tree(&self, sources: impl Iterator<Item = u32>, turn: u32) -> Vec<u32> {
-        let mut parents = vec![0u32; self.distance.len()];
+        let mut parents = vec![0u32; self.nodes.len()];
         for step in &self.steps {
             parents[step.tail as usize] += 1;
         }
-        let mut joined = vec![false; self.distance.len()];
+        let mut joined = vec![false; self.nodes.len()];
         for node in sources {
-            joined[node as usize] = self.distance[node as usize] != UNREACHED;
+            joined[node as usize] = self.nodes[node as usize].distance != UNREACHED;
         }
-        let mut seen = vec![0u32; self.distance.len()];
+        let mut seen = vec![0u32; self.nodes.len()];
         let mut tree = Vec::new();
         for step in self.steps.iter().rev() {
             let tail = step.tail as usize;
@@ -214,17 +235,19 @@ impl<'a> Routes<'a> {
 
     /// Empties every node down its steps, farthest first.
     fn drain(&mut self, loads: &mut [f64]) {
-        for step in self.steps.iter().rev() {
-            let bytes = self.held[step.tail as usize];
-            if bytes == 0.0 {
-                continue;
+        // The steps of one head stand together, so that what it collects stays in a register.
+        for group in self.steps.chunk_by(|a, b| a.head == b.head).rev() {
+            let mut collected = 0.0;
+            for step in group {
+                let tail = &self.nodes[step.tail as usize];
+                let share = tail.held * tail.per_link * f64::from(step.count);
+                loads[step.channel as usize] += share;
+                collected += share;
             }
-            let share = bytes * f64::from(step.count) / f64::from(self.links[step.tail as usize]);
-            loads[step.channel as usize] += share;
-            self.held[step.head as usize] += share;
+            self.nodes[group[0].head as usize].held += collected;
         }
         for &node in &self.order {
-            self.held[node as usize] = 0.0;
+            self.nodes[node as usize].held = 0.0;
         }
     }
 
@@ -232,18 +255,18 @@ impl<'a> Routes<'a> {
     ///
     /// One pass over the steps: a node's mean is the mean over its next hops of hop plus theirs.
     pub fn latencies(&self, wants: impl Fn(u32) -> bool) -> Vec<(u32, PathLatency)> {
-        let mut mean = vec![0.0; self.distance.len()];
+        let mut mean = vec![0.0; self.nodes.len()];
         if let Some(&destination) = self.order.first() {
             mean[destination as usize] = self.router.end_latency[destination as usize];
         }
         for step in &self.steps {
-            let onwards = self.router.hop_latency[step.channel as usize] + mean[step.head as usize];
-            mean[step.tail as usize] += onwards * f64::from(step.count) / f64::from(self.links[step.tail as usize]);
+            let onwards = self.router.hop_latency(step.channel) + mean[step.head as usize];
+            mean[step.tail as usize] += onwards * f64::from(step.count) * self.nodes[step.tail as usize].per_link;
         }
         let latency = |node: u32| PathLatency {
-            hops: self.distance[node as usize],
+            hops: self.nodes[node as usize].distance,
             mean: Seconds::new(mean[node as usize]),
-            max: Seconds::new(self.slowest[node as usize]),
+            max: Seconds::new(self.nodes[node as usize].slowest),
         };
         self.order.iter().skip(1).filter(|&&node| wants(node)).map(|&node| (node, latency(node))).collect()
     }

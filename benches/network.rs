@@ -1,0 +1,93 @@
+//! Loads of traffic patterns: how fast, and what comes out.
+//!
+//! `cargo bench --bench network` measures; `cargo test --benches` runs the small sizes once each.
+
+mod cases;
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use supernode::fabric::Policy;
+use supernode::network::{Group, Network, Pattern};
+
+/// Chips of each case; the largest only when measuring.
+fn sizes(all: &[u32]) -> impl Iterator<Item = u32> + '_ {
+    all.iter().copied().filter(|&chips| cases::measuring() || chips <= 384)
+}
+
+/// Equal all-to-all with every destination walked: no use of symmetry.
+fn all_to_all_full(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 1024]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        println!("all_to_all_full/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
+        let mut group = criterion.benchmark_group("all_to_all_full");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
+        group.finish();
+    }
+}
+
+/// The same by symmetry. The answer must be that of the full walk.
+fn all_to_all_collapsed(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 1024, 8192, 100_000]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        println!("all_to_all_collapsed/{chips}: answer {:016x}", cases::fingerprint(&network.all_to_all(chips)));
+        let mut group = criterion.benchmark_group("all_to_all_collapsed");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.all_to_all(black_box(chips))));
+        group.finish();
+    }
+}
+
+/// A ring through all chips, pair by pair.
+fn ring(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 8192, 100_000]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        println!("ring/{chips}: answer {:016x}", cases::fingerprint(&network.ring(chips)));
+        let mut group = criterion.benchmark_group("ring");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.ring(black_box(chips))));
+        group.finish();
+    }
+}
+
+/// Equal all-to-all with every flow hashed onto one path: 147 072 searches at 384 chips.
+fn all_to_all_hashed(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::with_routing(&fabric, Policy::Ecmp { seed: 1 });
+        println!("all_to_all_hashed/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
+        let mut group = criterion.benchmark_group("all_to_all_hashed");
+        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
+        group.finish();
+    }
+}
+
+/// A group that fills a part of the machine: half the nodes.
+fn half_the_machine(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 8192]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        let half = Group::first(chips / 2);
+        println!("half_the_machine/{chips}: answer {:016x}", cases::fingerprint(&network.play(&half, Pattern::AllPairs)));
+        let mut group = criterion.benchmark_group("half_the_machine");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.play(black_box(&half), Pattern::AllPairs)));
+        group.finish();
+    }
+}
+
+/// From a description to a fabric, and from a fabric to a network.
+fn preparing(criterion: &mut Criterion) {
+    for chips in sizes(&[384, 8192, 100_000]) {
+        let spec = cases::spec(chips);
+        let mut group = criterion.benchmark_group("preparing");
+        group.sample_size(10);
+        group.bench_function(format!("fabric/{chips}"), |bench| bench.iter_batched(|| (), |()| cases::fabric(chips), BatchSize::PerIteration));
+        let fabric = supernode::fabric::build(&spec).unwrap_or_else(|problems| panic!("{problems}"));
+        group.bench_function(format!("network/{chips}"), |bench| bench.iter_batched(|| (), |()| Network::new(&fabric), BatchSize::PerIteration));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, all_to_all_full, all_to_all_collapsed, ring, all_to_all_hashed, half_the_machine, preparing);
+criterion_main!(benches);

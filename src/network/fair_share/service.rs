@@ -1,0 +1,216 @@
+//! Bytes delivered to flows, and who ends next.
+//!
+//! All flows of one holder run at its level, so one clock serves them all: `served` bytes have gone to *each* of them since
+//! the clock was last set to zero. A flow that joins with `left` bytes to go is due when the clock shows
+//! `served + left`. A change of level thus costs one clock, not one visit to every flow.
+
+use super::max_min::NOBODY;
+
+/// Holders whose next ends share one cached minimum.
+const BLOCK: usize = 64;
+
+/// A clock that has run this many times further than its present rate would have brought it is set back to zero, so that
+/// a due time never loses digits to bytes served long ago at a far higher rate.
+const OVERRUN_MAX: f64 = 1024.0;
+
+/// A flow that reaches its last byte.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct End {
+    pub flow: u32,
+    pub time_s: f64,
+    /// Bytes/s at which it ends.
+    pub rate: f64,
+}
+
+pub(crate) struct Service {
+    now_s: f64,
+    clocks: Vec<Clock>,
+    queues: Vec<Queue>,
+    /// Place of each flow in its holder's queue.
+    slot: Vec<u32>,
+    /// When the first flow of each holder ends; infinite if it has none.
+    next_end_s: Vec<f64>,
+    block_next_end_s: Vec<f64>,
+    /// Holders whose `next_end_s` must be worked out again.
+    stale: Vec<u32>,
+    is_stale: Vec<bool>,
+}
+
+/// How far a holder has served each of its flows. Small, since every change of level touches one.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// Bytes/s to each flow.
+    rate: f64,
+    /// Bytes each flow had got at `since_s`.
+    served: f64,
+    since_s: f64,
+    /// Smallest due of the queue, infinite if it is empty, NaN if it must be looked for.
+    first_due: f64,
+}
+
+/// The flows of one holder, in no order.
+#[derive(Clone, Default)]
+struct Queue {
+    /// Reading of the clock at which each flow ends.
+    due: Vec<f64>,
+    flow: Vec<u32>,
+}
+
+impl Clock {
+    fn served_at(&self, now_s: f64) -> f64 {
+        self.served + self.rate * (now_s - self.since_s)
+    }
+
+    fn end_s(&self, due: f64, now_s: f64) -> f64 {
+        (self.since_s + (due - self.served) / self.rate).max(now_s)
+    }
+}
+
+impl Service {
+    pub fn new(holders: usize, flows: usize) -> Self {
+        Self {
+            now_s: 0.0,
+            clocks: vec![Clock { rate: 0.0, served: 0.0, since_s: 0.0, first_due: f64::INFINITY }; holders],
+            queues: vec![Queue::default(); holders],
+            slot: vec![u32::MAX; flows],
+            next_end_s: vec![f64::INFINITY; holders],
+            block_next_end_s: vec![f64::INFINITY; holders.div_ceil(BLOCK)],
+            stale: Vec::new(),
+            is_stale: vec![false; holders],
+        }
+    }
+
+    pub fn advance(&mut self, now_s: f64) {
+        self.now_s = self.now_s.max(now_s);
+    }
+
+    pub fn flows_of(&self, holder: u32) -> &[u32] {
+        &self.queues[holder as usize].flow
+    }
+
+    /// From now on `holder` gives `rate` bytes/s to each of its flows.
+    pub fn set_rate(&mut self, holder: u32, rate: f64) {
+        let now_s = self.now_s;
+        let clock = &mut self.clocks[holder as usize];
+        clock.served = if clock.first_due == f64::INFINITY { 0.0 } else { clock.served_at(now_s) };
+        clock.since_s = now_s;
+        clock.rate = rate;
+        if clock.served > OVERRUN_MAX * rate * now_s {
+            for due in &mut self.queues[holder as usize].due {
+                *due -= clock.served;
+            }
+            clock.first_due -= clock.served;
+            clock.served = 0.0;
+        }
+        self.mark_stale(holder);
+    }
+
+    /// `flow` has `left` bytes to go and is now served by `holder`.
+    pub fn join(&mut self, holder: u32, flow: u32, left: f64) {
+        let clock = &mut self.clocks[holder as usize];
+        let queue = &mut self.queues[holder as usize];
+        let due = clock.served_at(self.now_s) + left;
+        if due < clock.first_due {
+            clock.first_due = due;
+        }
+        self.slot[flow as usize] = queue.due.len() as u32;
+        queue.due.push(due);
+        queue.flow.push(flow);
+        self.mark_stale(holder);
+    }
+
+    /// `flow` is no longer served by `holder`; gives the bytes it had to go.
+    pub fn leave(&mut self, holder: u32, flow: u32) -> f64 {
+        let clock = &mut self.clocks[holder as usize];
+        let queue = &mut self.queues[holder as usize];
+        let place = self.slot[flow as usize] as usize;
+        let due = queue.due.swap_remove(place);
+        queue.flow.swap_remove(place);
+        if let Some(&moved) = queue.flow.get(place) {
+            self.slot[moved as usize] = place as u32;
+        }
+        let left = (due - clock.served_at(self.now_s)).max(0.0);
+        if queue.due.is_empty() {
+            clock.first_due = f64::INFINITY;
+        } else if due == clock.first_due {
+            clock.first_due = f64::NAN;
+        }
+        self.mark_stale(holder);
+        left
+    }
+
+    /// Hands every flow to the holder given for it (`NOBODY`: it stops), at the rates given. `fresh` are flows not served
+    /// before, with their bytes.
+    pub fn hand_out(&mut self, holder_of: &[u32], rate: &[f64], fresh: impl Iterator<Item = (u32, f64)>) {
+        let mut left = vec![0.0; self.slot.len()];
+        for (clock, queue) in self.clocks.iter().zip(&mut self.queues) {
+            let served = clock.served_at(self.now_s);
+            for (flow, due) in queue.flow.drain(..).zip(queue.due.drain(..)) {
+                left[flow as usize] = f64::max(due - served, 0.0);
+            }
+        }
+        for (flow, bytes) in fresh {
+            left[flow as usize] = bytes;
+        }
+        for (clock, &rate) in self.clocks.iter_mut().zip(rate) {
+            *clock = Clock { rate, served: 0.0, since_s: self.now_s, first_due: f64::INFINITY };
+        }
+        for (flow, (&holder, &left)) in holder_of.iter().zip(&left).enumerate() {
+            if holder != NOBODY {
+                self.join(holder, flow as u32, left);
+            }
+        }
+        for holder in 0..self.clocks.len() as u32 {
+            self.mark_stale(holder);
+        }
+    }
+
+    fn mark_stale(&mut self, holder: u32) {
+        if !std::mem::replace(&mut self.is_stale[holder as usize], true) {
+            self.stale.push(holder);
+        }
+    }
+
+    /// When the next flow ends; infinite if none runs.
+    pub fn next_end_s(&mut self) -> f64 {
+        for &holder in &self.stale {
+            let clock = &mut self.clocks[holder as usize];
+            if clock.first_due.is_nan() {
+                clock.first_due = least(&self.queues[holder as usize].due);
+            }
+            let is_idle = clock.first_due == f64::INFINITY;
+            self.next_end_s[holder as usize] = if is_idle { f64::INFINITY } else { clock.end_s(clock.first_due, self.now_s) };
+            self.block_next_end_s[holder as usize / BLOCK] = f64::NAN;
+            self.is_stale[holder as usize] = false;
+        }
+        self.stale.clear();
+        for (block, members) in self.block_next_end_s.iter_mut().zip(self.next_end_s.chunks(BLOCK)) {
+            if block.is_nan() {
+                *block = least(members);
+            }
+        }
+        least(&self.block_next_end_s)
+    }
+
+    /// Every flow that ends no later than `time_s` at its present rate, in no useful order. Call `next_end_s` first.
+    pub fn ends_by(&self, time_s: f64) -> Vec<End> {
+        let mut ends = Vec::new();
+        for (block, members) in self.next_end_s.chunks(BLOCK).enumerate().filter(|&(block, _)| self.block_next_end_s[block] <= time_s) {
+            for (member, _) in members.iter().enumerate().filter(|&(_, &next_s)| next_s <= time_s) {
+                let clock = &self.clocks[block * BLOCK + member];
+                let queue = &self.queues[block * BLOCK + member];
+                let all = queue.flow.iter().zip(&queue.due).map(|(&flow, &due)| End { flow, time_s: clock.end_s(due, self.now_s), rate: clock.rate });
+                ends.extend(all.filter(|end| end.time_s <= time_s));
+            }
+        }
+        ends
+    }
+}
+
+/// Smallest value; infinite if there is none. Four running minima, so that none waits for the one before.
+fn least(values: &[f64]) -> f64 {
+    let lower = |a: f64, b: f64| if b < a { b } else { a };
+    let (fours, rest) = values.as_chunks::<4>();
+    let four = fours.iter().fold([f64::INFINITY; 4], |least, four| std::array::from_fn(|lane| lower(least[lane], four[lane])));
+    four.iter().chain(rest).fold(f64::INFINITY, |least, &value| lower(least, value))
+}
