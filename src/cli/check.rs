@@ -7,7 +7,7 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, ModelFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, ModelFile, ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
@@ -52,6 +52,7 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(ProtocolFile::KIND) => read::<ProtocolFile>(&source).map(|(protocol, _)| format!("protocol {}", protocol.name)),
         Some(CpuFile::KIND) => read::<CpuFile>(&source).map(|(cpu, _)| format!("CPU {}", cpu.name)),
         Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
+        Some(ReliabilityFile::KIND) => read::<ReliabilityFile>(&source).map(|_| "failure rates of parts".to_owned()),
         Some(ModelFile::KIND) => read::<ModelFile>(&source).map(|(model, _)| format!("model {}", model.name)),
         _ => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.
@@ -75,6 +76,7 @@ fn kind(source: &Source) -> Option<String> {
         CpuFile::KIND,
         LibraryFile::KIND,
         ModelFile::KIND,
+        ReliabilityFile::KIND,
     ];
     kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).map(|kind| (*kind).to_owned())
 }

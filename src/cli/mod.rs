@@ -3,6 +3,7 @@
 mod check;
 mod collective;
 mod describe;
+mod fail;
 mod list;
 mod simulate;
 mod sizes;
@@ -12,6 +13,7 @@ use std::io::Write;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::input::problem::{Problem, Problems};
+use crate::input::spec::Spec;
 use crate::report::{self, Report};
 
 /// How the program ends.
@@ -69,6 +71,7 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Fail(fail::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -99,6 +102,7 @@ pub fn run() -> Exit {
         Command::Describe(arguments) => describe::run(arguments, format),
         Command::Collective(arguments) => collective::run(arguments, format),
         Command::Simulate(arguments) => simulate::run(arguments, format),
+        Command::Fail(arguments) => fail::run(arguments, format),
     };
     match result {
         Ok(Output { text, exit }) => {
@@ -130,6 +134,14 @@ impl Output {
 }
 
 type Outcome = Result<Output, Problems>;
+
+/// Runs where neither the command line nor the supernode names a workload.
+const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+
+/// The workload asked for, or the supernode's own, or the default.
+fn workload_name<'a>(asked: Option<&'a str>, spec: &'a Spec) -> &'a str {
+    asked.or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD)
+}
 
 /// A problem with an option's value.
 fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {

@@ -25,12 +25,9 @@ pub struct Arguments {
     strict: bool,
 }
 
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
-
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
-    let name = arguments.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
-    let workload = load_workload(name)?;
+    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
     let target = load_target(&arguments.target)?;
     let published = spec.published.as_deref().map(Published::load).transpose()?;
     let fabric = fabric::build(&spec)?;

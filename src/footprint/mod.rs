@@ -1,7 +1,11 @@
 //! What a design takes beside time: parts, power, energy.
 
+mod damage;
 mod inventory;
 mod power;
+mod reliability;
 
+pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
 pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
 pub use power::{Duty, Place, Power, PowerLine, mixed, power};
+pub use reliability::{Failures, failures};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::catalog::{Found, Mention, find};
 use super::document::{
     At, Attach, Auxiliary, Chip, ChipFile, Clos, Cpu, CpuFile, FileKind, Level, Library, LibraryFile, Link, LinkFile, Model, ModelFile, Origin,
-    Pattern, Protocol, ProtocolFile, SupernodeFile, Supply, Switch, SwitchFile, Switched, Target, TargetFile, Workload, WorkloadFile,
+    Pattern, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Switched, Target, TargetFile, Workload,
+    WorkloadFile,
 };
 use super::problem::{Place, Problem, Problems};
 use super::read::read;
@@ -218,6 +219,18 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
     let mut names = Names::new(&found);
     names.check_origin(&library.origin, &declared, "library");
     Problems::check(names.problems, library)
+}
+
+/// Reads the shipped failure rates.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_reliability() -> Result<Reliability, Problems> {
+    let found = find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
+    let (reliability, declared) = read::<ReliabilityFile>(&found.source)?;
+    let mut names = Names::new(&found);
+    names.check_origin(&reliability.origin, &declared, "reliability");
+    Problems::check(names.problems, reliability)
 }
 
 /// Reads the target that `name` means.

@@ -4,11 +4,13 @@
 
 mod collective;
 mod describe;
+mod fail;
 mod format;
 mod power;
 mod simulate;
 
 pub use collective::{CollectiveReport, CollectiveRow};
 pub use describe::DescribeReport;
+pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;

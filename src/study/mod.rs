@@ -1,9 +1,13 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
+mod fail;
 mod published;
+mod random;
 mod simulate;
 mod verdict;
 
+pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
 pub use published::{Comparison, Published, compare_published};
+pub use random::SplitMix64;
 pub use simulate::{PhaseResult, Simulation, simulate};
 pub use verdict::{Service, Verdict, service, verdict};

@@ -11,6 +11,7 @@ mod link;
 mod model;
 mod protocol;
 mod published;
+mod reliability;
 mod supernode;
 mod switch;
 mod target;
@@ -26,6 +27,7 @@ pub use link::{Link, Medium, Optics};
 pub use model::{Attention, Experts, Ffn, Model, Speculation};
 pub use protocol::{Flit, Protocol};
 pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
+pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -98,6 +100,7 @@ file_kind!(CpuFile { cpu: Cpu } in "topologies/parts/cpus");
 file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
+file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
 /// A file with one `[supernode]` and its `[[level]]`s, innermost first.
