@@ -7,7 +7,8 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, ModelFile, ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, ModelFile, PricesFile, ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile,
+    TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
@@ -52,6 +53,8 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(ProtocolFile::KIND) => read::<ProtocolFile>(&source).map(|(protocol, _)| format!("protocol {}", protocol.name)),
         Some(CpuFile::KIND) => read::<CpuFile>(&source).map(|(cpu, _)| format!("CPU {}", cpu.name)),
         Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
+        Some(PricesFile::KIND) => read::<PricesFile>(&source).map(|(prices, _)| format!("prices of {}", prices.date)),
+        Some(DemandFile::KIND) => read::<DemandFile>(&source).map(|(demand, _)| format!("demand {}", demand.name)),
         Some(ReliabilityFile::KIND) => read::<ReliabilityFile>(&source).map(|_| "failure rates of parts".to_owned()),
         Some(ModelFile::KIND) => read::<ModelFile>(&source).map(|(model, _)| format!("model {}", model.name)),
         _ => {
@@ -77,6 +80,8 @@ fn kind(source: &Source) -> Option<String> {
         LibraryFile::KIND,
         ModelFile::KIND,
         ReliabilityFile::KIND,
+        PricesFile::KIND,
+        DemandFile::KIND,
     ];
     kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).map(|kind| (*kind).to_owned())
 }

@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     gone.extend(drawn(&fabric, &draw).map_err(|message| bad_option("fail", message))?);
 
     let patient = Patient::new(&spec, &network, &workload, &target);
-    let singles = single_failures(&patient, &reliability);
+    let singles = single_failures(&patient, &reliability, true);
     let report = FailReport {
         supernode: spec.id.clone(),
         title: format!("{} ({})", spec.name, spec.vendor),

@@ -5,6 +5,7 @@ mod collective;
 mod describe;
 mod fail;
 mod list;
+mod plan;
 mod simulate;
 mod sizes;
 
@@ -72,6 +73,7 @@ enum Command {
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
     Fail(fail::Arguments),
+    Plan(plan::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -103,6 +105,7 @@ pub fn run() -> Exit {
         Command::Collective(arguments) => collective::run(arguments, format),
         Command::Simulate(arguments) => simulate::run(arguments, format),
         Command::Fail(arguments) => fail::run(arguments, format),
+        Command::Plan(arguments) => plan::run(arguments, format),
     };
     match result {
         Ok(Output { text, exit }) => {

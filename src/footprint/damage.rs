@@ -47,6 +47,17 @@ impl Damage {
         self.nodes.is_empty() && self.links.is_empty()
     }
 
+    /// Damage that is as bad: of a single part, that of the example of its class; otherwise itself.
+    #[must_use]
+    pub fn representative(&self, classes: &[PartClass], class_of: &BTreeMap<Part, usize>) -> Self {
+        let nodes = self.nodes.iter().map(|node| Part::Node(*node));
+        let parts: Vec<Part> = nodes.chain(self.links.iter().flat_map(|(edge, count)| vec![Part::Link(*edge); *count as usize])).collect();
+        match parts[..] {
+            [part] => class_of.get(&part).map_or_else(|| self.clone(), |class| Self::of(&[classes[*class].example])),
+            _ => self.clone(),
+        }
+    }
+
     fn remaining(&self, edge: EdgeIndex, weight: &Edge) -> u32 {
         let gone = self.links.get(&number(edge.index())).copied().unwrap_or(0);
         weight.count.saturating_sub(gone)
@@ -117,12 +128,13 @@ pub struct PartClass {
     pub count: u64,
 }
 
-/// Every part that can fail, by class, in the order of the graph.
+/// Every part that can fail, by class, in the order of the graph; and the class of each part.
 ///
 /// Edges carry their class. A symmetry that maps an edge onto another maps its ends too, so nodes at the same end of edges of one
 /// class are alike, and so on along chains of such edges.
 #[must_use]
-pub fn part_classes(fabric: &Fabric) -> Vec<PartClass> {
+pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<Part, usize>) {
+    let mut class_of: BTreeMap<Part, usize> = BTreeMap::new();
     let mut alike = UnionFind::<u32>::new(fabric.graph.node_count());
     let mut seen: BTreeMap<(u64, bool), u32> = BTreeMap::new();
     for edge in fabric.graph.edge_references() {
@@ -141,6 +153,7 @@ pub fn part_classes(fabric: &Fabric) -> Vec<PartClass> {
             classes.len() - 1
         });
         classes[position].count += 1;
+        class_of.insert(Part::Node(index), position);
     }
     let mut links: BTreeMap<u64, usize> = BTreeMap::new();
     for edge in fabric.graph.edge_references() {
@@ -151,8 +164,9 @@ pub fn part_classes(fabric: &Fabric) -> Vec<PartClass> {
             classes.len() - 1
         });
         classes[position].count += u64::from(edge.weight().count);
+        class_of.insert(Part::Link(number(edge.id().index())), position);
     }
-    classes
+    (classes, class_of)
 }
 
 /// Every single part, parallel links one by one: what a study without symmetry goes through.

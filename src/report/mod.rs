@@ -6,6 +6,7 @@ mod collective;
 mod describe;
 mod fail;
 mod format;
+mod plan;
 mod power;
 mod simulate;
 
@@ -13,4 +14,5 @@ pub use collective::{CollectiveReport, CollectiveRow};
 pub use describe::DescribeReport;
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use plan::PlanReport;
 pub use simulate::SimulateReport;

@@ -146,14 +146,14 @@ pub struct SingleFailure {
     pub tokens_lost: f64,
 }
 
-/// The failure of every part, one of each class, worst first.
+/// The failure of every part, one of each class, worst first; with the all-reduce if `whole` is asked for.
 #[must_use]
-pub fn single_failures(patient: &Patient<'_>, reliability: &Reliability) -> Vec<SingleFailure> {
-    let classes = part_classes(patient.fabric);
+pub fn single_failures(patient: &Patient<'_>, reliability: &Reliability, whole: bool) -> Vec<SingleFailure> {
+    let (classes, _) = part_classes(patient.fabric);
     let mut found: Vec<SingleFailure> = classes
         .into_par_iter()
         .map(|class| {
-            let remaining = patient.after(&Damage::of(&[class.example]), true);
+            let remaining = patient.after(&Damage::of(&[class.example]), whole);
             let wear = failures(reliability, patient.fabric, class.example);
             #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
             let count = class.count as f64;
@@ -248,6 +248,7 @@ pub struct Chances {
 #[must_use]
 pub fn chances(patient: &Patient<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64) -> Chances {
     let parts = all_parts(patient.fabric);
+    let (classes, class_of) = part_classes(patient.fabric);
     let mut by_chance: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
     for part in parts {
         by_chance.entry(failures(reliability, patient.fabric, part).out.to_bits()).or_default().push(part);
@@ -257,7 +258,11 @@ pub fn chances(patient: &Patient<'_>, reliability: &Reliability, draws: u32, see
         *states.entry(state(&by_chance, seed, draw)).or_default() += 1;
     }
     let states: Vec<(Damage, u32)> = states.into_iter().collect();
-    let mut kept: Vec<(f64, u32)> = states.par_iter().map(|(damage, times)| (1.0 - lost(patient, &patient.after(damage, false)), *times)).collect();
+    // Most moments have at most one part out, and parts of a class are alike: one of each stands for all.
+    let mut distinct: BTreeMap<Damage, f64> = states.iter().map(|(damage, _)| (damage.representative(&classes, &class_of), 0.0)).collect();
+    distinct.par_iter_mut().for_each(|(damage, kept)| *kept = 1.0 - lost(patient, &patient.after(damage, false)));
+    let of = |damage: &Damage| distinct.get(&damage.representative(&classes, &class_of)).copied().unwrap_or(0.0);
+    let mut kept: Vec<(f64, u32)> = states.iter().map(|(damage, times)| (of(damage), *times)).collect();
     let sound = states.iter().filter(|(damage, _)| damage.is_empty()).map(|(_, times)| f64::from(*times)).sum::<f64>() / f64::from(draws);
     kept.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mean = |of: &dyn Fn(f64) -> f64| kept.iter().map(|(share, times)| of(*share) * f64::from(*times)).sum::<f64>() / f64::from(draws);

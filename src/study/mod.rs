@@ -1,12 +1,14 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
 mod fail;
+mod plan;
 mod published;
 mod random;
 mod simulate;
 mod verdict;
 
 pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
+pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use published::{Comparison, Published, compare_published};
 pub use random::SplitMix64;
 pub use simulate::{PhaseResult, Simulation, simulate};

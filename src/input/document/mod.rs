@@ -5,10 +5,12 @@
 
 mod at;
 mod chip;
+mod demand;
 mod host;
 mod library;
 mod link;
 mod model;
+mod prices;
 mod protocol;
 mod published;
 mod reliability;
@@ -21,10 +23,12 @@ use std::collections::BTreeMap;
 
 pub use at::At;
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use demand::{Demand, DemandPoint};
 pub use host::{Cpu, CpuPower};
 pub use library::{Library, TokenKernel};
 pub use link::{Link, Medium, Optics};
 pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use prices::Prices;
 pub use protocol::{Flit, Protocol};
 pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 pub use reliability::{Reliability, Wear};
@@ -100,6 +104,8 @@ file_kind!(CpuFile { cpu: Cpu } in "topologies/parts/cpus");
 file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
+file_kind!(PricesFile { prices: Prices } in "topologies/parts");
+file_kind!(DemandFile { demand: Demand } in "workloads/demand");
 file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
