@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use super::complexity::{complexity_json, complexity_sections};
 use super::format::{Report, Section, Table};
-use crate::footprint::Inventory;
+use crate::footprint::{Complexity, Inventory};
 use crate::network::Survey;
 use crate::units::render;
 
@@ -22,6 +23,8 @@ pub struct DescribeReport {
     pub inventory: Inventory,
     /// Bandwidths and latencies.
     pub survey: Survey,
+    /// How much there is to build, plug and break.
+    pub complexity: Complexity,
 }
 
 impl Report for DescribeReport {
@@ -53,6 +56,7 @@ impl Report for DescribeReport {
             "switch_parts": switches,
             "link_parts": links,
             "optical_modules": self.inventory.module_count(),
+            "complexity": complexity_json(&self.complexity),
         })
     }
 
@@ -84,6 +88,8 @@ impl Report for DescribeReport {
             let length = format!("{:.0}", line.length.get());
             parts.row([line.part.clone(), level(line.level), line.count.to_string(), line.medium.to_owned(), modules, length]);
         }
-        vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(parts)]
+        let mut sections = vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(parts)];
+        sections.extend(complexity_sections(&self.complexity));
+        sections
     }
 }

@@ -3,6 +3,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod collective;
+mod complexity;
 mod describe;
 mod fail;
 mod format;
