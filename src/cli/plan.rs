@@ -6,7 +6,7 @@ use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
-use crate::report::{self, PlanReport};
+use crate::report::{self, PlanDay, PlanReport};
 use crate::study::{days, design, fleet};
 use crate::units::Date;
 
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
     let days = days.into_iter().map(|(day, demand, basis)| {
         let fleets = designs.iter().map(|design| fleet(design, &target, demand, &prices)).collect();
-        (day, demand, basis, fleets)
+        PlanDay { day, demand, basis, fleets }
     });
     let report = PlanReport {
         days: days.collect(),

@@ -15,5 +15,5 @@ pub use collective::{CollectiveReport, CollectiveRow};
 pub use describe::DescribeReport;
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
-pub use plan::PlanReport;
+pub use plan::{PlanDay, PlanReport};
 pub use simulate::SimulateReport;

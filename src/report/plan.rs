@@ -20,8 +20,21 @@ pub struct PlanReport {
     pub prices: String,
     /// Designs.
     pub designs: Vec<Design>,
-    /// Day, mean demand, where it comes from, and the fleet of every design.
-    pub days: Vec<(Option<Date>, TokensPerSecond, Basis, Vec<Option<Fleet>>)>,
+    /// Days.
+    pub days: Vec<PlanDay>,
+}
+
+/// What one day's demand takes.
+#[derive(Clone, Debug)]
+pub struct PlanDay {
+    /// The day, if the target states it.
+    pub day: Option<Date>,
+    /// Mean demand.
+    pub demand: TokensPerSecond,
+    /// Where it comes from.
+    pub basis: Basis,
+    /// The fleet of every design; `None` where it serves nothing.
+    pub fleets: Vec<Option<Fleet>>,
 }
 
 const DAY: f64 = 86_400.0;
@@ -51,7 +64,7 @@ impl Report for PlanReport {
         let days: Vec<Json> = self
             .days
             .iter()
-            .map(|(day, demand, basis, fleets)| {
+            .map(|PlanDay { day, demand, basis, fleets }| {
                 let fleets: Vec<Json> = self
                     .designs
                     .iter()
@@ -102,7 +115,7 @@ impl Report for PlanReport {
             "M$ capital",
             "$/10^6 tokens",
         ]);
-        for (day, demand, basis, fleets) in &self.days {
+        for PlanDay { day, demand, basis, fleets } in &self.days {
             for (design, fleet) in self.designs.iter().zip(fleets) {
                 let number = |of: fn(&Fleet) -> f64| fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.0}", of(fleet)));
                 table.row([
@@ -131,7 +144,7 @@ impl Report for PlanReport {
             self.peak_to_mean, self.prices
         );
         sections.push(Section::Note(note));
-        if self.days.iter().any(|day| day.2 == Basis::Extrapolated) {
+        if self.days.iter().any(|day| day.basis == Basis::Extrapolated) {
             sections.push(Section::Note("Extrapolated demand assumes that the growth of the two nearest published figures goes on.".into()));
         }
         sections
@@ -226,17 +239,17 @@ impl PlanReport {
     /// Capacity is bought ahead: each fleet is the one that its next day needs.
     #[must_use]
     pub fn svg(&self) -> Option<String> {
-        let days: Vec<Date> = self.days.iter().filter_map(|day| day.0).collect();
+        let days: Vec<Date> = self.days.iter().filter_map(|day| day.day).collect();
         if days.len() < 2 || days.len() != self.days.len() {
             return None;
         }
         let trillions = |rate: TokensPerSecond| rate.get() * DAY / 1e12;
         let of_fleet = |index: usize, of: &dyn Fn(&Fleet) -> f64| -> Vec<(Date, f64)> {
             let values: Vec<(Date, f64)> =
-                days.iter().zip(&self.days).filter_map(|(day, entry)| Some((*day, of(entry.3[index].as_ref()?)))).collect();
+                days.iter().zip(&self.days).filter_map(|(day, entry)| Some((*day, of(entry.fleets[index].as_ref()?)))).collect();
             values.iter().enumerate().map(|(place, (day, value))| (*day, values.get(place + 1).map_or(*value, |next| next.1))).collect()
         };
-        let demand: Vec<(Date, f64)> = days.iter().zip(&self.days).map(|(day, entry)| (*day, trillions(entry.1))).collect();
+        let demand: Vec<(Date, f64)> = days.iter().zip(&self.days).map(|(day, entry)| (*day, trillions(entry.demand))).collect();
         let peak: Vec<(Date, f64)> = demand.iter().map(|(day, value)| (*day, value * self.peak_to_mean)).collect();
         let capacity: Vec<Vec<(Date, f64)>> =
             (0..self.designs.len()).map(|index| of_fleet(index, &|fleet| trillions(fleet.capacity) * self.peak_to_mean)).collect();
@@ -257,7 +270,7 @@ impl PlanReport {
         let mut legend = Vec::new();
         upper.line(&demand, "stroke=\"black\" stroke-width=\"2\"", &mut svg);
         for ((day, value), entry) in demand.iter().zip(&self.days) {
-            let fill = if entry.2 == Basis::Stated { "black" } else { "white" };
+            let fill = if entry.basis == Basis::Stated { "black" } else { "white" };
             let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"{fill}\" stroke=\"black\"/>", upper.x(*day), upper.y(*value));
         }
         upper.line(&peak, "stroke=\"black\" stroke-dasharray=\"5 4\"", &mut svg);
