@@ -7,8 +7,8 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, ModelFile, PricesFile, ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile,
-    TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
+    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
@@ -52,6 +52,8 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(LinkFile::KIND) => read::<LinkFile>(&source).map(|(link, _)| format!("link {}", link.name)),
         Some(ProtocolFile::KIND) => read::<ProtocolFile>(&source).map(|(protocol, _)| format!("protocol {}", protocol.name)),
         Some(CpuFile::KIND) => read::<CpuFile>(&source).map(|(cpu, _)| format!("CPU {}", cpu.name)),
+        Some(NicFile::KIND) => read::<NicFile>(&source).map(|(nic, _)| format!("NIC {}", nic.name)),
+        Some(MemoryFile::KIND) => read::<MemoryFile>(&source).map(|(memory, _)| format!("memory {}", memory.name)),
         Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
         Some(PricesFile::KIND) => read::<PricesFile>(&source).map(|(prices, _)| format!("prices of {}", prices.date)),
         Some(DemandFile::KIND) => read::<DemandFile>(&source).map(|(demand, _)| format!("demand {}", demand.name)),
@@ -77,11 +79,16 @@ fn kind(source: &Source) -> Option<String> {
         LinkFile::KIND,
         ProtocolFile::KIND,
         CpuFile::KIND,
+        NicFile::KIND,
+        MemoryFile::KIND,
         LibraryFile::KIND,
         ModelFile::KIND,
         ReliabilityFile::KIND,
         PricesFile::KIND,
         DemandFile::KIND,
     ];
-    kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).map(|kind| (*kind).to_owned())
+    let found = kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).copied();
+    // A file that extends another need not repeat its [supernode].
+    let extends = || table.get_ref().contains_key("extends").then_some(SupernodeFile::KIND);
+    found.or_else(extends).map(str::to_owned)
 }

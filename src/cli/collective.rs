@@ -4,10 +4,10 @@ use clap::builder::PossibleValuesParser;
 
 use super::sizes::parse_sizes;
 use super::{Outcome, Output, bad_option};
-use crate::fabric;
+use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, Network, Op, Peak, Pricing};
-use crate::report::{self, CollectiveReport, CollectiveRow};
+use crate::network::{Algorithm, Collective, Network, Op, Peak, Placement, Pricing};
+use crate::report::{self, CollectiveReport, CollectiveRow, LevelRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SIZES")]
     size: String,
 
-    /// Chips that take part, the first N in level order; all if absent
+    /// Chips that take part; all (or all that --placement lists) if absent
     #[arg(long, value_name = "N")]
     ranks: Option<u32>,
 
@@ -34,37 +34,58 @@ pub struct Arguments {
     /// Communication library part; the supernode's own if absent
     #[arg(long)]
     library: Option<String>,
+
+    /// How ranks are laid on chips: by-level, strided:8, strided:8+3 (from chip 3), chips:0,9,18
+    #[arg(long, value_name = "PLACEMENT", default_value = "by-level")]
+    placement: String,
+
+    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
+    #[arg(long, value_name = "POLICY", default_value = "spray")]
+    routing: String,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let sizes = parse_sizes(&arguments.size).map_err(|message| bad_option("--size", message))?;
+    let placement: Placement = arguments.placement.parse().map_err(|error| bad_option("--placement", error))?;
+    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let spec = load_supernode(&arguments.supernode)?;
     let library = match &arguments.library {
         Some(name) => load_library(name)?,
         None => spec.library.clone(),
     };
     let fabric = fabric::build(&spec)?;
-    let network = Network::new(&fabric);
+    let network = Network::with_routing(&fabric, policy);
     let op = Op::ALL.iter().find(|(_, name)| *name == arguments.op).map_or(Op::Send, |entry| entry.0);
     let algorithm = Algorithm::ALL.iter().find(|(_, name)| *name == arguments.algorithm).map(|entry| entry.0);
-    let ranks = arguments.ranks.unwrap_or(fabric.chips);
-    let mut pricing = Pricing::new(&network, &library);
+    let ranks = arguments.ranks.or(placement.ranks()).unwrap_or(fabric.chips);
+    let mut pricing = Pricing::placed(&network, &library, placement);
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
-        let timing = pricing.price(&collective, algorithm).map_err(|error| bad_option("collective", error))?;
-        let runner_up = if algorithm.is_none() { pricing.ranking(&collective).get(1).copied() } else { None };
-        let bottleneck = timing.bottleneck.map_or("nothing".to_owned(), |peak| words(&fabric, &peak));
-        Ok(CollectiveRow { collective, timing, runner_up, bottleneck })
+        let failed = |error| bad_option("collective", error);
+        let timing = pricing.price(&collective, algorithm).map_err(failed)?;
+        let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
+        let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
+        let levels = levels.into_iter().map(|level| LevelRow { channels: words(&fabric, &level.peak), level }).collect();
+        Ok(CollectiveRow { collective, timing, runner_up, levels })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
-    let report = CollectiveReport { supernode: spec.id, library: library.name.clone(), op, ranks, rows };
+    let report = CollectiveReport {
+        supernode: spec.id,
+        library: library.name.clone(),
+        routing: policy,
+        placement: arguments.placement.clone(),
+        op,
+        ranks,
+        rows,
+    };
     Ok(Output::report(&report, format))
 }
 
-/// "node: ub-board-x2, chip to switch".
+/// "chip ports, ub-board-x2 of level `node`, outward".
 fn words(fabric: &fabric::Fabric, peak: &Peak) -> String {
     let level = &fabric.level_names[peak.level as usize];
     let link = &fabric.links[peak.link as usize].id;
+    let place = if peak.at_chip { "chip ports" } else { "switch ports" };
     let direction = if peak.outward { "outward" } else { "inward" };
-    format!("links {link} of level `{level}`, {direction}")
+    format!("{place}, {link} of level `{level}`, {direction}")
 }

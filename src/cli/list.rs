@@ -5,7 +5,10 @@ use serde_json::{Value as Json, json};
 
 use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
-use crate::input::document::{ChipFile, FileKind, LibraryFile, LinkFile, ModelFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile};
+use crate::input::document::{
+    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile,
+    WorkloadFile,
+};
 use crate::report::{self, Report, Section, Table};
 
 /// List what ships with the program, one name a line
@@ -22,6 +25,10 @@ enum Kind {
     Chips,
     Switches,
     Links,
+    Protocols,
+    Cpus,
+    Nics,
+    Memories,
     Libraries,
     Models,
     Workloads,
@@ -35,6 +42,10 @@ impl Kind {
             Self::Chips => ChipFile::FOLDER,
             Self::Switches => SwitchFile::FOLDER,
             Self::Links => LinkFile::FOLDER,
+            Self::Protocols => ProtocolFile::FOLDER,
+            Self::Cpus => CpuFile::FOLDER,
+            Self::Nics => NicFile::FOLDER,
+            Self::Memories => MemoryFile::FOLDER,
             Self::Libraries => LibraryFile::FOLDER,
             Self::Models => ModelFile::FOLDER,
             Self::Workloads => WorkloadFile::FOLDER,

@@ -2,10 +2,12 @@
 
 mod check;
 mod collective;
+mod compare;
 mod describe;
 mod fail;
 mod list;
 mod plan;
+mod schema;
 mod simulate;
 mod sizes;
 
@@ -63,6 +65,10 @@ enum FormatArgument {
     Json,
     Csv,
     Markdown,
+    /// A drawing for Graphviz; `describe` only
+    Dot,
+    /// A drawing for a browser; `describe` only
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +80,24 @@ enum Command {
     Simulate(simulate::Arguments),
     Fail(fail::Arguments),
     Plan(plan::Arguments),
+    Compare(compare::Arguments),
+    Schema(schema::Arguments),
+}
+
+impl Command {
+    fn run(&self, format: report::Format) -> Outcome {
+        match self {
+            Self::List(arguments) => list::run(arguments, format),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Describe(arguments) => describe::run(arguments, format),
+            Self::Collective(arguments) => collective::run(arguments, format),
+            Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Fail(arguments) => fail::run(arguments, format),
+            Self::Plan(arguments) => plan::run(arguments, format),
+            Self::Compare(arguments) => compare::run(arguments, format),
+            Self::Schema(arguments) => Ok(schema::run(arguments)),
+        }
+    }
 }
 
 /// Runs the program on the process's arguments.
@@ -97,15 +121,18 @@ pub fn run() -> Exit {
         FormatArgument::Json => report::Format::Json,
         FormatArgument::Csv => report::Format::Csv,
         FormatArgument::Markdown => report::Format::Markdown,
+        FormatArgument::Dot | FormatArgument::Svg => report::Format::Text,
     };
-    let result = match &arguments.command {
-        Command::List(arguments) => list::run(arguments, format),
-        Command::Check(arguments) => check::run(arguments),
-        Command::Describe(arguments) => describe::run(arguments, format),
-        Command::Collective(arguments) => collective::run(arguments, format),
-        Command::Simulate(arguments) => simulate::run(arguments, format),
-        Command::Fail(arguments) => fail::run(arguments, format),
-        Command::Plan(arguments) => plan::run(arguments, format),
+    let drawing = match arguments.format {
+        FormatArgument::Dot => Some(report::Drawing::Dot),
+        FormatArgument::Svg => Some(report::Drawing::Svg),
+        _ => None,
+    };
+    let result = match (&arguments.command, drawing) {
+        (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
+        (Command::Plan(arguments), Some(report::Drawing::Svg)) => plan::draw(arguments),
+        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
+        (command, None) => command.run(format),
     };
     match result {
         Ok(Output { text, exit }) => {

@@ -43,6 +43,24 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let report = planned(arguments)?;
+    if let Some(path) = &arguments.plot {
+        let svg = picture(&report)?;
+        std::fs::write(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(Output::report(&report, format))
+}
+
+/// The picture alone.
+pub fn draw(arguments: &Arguments) -> Outcome {
+    planned(arguments).and_then(|report| picture(&report)).map(Output::done)
+}
+
+fn picture(report: &PlanReport) -> Result<String, Problems> {
+    report.svg().ok_or_else(|| bad_option("plan", "a picture needs at least two days; give --from and --to"))
+}
+
+fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
     let target = load_target(&arguments.target)?;
     let days = days(&target, (arguments.from, arguments.to), arguments.extrapolate).map_err(|message| bad_option("plan", message))?;
     let (prices, reliability) = (load_prices()?, load_reliability()?);
@@ -57,16 +75,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         let fleets = designs.iter().map(|design| fleet(design, &target, demand, &prices)).collect();
         PlanDay { day, demand, basis, fleets }
     });
-    let report = PlanReport {
+    Ok(PlanReport {
         days: days.collect(),
         designs,
         peak_to_mean: target.target.peak_to_mean.value.get(),
         prices: prices.date.clone(),
         target: (target.id.clone(), target.target.name.clone()),
-    };
-    if let Some(path) = &arguments.plot {
-        let svg = report.svg().ok_or_else(|| bad_option("--plot", "needs at least two days; give --from and --to"))?;
-        std::fs::write(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
-    }
-    Ok(Output::report(&report, format))
+    })
 }

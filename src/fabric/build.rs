@@ -1,128 +1,329 @@
 //! Spec to fabric: level by level, innermost first, then the port budgets.
 
+use std::collections::BTreeMap;
+
 use petgraph::graph::{NodeIndex, UnGraph};
 
+use super::budget::over_budget;
 use super::graph::{Edge, Endpoint, Fabric, Node};
+use super::patterns::{self, Orbits};
+use crate::input::document::{AttachTo, Cpu};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{AttachSpec, LevelSpec, LinkSpec, PatternSpec, Spec, SwitchSpec};
+use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, PatternSpec, Spec, SwitchSpec};
+
+/// Nodes and edges beyond this do not fit a laptop's memory; the largest shipped machine needs a hundredth of it.
+const MOST_NODES: usize = 4_000_000;
+const MOST_EDGES: usize = 8_000_000;
 
 /// Expands a spec into its graph.
 ///
 /// # Errors
-/// A switch, chip or CPU whose links need more lanes or ports than the part has: one problem for each part and level.
+/// A level whose pattern does not fit what its children offer; a graph too large to hold; a switch, chip, CPU, NIC or memory
+/// whose links need more lanes or ports than the part has: one problem for each kind of node.
 pub fn build(spec: &Spec) -> Result<Fabric, Problems> {
     let mut builder = Builder::new(spec);
-    let mut groups: Vec<Group> = (0..spec.chips()).map(|_| Group::chip(builder.node(Endpoint::Chip, 0, 0))).collect();
-    for (level_index, level) in spec.levels.iter().enumerate() {
-        builder.level = u8::try_from(level_index).unwrap_or(u8::MAX);
-        groups = groups.chunks(level.size as usize).map(|children| builder.join(level, children)).collect();
+    let mut groups = Vec::with_capacity(spec.chips() as usize);
+    for chip in 0..spec.chips() {
+        groups.push(Group::chip(builder.node(Endpoint::Chip, 0, (chip, 1))));
     }
+    for (index, level) in spec.levels.iter().enumerate() {
+        builder.level = u8::try_from(index).unwrap_or(u8::MAX);
+        let mut joined = Vec::with_capacity(groups.len() / level.size as usize);
+        for (group, children) in groups.chunks(level.size as usize).enumerate() {
+            builder.enter(spec, group, children);
+            joined.push(builder.join(level, children).map_err(|stop| stop.problem(level))?);
+        }
+        groups = joined;
+    }
+    builder.finish(spec);
     let fabric = builder.fabric;
-    Problems::check(over_budget(&fabric, spec), fabric)
+    let mut problems = over_budget(&fabric, spec);
+    problems.extend(unreachable(&fabric, spec));
+    Problems::check(problems, fabric)
 }
 
-/// What a level hands to the one above: the nodes that its links may start from, plane by plane.
-struct Group {
-    planes: Vec<Vec<NodeIndex>>,
+/// Why a level cannot be expanded.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    /// More nodes or edges than memory should hold.
+    TooLarge,
+    /// The children do not offer what the pattern needs.
+    Misfit { message: String, label: String, help: String },
+}
+
+impl Stop {
+    fn problem(self, level: &LevelSpec) -> Problem {
+        match self {
+            Self::TooLarge => Problem::new(format!("the machine is too large: more than {MOST_NODES} parts or {MOST_EDGES} bundles of links"))
+                .at(level.place.clone(), format!("level `{}` passes the limit", level.name)),
+            Self::Misfit { message, label, help } => Problem::new(message).at(level.place.clone(), label).help(help),
+        }
+    }
+}
+
+/// A node that links of the level above may start from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port {
+    pub node: NodeIndex,
+    /// Ports of one class are mapped onto each other by the symmetries of their group.
+    pub class: u32,
+}
+
+/// What a level hands to the one above.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// Its chips, in level order.
+    pub chips: Vec<Port>,
+    /// Its switches (its chips, where it has none), plane by plane; never empty.
+    pub planes: Vec<Vec<Port>>,
 }
 
 impl Group {
     /// A bare chip: the same node in every plane.
     fn chip(node: NodeIndex) -> Self {
-        Self { planes: vec![vec![node]] }
+        let port = Port { node, class: 0 };
+        Self { chips: vec![port], planes: vec![vec![port]] }
     }
 
-    fn plane(&self, plane: usize) -> &[NodeIndex] {
+    /// The ports in a plane; a group with fewer planes has the same ports in all.
+    pub fn plane(&self, plane: usize) -> &[Port] {
         self.planes.get(plane).unwrap_or(&self.planes[0])
     }
+
+    /// The ports of all planes, for patterns that know none.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        self.planes.iter().flatten()
+    }
 }
 
-struct Builder {
-    fabric: Fabric,
+/// What tells an edge from others of its level: its part in the pattern, its place there, the class of the port it starts from.
+pub(super) type Label = [u32; 3];
+
+pub(super) struct Builder {
+    pub fabric: Fabric,
     level: u8,
+    /// First chip and chips of the group being joined.
+    under: (u32, u32),
+    /// Orbits of the group among those of the levels above.
+    ancestry: u64,
+    classes: BTreeMap<(u8, Label, u64), u32>,
+    last_class: Option<((u8, Label, u64), u32)>,
+    /// Chips of an innermost group that may change places one by one, without any other: 1 where their links tell them apart.
+    pub interchangeable: u32,
+    /// Whether the labels of all edges so far follow symmetries of the machine.
+    symmetric: bool,
 }
-
-/// Edge classes of one level: child to switch, CPU to switch.
-const CLASSES_PER_LEVEL: u16 = 8;
 
 impl Builder {
     fn new(spec: &Spec) -> Self {
         let fabric = Fabric {
-            graph: UnGraph::default(),
+            graph: UnGraph::with_capacity(spec.chips() as usize, spec.chips() as usize),
             chips: spec.chips(),
             chip: spec.chip.clone(),
             links: Vec::new(),
             switches: Vec::new(),
             cpus: Vec::new(),
+            nics: Vec::new(),
+            memories: Vec::new(),
             level_names: spec.levels.iter().map(|level| level.name.clone()).collect(),
             level_sizes: spec.levels.iter().map(|level| level.size).collect(),
             uniform: true,
+            sectors: None,
         };
-        Self { fabric, level: 0 }
+        let interchangeable = spec.levels.first().map_or(1, |level| match level.pattern {
+            PatternSpec::Switch { .. } => level.size,
+            _ => 1,
+        });
+        Self { fabric, interchangeable, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), last_class: None, symmetric: true }
     }
 
-    fn node(&mut self, endpoint: Endpoint, level: u8, plane: u16) -> NodeIndex {
-        self.fabric.graph.add_node(Node { endpoint, level, plane })
+    /// Notes which group of the current level is joined next.
+    fn enter(&mut self, spec: &Spec, group: usize, children: &[Group]) {
+        let chips = children.iter().map(|child| child.chips.len()).sum::<usize>();
+        self.under = (narrow(group * chips), narrow(chips));
+        let (mut index, mut ancestry) = (group, 0u64);
+        for level in &spec.levels[usize::from(self.level) + 1..] {
+            let orbits = patterns::orbits(level);
+            let child = index % level.size as usize;
+            index /= level.size as usize;
+            ancestry = ancestry * u64::from(orbits.count()) + u64::from(orbits.of(narrow(child)));
+        }
+        self.ancestry = ancestry;
     }
 
-    fn switch(&mut self, part: &SwitchSpec, plane: u16) -> NodeIndex {
+    fn node(&mut self, endpoint: Endpoint, plane: u16, (first_chip, chips): (u32, u32)) -> NodeIndex {
+        let forwards = matches!(endpoint, Endpoint::Switch(_));
+        self.fabric.graph.add_node(Node { endpoint, level: self.level, plane, forwards, first_chip, chips, class: 0 })
+    }
+
+    /// A node that serves the whole group, or the given chips of it.
+    fn part(&mut self, endpoint: Endpoint, plane: u32, under: Option<(u32, u32)>) -> Result<NodeIndex, Stop> {
+        if self.fabric.graph.node_count() >= MOST_NODES {
+            return Err(Stop::TooLarge);
+        }
+        let under = under.map_or(self.under, |(first, chips)| (self.under.0 + first, chips));
+        Ok(self.node(endpoint, u16::try_from(plane).unwrap_or(u16::MAX), under))
+    }
+
+    /// A switch of the group; `under` are the chips that it serves, counted inside the group, if not all.
+    pub fn switch(&mut self, part: &SwitchSpec, plane: u32, under: Option<(u32, u32)>) -> Result<NodeIndex, Stop> {
         let index = position_or_push(&mut self.fabric.switches, part, |known| known.id == part.id);
-        self.node(Endpoint::Switch(index), self.level, plane)
+        self.part(Endpoint::Switch(index), plane, under)
     }
 
-    fn edge(&mut self, ends: (NodeIndex, NodeIndex), link: &LinkSpec, count: u32, plane: u16, class: u16) {
-        let link = position_or_push(&mut self.fabric.links, link, |known| known.id == link.id);
-        let class = u16::from(self.level) * CLASSES_PER_LEVEL + class;
-        self.fabric.graph.add_edge(ends.0, ends.1, Edge { link, count, level: self.level, plane, class });
+    /// A CPU of the group; `under` as for switches.
+    pub fn cpu(&mut self, part: &(String, Cpu), under: (u32, u32)) -> Result<NodeIndex, Stop> {
+        let index = position_or_push(&mut self.fabric.cpus, part, |known| known.0 == part.0);
+        self.part(Endpoint::Cpu(index), 0, Some(under))
     }
 
-    fn join(&mut self, level: &LevelSpec, children: &[Group]) -> Group {
-        match &level.pattern {
-            PatternSpec::Switch { part, planes } => self.join_by_switches(level, children, part, *planes, 1),
-            PatternSpec::Clos { spine, spines_per_plane } => {
-                let planes = children.first().map_or(1, |child| child.planes.len());
-                self.join_by_switches(level, children, spine, u32::try_from(planes).unwrap_or(u32::MAX), *spines_per_plane)
+    /// Lets traffic pass through a node.
+    pub fn forward(&mut self, node: NodeIndex) {
+        self.fabric.graph[node].forwards = true;
+    }
+
+    /// Gives up all claims of symmetry: every chip and every edge is unlike any other.
+    pub fn break_symmetry(&mut self) {
+        self.symmetric = false;
+    }
+
+    /// Parallel links, from the first node to the second; `reversible` if a symmetry swaps them.
+    pub fn edge(&mut self, ends: (Port, Port), cable: &Cable, plane: usize, label: Label, reversible: bool) -> Result<(), Stop> {
+        if self.fabric.graph.edge_count() >= MOST_EDGES {
+            return Err(Stop::TooLarge);
+        }
+        let link = position_or_push(&mut self.fabric.links, &cable.link, |known: &LinkSpec| known.id == cable.link.id);
+        let class = self.class((self.level, label, self.ancestry));
+        let plane = u16::try_from(plane).unwrap_or(u16::MAX);
+        let edge = Edge { link, count: cable.count, level: self.level, plane, class, reversible };
+        self.fabric.graph.add_edge(ends.0.node, ends.1.node, edge);
+        Ok(())
+    }
+
+    /// Number of an edge class. Edges of one class mostly come one after the other.
+    fn class(&mut self, key: (u8, Label, u64)) -> u32 {
+        if let Some((last, class)) = self.last_class
+            && last == key
+        {
+            return class;
+        }
+        let next = narrow(self.classes.len());
+        let class = *self.classes.entry(key).or_insert(next);
+        self.last_class = Some((key, class));
+        class
+    }
+
+    fn join(&mut self, level: &LevelSpec, children: &[Group]) -> Result<Group, Stop> {
+        let cable = Cable { link: level.link.clone(), count: level.links };
+        let group = match &level.nic {
+            None => patterns::join(self, level, &cable, children),
+            Some(nic) => {
+                let children = children.iter().map(|child| self.behind_nics(nic, child)).collect::<Result<Vec<_>, _>>()?;
+                patterns::join(self, level, &cable, &children)
+            }
+        }?;
+        for (index, attach) in level.attach.iter().enumerate() {
+            self.attach(&group, attach, narrow(index))?;
+        }
+        Ok(group)
+    }
+
+    /// The same chips, each reachable only through a NIC of its own.
+    fn behind_nics(&mut self, nic: &NicSpec, child: &Group) -> Result<Group, Stop> {
+        let index = position_or_push(&mut self.fabric.nics, &(nic.id.clone(), nic.nic.clone()), |known| known.0 == nic.id);
+        let cable = Cable { link: nic.link.clone(), count: 1 };
+        let mut nics = Vec::with_capacity(child.chips.len());
+        for chip in &child.chips {
+            let under = (narrow(chip.node.index()) - self.under.0, 1);
+            let node = self.part(Endpoint::Nic(index), 0, Some(under))?;
+            self.forward(node);
+            let port = Port { node, class: chip.class };
+            self.edge((*chip, port), &cable, 0, [NIC_LABEL, 0, chip.class], false)?;
+            nics.push(port);
+        }
+        Ok(Group { chips: child.chips.clone(), planes: vec![nics] })
+    }
+
+    fn attach(&mut self, group: &Group, attach: &AttachSpec, index: u32) -> Result<(), Stop> {
+        let endpoint = match &attach.part {
+            AttachedPart::Cpu(cpu) => {
+                let part = (attach.id.clone(), cpu.clone());
+                Endpoint::Cpu(position_or_push(&mut self.fabric.cpus, &part, |known| known.0 == attach.id))
+            }
+            AttachedPart::Nic(nic) => {
+                let part = (attach.id.clone(), nic.clone());
+                Endpoint::Nic(position_or_push(&mut self.fabric.nics, &part, |known| known.0 == attach.id))
+            }
+            AttachedPart::Memory(memory) => {
+                let part = (attach.id.clone(), memory.clone());
+                Endpoint::Memory(position_or_push(&mut self.fabric.memories, &part, |known| known.0 == attach.id))
+            }
+        };
+        let share = group.chips.len() / attach.count as usize;
+        for number in 0..attach.count as usize {
+            let under = (attach.to == AttachTo::Chips).then(|| (narrow(number * share), narrow(share)));
+            let port = Port { node: self.part(endpoint, 0, under)?, class: 0 };
+            let all = group.planes.iter().enumerate().flat_map(|(plane, ports)| ports.iter().map(move |below| (plane, below)));
+            let ends: Vec<(usize, &Port)> = match attach.to {
+                AttachTo::Switches => all.collect(),
+                AttachTo::Spread => all.clone().nth(number % all.count()).into_iter().collect(),
+                AttachTo::Chips => group.chips[number * share..(number + 1) * share].iter().map(|chip| (0, chip)).collect(),
+            };
+            for (plane, below) in ends {
+                self.edge((port, *below), &attach.cable, plane, [ATTACH_LABEL + index, 0, below.class], false)?;
             }
         }
+        Ok(())
     }
 
-    /// In every plane, each of `per_plane` switches has the level's links to every node that a child offers in that plane.
-    fn join_by_switches(&mut self, level: &LevelSpec, children: &[Group], part: &SwitchSpec, planes: u32, per_plane: u32) -> Group {
-        let planes = (0..planes)
-            .map(|plane| {
-                let plane_number = u16::try_from(plane).unwrap_or(u16::MAX);
-                let switches: Vec<NodeIndex> = (0..per_plane).map(|_| self.switch(part, plane_number)).collect();
-                for &switch in &switches {
-                    for child in children {
-                        for &below in child.plane(plane as usize) {
-                            self.edge((below, switch), &level.link, level.links, plane_number, 0);
-                        }
-                    }
-                }
-                switches
-            })
-            .collect();
-        let group = Group { planes };
-        for (index, attach) in level.attach.iter().enumerate() {
-            self.attach(&group, attach, 1 + u16::try_from(index).unwrap_or(u16::MAX));
+    /// Sorts chips into classes and works out what the symmetries allow.
+    fn finish(&mut self, spec: &Spec) {
+        let orbits: Vec<Orbits> = spec.levels.iter().map(patterns::orbits).collect();
+        let mut known = BTreeMap::new();
+        for chip in 0..self.fabric.chips {
+            let (mut index, mut key) = (chip, 0u64);
+            for (level, orbits) in spec.levels.iter().zip(&orbits) {
+                key = key * u64::from(orbits.count()) + u64::from(orbits.of(index % level.size));
+                index /= level.size;
+            }
+            let next = narrow(known.len());
+            let class = if self.symmetric { *known.entry(key).or_insert(next) } else { chip };
+            self.fabric.graph[NodeIndex::new(chip as usize)].class = class;
         }
-        group
-    }
-
-    /// CPUs with one link to each switch of the group.
-    fn attach(&mut self, group: &Group, attach: &AttachSpec, class: u16) {
-        let part = (attach.id.clone(), attach.cpu.clone());
-        let index = position_or_push(&mut self.fabric.cpus, &part, |known| known.0 == attach.id);
-        for _ in 0..attach.count {
-            let cpu = self.node(Endpoint::Cpu(index), self.level, 0);
-            for (plane, switches) in group.planes.iter().enumerate() {
-                for &switch in switches {
-                    self.edge((cpu, switch), &attach.link, 1, u16::try_from(plane).unwrap_or(u16::MAX), class);
-                }
+        self.fabric.uniform = (self.symmetric && known.len() == 1) || self.fabric.chips == 1;
+        self.fabric.sectors = spec.levels.last().filter(|_| self.symmetric).and_then(patterns::sectors);
+        if !self.symmetric {
+            for (number, edge) in self.fabric.graph.edge_weights_mut().enumerate() {
+                (edge.class, edge.reversible) = (narrow(number), false);
             }
         }
     }
 }
+
+/// The first chip that traffic from chip 0 cannot reach.
+fn unreachable(fabric: &Fabric, spec: &Spec) -> Option<Problem> {
+    let mut seen = vec![false; fabric.graph.node_count()];
+    let mut waiting = vec![NodeIndex::new(0)];
+    seen[0] = true;
+    while let Some(node) = waiting.pop() {
+        if node.index() != 0 && !fabric.forwards(node) {
+            continue;
+        }
+        for next in fabric.graph.neighbors(node) {
+            if !std::mem::replace(&mut seen[next.index()], true) {
+                waiting.push(next);
+            }
+        }
+    }
+    let chip = seen[..fabric.chips as usize].iter().position(|seen| !seen)?;
+    let problem = Problem::new(format!("chip {chip} cannot be reached from chip 0"));
+    let place = spec.levels.last()?.place.clone();
+    Some(problem.at(place, "the outermost level does not join them").help("add links, or switches that both have links to"))
+}
+
+/// Labels of edges that no pattern draws; patterns count theirs from 0.
+const NIC_LABEL: u32 = 1000;
+const ATTACH_LABEL: u32 = 2000;
 
 fn position_or_push<T: Clone>(items: &mut Vec<T>, item: &T, same: impl Fn(&T) -> bool) -> u16 {
     let position = items.iter().position(same).unwrap_or_else(|| {
@@ -132,40 +333,7 @@ fn position_or_push<T: Clone>(items: &mut Vec<T>, item: &T, same: impl Fn(&T) ->
     u16::try_from(position).unwrap_or(u16::MAX)
 }
 
-/// One problem for each kind of node whose links need more than its part has.
-fn over_budget(fabric: &Fabric, spec: &Spec) -> Vec<Problem> {
-    let mut reported: Vec<(Endpoint, u8)> = Vec::new();
-    let mut problems = Vec::new();
-    for node in fabric.graph.node_indices() {
-        let weight = fabric.graph[node];
-        let (name, lanes, ports) = match weight.endpoint {
-            Endpoint::Chip => (format!("chip `{}`", fabric.chip.name), fabric.chip.io.lanes, None),
-            Endpoint::Switch(part) => {
-                let part = &fabric.switches[part as usize];
-                (format!("switch `{}`", part.id), part.switch.lanes, part.switch.ports)
-            }
-            Endpoint::Cpu(part) => (format!("CPU `{}`", fabric.cpus[part as usize].0), fabric.cpus[part as usize].1.lanes, None),
-        };
-        let (mut used_lanes, mut used_ports, mut outermost) = (0u64, 0u64, weight.level);
-        for edge in fabric.graph.edges(node) {
-            let edge = edge.weight();
-            used_lanes += u64::from(edge.count) * u64::from(fabric.links[edge.link as usize].link.lanes);
-            used_ports += u64::from(edge.count);
-            outermost = outermost.max(edge.level);
-        }
-        let over =
-            |used: u64, budget: u32, what: &str| (used > u64::from(budget)).then(|| format!("{name} has {budget} {what}, its links need {used}"));
-        let excess = over(used_lanes, lanes, "lanes").or_else(|| ports.and_then(|ports| over(used_ports, ports, "ports")));
-        let kind = (weight.endpoint, weight.level);
-        if let Some(message) = excess
-            && !reported.contains(&kind)
-        {
-            reported.push(kind);
-            let level = &spec.levels[outermost as usize];
-            let label = format!("level `{}` adds the links that do not fit", level.name);
-            let problem = Problem::new(message).at(level.place.clone(), label);
-            problems.push(problem.help("fewer children, planes or parallel links, or a part with more ports"));
-        }
-    }
-    problems
+/// Counts fit 32 bits: the spec bounds the machine's size.
+pub(super) fn narrow(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }

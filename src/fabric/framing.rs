@@ -6,15 +6,15 @@ use crate::units::{Bytes, BytesPerSecond};
 
 /// Bytes on the wire, before line coding, for one message of `payload` bytes.
 ///
-/// A message is cut into packets of at most `max_payload`; each carries `packet_overhead`; where the protocol has flits, packets
-/// fill flits back to back and only the last one of a message is partly empty.
+/// A message is cut into packets of at most `max_payload`; each carries `packet_overhead`; where the protocol has flits, packets of
+/// successive messages fill them back to back, so that a flit costs its share of headers and no empty end.
 #[must_use]
 pub fn wire_bytes(protocol: &Protocol, payload: Bytes) -> Bytes {
     let packets = (payload / protocol.max_payload.value).ceil().max(1.0);
     let framed = payload + protocol.packet_overhead.value * packets;
     match &protocol.flit {
         None => framed,
-        Some(flit) => flit.size.value * (framed / flit.payload.value).ceil(),
+        Some(flit) => framed * (flit.size.value / flit.payload.value),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 
-use crate::input::document::{Chip, Cpu};
+use crate::input::document::{Chip, Cpu, MemoryExpander, Nic};
 use crate::input::spec::{LinkSpec, SwitchSpec};
 
 /// What stands at a node.
@@ -14,6 +14,10 @@ pub enum Endpoint {
     Switch(u16),
     /// Host processor: index into [`Fabric::cpus`].
     Cpu(u16),
+    /// Network card: index into [`Fabric::nics`].
+    Nic(u16),
+    /// Memory expander: index into [`Fabric::memories`].
+    Memory(u16),
 }
 
 /// A node of the fabric.
@@ -23,8 +27,17 @@ pub struct Node {
     pub endpoint: Endpoint,
     /// Level that brought it in; 0 is the innermost.
     pub level: u8,
-    /// Plane it belongs to; 0 for chips and CPUs, which have ports in all.
+    /// Plane it belongs to; 0 for chips, CPUs, NICs and memories, which have ports in all.
     pub plane: u16,
+    /// Whether traffic may pass through on its way to others: switches, the NICs between chips and a level, the root complexes of a
+    /// PCIe tree, and chips where the pattern joins them directly.
+    pub forwards: bool,
+    /// First chip of the group that it serves; a chip serves itself.
+    pub first_chip: u32,
+    /// Chips of the group that it serves.
+    pub chips: u32,
+    /// Chips of one class are mapped onto each other by the symmetries of the machine; 0 for all other nodes.
+    pub class: u32,
 }
 
 /// Parallel links between two nodes.
@@ -38,8 +51,10 @@ pub struct Edge {
     pub level: u8,
     /// Plane it belongs to.
     pub plane: u16,
-    /// Edges of one class are mapped onto each other by the symmetries of the machine.
-    pub class: u16,
+    /// Edges of one class are mapped onto each other by the symmetries of the machine, first node onto first node.
+    pub class: u32,
+    /// Whether some symmetry swaps the two ends, so that both directions of the class carry alike.
+    pub reversible: bool,
 }
 
 /// Number of a channel: twice its edge, plus one for the direction from the edge's second node to its first.
@@ -82,12 +97,19 @@ pub struct Fabric {
     pub switches: Vec<SwitchSpec>,
     /// CPU parts in use, with their names.
     pub cpus: Vec<(String, Cpu)>,
+    /// NIC parts in use, with their names.
+    pub nics: Vec<(String, Nic)>,
+    /// Memory expander parts in use, with their names.
+    pub memories: Vec<(String, MemoryExpander)>,
     /// Names of the levels, innermost first.
     pub level_names: Vec<String>,
     /// Children of each level's groups, innermost first.
     pub level_sizes: Vec<u32>,
     /// Whether any two chips are alike: some symmetry of the machine maps one onto the other.
     pub uniform: bool,
+    /// Equal runs of chips, in level order, which the symmetries that keep the two halves of the machine apart map onto themselves
+    /// chip by chip; `None` where no such symmetry is known.
+    pub sectors: Option<u32>,
 }
 
 impl Fabric {
@@ -100,10 +122,17 @@ impl Fabric {
         })
     }
 
-    /// Whether traffic may pass through a node on its way to others: switches only; chips and CPUs are ends.
+    /// Whether traffic may pass through a node on its way to others.
     #[must_use]
     pub fn forwards(&self, node: NodeIndex) -> bool {
-        matches!(self.graph[node].endpoint, Endpoint::Switch(_))
+        self.graph[node].forwards
+    }
+
+    /// Number of a channel's class: both directions of a reversible edge share one, others have two.
+    #[must_use]
+    pub fn channel_class(&self, channel: ChannelId) -> u32 {
+        let edge = &self.graph[channel.edge()];
+        2 * edge.class + if edge.reversible { 0 } else { channel.0 % 2 }
     }
 
     /// Two-way links, parallel ones counted one by one.

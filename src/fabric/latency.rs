@@ -10,17 +10,21 @@ pub fn channel_latency(link: &Link) -> Seconds {
     let medium = match &link.medium {
         Medium::Trace {} | Medium::Copper {} => Seconds::ZERO,
         Medium::Retimed { retimers, retimer_latency, .. } => retimer_latency.value * f64::from(*retimers),
-        Medium::Optical { module_latency, .. } => module_latency.value,
+        Medium::Optical { module_latency, circuit, .. } => {
+            module_latency.value + circuit.as_ref().map_or(Seconds::ZERO, |circuit| circuit.latency.value)
+        }
     };
     link.delay_per_metre.value * link.length.value + link.serdes_latency.value + link.fec_latency.value + medium
 }
 
-/// Latency that a node adds to a path: a chip or CPU at either end its endpoint, a switch on the way its port-to-port time, plus
+/// Latency that a node adds to a path: a chip or CPU, at either end or passing traffic on, its endpoint; a switch its port-to-port time, plus
 /// the whole packet where it stores before it forwards (`packet` at the rate of the outgoing link, `packet_time`).
 #[must_use]
 pub fn node_latency(fabric: &Fabric, endpoint: Endpoint, packet_time: Seconds) -> Seconds {
     match endpoint {
         Endpoint::Chip | Endpoint::Cpu(_) => fabric.chip.io.endpoint_latency.value,
+        Endpoint::Nic(part) => fabric.nics[part as usize].1.latency.value,
+        Endpoint::Memory(part) => fabric.memories[part as usize].1.latency.value,
         Endpoint::Switch(part) => {
             let switch = &fabric.switches[part as usize].switch;
             match switch.forwarding {

@@ -3,19 +3,23 @@
 //! | question | file |
 //! | --- | --- |
 //! | what is a node, an edge, a channel? | `graph.rs` |
-//! | how does a level become links? who checks port budgets? | `build.rs` |
+//! | how do levels become a graph? | `build.rs` |
+//! | how does one pattern join its children? | `patterns/`, one file each |
+//! | do the parts have enough ports? | `budget.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
-//! | which way does traffic go? | `routing.rs` |
+//! | which way does traffic go? | `routing/` |
 
+mod budget;
 mod build;
 mod framing;
 mod graph;
 mod latency;
+mod patterns;
 mod routing;
 
 pub use build::build;
 pub use framing::{payload_rate, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
-pub use routing::{PathLatency, Router, Routes};
+pub use routing::{Hop, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

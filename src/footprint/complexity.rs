@@ -90,7 +90,7 @@ fn lanes(fabric: &Fabric) -> Vec<LaneUse> {
         let (part, built) = match fabric.graph[node].endpoint {
             Endpoint::Chip => ("chip".to_owned(), fabric.chip.io.lanes),
             Endpoint::Switch(part) => (fabric.switches[part as usize].id.clone(), fabric.switches[part as usize].switch.lanes),
-            Endpoint::Cpu(_) => continue,
+            Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => continue,
         };
         let used = node_lanes(fabric, node);
         let free = u64::from(built).saturating_sub(used);

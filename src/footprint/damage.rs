@@ -6,7 +6,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use petgraph::unionfind::UnionFind;
 use petgraph::visit::EdgeRef;
 
-use crate::fabric::{Edge, Endpoint, Fabric};
+use crate::fabric::{Edge, Endpoint, Fabric, Node};
 
 /// A part of the fabric that can fail on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,19 @@ pub fn damaged(fabric: &Fabric, damage: &Damage) -> Fabric {
             graph.add_edge(from, to, Edge { count, ..*edge.weight() });
         }
     }
-    Fabric { graph, chips, uniform: false, ..fabric.clone() }
+    forget_symmetry(&mut graph, chips);
+    Fabric { graph, chips, uniform: false, sectors: None, ..fabric.clone() }
+}
+
+/// Damage breaks the symmetries of a machine: every chip and every edge becomes a class of its own.
+fn forget_symmetry(graph: &mut UnGraph<Node, Edge>, chips: u32) {
+    for (index, node) in (0..).zip(graph.node_weights_mut()) {
+        let chip = matches!(node.endpoint, Endpoint::Chip);
+        (node.class, node.first_chip, node.chips) = if chip { (index, index, 1) } else { (0, 0, chips) };
+    }
+    for (index, edge) in (0..).zip(graph.edge_weights_mut()) {
+        (edge.class, edge.reversible) = (index, false);
+    }
 }
 
 /// By node: whether it is a chip on the network that joins most chips.
@@ -183,6 +195,8 @@ fn kind_name(fabric: &Fabric, node: NodeIndex) -> String {
         Endpoint::Chip => "chip".to_owned(),
         Endpoint::Switch(part) => fabric.switches[part as usize].id.clone(),
         Endpoint::Cpu(part) => fabric.cpus[part as usize].0.clone(),
+        Endpoint::Nic(part) => fabric.nics[part as usize].0.clone(),
+        Endpoint::Memory(part) => fabric.memories[part as usize].0.clone(),
     }
 }
 

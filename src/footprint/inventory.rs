@@ -11,6 +11,10 @@ pub struct Inventory {
     pub chips: u64,
     /// Host processors by part.
     pub cpus: Vec<(String, u64)>,
+    /// Network cards by part.
+    pub nics: Vec<(String, u64)>,
+    /// Memory expanders by part.
+    pub memories: Vec<(String, u64)>,
     /// Switch chips by part and level.
     pub switches: Vec<SwitchLine>,
     /// Links by part and level.
@@ -43,6 +47,8 @@ pub struct LinkLine {
     pub modules: u64,
     /// Retimers on all of them.
     pub retimers: u64,
+    /// Optical circuit switches that they cross.
+    pub circuit_switches: u64,
     /// Cable or trace, all of them end to end.
     pub length: Metres,
 }
@@ -70,17 +76,20 @@ impl Inventory {
 /// Counts the parts of a fabric, innermost level first.
 #[must_use]
 pub fn inventory(fabric: &Fabric) -> Inventory {
-    let mut inventory = Inventory { chips: u64::from(fabric.chips), cpus: Vec::new(), switches: Vec::new(), links: Vec::new() };
+    let mut inventory = Inventory {
+        chips: u64::from(fabric.chips),
+        cpus: Vec::new(),
+        nics: Vec::new(),
+        memories: Vec::new(),
+        switches: Vec::new(),
+        links: Vec::new(),
+    };
     for node in fabric.graph.node_weights() {
         match node.endpoint {
             Endpoint::Chip => {}
-            Endpoint::Cpu(part) => {
-                let name = &fabric.cpus[part as usize].0;
-                match inventory.cpus.iter_mut().find(|line| line.0 == *name) {
-                    Some(line) => line.1 += 1,
-                    None => inventory.cpus.push((name.clone(), 1)),
-                }
-            }
+            Endpoint::Cpu(part) => count(&mut inventory.cpus, &fabric.cpus[part as usize].0),
+            Endpoint::Nic(part) => count(&mut inventory.nics, &fabric.nics[part as usize].0),
+            Endpoint::Memory(part) => count(&mut inventory.memories, &fabric.memories[part as usize].0),
             Endpoint::Switch(part) => {
                 let part = &fabric.switches[part as usize].id;
                 match inventory.switches.iter_mut().find(|line| line.part == *part && line.level == node.level) {
@@ -102,6 +111,7 @@ pub fn inventory(fabric: &Fabric) -> Inventory {
                 count,
                 modules: 0,
                 retimers: 0,
+                circuit_switches: 0,
                 length: Metres::ZERO,
             }),
         }
@@ -109,7 +119,10 @@ pub fn inventory(fabric: &Fabric) -> Inventory {
     for line in &mut inventory.links {
         let Some(spec) = fabric.links.iter().find(|spec| spec.id == line.part) else { continue };
         match &spec.link.medium {
-            Medium::Optical { links_per_module, .. } => line.modules = 2 * line.count.div_ceil(u64::from(*links_per_module)),
+            Medium::Optical { links_per_module, circuit, .. } => {
+                line.modules = 2 * line.count.div_ceil(u64::from(*links_per_module));
+                line.circuit_switches = circuit.as_ref().map_or(0, |circuit| line.count.div_ceil(u64::from(circuit.ports)));
+            }
             Medium::Retimed { retimers, .. } => line.retimers = line.count * u64::from(*retimers),
             Medium::Trace {} | Medium::Copper {} => {}
         }
@@ -118,4 +131,11 @@ pub fn inventory(fabric: &Fabric) -> Inventory {
         line.length = spec.link.length.value * count;
     }
     inventory
+}
+
+fn count(lines: &mut Vec<(String, u64)>, name: &str) {
+    match lines.iter_mut().find(|line| line.0 == name) {
+        Some(line) => line.1 += 1,
+        None => lines.push((name.to_owned(), 1)),
+    }
 }

@@ -35,7 +35,7 @@ pub fn failures(reliability: &Reliability, fabric: &Fabric, part: Part) -> Failu
         Part::Node(node) => match fabric.graph[NodeIndex::new(node as usize)].endpoint {
             Endpoint::Chip => Failures::of(&reliability.chip, 1.0),
             Endpoint::Switch(_) => Failures::of(&reliability.switch, 1.0),
-            Endpoint::Cpu(_) => Failures::of(&reliability.host, 1.0),
+            Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => Failures::of(&reliability.host, 1.0),
         },
         Part::Link(edge) => {
             let link = fabric.graph[EdgeIndex::new(edge as usize)].link;

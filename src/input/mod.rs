@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod document;
+pub mod extends;
 pub mod problem;
 pub mod read;
 mod shape;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schemars::generate::SchemaSettings;
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::document::{FileKind, Sources};
@@ -20,22 +21,41 @@ pub fn schema<K: FileKind>() -> serde_json::Value {
 /// # Errors
 /// Every syntax error; or else every unknown key, missing key, wrong type and bad quantity.
 pub fn read<K: FileKind>(source: &Arc<Source>) -> Result<(K::Content, Sources), Problems> {
-    let place = |span| Place { source: Arc::clone(source), span };
     if source.text.trim().is_empty() {
         return Err(Problem::new(format!("`{}` is empty", source.name)).help(format!("expected a [{}] table", K::KIND)).into());
     }
-    let (table, syntax_errors) = DeTable::parse_recoverable(&source.text);
+    let table = parse(source, &source.text)?;
+    typed::<K>(source, table)
+}
+
+/// Text to table.
+///
+/// # Errors
+/// Every syntax error.
+pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
+    let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let problems = syntax_errors
         .iter()
         .map(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML");
-            Problem::new("this is not valid TOML").at(place(error.span().unwrap_or(0..0)), message)
+            Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message)
         })
         .collect();
-    Problems::check(problems, ())?;
+    Problems::check(problems, table)
+}
+
+/// Table to document: shape, then types.
+///
+/// # Errors
+/// Every unknown key, missing key, wrong type and bad quantity.
+pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), Problems> {
     Problems::check(shape::check(source, &table, &schema::<K>()), ())?;
-    toml::from_str::<K>(&source.text).map(K::content).map_err(|error| {
+    K::deserialize(toml::Deserializer::from(table)).map(K::content).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(span), error.message().to_owned()).into()
+        Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned()).into()
     })
+}
+
+fn place(source: &Arc<Source>, span: std::ops::Range<usize>) -> Place {
+    Place { source: Arc::clone(source), span }
 }

@@ -1,20 +1,23 @@
 //! What the files mean: every name followed to its part. A [`Spec`] that exists is right; nothing later checks user input again.
 
+mod pattern;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::catalog::{Found, Mention, find};
 use super::document::{
-    At, Attach, Auxiliary, Chip, ChipFile, Clos, Cpu, CpuFile, Demand, DemandFile, FileKind, Level, Library, LibraryFile, Link, LinkFile, Model,
-    ModelFile, Origin, Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile,
-    Switched, Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, AttachTo, Auxiliary, Chip, ChipFile, Cpu, CpuFile, Demand, DemandFile, FileKind, Level, Library, LibraryFile, Link, LinkFile,
+    MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability,
+    ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
 };
+use super::extends::{Layers, read_layers};
 use super::problem::{Place, Problem, Problems};
 use super::read::read;
 use crate::units::{Date, TokensPerSecond};
+pub use pattern::{Cable, CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
 /// Beyond this the description is a slip of the finger; the largest machines planned are below 10^6 chips.
-pub const MOST_CHIPS: u64 = 4_000_000;
+pub const MOST_CHIPS: u64 = 1_000_000;
 
 /// A validated supernode.
 #[derive(Clone, Debug)]
@@ -90,42 +93,49 @@ pub struct LevelSpec {
     pub links: u32,
     /// How they are joined.
     pub pattern: PatternSpec,
-    /// CPUs on this level's switches.
+    /// The NIC through which each chip reaches this level.
+    pub nic: Option<NicSpec>,
+    /// Endpoints beside the chips.
     pub attach: Vec<AttachSpec>,
     /// The pattern's place in the file, for problems that only the built graph shows.
     pub place: Place,
 }
 
-/// How the children of a level are joined.
+/// The NIC between every chip and a scale-out level.
 #[derive(Clone, Debug)]
-pub enum PatternSpec {
-    /// One tier of switches, in planes.
-    Switch {
-        /// Switch part.
-        part: SwitchSpec,
-        /// Disjoint copies.
-        planes: u32,
-    },
-    /// Spines above the switches of the level below.
-    Clos {
-        /// Spine part.
-        spine: SwitchSpec,
-        /// Spines in each plane.
-        spines_per_plane: u32,
-    },
+pub struct NicSpec {
+    /// Name in the catalog.
+    pub id: String,
+    /// NIC part.
+    pub nic: Nic,
+    /// Chip to NIC.
+    pub link: LinkSpec,
 }
 
-/// CPUs on a level's switches.
+/// Endpoints that are not chips.
 #[derive(Clone, Debug)]
 pub struct AttachSpec {
     /// Name in the catalog.
     pub id: String,
-    /// CPU part.
-    pub cpu: Cpu,
+    /// The part.
+    pub part: AttachedPart,
     /// How many in each group.
     pub count: u32,
-    /// Link to each switch of the group.
-    pub link: LinkSpec,
+    /// Links to each switch of the group, or to its share of the chips.
+    pub cable: Cable,
+    /// Which of the two.
+    pub to: AttachTo,
+}
+
+/// What is attached.
+#[derive(Clone, Debug)]
+pub enum AttachedPart {
+    /// Host processor.
+    Cpu(Cpu),
+    /// Network card.
+    Nic(Nic),
+    /// Memory expander.
+    Memory(MemoryExpander),
 }
 
 /// A workload with its model.
@@ -167,8 +177,8 @@ pub struct DemandSpec {
 /// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
 pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
     let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
-    let (document, declared) = read::<SupernodeFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let (document, declared, layers) = read_layers::<SupernodeFile>(found)?;
+    let mut names = Names::new(layers);
     names.check_origin(&document.supernode.origin, &declared, "supernode");
     let head = &document.supernode;
     let chip = names.follow::<ChipFile>(&head.chip);
@@ -210,7 +220,7 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
 pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
     let found = find::<WorkloadFile>(name, &Mention::on_command_line())?;
     let (workload, declared) = read::<WorkloadFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let mut names = Names::new(Layers::single(found));
     names.check_origin(&workload.origin, &declared, "workload");
     let model = names.follow::<ModelFile>(&workload.model);
     names.check_limits(&workload);
@@ -230,7 +240,7 @@ pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
 pub fn load_library(name: &str) -> Result<Library, Problems> {
     let found = find::<LibraryFile>(name, &Mention::on_command_line())?;
     let (library, declared) = read::<LibraryFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let mut names = Names::new(Layers::single(found));
     names.check_origin(&library.origin, &declared, "library");
     Problems::check(names.problems, library)
 }
@@ -242,7 +252,7 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
 pub fn load_reliability() -> Result<Reliability, Problems> {
     let found = find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
     let (reliability, declared) = read::<ReliabilityFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let mut names = Names::new(Layers::single(found));
     names.check_origin(&reliability.origin, &declared, "reliability");
     Problems::check(names.problems, reliability)
 }
@@ -254,7 +264,7 @@ pub fn load_reliability() -> Result<Reliability, Problems> {
 pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
     let found = find::<TargetFile>(name, &Mention::on_command_line())?;
     let (target, declared) = read::<TargetFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let mut names = Names::new(Layers::single(found));
     names.check_origin(&target.origin, &declared, "target");
     names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
     let date = target.date.as_ref().and_then(|date| names.date(date));
@@ -269,30 +279,30 @@ pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
 pub fn load_prices() -> Result<Prices, Problems> {
     let found = find::<PricesFile>("prices", &Mention::on_command_line())?;
     let (prices, declared) = read::<PricesFile>(&found.source)?;
-    let mut names = Names::new(&found);
+    let mut names = Names::new(Layers::single(found));
     names.check_origin(&prices.origin, &declared, "price list");
     Problems::check(names.problems, prices)
 }
 
 /// Follows the names in one file and collects what is wrong.
-struct Names<'a> {
-    found: &'a Found,
+struct Names {
+    layers: Layers,
     problems: Vec<Problem>,
     /// Parts already read: CloudMatrix384 names some links twice.
     links: BTreeMap<String, Option<LinkSpec>>,
 }
 
-impl<'a> Names<'a> {
-    fn new(found: &'a Found) -> Self {
-        Self { found, problems: Vec::new(), links: BTreeMap::new() }
+impl Names {
+    fn new(layers: Layers) -> Self {
+        Self { layers, problems: Vec::new(), links: BTreeMap::new() }
     }
 
     fn place(&self, span: std::ops::Range<usize>) -> Place {
-        Place { source: Arc::clone(&self.found.source), span }
+        self.layers.place(span)
     }
 
     fn mention(&self, name: &At<String>) -> Mention {
-        Mention { place: Some(self.place(name.span())), folder: self.found.folder.clone() }
+        self.layers.mention(name.span())
     }
 
     /// Reads the file that `name` means; `None` when that failed and the problems are noted.
@@ -344,7 +354,7 @@ impl<'a> Names<'a> {
 
     fn demand(&mut self, name: &At<String>) -> Option<DemandSpec> {
         let (demand, found) = self.follow_found::<DemandFile>(name)?;
-        let mut inner = Names::new(&found);
+        let mut inner = Names::new(Layers::single(found));
         let mut points: Vec<(Date, TokensPerSecond)> = Vec::new();
         for point in &demand.point {
             inner.positive(point.tokens.value.get(), point.tokens.span(), "growth from or to nothing has no rate");
@@ -364,7 +374,7 @@ impl<'a> Names<'a> {
             return known.clone();
         }
         let spec = self.follow_found::<LinkFile>(name).and_then(|(link, found)| {
-            let mut inner = Names::new(&found);
+            let mut inner = Names::new(Layers::single(found));
             let protocol = inner.follow::<ProtocolFile>(&link.protocol);
             self.problems.extend(inner.problems);
             Some(LinkSpec { id: name.to_string(), link, protocol: protocol? })
@@ -387,18 +397,15 @@ impl<'a> Names<'a> {
             self.problems.push(Problem::new(message).at(place, "these children are joined how?").help(format!("one of {known}")));
             return None;
         }
-        let (_, span, pattern) = patterns.remove(0);
+        let (span, pattern) = patterns.remove(0);
         let place = self.place(span);
-        let attach: Vec<Option<AttachSpec>> = level.attach.iter().map(|attach| self.attach(attach)).collect();
-        let pattern = match pattern {
-            Pattern::Switch(Switched { part, planes }) => self.switch(&part).map(|part| PatternSpec::Switch { part, planes }),
-            Pattern::Clos(Clos { spine, spines_per_plane }) => {
-                if index == 0 || all[index - 1].switch.is_none() {
-                    let problem = Problem::new("a Clos needs switches below it").at(place.clone(), "its leaves are the switches of the level below");
-                    self.problems.push(problem.help("give the level below a `[level.switch]`"));
-                }
-                self.switch(&spine).map(|spine| PatternSpec::Clos { spine, spines_per_plane })
-            }
+        let above_switches = index > 0 && all[index - 1].patterns().iter().any(|(_, below)| below.has_switches());
+        let pattern = self.pattern(level, pattern, &place, above_switches);
+        let attach: Vec<Option<AttachSpec>> = level.attach.iter().map(|attach| self.attach(level, attach, all, index)).collect();
+        let nic = level.nic.as_ref().map(|nic| (self.follow::<NicFile>(&nic.part), self.link(&nic.link), nic.part.to_string()));
+        let nic = match nic {
+            Some((nic, link, id)) => Some(NicSpec { id, nic: nic?, link: link? }),
+            None => None,
         };
         Some(LevelSpec {
             name: level.name.clone(),
@@ -406,15 +413,34 @@ impl<'a> Names<'a> {
             link: link?,
             links: level.links.unwrap_or(1),
             pattern: pattern?,
+            nic,
             attach: attach.into_iter().collect::<Option<_>>()?,
             place,
         })
     }
 
-    fn attach(&mut self, attach: &Attach) -> Option<AttachSpec> {
-        let cpu = self.follow::<CpuFile>(&attach.cpu);
+    fn attach(&mut self, level: &Level, attach: &Attach, all: &[Level], index: usize) -> Option<AttachSpec> {
         let link = self.link(&attach.link);
-        Some(AttachSpec { id: attach.cpu.to_string(), cpu: cpu?, count: attach.count, link: link? })
+        let (id, part) = match (&attach.cpu, &attach.nic, &attach.memory) {
+            (Some(name), None, None) => (name.to_string(), self.follow::<CpuFile>(name).map(AttachedPart::Cpu)),
+            (None, Some(name), None) => (name.to_string(), self.follow::<NicFile>(name).map(AttachedPart::Nic)),
+            (None, None, Some(name)) => (name.to_string(), self.follow::<MemoryFile>(name).map(AttachedPart::Memory)),
+            _ => {
+                let place = self.place(attach.count.span());
+                let problem = Problem::new(format!("what does level `{}` attach?", level.name)).at(place, "this many of what?");
+                self.problems.push(problem.help("give exactly one of `cpu`, `nic` and `memory`"));
+                return None;
+            }
+        };
+        let chips = all[..=index].iter().try_fold(1u32, |product, level| product.checked_mul(*level.size));
+        if attach.to == AttachTo::Chips && chips.is_some_and(|chips| !chips.is_multiple_of(*attach.count)) {
+            let place = self.place(attach.count.span());
+            let message = format!("the chips of level `{}` cannot be shared equally among what it attaches", level.name);
+            let label = format!("{} chips", chips.unwrap_or_default());
+            self.problems.push(Problem::new(message).at(place, label).help("`count` divides the chips of the group"));
+            return None;
+        }
+        Some(AttachSpec { id, part: part?, count: *attach.count, cable: Cable { link: link?, count: attach.links.unwrap_or(1) }, to: attach.to })
     }
 
     fn check_limits(&mut self, workload: &Workload) {
@@ -447,4 +473,4 @@ trait HasOrigin {
 macro_rules! has_origin {
     ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
 }
-has_origin!(Chip, Switch, Link, Protocol, Cpu, Library, Model, Workload, Target, Demand);
+has_origin!(Chip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target, Demand);

@@ -2,20 +2,38 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | how many bytes cross each channel when a group talks? | `profile.rs` |
-//! | how long does a collective take, by which algorithm? | `collective.rs` |
+//! | which chips take part, in what order? | `group.rs` |
+//! | who talks to whom in a round? | `pattern.rs` |
+//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs` |
+//! | what does that come to, for any size? | `profile.rs` |
+//! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
+//! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `survey.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
+mod algorithm;
 mod bound;
 mod collective;
+mod group;
+mod loads;
 mod moe;
+#[expect(clippy::module_inception, reason = "the file holds the `Network`")]
+mod network;
+mod pattern;
+mod pricing;
 mod profile;
 mod survey;
+mod symmetry;
 
+pub use algorithm::{Algorithm, Obstacle};
 pub use bound::lower_bound;
-pub use collective::{Algorithm, Collective, CollectiveError, Op, Pricing, Timing};
+pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+pub use group::{Group, Placement, PlacementError};
+pub use loads::ChannelLoads;
 pub use moe::{ExpertTraffic, distinct_ranks};
-pub use profile::{Network, Peak, Profile};
+pub use network::{LONG_MESSAGE, Network};
+pub use pattern::Pattern;
+pub use pricing::Pricing;
+pub use profile::{Peak, Profile};
 pub use survey::{Survey, survey};

@@ -1,6 +1,7 @@
 //! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back.
 
-use super::profile::{Network, Peak, Profile};
+use super::network::Network;
+use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
 

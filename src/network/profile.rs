@@ -1,24 +1,10 @@
-//! Channel loads of a traffic pattern, once for one byte, so that any size is priced by a multiplication.
-//!
-//! Loads are exact: every destination's shortest-path DAG is walked once and all its sources' bytes are pushed down it. Where any two
-//! chips of the machine are alike, one walk stands for all: a channel's load is the mean over its class.
+//! What a traffic pattern does to the fabric, summed up once for one byte, so that any size is priced by a multiplication.
 
-use std::ops::Range;
+use super::loads::ChannelLoads;
+use crate::fabric::{Endpoint, Fabric, payload_rate};
+use crate::units::{Bytes, Seconds};
 
-use petgraph::graph::NodeIndex;
-use rayon::prelude::*;
-
-use crate::fabric::{Endpoint, Fabric, PathLatency, Router, payload_rate};
-use crate::units::{Bytes, BytesPerSecond, Seconds};
-
-/// A fabric ready for traffic.
-#[derive(Clone, Debug)]
-pub struct Network<'a> {
-    fabric: &'a Fabric,
-    router: Router,
-}
-
-/// The most loaded link of one link part.
+/// The most loaded links of one level, link part and direction, chips' own ports apart from the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peak {
     /// Index into [`Fabric::links`].
@@ -27,8 +13,18 @@ pub struct Peak {
     pub level: u8,
     /// Whether the channel leads outwards (from the first node of its edge: chip to switch, leaf to spine).
     pub outward: bool,
-    /// Bytes over one of its parallel links when every pair of the pattern sends one byte.
+    /// Whether the channel is a chip's own port.
+    pub at_chip: bool,
+    /// Bytes over one of the most loaded channel's parallel links when every pair of the pattern sends one byte.
     pub bytes_per_link: f64,
+    /// Mean of the same over the channels that carry anything.
+    pub mean_bytes_per_link: f64,
+    /// Channels that carry anything.
+    pub channels: u32,
+    /// Channels as loaded as the most loaded one.
+    pub saturated: u32,
+    /// Lowest and highest plane among those.
+    pub planes: (u16, u16),
 }
 
 /// What one byte a pair does to the fabric.
@@ -40,13 +36,18 @@ pub struct Profile {
     pub latency: Seconds,
     /// Links on the longest path.
     pub hops: u32,
-    /// Bytes summed over all links when every pair sends one byte: what SerDes and switches spend energy on, by link part.
+    /// Bytes summed over all links when every pair sends one byte: what `SerDes` and switches spend energy on, by link part.
     pub link_bytes: Vec<f64>,
     /// Bytes that pass through switches when every pair sends one byte, by switch part.
     pub switch_bytes: Vec<f64>,
     /// Bytes sent in all when every pair sends one byte.
     pub sent_bytes: f64,
+    /// Chips of a pair that no path joins, where there is one; the rest is then without meaning.
+    pub unreachable: Option<(u32, u32)>,
 }
+
+/// Loads nearer to each other than this count as equal: above rounding, below any input's precision.
+const SAME_LOAD: f64 = 1e-9;
 
 impl Profile {
     /// Nothing moves.
@@ -59,7 +60,37 @@ impl Profile {
             link_bytes: vec![0.0; fabric.links.len()],
             switch_bytes: vec![0.0; fabric.switches.len()],
             sent_bytes: 0.0,
+            unreachable: None,
         }
+    }
+
+    /// Sums up channel loads.
+    #[must_use]
+    pub fn new(fabric: &Fabric, loads: &ChannelLoads) -> Self {
+        let mut profile =
+            Self { latency: loads.latency, hops: loads.hops, sent_bytes: loads.sent, unreachable: loads.unreachable, ..Self::silent(fabric) };
+        let edges = fabric.graph.raw_edges();
+        for (channel, &bytes) in loads.bytes.iter().enumerate().filter(|(_, bytes)| **bytes > 0.0) {
+            let (edge, ends) = (&edges[channel / 2].weight, [edges[channel / 2].source(), edges[channel / 2].target()]);
+            profile.link_bytes[edge.link as usize] += bytes;
+            if let Endpoint::Switch(part) = fabric.graph[ends[channel % 2]].endpoint {
+                profile.switch_bytes[part as usize] += bytes;
+            }
+            let per_link = bytes / f64::from(edge.count);
+            // Chips are the first nodes.
+            let at_chip = ends.iter().any(|end| end.index() < fabric.chips as usize);
+            let idle = Peak { link: edge.link, level: edge.level, outward: channel.is_multiple_of(2), at_chip, ..Peak::IDLE };
+            let peak = profile.peaks.iter().position(|known| known.is_of_the_kind_of(&idle)).unwrap_or_else(|| {
+                profile.peaks.push(idle);
+                profile.peaks.len() - 1
+            });
+            profile.peaks[peak].add(per_link, edge.plane);
+        }
+        for peak in &mut profile.peaks {
+            peak.mean_bytes_per_link /= f64::from(peak.channels);
+        }
+        profile.peaks.sort_by(|a, b| b.bytes_per_link.total_cmp(&a.bytes_per_link));
+        profile
     }
 
     /// Time until the last byte has left the most loaded channel when every pair sends `bytes` in messages of `message` bytes,
@@ -67,200 +98,46 @@ impl Profile {
     #[must_use]
     pub fn serialisation(&self, fabric: &Fabric, bytes: Bytes, message: Bytes) -> (Seconds, Option<Peak>) {
         self.peaks.iter().fold((Seconds::ZERO, None), |worst, peak| {
-            let rate = payload_rate(&fabric.links[peak.link as usize], message);
-            let time = bytes * peak.bytes_per_link / rate;
+            let time = peak.time(fabric, bytes, message);
             if time > worst.0 { (time, Some(*peak)) } else { worst }
         })
     }
 }
 
-/// Destinations are walked in this many fixed parts, each added up on its own, so that sums do not depend on the number of threads.
-const PARTS: usize = 16;
+impl Peak {
+    const IDLE: Self = Self {
+        link: 0,
+        level: 0,
+        outward: true,
+        at_chip: false,
+        bytes_per_link: 0.0,
+        mean_bytes_per_link: 0.0,
+        channels: 0,
+        saturated: 0,
+        planes: (0, 0),
+    };
 
-impl<'a> Network<'a> {
-    /// Prepares a fabric.
+    /// Whether both speak of the same level, link part, direction and place.
     #[must_use]
-    pub fn new(fabric: &'a Fabric) -> Self {
-        Self { fabric, router: Router::new(fabric) }
+    pub fn is_of_the_kind_of(&self, other: &Self) -> bool {
+        (self.link, self.level, self.outward, self.at_chip) == (other.link, other.level, other.outward, other.at_chip)
     }
 
-    /// The fabric.
-    #[must_use]
-    pub fn fabric(&self) -> &'a Fabric {
-        self.fabric
-    }
-
-    /// Its router.
-    #[must_use]
-    pub fn router(&self) -> &Router {
-        &self.router
-    }
-
-    /// What one chip can send, one direction, in long messages: the sum over its links.
-    #[must_use]
-    pub fn injection(&self) -> BytesPerSecond {
-        let long = Bytes::new(1e9);
-        self.fabric
-            .graph
-            .edges(NodeIndex::new(0))
-            .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], long) * f64::from(edge.weight().count))
-            .sum()
-    }
-
-    /// Every one of the first `members` chips sends one byte to every other.
-    #[must_use]
-    pub fn all_to_all(&self, members: u32) -> Profile {
-        if members < 2 {
-            return Profile::silent(self.fabric);
+    /// One more channel. Until all are in, the mean holds the sum.
+    fn add(&mut self, per_link: f64, plane: u16) {
+        self.channels += 1;
+        self.mean_bytes_per_link += per_link;
+        if per_link > self.bytes_per_link * (1.0 + SAME_LOAD) {
+            (self.bytes_per_link, self.saturated, self.planes) = (per_link, 1, (plane, plane));
+        } else if per_link >= self.bytes_per_link * (1.0 - SAME_LOAD) {
+            self.saturated += 1;
+            self.planes = (self.planes.0.min(plane), self.planes.1.max(plane));
         }
-        if members == self.fabric.chips && self.fabric.uniform { self.collapsed_all_to_all() } else { self.full_all_to_all(members) }
     }
 
-    /// As [`Network::all_to_all`] without use of symmetry: the judge of the collapsed form, and the way for groups that fill only a
-    /// part of the machine.
+    /// Time that the most loaded channel needs when every pair sends `bytes` in messages of `message` bytes.
     #[must_use]
-    pub fn full_all_to_all(&self, members: u32) -> Profile {
-        let others = members.saturating_sub(1) as usize;
-        self.sum_over_destinations(members, |routes, destination, loads| {
-            routes.towards(destination, others, |node| node < members);
-            routes.push((0..members).filter(|&source| source != destination).map(|source| (source, 1.0)), loads);
-            (0..members).filter(|&source| source != destination).max_by_key(|&source| routes.hops(source)).and_then(|far| routes.latency(far))
-        })
-    }
-
-    /// One destination stands for all: the load of every channel is the mean over its class and direction.
-    fn collapsed_all_to_all(&self) -> Profile {
-        let chips = self.fabric.chips;
-        let mut loads = vec![0.0; self.router.channels().len()];
-        let mut routes = self.router.routes();
-        routes.towards(0, chips as usize - 1, |node| node < chips);
-        routes.push((1..chips).map(|source| (source, 1.0)), &mut loads);
-        let longest = (1..chips).max_by_key(|&source| routes.hops(source)).and_then(|far| routes.latency(far));
-        let edges = self.fabric.graph.raw_edges();
-        let classes = edges.iter().map(|edge| edge.weight.class as usize + 1).max().unwrap_or(0);
-        let mut totals = vec![(0.0, 0u64); classes * 2];
-        for (channel, load) in loads.iter().enumerate() {
-            let total = &mut totals[edges[channel / 2].weight.class as usize * 2 + channel % 2];
-            *total = (total.0 + load, total.1 + 1);
-        }
-        for (channel, load) in loads.iter_mut().enumerate() {
-            let (sum, members) = totals[edges[channel / 2].weight.class as usize * 2 + channel % 2];
-            *load = sum * f64::from(chips) / members as f64;
-        }
-        self.profile(&loads, longest)
-    }
-
-    /// Each of the first `members` chips sends one byte to the next, the last one to the first.
-    #[must_use]
-    pub fn ring(&self, members: u32) -> Profile {
-        if members < 2 {
-            return Profile::silent(self.fabric);
-        }
-        self.sum_over_destinations(members, |routes, destination, loads| {
-            let source = (destination + members - 1) % members;
-            routes.towards(destination, 1, |node| node == source);
-            routes.push(std::iter::once((source, 1.0)), loads);
-            routes.latency(source)
-        })
-    }
-
-    /// The first chip sends one byte to each other of the first `members`.
-    #[must_use]
-    pub fn from_root(&self, members: u32) -> Profile {
-        if members < 2 {
-            return Profile::silent(self.fabric);
-        }
-        self.sum_over_destinations(members, |routes, destination, loads| {
-            if destination == 0 {
-                return None;
-            }
-            routes.towards(destination, 1, |node| node == 0);
-            routes.push(std::iter::once((0, 1.0)), loads);
-            routes.latency(0)
-        })
-    }
-
-    /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
-    #[must_use]
-    pub fn between(&self, sources: Range<u32>, destinations: Range<u32>) -> Profile {
-        let first = destinations.start;
-        self.sum_over_destinations(destinations.end - first, |routes, index, loads| {
-            routes.towards(first + index, sources.len(), |node| sources.contains(&node));
-            routes.push(sources.clone().map(|source| (source, 1.0)), loads);
-            routes.latency(sources.start)
-        })
-    }
-
-    /// One chip sends one byte to another.
-    #[must_use]
-    pub fn pair(&self, source: u32, destination: u32) -> Profile {
-        let mut routes = self.router.routes();
-        let mut loads = vec![0.0; self.router.channels().len()];
-        routes.towards(destination, 1, |node| node == source);
-        routes.push(std::iter::once((source, 1.0)), &mut loads);
-        self.profile(&loads, routes.latency(source))
-    }
-
-    /// Adds up what `send` does for every destination, in parallel, in an order that does not depend on the threads.
-    fn sum_over_destinations<F>(&self, members: u32, send: F) -> Profile
-    where
-        F: Fn(&mut crate::fabric::Routes<'_>, u32, &mut [f64]) -> Option<PathLatency> + Sync,
-    {
-        let part_size = (members as usize).div_ceil(PARTS).max(1);
-        let destinations: Vec<u32> = (0..members).collect();
-        let parts: Vec<(Vec<f64>, Option<PathLatency>)> = destinations
-            .par_chunks(part_size)
-            .map(|part| {
-                let mut routes = self.router.routes();
-                let mut loads = vec![0.0; self.router.channels().len()];
-                let mut longest = None;
-                for &destination in part {
-                    longest = longer(longest, send(&mut routes, destination, &mut loads));
-                }
-                (loads, longest)
-            })
-            .collect();
-        let mut loads = vec![0.0; self.router.channels().len()];
-        let mut longest = None;
-        for (part, path) in &parts {
-            for (total, load) in loads.iter_mut().zip(part) {
-                *total += load;
-            }
-            longest = longer(longest, *path);
-        }
-        self.profile(&loads, longest)
-    }
-
-    fn profile(&self, loads: &[f64], longest: Option<PathLatency>) -> Profile {
-        let mut profile = Profile::silent(self.fabric);
-        for (id, (&load, channel)) in loads.iter().zip(self.router.channels()).enumerate() {
-            if load == 0.0 {
-                continue;
-            }
-            profile.link_bytes[channel.link as usize] += load;
-            match self.fabric.graph[NodeIndex::new(channel.from as usize)].endpoint {
-                Endpoint::Switch(part) => profile.switch_bytes[part as usize] += load,
-                Endpoint::Chip | Endpoint::Cpu(_) => profile.sent_bytes += load,
-            }
-            let level = self.fabric.graph.raw_edges()[id / 2].weight.level;
-            let peak = Peak { link: channel.link, level, outward: id % 2 == 0, bytes_per_link: load / f64::from(channel.count) };
-            match profile.peaks.iter_mut().find(|known| (known.link, known.level, known.outward) == (peak.link, peak.level, peak.outward)) {
-                Some(known) => known.bytes_per_link = known.bytes_per_link.max(peak.bytes_per_link),
-                None => profile.peaks.push(peak),
-            }
-        }
-        profile.peaks.sort_by(|a, b| b.bytes_per_link.total_cmp(&a.bytes_per_link));
-        if let Some(path) = longest {
-            profile.latency = path.max;
-            profile.hops = path.hops;
-        }
-        profile
-    }
-}
-
-fn longer(a: Option<PathLatency>, b: Option<PathLatency>) -> Option<PathLatency> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(if b.max > a.max { b } else { a }),
-        (a, b) => a.or(b),
+    pub fn time(&self, fabric: &Fabric, bytes: Bytes, message: Bytes) -> Seconds {
+        bytes * self.bytes_per_link / payload_rate(&fabric.links[self.link as usize], message)
     }
 }

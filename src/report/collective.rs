@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::network::{Collective, Op, Timing};
+use crate::fabric::Policy;
+use crate::network::{Collective, LevelUse, Op, Timing};
 use crate::units::{Bytes, render};
 
 /// One size.
@@ -15,8 +16,24 @@ pub struct CollectiveRow {
     pub timing: Timing,
     /// The next best, where the choice was free and there was one.
     pub runner_up: Option<Timing>,
-    /// Words for the most loaded channel.
-    pub bottleneck: String,
+    /// How busy the fabric is, busiest first.
+    pub levels: Vec<LevelRow>,
+}
+
+/// The links of one level, one direction.
+#[derive(Clone, Debug)]
+pub struct LevelRow {
+    /// Words for the channels.
+    pub channels: String,
+    /// How busy they are.
+    pub level: LevelUse,
+}
+
+impl CollectiveRow {
+    /// Words for the most loaded channels.
+    fn bottleneck(&self) -> &str {
+        self.levels.first().map_or("nothing", |row| &row.channels)
+    }
 }
 
 /// A sweep over sizes.
@@ -26,6 +43,10 @@ pub struct CollectiveReport {
     pub supernode: String,
     /// Library part.
     pub library: String,
+    /// How traffic spreads.
+    pub routing: Policy,
+    /// How ranks are laid on chips, as asked for.
+    pub placement: String,
     /// What was done.
     pub op: Op,
     /// By how many chips.
@@ -44,6 +65,7 @@ impl Report for CollectiveReport {
                 json!({
                     "bytes": collective.bytes,
                     "algorithm": timing.algorithm.name(),
+                    "protocol": timing.protocol.name(),
                     "time_s": timing.total(),
                     "algbw_bytes_per_s": timing.algorithm_bandwidth(collective),
                     "busbw_bytes_per_s": timing.bus_bandwidth(collective),
@@ -52,13 +74,23 @@ impl Report for CollectiveReport {
                     "synchronisation_s": timing.synchronisation,
                     "propagation_s": timing.propagation,
                     "serialisation_s": timing.serialisation,
+                    "waiting_s": timing.waiting,
                     "ramp_s": timing.ramp,
-                    "bottleneck": row.bottleneck,
+                    "bottleneck": row.bottleneck(),
+                    "levels": row.levels.iter().map(level_json).collect::<Vec<_>>(),
                     "runner_up": row.runner_up.map(|timing| json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })),
                 })
             })
             .collect();
-        json!({ "supernode": self.supernode, "op": self.op.name(), "ranks": self.ranks, "library": self.library, "results": results })
+        json!({
+            "supernode": self.supernode,
+            "op": self.op.name(),
+            "ranks": self.ranks,
+            "library": self.library,
+            "routing": self.routing.to_string(),
+            "placement": self.placement,
+            "results": results,
+        })
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -66,6 +98,7 @@ impl Report for CollectiveReport {
             "size",
             "bytes",
             "<algorithm",
+            "<protocol",
             "time µs",
             "algbw GB/s",
             "busbw GB/s",
@@ -74,6 +107,7 @@ impl Report for CollectiveReport {
             "launch+sync µs",
             "path µs",
             "wire µs",
+            "waiting µs",
             "ramp µs",
         ]);
         for row in &self.rows {
@@ -82,6 +116,7 @@ impl Report for CollectiveReport {
                 binary_size(collective.bytes),
                 format!("{:.0}", collective.bytes.get()),
                 timing.algorithm.name().to_owned(),
+                timing.protocol.name().to_owned(),
                 format!("{:.2}", timing.total().microseconds()),
                 format!("{:.2}", timing.algorithm_bandwidth(collective).get() / 1e9),
                 format!("{:.2}", timing.bus_bandwidth(collective).get() / 1e9),
@@ -90,22 +125,49 @@ impl Report for CollectiveReport {
                 format!("{:.2}", (timing.launch + timing.synchronisation).microseconds()),
                 format!("{:.2}", timing.propagation.microseconds()),
                 format!("{:.2}", timing.serialisation.microseconds()),
+                format!("{:.2}", timing.waiting.microseconds()),
                 format!("{:.2}", timing.ramp.microseconds()),
             ]);
         }
-        let mut notes = Vec::new();
+        let mut sections =
+            vec![Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)), Section::Table(table)];
         if let Some(last) = self.rows.last() {
-            notes.push(format!("Most loaded at {}: {}.", binary_size(last.collective.bytes), last.bottleneck));
             if let Some(runner_up) = last.runner_up {
-                notes.push(format!("Runner-up there: {}, {}.", runner_up.algorithm.name(), render(runner_up.total())));
+                sections.push(Section::Note(format!("Runner-up at the last size: {}, {}.", runner_up.algorithm.name(), render(runner_up.total()))));
             }
+            sections.push(Section::Note(format!("Where the wire is busy at {}, share of the time:", binary_size(last.collective.bytes))));
+            sections.push(Section::Table(level_table(&last.levels)));
         }
-        vec![
-            Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)),
-            Section::Table(table),
-            Section::Note(notes.join(" ")),
-        ]
+        sections
     }
+}
+
+fn level_table(levels: &[LevelRow]) -> Table {
+    let mut table = Table::new(&["<channels", "carrying", "most loaded", "<planes", "busiest", "mean"]);
+    for LevelRow { channels, level } in levels {
+        let (first, last) = level.peak.planes;
+        table.row([
+            channels.clone(),
+            level.peak.channels.to_string(),
+            level.peak.saturated.to_string(),
+            if first == last { first.to_string() } else { format!("{first} to {last}") },
+            format!("{:.1} %", 100.0 * level.busiest),
+            format!("{:.1} %", 100.0 * level.mean),
+        ]);
+    }
+    table
+}
+
+fn level_json(row: &LevelRow) -> Json {
+    let peak = &row.level.peak;
+    json!({
+        "channels": row.channels,
+        "carrying": peak.channels,
+        "most_loaded": peak.saturated,
+        "planes": [peak.planes.0, peak.planes.1],
+        "busiest": row.level.busiest,
+        "mean": row.level.mean,
+    })
 }
 
 /// `1MiB` where the size is a whole number of a binary unit, decimal otherwise.

@@ -3,16 +3,20 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod collective;
+mod compare;
 mod complexity;
 mod describe;
+mod drawing;
 mod fail;
 mod format;
 mod plan;
 mod power;
 mod simulate;
 
-pub use collective::{CollectiveReport, CollectiveRow};
+pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
+pub use compare::CompareReport;
 pub use describe::DescribeReport;
+pub use drawing::{Drawing, draw};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use plan::{PlanDay, PlanReport};

@@ -1,5 +1,6 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
+mod compare;
 mod fail;
 mod plan;
 mod published;
@@ -7,6 +8,7 @@ mod random;
 mod simulate;
 mod verdict;
 
+pub use compare::{Better, Row, compare, with_chip};
 pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use published::{Comparison, Published, compare_published};

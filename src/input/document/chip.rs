@@ -129,12 +129,14 @@ impl Compute {
     /// Peak of a format; narrower formats without a path of their own run at the rate of the next wider one.
     #[must_use]
     pub fn peak(&self, precision: Precision) -> FlopPerSecond {
+        let rate = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map(|figure| figure.value);
         let bf16 = self.bf16.value;
-        let or_bf16 = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map_or(bf16, |figure| figure.value);
+        // An eight-bit deployment uses whichever eight-bit path the chip has.
+        let eight = |first, second| rate(first).or_else(|| rate(second)).unwrap_or(bf16);
         match precision.computes_in() {
-            Precision::Int8 => or_bf16(&self.int8),
-            Precision::Fp8 => or_bf16(&self.fp8),
-            Precision::Fp4 => self.fp4.as_ref().map_or_else(|| or_bf16(&self.fp8), |figure| figure.value),
+            Precision::Int8 => eight(&self.int8, &self.fp8),
+            Precision::Fp8 => eight(&self.fp8, &self.int8),
+            Precision::Fp4 => rate(&self.fp4).unwrap_or_else(|| eight(&self.fp8, &self.int8)),
             _ => bf16,
         }
     }
@@ -159,6 +161,10 @@ pub struct ChipIo {
     /// `SerDes` lanes for the scale-up fabric.
     #[schemars(range(min = 1, max = 4096))]
     pub lanes: u32,
+    /// Lanes towards hosts, NICs and memory expanders (PCIe, C2C), beside those of the fabric; 0 if absent.
+    #[serde(default)]
+    #[schemars(range(max = 4096))]
+    pub host_lanes: u32,
     /// Between ranks of the same package, one direction; absent for single-rank packages.
     pub die_to_die: Option<Figure<BytesPerSecond>>,
     /// From the core that asks to the first lane, and back on the other side.

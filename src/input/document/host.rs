@@ -1,10 +1,10 @@
-//! `topologies/parts/cpus/*.toml`: a host processor.
+//! `topologies/parts/{cpus,nics,memories}/*.toml`: what stands beside the chips.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Origin;
-use crate::units::{Bytes, BytesPerSecond, Figure, Watts};
+use crate::units::{Bytes, BytesPerSecond, Figure, JoulesPerBit, Seconds, Watts};
 
 /// A host processor with its memory.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,4 +37,53 @@ pub struct CpuPower {
     pub serving: Figure<Watts>,
     /// DRAM of one socket.
     pub memory: Figure<Watts>,
+}
+
+/// A network interface card.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nic {
+    /// Name people use.
+    pub name: String,
+    /// Maker.
+    pub vendor: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Lanes towards the chip or host.
+    #[schemars(range(min = 1, max = 1024))]
+    pub host_lanes: u32,
+    /// Lanes towards the network.
+    #[schemars(range(min = 1, max = 1024))]
+    pub lanes: u32,
+    /// From host side to network side, one pass, without software.
+    pub latency: Figure<Seconds>,
+    /// Powered, no traffic.
+    pub idle: Figure<Watts>,
+    /// Per bit that passes.
+    pub energy_per_bit: Figure<JoulesPerBit>,
+}
+
+/// A memory expander: DRAM behind a controller on the fabric.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryExpander {
+    /// Name people use.
+    pub name: String,
+    /// Maker.
+    pub vendor: String,
+    /// Where the figures come from.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Lanes towards the fabric.
+    #[schemars(range(min = 1, max = 1024))]
+    pub lanes: u32,
+    /// DRAM behind one controller.
+    pub capacity: Figure<Bytes>,
+    /// What the DRAM delivers.
+    pub bandwidth: Figure<BytesPerSecond>,
+    /// Controller and DRAM, request in to first byte out.
+    pub latency: Figure<Seconds>,
+    /// Controller and DRAM, serving.
+    pub power: Figure<Watts>,
 }

@@ -17,12 +17,17 @@ pub struct Library {
     pub origin: Origin,
     /// Once a call: launch, barrier, finish.
     pub launch: Figure<Seconds>,
-    /// Once a round: flag, synchronisation, issue.
+    /// Once a round: flag, synchronisation, issue; the path's own latency comes on top.
     pub round: Figure<Seconds>,
     /// Share of the payload rate that its copies reach on long messages.
     pub wire_efficiency: Figure<Ratio>,
-    /// Coefficient c of the pipeline ramp `c sqrt(w / B)` with w/B in seconds; its square is the time of one best-size chunk's overhead.
+    /// R of the pipeline ramp `sqrt(R^2 + 2 R x)` that a transfer of x seconds adds: filling the first chunk, and for long transfers
+    /// the best compromise between handshakes and fill.
     pub ramp: Figure<Seconds>,
+    /// Share of the payload rate that the low-latency protocol reaches, whose flags travel with the data; absent if it has none.
+    pub low_latency_efficiency: Option<Figure<Ratio>>,
+    /// Share of the payload rate that reduction in the switches reaches; as `wire_efficiency` if absent.
+    pub reduction_efficiency: Option<Figure<Ratio>>,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     pub core_share: Figure<Ratio>,
     /// Sending tokens to experts, few at a time (decode).

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, Origin};
-use crate::units::{BytesPerSecond, Figure, JoulesPerBit, Metres, Seconds, SecondsPerMetre, Watts};
+use crate::units::{BytesPerSecond, Figure, JoulesPerBit, Metres, Ratio, Seconds, SecondsPerMetre, Watts};
 
 /// A link: protocol x lanes x medium.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -65,7 +65,24 @@ pub enum Medium {
         module_power: Figure<Watts>,
         /// Both modules together (a DSP adds most of it).
         module_latency: Figure<Seconds>,
+        /// The optical circuit switch on the way, if there is one.
+        circuit: Option<Circuit>,
     },
+}
+
+/// An optical circuit switch: a mirror, not a packet switch. It adds light path and loss, and no queue.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Circuit {
+    /// Light path through the switch.
+    pub latency: Figure<Seconds>,
+    /// Insertion loss in dB, which the modules' link budget must cover.
+    pub loss_db: Figure<Ratio>,
+    /// Duplex circuits of one switch.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub ports: u32,
+    /// Power of one switch.
+    pub power: Figure<Watts>,
 }
 
 /// What drives the light.
@@ -100,7 +117,8 @@ impl Medium {
             Self::Trace {} => "trace",
             Self::Copper {} => "copper",
             Self::Retimed { .. } => "retimed copper",
-            Self::Optical { .. } => "optical",
+            Self::Optical { circuit: None, .. } => "optical",
+            Self::Optical { circuit: Some(_), .. } => "optical circuit",
         }
     }
 }

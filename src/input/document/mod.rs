@@ -10,6 +10,7 @@ mod host;
 mod library;
 mod link;
 mod model;
+mod pattern;
 mod prices;
 mod protocol;
 mod published;
@@ -24,10 +25,13 @@ use std::collections::BTreeMap;
 pub use at::At;
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use demand::{Demand, DemandPoint};
-pub use host::{Cpu, CpuPower};
+pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
-pub use link::{Link, Medium, Optics};
+pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use pattern::{
+    Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
+};
 pub use prices::Prices;
 pub use protocol::{Flit, Protocol};
 pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
@@ -35,7 +39,7 @@ pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use supernode::{Attach, Auxiliary, Clos, Cooling, Level, Pattern, Racks, Supernode, Supply, Switched};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
 pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, Workload};
@@ -101,6 +105,8 @@ file_kind!(SwitchFile { switch: Switch } in "topologies/parts/switches");
 file_kind!(LinkFile { link: Link } in "topologies/parts/links");
 file_kind!(ProtocolFile { protocol: Protocol } in "topologies/parts/protocols");
 file_kind!(CpuFile { cpu: Cpu } in "topologies/parts/cpus");
+file_kind!(NicFile { nic: Nic } in "topologies/parts/nics");
+file_kind!(MemoryFile { memory: MemoryExpander } in "topologies/parts/memories");
 file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
@@ -117,6 +123,9 @@ pub struct SupernodeFile {
     #[schemars(range(min = 1, max = 1))]
     #[allow(dead_code, reason = "held by the schema to 1")]
     schema: u32,
+    /// Another supernode, by name or path: this file then says only what differs.
+    #[allow(dead_code, reason = "followed before the file is typed")]
+    extends: Option<String>,
     supernode: Supernode,
     /// Rings of the onion, innermost first.
     #[schemars(length(min = 1, max = 16))]

@@ -1,10 +1,9 @@
 //! `topologies/*.toml`: a supernode: parts, how many, how they are joined, power and cooling.
 
-use std::ops::Range;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::pattern::{Clos, Custom, Dragonfly, FullMesh, Grid, PcieTree, Rail, Ring, Switched, Torus};
 use super::{At, Origin};
 use crate::units::{Figure, Ratio, Watts};
 
@@ -46,77 +45,81 @@ pub struct Level {
     /// Parallel links where the pattern draws one; 1 if absent.
     #[schemars(range(min = 1, max = 4096))]
     pub links: Option<u32>,
+    /// A NIC for every chip, through which alone it reaches this level; absent where the fabric's own ports do.
+    pub nic: Option<LevelNic>,
     /// One tier of switches, in one or more planes.
     pub switch: Option<At<Switched>>,
-    /// Spines above the switches of the level below, plane by plane.
+    /// Leaf and spine.
     pub clos: Option<At<Clos>>,
-    /// Host processors on this level's switches.
+    /// A link between every two children.
+    #[serde(rename = "full-mesh")]
+    pub full_mesh: Option<At<FullMesh>>,
+    /// A circle of children.
+    pub ring: Option<At<Ring>>,
+    /// A grid of children, open at its ends.
+    pub mesh: Option<At<Grid>>,
+    /// A grid of children, closed to rings.
+    pub torus: Option<At<Torus>>,
+    /// A full mesh along every dimension of a grid (nD full mesh).
+    pub hyperx: Option<At<Grid>>,
+    /// Groups of routers.
+    pub dragonfly: Option<At<Dragonfly>>,
+    /// Equal positions of all children on one switch.
+    pub rail: Option<At<Rail>>,
+    /// PCIe switches below hosts.
+    #[serde(rename = "pcie-tree")]
+    pub pcie_tree: Option<At<PcieTree>>,
+    /// Switches and links one by one.
+    pub custom: Option<At<Custom>>,
+    /// Host processors, NICs and memory expanders of each group.
     #[serde(default)]
     pub attach: Vec<Attach>,
 }
 
-impl Level {
-    /// The patterns that the file gives; a valid level has exactly one.
-    #[must_use]
-    pub fn patterns(&self) -> Vec<(&'static str, Range<usize>, Pattern)> {
-        let mut found = Vec::new();
-        if let Some(switched) = &self.switch {
-            found.push(("switch", switched.span(), Pattern::Switch((**switched).clone())));
-        }
-        if let Some(clos) = &self.clos {
-            found.push(("clos", clos.span(), Pattern::Clos((**clos).clone())));
-        }
-        found
-    }
-}
-
-/// How the children of a level are joined.
-#[derive(Clone, Debug)]
-pub enum Pattern {
-    /// One tier of switches.
-    Switch(Switched),
-    /// Spines above the level below.
-    Clos(Clos),
-}
-
-impl Pattern {
-    /// Every pattern's key.
-    pub const NAMES: [&'static str; 2] = ["switch", "clos"];
-}
-
-/// One tier of switches: every child has the level's links to the switch of each plane.
+/// The NIC between a chip and a scale-out level.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Switched {
-    /// Switch part.
+pub struct LevelNic {
+    /// NIC part.
     pub part: At<String>,
-    /// Identical, disjoint copies of the tier; a child has ports in each.
-    #[schemars(range(min = 1, max = 1024))]
-    pub planes: u32,
+    /// Link part between chip and NIC.
+    pub link: At<String>,
 }
 
-/// Spines: every switch of the level below has the level's links to each spine of its plane.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Clos {
-    /// Spine switch part.
-    pub spine: At<String>,
-    /// Spines in one plane.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub spines_per_plane: u32,
-}
-
-/// Endpoints that are not chips, on the switches of a level.
+/// Endpoints that are not chips: exactly one of `cpu`, `nic` and `memory`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attach {
     /// CPU part.
-    pub cpu: At<String>,
+    pub cpu: Option<At<String>>,
+    /// NIC part: an end of its own, for storage or the network outside.
+    pub nic: Option<At<String>>,
+    /// Memory expander part.
+    pub memory: Option<At<String>>,
     /// How many in each group of the level.
     #[schemars(range(min = 1, max = 10_000))]
-    pub count: u32,
-    /// Link part to each switch of the level.
+    pub count: At<u32>,
+    /// Link part.
     pub link: At<String>,
+    /// Parallel links where one is drawn; 1 if absent.
+    #[schemars(range(min = 1, max = 64))]
+    pub links: Option<u32>,
+    /// What they are linked to.
+    #[serde(default)]
+    pub to: AttachTo,
+}
+
+/// What an attached endpoint is linked to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttachTo {
+    /// Every switch of the level; where it has none, every chip.
+    #[default]
+    Switches,
+    /// One switch of the level (one chip, where it has none), each the next in turn.
+    Spread,
+    /// Its equal share of the group's chips: two CPUs and eight chips make four chips each.
+    Chips,
 }
 
 /// Parts that draw power and are not in the fabric: NICs, DPUs, fans, pumps, drives.

@@ -1,0 +1,61 @@
+//! `supernode compare`: designs side by side.
+
+use super::DEFAULT_WORKLOAD;
+use super::{Outcome, Output};
+use crate::fabric;
+use crate::input::problem::Problems;
+use crate::input::spec::{load_supernode, load_target, load_workload};
+use crate::report::{self, CompareReport};
+use crate::study::{compare, with_chip};
+
+/// Simulate several supernodes under one workload and target, side by side
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped names or paths; ratios are relative to the first
+    #[arg(required = true, num_args = 1.., value_name = "SUPERNODE")]
+    supernodes: Vec<String>,
+
+    /// What is served; the first supernode's own choice if absent
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// The demand that results are held against
+    #[arg(long, default_value = "doubao-2026-04")]
+    target: String,
+
+    /// Give every design the first one's chip (compute, memory, kernels, power), so that only the interconnect differs
+    #[arg(long)]
+    same_chips: bool,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let mut problems = Vec::new();
+    let mut specs = Vec::new();
+    for name in &arguments.supernodes {
+        match load_supernode(name) {
+            Ok(spec) => specs.push(spec),
+            Err(found) => problems.extend(found.into_list()),
+        }
+    }
+    Problems::check(problems, ())?;
+    let name = arguments.workload.clone().or_else(|| specs[0].workload.clone()).unwrap_or_else(|| DEFAULT_WORKLOAD.to_owned());
+    let workload = load_workload(&name)?;
+    let target = load_target(&arguments.target)?;
+    let chip = specs[0].chip.clone();
+    if arguments.same_chips {
+        specs = specs.iter().map(|spec| with_chip(spec, &chip)).collect();
+    }
+    let mut designs = Vec::new();
+    for spec in specs {
+        let fabric = fabric::build(&spec)?;
+        designs.push((spec, fabric));
+    }
+    let report = CompareReport {
+        supernodes: arguments.supernodes.clone(),
+        rows: compare(&designs, &workload, &target),
+        workload: (workload.id, workload.workload.name),
+        target: (target.id, target.target.name),
+        same_chip: arguments.same_chips.then_some(chip.name),
+    };
+    Ok(Output::report(&report, format))
+}

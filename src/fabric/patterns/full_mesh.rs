@@ -1,0 +1,14 @@
+//! Full mesh: every child has the level's links to every other.
+
+use super::{Orbits, direct, join_positions};
+use crate::fabric::build::{Builder, Group, Stop};
+use crate::input::spec::Cable;
+
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group]) -> Result<Group, Stop> {
+    for (index, near) in children.iter().enumerate() {
+        for far in &children[index + 1..] {
+            join_positions(builder, cable, (near, far), [0, 0], true)?;
+        }
+    }
+    Ok(direct(children, &Orbits::One))
+}

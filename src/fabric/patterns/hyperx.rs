@@ -1,0 +1,20 @@
+//! HyperX, or nD full mesh: children at the points of a grid, a full mesh along every line.
+
+use super::grid::Grid;
+use super::{Orbits, direct, join_positions};
+use crate::fabric::build::{Builder, Group, Stop, narrow};
+use crate::input::spec::Cable;
+
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions: &[u32]) -> Result<Group, Stop> {
+    let grid = Grid::new(dimensions, dimensions);
+    for child in 0..narrow(children.len()) {
+        for (dimension, &length) in dimensions.iter().enumerate() {
+            for further in grid.coordinate(child, dimension) + 1..length {
+                let far = grid.moved(child, dimension, further);
+                let ends = (&children[child as usize], &children[far as usize]);
+                join_positions(builder, cable, ends, [narrow(dimension), 0], true)?;
+            }
+        }
+    }
+    Ok(direct(children, &Orbits::One))
+}

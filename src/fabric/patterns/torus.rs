@@ -1,0 +1,28 @@
+//! Torus: a grid of children whose every line closes to a ring. Links between blocks may cross optical circuit switches.
+
+use super::grid::Grid;
+use super::{Orbits, direct, join_positions};
+use crate::fabric::build::{Builder, Group, Stop, narrow};
+use crate::input::spec::{Cable, CircuitsSpec};
+
+/// The blocks that circuits join.
+pub fn blocks(dimensions: &[u32], circuits: &CircuitsSpec) -> Grid {
+    Grid::new(dimensions, &circuits.block)
+}
+
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions: &[u32], circuits: Option<&CircuitsSpec>) -> Result<Group, Stop> {
+    // Without circuits every child is a block of its own: all links are alike along a dimension.
+    let grid = circuits.map_or_else(|| Grid::new(dimensions, &vec![1; dimensions.len()]), |circuits| blocks(dimensions, circuits));
+    let between = circuits.map_or_else(|| cable.clone(), |circuits| Cable { link: circuits.link.clone(), count: cable.count });
+    for child in 0..narrow(children.len()) {
+        for dimension in 0..dimensions.len() {
+            if let Some(step) = grid.step(child, dimension, true) {
+                let ends = (&children[step.from as usize], &children[step.to as usize]);
+                let cable = if step.crosses { &between } else { cable };
+                join_positions(builder, cable, ends, [narrow(dimension), step.key], step.reversible)?;
+            }
+        }
+    }
+    let orbits = if circuits.is_some() { Orbits::Folded(grid) } else { Orbits::One };
+    Ok(direct(children, &orbits))
+}

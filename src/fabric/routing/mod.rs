@@ -1,0 +1,20 @@
+//! Which way traffic goes.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which choices are there, and what does each mean? | `policy.rs` |
+//! | the fabric as flat arrays, ready to be walked | `router.rs` |
+//! | all sources to one destination at once, without a list of paths | `towards.rs` |
+//! | one source to one destination, by a search from both ends | `between.rs` |
+//!
+//! Traffic passes through switches, and through chips only where the pattern says so ([`super::Fabric::forwards`]).
+
+mod between;
+mod policy;
+mod router;
+mod towards;
+
+pub use between::{Hop, Pathfinder, Route};
+pub use policy::{Policy, PolicyError};
+pub use router::Router;
+pub use towards::{PathLatency, Routes};

@@ -1,0 +1,146 @@
+//! The fabric as flat arrays: what every walk reads.
+
+use petgraph::graph::NodeIndex;
+
+use super::between::Pathfinder;
+use super::policy::Policy;
+use super::towards::Routes;
+use crate::fabric::graph::{Channel, Fabric};
+use crate::fabric::latency::{channel_latency, node_latency, packet_time};
+use crate::units::Seconds;
+
+/// The fabric ready to be walked, under one routing policy.
+#[derive(Clone, Debug)]
+pub struct Router {
+    pub(super) policy: Policy,
+    /// Half-edges of node `n` are `first[n]..first[n + 1]`, in channel order.
+    first: Vec<u32>,
+    half_edges: Vec<HalfEdge>,
+    pub(super) forwards: Vec<bool>,
+    /// Latency of the link and of the node at its sending end, by channel.
+    pub(super) hop_latency: Vec<f64>,
+    /// Latency of the last node, by node.
+    pub(super) end_latency: Vec<f64>,
+    /// Level and class of the edge, as one number: dimension order sorts by it.
+    pub(super) dimension: Vec<u64>,
+    /// Plane of the edge.
+    pub(super) plane: Vec<u16>,
+    channels: Vec<Channel>,
+}
+
+/// An edge seen from one of its nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HalfEdge {
+    pub neighbour: u32,
+    /// Channel from this node to the neighbour; the way back is `channel ^ 1`.
+    pub channel: u32,
+    /// Parallel links.
+    pub count: u32,
+}
+
+impl Router {
+    /// Lays the fabric out for walking.
+    #[must_use]
+    pub fn new(fabric: &Fabric, policy: Policy) -> Self {
+        let graph = &fabric.graph;
+        let edges = graph.raw_edges();
+        let channels: Vec<Channel> = fabric.channels().collect();
+        let (first, half_edges) = half_edges(&channels, graph.node_count());
+        let packet_times: Vec<Seconds> = (0..fabric.links.len()).map(|link| packet_time(fabric, u16::try_from(link).unwrap_or(u16::MAX))).collect();
+        let link_latency: Vec<Seconds> = fabric.links.iter().map(|link| channel_latency(&link.link)).collect();
+        let hop_latency = channels
+            .iter()
+            .map(|channel| {
+                let endpoint = graph[NodeIndex::new(channel.from as usize)].endpoint;
+                let link = channel.link as usize;
+                (node_latency(fabric, endpoint, packet_times[link]) + link_latency[link]).get()
+            })
+            .collect();
+        Self {
+            policy,
+            first,
+            half_edges,
+            forwards: graph.node_indices().map(|node| fabric.forwards(node)).collect(),
+            hop_latency,
+            end_latency: graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect(),
+            dimension: edges.iter().map(|edge| u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class)).collect(),
+            plane: edges.iter().map(|edge| edge.weight.plane).collect(),
+            channels,
+        }
+    }
+
+    /// The policy that routes follow.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Channels in id order.
+    #[must_use]
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// Chips, switches and CPUs.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.forwards.len()
+    }
+
+    /// Whether traffic may pass through a node.
+    #[must_use]
+    pub fn forwards(&self, node: u32) -> bool {
+        self.forwards[node as usize]
+    }
+
+    /// What the last node of a path adds to its latency.
+    #[must_use]
+    pub fn end_latency(&self, node: u32) -> Seconds {
+        Seconds::new(self.end_latency[node as usize])
+    }
+
+    /// Nodes at the other ends of a node's links, in channel order.
+    pub fn neighbours(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        self.half_edges(node).iter().map(|half| half.neighbour)
+    }
+
+    pub(super) fn half_edges(&self, node: u32) -> &[HalfEdge] {
+        &self.half_edges[self.first[node as usize] as usize..self.first[node as usize + 1] as usize]
+    }
+
+    /// An empty set of routes, to be aimed by [`Routes::towards`].
+    #[must_use]
+    pub fn routes(&self) -> Routes<'_> {
+        Routes::new(self)
+    }
+
+    /// A search for the routes of single pairs.
+    #[must_use]
+    pub fn pathfinder(&self) -> Pathfinder<'_> {
+        Pathfinder::new(self)
+    }
+}
+
+/// Every channel filed under its sending node, in channel order.
+fn half_edges(channels: &[Channel], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
+    let mut first = vec![0; nodes + 1];
+    for channel in channels {
+        first[channel.from as usize + 1] += 1;
+    }
+    for node in 0..nodes {
+        first[node + 1] += first[node];
+    }
+    let mut next = first.clone();
+    let mut half_edges = vec![HalfEdge::default(); channels.len()];
+    for (id, channel) in channels.iter().enumerate() {
+        let slot = &mut next[channel.from as usize];
+        half_edges[*slot as usize] = HalfEdge { neighbour: channel.to, channel: narrow(id), count: channel.count };
+        *slot += 1;
+    }
+    (first, half_edges)
+}
+
+/// Node and channel numbers fit 32 bits: the spec bounds the machine's size.
+pub(super) fn narrow(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

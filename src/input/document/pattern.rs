@@ -1,0 +1,290 @@
+//! `[level.PATTERN]`: how the children of a level are joined.
+
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::At;
+use super::supernode::Level;
+
+/// How the children of a level are joined.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// One tier of switches.
+    Switch(Switched),
+    /// Spines above switches.
+    Clos(Clos),
+    /// Every pair.
+    FullMesh(FullMesh),
+    /// A circle.
+    Ring(Ring),
+    /// A grid without wrap-around.
+    Mesh(Grid),
+    /// A grid with wrap-around.
+    Torus(Torus),
+    /// A full mesh along every dimension.
+    HyperX(Grid),
+    /// Groups of routers, every pair of groups joined.
+    Dragonfly(Dragonfly),
+    /// Equal positions of all children on one switch.
+    Rail(Rail),
+    /// PCIe switches below hosts.
+    PcieTree(PcieTree),
+    /// Switches and links one by one.
+    Custom(Custom),
+}
+
+impl Pattern {
+    /// Every pattern's key.
+    pub const NAMES: [&'static str; 11] =
+        ["switch", "clos", "full-mesh", "ring", "mesh", "torus", "hyperx", "dragonfly", "rail", "pcie-tree", "custom"];
+
+    /// Whether the level hands switches to the level above.
+    #[must_use]
+    pub fn has_switches(&self) -> bool {
+        match self {
+            Self::Switch(_) | Self::Clos(_) | Self::Dragonfly(_) | Self::Rail(_) | Self::PcieTree(_) => true,
+            Self::Custom(custom) => !custom.switch.is_empty(),
+            Self::FullMesh(_) | Self::Ring(_) | Self::Mesh(_) | Self::Torus(_) | Self::HyperX(_) => false,
+        }
+    }
+}
+
+impl Level {
+    /// The patterns that the file gives, with their places; a valid level has exactly one.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<(Range<usize>, Pattern)> {
+        fn given<T: Clone>(table: Option<&At<T>>, pattern: impl Fn(T) -> Pattern) -> Option<(Range<usize>, Pattern)> {
+            table.map(|table| (table.span(), pattern((**table).clone())))
+        }
+        [
+            given(self.switch.as_ref(), Pattern::Switch),
+            given(self.clos.as_ref(), Pattern::Clos),
+            given(self.full_mesh.as_ref(), Pattern::FullMesh),
+            given(self.ring.as_ref(), Pattern::Ring),
+            given(self.mesh.as_ref(), Pattern::Mesh),
+            given(self.torus.as_ref(), Pattern::Torus),
+            given(self.hyperx.as_ref(), Pattern::HyperX),
+            given(self.dragonfly.as_ref(), Pattern::Dragonfly),
+            given(self.rail.as_ref(), Pattern::Rail),
+            given(self.pcie_tree.as_ref(), Pattern::PcieTree),
+            given(self.custom.as_ref(), Pattern::Custom),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// One tier of switches: every child has the level's links to every switch.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Switched {
+    /// Switch part.
+    pub part: At<String>,
+    /// Identical, disjoint copies of the tier; a child has ports in each.
+    #[schemars(range(min = 1, max = 1024))]
+    pub planes: u32,
+    /// Switches of one plane, each joined to every child; 1 if absent.
+    #[schemars(range(min = 1, max = 1024))]
+    pub switches_per_plane: Option<u32>,
+    /// Parallel links in each plane, where planes differ (an H100 has 5, 4, 4 and 5 links to its four switches); the level's `links`
+    /// in all if absent.
+    #[schemars(length(min = 1, max = 1024))]
+    pub links_per_plane: Option<At<Vec<u32>>>,
+}
+
+/// Leaf and spine. Without `leaf`, the leaves are the switches of the level below.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clos {
+    /// Spine switch part.
+    pub spine: At<String>,
+    /// Spines in one plane.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub spines_per_plane: u32,
+    /// A tier of leaves of this level's own, between its children and the spines.
+    pub leaf: Option<At<Leaf>>,
+    /// Whether spine s meets only the switch at position s mod p of every child that offers p switches a plane, as the core of
+    /// a k-ary fat tree does; otherwise every spine meets every switch of its plane.
+    #[serde(default)]
+    pub striped: bool,
+}
+
+/// The leaf tier of a Clos.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Leaf {
+    /// Leaf switch part.
+    pub part: At<String>,
+    /// Identical, disjoint copies of the network; a child has ports in each.
+    #[schemars(range(min = 1, max = 1024))]
+    pub planes: u32,
+    /// Children on one leaf.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub children_per_leaf: u32,
+    /// Link part from leaf to spine; the level's own if absent.
+    pub uplink: Option<At<String>>,
+    /// Parallel links from one leaf to one spine; 1 if absent. Fewer than balance the children's links oversubscribe the leaf.
+    #[schemars(range(min = 1, max = 4096))]
+    pub uplinks: Option<u32>,
+}
+
+/// Every child has the level's links to every other.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FullMesh {}
+
+/// Every child has the level's links to the next, the last one to the first.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ring {}
+
+/// Children at the points of a grid, the first dimension counted fastest.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// Children along each dimension; they multiply to the level's size.
+    #[schemars(length(min = 1, max = 8))]
+    pub dimensions: At<Vec<u32>>,
+}
+
+/// A grid whose every line closes to a ring; a dimension of two has one link, not two.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Torus {
+    /// Children along each dimension; they multiply to the level's size.
+    #[schemars(length(min = 1, max = 8))]
+    pub dimensions: At<Vec<u32>>,
+    /// Blocks whose outer faces are joined by optical circuit switches; absent if every link is wired.
+    pub circuits: Option<At<Circuits>>,
+}
+
+/// Links between blocks of a torus that cross optical circuit switches.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Circuits {
+    /// Children of one block along each dimension.
+    #[schemars(length(min = 1, max = 8))]
+    pub block: Vec<u32>,
+    /// Link part between blocks.
+    pub link: At<String>,
+}
+
+/// Dragonfly: groups of fully joined routers, every pair of groups joined by the same number of links.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dragonfly {
+    /// Router (switch) part.
+    pub router: At<String>,
+    /// Groups.
+    #[schemars(range(min = 2, max = 100_000))]
+    pub groups: u32,
+    /// Routers in one group.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub routers_per_group: u32,
+    /// Links from one router to other groups.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub global_links_per_router: u32,
+    /// Link part between routers of a group; the level's own if absent.
+    pub local_link: Option<At<String>>,
+    /// Link part between groups; the level's own if absent.
+    pub global_link: Option<At<String>>,
+}
+
+/// Rail-optimised: chip (or NIC) i of every child on rail switch i.
+///
+/// Without spines traffic changes rails inside a child, through a chip on the wanted rail.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rail {
+    /// Rail switch part.
+    pub part: At<String>,
+    /// Switches of one rail, each joined to every child; 1 if absent.
+    #[schemars(range(min = 1, max = 1024))]
+    pub planes: Option<u32>,
+    /// Neighbouring rails that share one switch; 1 if absent.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub rails_per_switch: Option<u32>,
+    /// Spines that join the rails; absent in a rail-only network.
+    pub spines: Option<RailSpines>,
+}
+
+/// Spines above rail switches.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RailSpines {
+    /// Spine switch part.
+    pub part: At<String>,
+    /// Spines in one plane.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub count: u32,
+    /// Link part from rail switch to spine; the level's own if absent.
+    pub uplink: Option<At<String>>,
+    /// Parallel links from one rail switch to one spine; 1 if absent.
+    #[schemars(range(min = 1, max = 4096))]
+    pub uplinks: Option<u32>,
+}
+
+/// PCIe tree: children below switches, switches below hosts, whose root complexes pass traffic between switches.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PcieTree {
+    /// Switch part.
+    pub switch: At<String>,
+    /// Switches; they share the children equally.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub switches: u32,
+    /// Link part from switch to host; the level's own if absent.
+    pub uplink: Option<At<String>>,
+    /// Parallel links from one switch to its host; 1 if absent.
+    #[schemars(range(min = 1, max = 64))]
+    pub uplinks: Option<u32>,
+    /// CPU part.
+    pub host: At<String>,
+    /// Hosts; they share the switches equally.
+    #[schemars(range(min = 1, max = 64))]
+    pub hosts: u32,
+    /// Link part between hosts; the uplink's if absent.
+    pub host_link: Option<At<String>>,
+    /// Parallel links between two hosts; 1 if absent.
+    #[schemars(range(min = 1, max = 64))]
+    pub host_links: Option<u32>,
+}
+
+/// Switches and links one by one. Children are named by their number, from 0.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Custom {
+    /// Switches with names of their own.
+    #[serde(default)]
+    pub switch: Vec<CustomSwitch>,
+    /// Links between children, switches or both.
+    #[schemars(length(min = 1, max = 100_000))]
+    pub link: Vec<CustomLink>,
+}
+
+/// A switch of a custom level.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomSwitch {
+    /// Name for `ends`; not a number.
+    pub name: At<String>,
+    /// Switch part.
+    pub part: At<String>,
+}
+
+/// A link of a custom level.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomLink {
+    /// Names of the two ends: a child's number as text, or a switch's name.
+    #[schemars(length(min = 2, max = 2))]
+    pub ends: Vec<At<String>>,
+    /// Parallel links; the level's `links` if absent.
+    #[schemars(range(min = 1, max = 4096))]
+    pub links: Option<u32>,
+    /// Link part; the level's own if absent.
+    pub link: Option<At<String>>,
+}

@@ -1,0 +1,291 @@
+//! What every channel carries when a pattern is played once, one byte a unit of weight.
+//!
+//! Loads are exact. Where every destination hears from many, its shortest-path DAG is walked once and all its sources' bytes are
+//! pushed down it; where few talk, each pair's own paths are found. Where symmetries of the machine map the pattern onto itself,
+//! one destination stands for all (`symmetry.rs`).
+
+use rayon::prelude::*;
+
+use super::group::Group;
+use super::network::Network;
+use super::pattern::Pattern;
+use crate::fabric::{Pathfinder, Policy, Routes};
+use crate::units::Seconds;
+
+/// Bytes on every channel, and the longest path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelLoads {
+    /// By channel number.
+    pub bytes: Vec<f64>,
+    /// Bytes that leave their sources.
+    pub sent: f64,
+    /// Latency of the slowest path.
+    pub latency: Seconds,
+    /// Links on that path.
+    pub hops: u32,
+    /// Chips of a pair that no path joins, where there is one.
+    pub unreachable: Option<(u32, u32)>,
+}
+
+impl ChannelLoads {
+    /// Nothing moves.
+    #[must_use]
+    pub fn silent(channels: usize) -> Self {
+        Self { bytes: vec![0.0; channels], sent: 0.0, latency: Seconds::ZERO, hops: 0, unreachable: None }
+    }
+
+    /// Adds `weight` times what another pattern does.
+    pub fn add(&mut self, other: &Self, weight: f64) {
+        for (bytes, more) in self.bytes.iter_mut().zip(&other.bytes) {
+            *bytes += more * weight;
+        }
+        self.sent += other.sent * weight;
+        self.lengthen(other.latency, other.hops);
+        self.unreachable = self.unreachable.or(other.unreachable);
+    }
+
+    fn lengthen(&mut self, latency: Seconds, hops: u32) {
+        if latency > self.latency {
+            (self.latency, self.hops) = (latency, hops);
+        }
+    }
+}
+
+/// Receivers are walked in at most this many fixed parts, each added up on its own, so that sums do not depend on the number of
+/// threads.
+const PARTS_MAX: usize = 16;
+
+/// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
+const DENSE_SENDERS: u32 = 16;
+
+/// Halvings of the interval in which the best mix of two ways lies; 2^-40 is far below any effect.
+const MIX_STEPS: u32 = 60;
+
+impl Network<'_> {
+    /// Plays a pattern once.
+    #[must_use]
+    pub fn loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+        self.collapsed(group, pattern).unwrap_or_else(|| self.full_loads(group, pattern))
+    }
+
+    /// As [`Network::loads`] without use of symmetry: the judge of the collapsed form.
+    #[must_use]
+    pub fn full_loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+        let receivers: Vec<u32> = (0..group.ranks()).collect();
+        self.loads_of(group, pattern, &receivers)
+    }
+
+    /// What reaches the given receivers.
+    pub(super) fn loads_of(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+        if let Pattern::Aggregate { up, down } = pattern {
+            return self.aggregate(group, up, down);
+        }
+        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS;
+        match self.router().policy() {
+            Policy::Ecmp { .. } | Policy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
+            Policy::Spray | Policy::DimensionOrder if dense => self.walked(group, pattern, receivers, Push::Shortest),
+            Policy::Spray | Policy::DimensionOrder => self.pair_by_pair(group, pattern, receivers),
+            Policy::AllPaths => {
+                let shortest = self.walked(group, pattern, receivers, Push::Shortest);
+                self.best_mix(shortest, &self.walked(group, pattern, receivers, Push::Detours))
+            }
+            Policy::Valiant => self.by_way_of_all(group, pattern, receivers),
+            Policy::Adaptive => {
+                let shortest = self.walked(group, pattern, receivers, Push::Shortest);
+                self.best_mix(shortest, &self.by_way_of_all(group, pattern, receivers))
+            }
+        }
+    }
+
+    /// One walk for each receiver.
+    fn walked(&self, group: &Group, pattern: Pattern, receivers: &[u32], push: Push) -> ChannelLoads {
+        let mut member = vec![false; self.router().nodes()];
+        for &chip in group.chips() {
+            member[chip as usize] = true;
+        }
+        let others = group.chips().len().saturating_sub(1);
+        self.in_parts(
+            receivers,
+            || self.router().routes(),
+            |routes: &mut Routes<'_>, &receiver, loads| {
+                let destination = group.chip(receiver);
+                routes.towards(destination, others, |node| member[node as usize]);
+                let mut sources: Vec<(u32, f64)> = Vec::with_capacity(others);
+                pattern.senders(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
+                for &(source, _) in &sources {
+                    match (routes.slowest(source), routes.hops(source)) {
+                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
+                        _ => loads.unreachable = loads.unreachable.or(Some((source, destination))),
+                    }
+                }
+                match push {
+                    Push::Shortest => routes.push(sources.into_iter(), &mut loads.bytes),
+                    Push::Detours => routes.push_with_detours(sources.into_iter(), &mut loads.bytes),
+                }
+            },
+        )
+    }
+
+    /// One search for each pair.
+    fn pair_by_pair(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+        self.in_parts(
+            receivers,
+            || self.router().pathfinder(),
+            |paths: &mut Pathfinder<'_>, &receiver, loads| {
+                let destination = group.chip(receiver);
+                pattern.senders(group, receiver, |sender, weight| {
+                    let source = group.chip(sender);
+                    loads.sent += weight;
+                    match paths.route(source, destination) {
+                        Some(route) => {
+                            for hop in &route.hops {
+                                loads.bytes[hop.channel as usize] += hop.share * weight;
+                            }
+                            loads.lengthen(route.latency, route.length);
+                        }
+                        None => loads.unreachable = loads.unreachable.or(Some((source, destination))),
+                    }
+                });
+            },
+        )
+    }
+
+    /// Valiant routing: every byte goes to a turning node first, each equally likely, and from there to its destination. Loads
+    /// need only what each rank sends and receives in all.
+    fn by_way_of_all(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+        let mut sent = vec![0.0; group.chips().len()];
+        let mut received = vec![0.0; group.chips().len()];
+        for &receiver in receivers {
+            pattern.senders(group, receiver, |sender, weight| {
+                sent[sender as usize] += weight;
+                received[receiver as usize] += weight;
+            });
+        }
+        let turns = self.router().turns();
+        let each = 1.0 / turns.len().max(1) as f64;
+        let mut there = self.in_parts(
+            &turns,
+            || self.router().routes(),
+            |routes: &mut Routes<'_>, &turn, loads| {
+                routes.towards(turn, usize::MAX, |_| false);
+                let sources = group.chips().iter().zip(&sent).filter(|&(&chip, &bytes)| bytes > 0.0 && chip != turn);
+                for (&chip, _) in sources.clone() {
+                    if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
+                        loads.lengthen(latency, hops);
+                    }
+                }
+                routes.push(sources.map(|(&chip, &bytes)| (chip, bytes * each)), &mut loads.bytes);
+            },
+        );
+        let onwards = self.in_parts(
+            receivers,
+            || self.router().routes(),
+            |routes: &mut Routes<'_>, &receiver, loads| {
+                let bytes = received[receiver as usize];
+                if bytes == 0.0 {
+                    return;
+                }
+                let destination = group.chip(receiver);
+                routes.towards(destination, usize::MAX, |_| false);
+                for &turn in &turns {
+                    match (routes.slowest(turn), routes.hops(turn)) {
+                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
+                        _ => loads.unreachable = loads.unreachable.or(Some((turn, destination))),
+                    }
+                }
+                routes.push(turns.iter().filter(|&&turn| turn != destination).map(|&turn| (turn, bytes * each)), &mut loads.bytes);
+            },
+        );
+        there.sent = sent.iter().sum();
+        let (latency, hops) = (there.latency + onwards.latency, there.hops + onwards.hops);
+        there.add(&onwards, 1.0);
+        (there.latency, there.hops) = (latency, hops);
+        there
+    }
+
+    /// The mix of two ways to carry a pattern whose busiest channel is least busy. The time of a mix is a maximum of linear
+    /// functions of the mixed-in share, hence convex: the interval that holds the best share shrinks by a third at each step.
+    fn best_mix(&self, shortest: ChannelLoads, longer: &ChannelLoads) -> ChannelLoads {
+        let capacity = self.capacities();
+        let time = |share: f64| {
+            let carried = shortest.bytes.iter().zip(&longer.bytes).zip(&capacity);
+            carried.map(|((short, long), rate)| (short + share * (long - short)) / rate).fold(0.0, f64::max)
+        };
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..MIX_STEPS {
+            let third = (high - low) / 3.0;
+            // Of equal times the shorter ways are taken.
+            if time(low + third) <= time(high - third) { high -= third } else { low += third }
+        }
+        let share = if time(0.0) <= time(low) * (1.0 + 1e-9) { 0.0 } else { low };
+        let mut mixed = ChannelLoads::silent(shortest.bytes.len());
+        mixed.add(&shortest, 1.0 - share);
+        if share > 0.0 {
+            mixed.add(longer, share);
+        }
+        mixed
+    }
+
+    /// In-network reduction towards the nearest switches that all ranks reach, multicast from them; silent where there are none.
+    fn aggregate(&self, group: &Group, up: bool, down: bool) -> ChannelLoads {
+        let mut loads = ChannelLoads::silent(self.router().channels().len());
+        let roots = self.aggregation_roots(group);
+        loads.sent = f64::from(group.ranks());
+        let each = 1.0 / roots.len().max(1) as f64;
+        let mut routes = self.router().routes();
+        for (&root, turn) in roots.iter().zip(0..) {
+            routes.towards(root, usize::MAX, |_| false);
+            for channel in routes.aggregation_tree(group.chips().iter().copied(), turn) {
+                if up {
+                    loads.bytes[channel as usize] += each;
+                }
+                if down {
+                    loads.bytes[channel as usize ^ 1] += each;
+                }
+            }
+            for &chip in group.chips() {
+                if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
+                    // Every byte goes up and comes down, whichever half is merged; the root is passed once.
+                    loads.lengthen(latency * 2.0 - self.router().end_latency(root), hops * 2);
+                }
+            }
+        }
+        loads
+    }
+
+    /// Runs `send` for every item, in parallel, and adds up what it leaves behind in an order that does not depend on the threads.
+    fn in_parts<Item: Sync, Scratch>(
+        &self,
+        items: &[Item],
+        scratch: impl Fn() -> Scratch + Sync,
+        send: impl Fn(&mut Scratch, &Item, &mut ChannelLoads) + Sync,
+    ) -> ChannelLoads {
+        let channels = self.router().channels().len();
+        // Clearing a part's loads must not cost more than what fills them.
+        let parts = (items.len() / 64).clamp(1, PARTS_MAX);
+        let one_part = |part: &[Item]| {
+            let (mut scratch, mut loads) = (scratch(), ChannelLoads::silent(channels));
+            for item in part {
+                send(&mut scratch, item, &mut loads);
+            }
+            loads
+        };
+        let size = items.len().div_ceil(parts).max(1);
+        let mut filled: Vec<ChannelLoads> = items.par_chunks(size).map(one_part).collect();
+        let Some((total, rest)) = filled.split_first_mut() else {
+            return ChannelLoads::silent(channels);
+        };
+        for part in rest {
+            total.add(part, 1.0);
+        }
+        filled.swap_remove(0)
+    }
+}
+
+/// Over which paths a walk pushes.
+#[derive(Clone, Copy, Debug)]
+enum Push {
+    Shortest,
+    Detours,
+}

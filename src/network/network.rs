@@ -1,0 +1,179 @@
+//! A fabric ready for traffic.
+
+use petgraph::graph::NodeIndex;
+use petgraph::visit::EdgeRef;
+
+use super::group::Group;
+use super::loads::ChannelLoads;
+use super::pattern::Pattern;
+use super::profile::Profile;
+use crate::fabric::{Endpoint, Fabric, Policy, Router, payload_rate};
+use crate::units::{Bytes, BytesPerSecond};
+
+/// Messages so long that headers and partly filled packets no longer matter.
+pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
+
+/// A fabric with the routes its traffic takes.
+#[derive(Clone, Debug)]
+pub struct Network<'a> {
+    fabric: &'a Fabric,
+    router: Router,
+}
+
+impl<'a> Network<'a> {
+    /// Prepares a fabric whose packets are sprayed over shortest paths.
+    #[must_use]
+    pub fn new(fabric: &'a Fabric) -> Self {
+        Self::with_routing(fabric, Policy::Spray)
+    }
+
+    /// Prepares a fabric under another routing policy.
+    #[must_use]
+    pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
+        Self { fabric, router: Router::new(fabric, policy) }
+    }
+
+    /// The fabric.
+    #[must_use]
+    pub fn fabric(&self) -> &'a Fabric {
+        self.fabric
+    }
+
+    /// Its router.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
+    /// chips. Links to its own host, memory or NIC are not counted.
+    #[must_use]
+    pub fn injection(&self) -> BytesPerSecond {
+        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip))
+    }
+
+    /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.
+    #[must_use]
+    pub fn egress(&self) -> BytesPerSecond {
+        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)))
+    }
+
+    fn ports(&self, counts: impl Fn(Endpoint) -> bool) -> BytesPerSecond {
+        let graph = &self.fabric.graph;
+        graph
+            .edges(NodeIndex::new(0))
+            .filter(|edge| counts(graph[edge.target()].endpoint))
+            .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], LONG_MESSAGE) * f64::from(edge.weight().count))
+            .sum()
+    }
+
+    /// Payload rate of every channel, all its parallel links together, in long messages, bytes/s.
+    #[must_use]
+    pub fn capacities(&self) -> Vec<f64> {
+        let rates: Vec<f64> = self.fabric.links.iter().map(|link| payload_rate(link, LONG_MESSAGE).get()).collect();
+        self.router.channels().iter().map(|channel| rates[channel.link as usize] * f64::from(channel.count)).collect()
+    }
+
+    /// The switches that serve as roots of in-network reduction for a group: of those that every rank reaches over reducing switches
+    /// only, the nearest. Empty if the machine has none.
+    #[must_use]
+    pub fn aggregation_roots(&self, group: &Group) -> Vec<u32> {
+        let graph = &self.fabric.graph;
+        let reduces = |node: u32| match graph[petgraph::graph::NodeIndex::new(node as usize)].endpoint {
+            Endpoint::Switch(part) => self.fabric.switches[part as usize].switch.in_network_reduction,
+            _ => false,
+        };
+        let Some((&first, others)) = group.chips().split_first() else { return Vec::new() };
+        // Farthest rank of every switch so far; a switch that some rank does not reach drops out.
+        let mut farthest = self.hops_upwards(first, &reduces);
+        // Chips below the same switches see the same distances; one of each such set is enough, and chips in level order stand together.
+        let neighbours = |chip: u32| self.router.neighbours(chip);
+        let mut known: Vec<u32> = neighbours(first).collect();
+        for &chip in others {
+            let own: Vec<u32> = neighbours(chip).collect();
+            if own == known {
+                continue;
+            }
+            let hops = self.hops_upwards(chip, &reduces);
+            for (farthest, hops) in farthest.iter_mut().zip(hops) {
+                *farthest = farthest.zip(hops).map(|(a, b)| a.max(b));
+            }
+            known = own;
+        }
+        let nearest = farthest.iter().flatten().min().copied();
+        farthest.iter().zip(0..).filter(|(hops, _)| hops.is_some() && **hops == nearest).map(|(_, node)| node).collect()
+    }
+
+    /// Hops from a chip to every reducing switch, through reducing switches only.
+    fn hops_upwards(&self, chip: u32, reduces: &impl Fn(u32) -> bool) -> Vec<Option<u32>> {
+        let mut hops = vec![None; self.router.nodes()];
+        let mut order = vec![(chip, 0)];
+        let mut next = 0;
+        while let Some(&(node, distance)) = order.get(next) {
+            next += 1;
+            for neighbour in self.router.neighbours(node) {
+                if reduces(neighbour) && hops[neighbour as usize].is_none() {
+                    hops[neighbour as usize] = Some(distance + 1);
+                    order.push((neighbour, distance + 1));
+                }
+            }
+        }
+        hops
+    }
+
+    /// Plays a pattern once and sums up what it does to the fabric.
+    #[must_use]
+    pub fn play(&self, group: &Group, pattern: Pattern) -> Profile {
+        if group.ranks() < 2 {
+            return Profile::silent(self.fabric);
+        }
+        self.profile(&self.loads(group, pattern))
+    }
+
+    /// Sums up channel loads.
+    #[must_use]
+    pub fn profile(&self, loads: &ChannelLoads) -> Profile {
+        Profile::new(self.fabric, loads)
+    }
+
+    /// Every one of the first `members` chips sends one byte to every other.
+    #[must_use]
+    pub fn all_to_all(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::AllPairs)
+    }
+
+    /// As [`Network::all_to_all`] without use of symmetry.
+    #[must_use]
+    pub fn full_all_to_all(&self, members: u32) -> Profile {
+        if members < 2 {
+            return Profile::silent(self.fabric);
+        }
+        self.profile(&self.full_loads(&Group::first(members), Pattern::AllPairs))
+    }
+
+    /// Each of the first `members` chips sends one byte to the next, the last one to the first.
+    #[must_use]
+    pub fn ring(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::Ring)
+    }
+
+    /// The first chip sends one byte to each other of the first `members`.
+    #[must_use]
+    pub fn from_root(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::FromRoot)
+    }
+
+    /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
+    #[must_use]
+    pub fn between(&self, sources: std::ops::Range<u32>, destinations: std::ops::Range<u32>) -> Profile {
+        let senders = sources.end - sources.start;
+        let group = Group::of(sources.chain(destinations).collect());
+        self.profile(&self.loads(&group, Pattern::OneSided { senders }))
+    }
+
+    /// One chip sends one byte to another.
+    #[must_use]
+    pub fn pair(&self, source: u32, destination: u32) -> Profile {
+        self.between(source..source + 1, destination..destination + 1)
+    }
+}

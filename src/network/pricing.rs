@@ -1,0 +1,246 @@
+//! From a collective to its time, with one library on one network.
+//!
+//! With N rounds and T the serialisation of the real fabric (bytes over rate on the most loaded channel), the library's protocols take
+//!
+//! ```text
+//! low latency   launch + N (round + path) + T / e_l
+//! bulk          launch + N (round + path) + x + sqrt((d R)^2 + 2 d R x),   x = (T + own / 2) / e
+//! in switch     as bulk, with e_s for e and without own
+//! ```
+//!
+//! and the fastest is taken. `own` is the copy of a rank's own n-th of the buffer inside the chip, at twice the wire's rate. The root
+//! is the ramp of a pipeline over d stages with the best size of chunk: k chunks cost k x o + d T / k. d is 1 between neighbours and
+//! the depth of a tree or chain that passes chunks on. The forms and their constants are fitted to measured NCCL tables; see
+//! `docs/model.md`.
+
+use std::collections::BTreeMap;
+
+use super::algorithm::{Algorithm, Phase, Shape, phases};
+use super::bound::lower_bound;
+use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+use super::group::{Group, Placement};
+use super::network::Network;
+use super::pattern::Pattern;
+use super::profile::{Peak, Profile};
+use crate::input::document::Library;
+use crate::units::{Bytes, Seconds};
+
+/// A peer's messages of an all-to-all run on one of this many channels of the library, so that few peers do not fill the wire under
+/// the low-latency protocol (NCCL; seen alike on three link generations).
+const LOW_LATENCY_CHANNELS: f64 = 32.0;
+
+/// Prices collectives; plays each traffic pattern once.
+#[derive(Debug)]
+pub struct Pricing<'a> {
+    network: &'a Network<'a>,
+    library: &'a Library,
+    placement: Placement,
+    groups: BTreeMap<u32, Members>,
+    profiles: BTreeMap<(Pattern, u32), Profile>,
+}
+
+/// A group and what algorithms ask of it.
+#[derive(Debug)]
+struct Members {
+    group: Group,
+    shape: Shape,
+}
+
+impl<'a> Pricing<'a> {
+    /// Groups are the first chips in level order; no pattern played yet.
+    #[must_use]
+    pub fn new(network: &'a Network<'a>, library: &'a Library) -> Self {
+        Self::placed(network, library, Placement::ByLevel)
+    }
+
+    /// As [`Pricing::new`], with ranks laid on chips in another way.
+    #[must_use]
+    pub fn placed(network: &'a Network<'a>, library: &'a Library, placement: Placement) -> Self {
+        Self { network, library, placement, groups: BTreeMap::new(), profiles: BTreeMap::new() }
+    }
+
+    /// Prices `collective` with the given algorithm, or with the fastest that applies.
+    ///
+    /// # Errors
+    /// A group, a size or an algorithm that makes no sense here.
+    pub fn price(&mut self, collective: &Collective, algorithm: Option<Algorithm>) -> Result<Timing, CollectiveError> {
+        match algorithm {
+            Some(algorithm) => {
+                let phases = self.phases(collective, algorithm)?;
+                self.time(collective, algorithm, &phases)
+            }
+            None => self.ranking(collective)?.into_iter().next().ok_or(CollectiveError::TooFewRanks),
+        }
+    }
+
+    /// Every algorithm that applies and is not dominated, fastest first; ties keep the order of [`Algorithm::ALL`].
+    ///
+    /// # Errors
+    /// A group or a size that makes no sense here.
+    pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
+        self.check(collective)?;
+        let mut timings = Vec::new();
+        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated()) {
+            if let Ok(phases) = phases(collective.op, algorithm, &self.groups[&collective.ranks].shape) {
+                timings.push(self.time(collective, algorithm, &phases)?);
+            }
+        }
+        timings.sort_by(|a, b| a.total().get().total_cmp(&b.total().get()));
+        Ok(timings)
+    }
+
+    /// How busy each level is while `collective` runs as `timing` says, the busiest first.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn level_use(&mut self, collective: &Collective, timing: &Timing) -> Result<Vec<LevelUse>, CollectiveError> {
+        let phases = self.phases(collective, timing.algorithm)?;
+        let fabric = self.network.fabric();
+        let mut levels: Vec<LevelUse> = Vec::new();
+        for phase in &phases {
+            for peak in self.profile(phase.pattern, collective.ranks).peaks.clone() {
+                let busiest = peak.time(fabric, collective.bytes * phase.share, collective.bytes * phase.message) / timing.total();
+                let mean = busiest * peak.mean_bytes_per_link / peak.bytes_per_link;
+                match levels.iter_mut().find(|level| level.peak.is_of_the_kind_of(&peak)) {
+                    Some(level) => (level.busiest, level.mean) = (level.busiest + busiest, level.mean + mean),
+                    None => levels.push(LevelUse { peak, busiest, mean }),
+                }
+            }
+        }
+        levels.sort_by(|a, b| b.busiest.total_cmp(&a.busiest));
+        Ok(levels)
+    }
+
+    /// Checks the collective and lays its ranks on chips.
+    fn check(&mut self, collective: &Collective) -> Result<(), CollectiveError> {
+        let fabric = self.network.fabric();
+        let &Collective { ranks, bytes, .. } = collective;
+        if ranks < 2 {
+            return Err(CollectiveError::TooFewRanks);
+        }
+        if ranks > fabric.chips {
+            return Err(CollectiveError::TooManyRanks { ranks, chips: fabric.chips });
+        }
+        if bytes <= Bytes::ZERO || bytes.get().is_nan() {
+            return Err(CollectiveError::NoBytes);
+        }
+        if bytes > BYTES_MAX {
+            return Err(CollectiveError::TooManyBytes);
+        }
+        if !self.groups.contains_key(&ranks) {
+            let group = self.placement.group(ranks, fabric)?;
+            let shape = Shape {
+                ranks,
+                widths: group.as_box(&fabric.level_sizes),
+                level_sizes: fabric.level_sizes.clone(),
+                reduces: !self.network.aggregation_roots(&group).is_empty(),
+            };
+            self.groups.insert(ranks, Members { group, shape });
+        }
+        Ok(())
+    }
+
+    fn phases(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<Vec<Phase>, CollectiveError> {
+        self.check(collective)?;
+        let (op, shape) = (collective.op, &self.groups[&collective.ranks].shape);
+        phases(op, algorithm, shape).map_err(|obstacle| {
+            let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
+            let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();
+            CollectiveError::DoesNotApply { algorithm, op, obstacle, instead }
+        })
+    }
+
+    fn profile(&mut self, pattern: Pattern, ranks: u32) -> &Profile {
+        let (network, group) = (self.network, &self.groups[&ranks].group);
+        self.profiles.entry((pattern, ranks)).or_insert_with(|| network.play(group, pattern))
+    }
+
+    fn time(&mut self, collective: &Collective, algorithm: Algorithm, phases: &[Phase]) -> Result<Timing, CollectiveError> {
+        let (network, library) = (self.network, self.library);
+        let mut work = Work::default();
+        for phase in phases {
+            let profile = self.profile(phase.pattern, collective.ranks);
+            if let Some((from, to)) = profile.unreachable {
+                return Err(CollectiveError::Unreachable { from, to });
+            }
+            work.add(network, profile, phase, collective.bytes);
+        }
+        let own_part = collective.bytes / f64::from(collective.ranks) / (network.injection() * 2.0);
+        let (protocol, stretched, ramp) = work.fastest(collective, algorithm, library, own_part);
+        let own = if work.wire > Seconds::ZERO { work.ports / work.wire } else { 1.0 };
+        let farthest = match collective.op {
+            Op::Broadcast => Pattern::FromRoot,
+            Op::Send => Pattern::OnePair,
+            _ => Pattern::AllPairs,
+        };
+        let farthest = self.profile(farthest, collective.ranks).latency;
+        Ok(Timing {
+            algorithm,
+            protocol,
+            launch: library.launch.value,
+            synchronisation: library.round.value * work.rounds,
+            propagation: work.propagation,
+            serialisation: stretched * own,
+            waiting: stretched * (1.0 - own),
+            ramp,
+            bottleneck: work.bottleneck,
+            lower_bound: lower_bound(network, collective, farthest),
+        })
+    }
+}
+
+/// What the phases of an algorithm ask of the fabric.
+#[derive(Debug, Default)]
+struct Work {
+    rounds: f64,
+    propagation: Seconds,
+    /// On the most loaded channels.
+    wire: Seconds,
+    /// On the chips' own ports.
+    ports: Seconds,
+    /// Deepest pipeline.
+    stages: f64,
+    bottleneck: Option<Peak>,
+    longest_phase: Seconds,
+}
+
+impl Work {
+    fn add(&mut self, network: &Network<'_>, profile: &Profile, phase: &Phase, size: Bytes) {
+        let fabric = network.fabric();
+        let (bytes, message) = (size * phase.share, size * phase.message);
+        let (time, peak) = profile.serialisation(fabric, bytes, message);
+        let at_ports = profile.peaks.iter().filter(|peak| peak.at_chip).map(|peak| peak.time(fabric, bytes, message));
+        self.ports += at_ports.fold(Seconds::ZERO, Seconds::max);
+        self.wire += time;
+        self.propagation += profile.latency * phase.rounds;
+        self.rounds += phase.rounds;
+        self.stages = self.stages.max(phase.stages);
+        if time > self.longest_phase {
+            (self.longest_phase, self.bottleneck) = (time, peak);
+        }
+    }
+
+    /// The fastest protocol, its time on the wire and its ramp.
+    fn fastest(&self, collective: &Collective, algorithm: Algorithm, library: &Library, own_part: Seconds) -> (Protocol, Seconds, Seconds) {
+        let pipelined = |wire: Seconds, efficiency: f64| {
+            let (busy, fill) = (wire.get() / efficiency, library.ramp.value.get() * (self.stages - 1.0));
+            (Seconds::new(busy), Seconds::new((fill * fill + 2.0 * fill * busy).sqrt()))
+        };
+        let bulk_efficiency = library.wire_efficiency.value.get();
+        if algorithm == Algorithm::InNetwork {
+            let efficiency = library.reduction_efficiency.as_ref().map_or(bulk_efficiency, |figure| figure.value.get());
+            let (busy, ramp) = pipelined(self.wire, efficiency);
+            return (Protocol::InSwitch, busy, ramp);
+        }
+        let (busy, ramp) = pipelined(self.wire + own_part, bulk_efficiency);
+        if let Some(efficiency) = &library.low_latency_efficiency {
+            let peers = f64::from(collective.ranks) - 1.0;
+            let crowding = if collective.op == Op::AllToAll { (LOW_LATENCY_CHANNELS / peers).max(1.0) } else { 1.0 };
+            let quick = self.wire * crowding / efficiency.value.get();
+            if quick < busy + ramp {
+                return (Protocol::LowLatency, quick, Seconds::ZERO);
+            }
+        }
+        (Protocol::Bulk, busy, ramp)
+    }
+}

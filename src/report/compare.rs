@@ -1,0 +1,65 @@
+//! `supernode compare`: a column a design, the best marked, ratios to the first.
+
+use serde_json::{Value as Json, json};
+
+use super::format::{Report, Section, Table};
+use crate::study::Row;
+
+/// Designs side by side.
+#[derive(Clone, Debug)]
+pub struct CompareReport {
+    /// Shipped names or paths, in the order given.
+    pub supernodes: Vec<String>,
+    /// Workload's name.
+    pub workload: (String, String),
+    /// Target's name.
+    pub target: (String, String),
+    /// The chip that all have, where they do.
+    pub same_chip: Option<String>,
+    /// Figures.
+    pub rows: Vec<Row>,
+}
+
+impl Report for CompareReport {
+    fn json(&self) -> Json {
+        let figures: serde_json::Map<String, Json> =
+            self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
+        json!({
+            "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
+        })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let headers: Vec<&str> = std::iter::once("<figure").chain(self.supernodes.iter().map(String::as_str)).collect();
+        let mut table = Table::new(&headers);
+        for row in &self.rows {
+            let best = row.best();
+            let cells = row.values.iter().enumerate().map(|(index, value)| {
+                let Some(value) = value else { return "-".to_owned() };
+                let mark = if best.contains(&index) { "*" } else { " " };
+                let ratio = match row.values[0] {
+                    Some(first) if index > 0 && first > 0.0 => format!(" ({:.2}x)", value / first),
+                    _ => String::new(),
+                };
+                format!("{}{ratio}{mark}", digits(value / row.scale))
+            });
+            table.row(std::iter::once(row.name.to_owned()).chain(cells));
+        }
+        let held = self.same_chip.as_ref().map_or(String::new(), |chip| format!(", all with the chip {chip}"));
+        vec![
+            Section::Title(format!("{} against {}{held}", self.workload.1, self.target.1)),
+            Section::Table(table),
+            Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
+        ]
+    }
+}
+
+/// Three significant digits, or all digits before the point.
+fn digits(value: f64) -> String {
+    match value.abs() {
+        large if large >= 100.0 || large == 0.0 => format!("{value:.0}"),
+        middle if middle >= 10.0 => format!("{value:.1}"),
+        small if small >= 0.1 => format!("{value:.2}"),
+        _ => format!("{value:.5}"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Groups that fill a part of a machine, on every pattern: symmetry against one walk for each receiver, and routes against walks.
+
+#[path = "topologies/machine.rs"]
+#[allow(dead_code, reason = "part of it is used here")]
+mod machine;
+
+use machine::machine;
+use supernode::fabric::{Fabric, Policy};
+use supernode::network::{Group, Network, Pattern};
+
+fn level(size: u32, pattern: &str) -> String {
+    format!("[[level]]\nname = \"l\"\nsize = {size}\nlink = \"PART(link)\"\n{pattern}\n")
+}
+
+const SWITCH: &str = "[level.switch]\npart = \"PART(switch)\"\nplanes = 2";
+const SPINES: &str = "[level.clos]\nspine = \"PART(switch)\"\nspines_per_plane = 3";
+const LEAVES: &str =
+    "[level.clos]\nspine = \"PART(switch)\"\nspines_per_plane = 2\nleaf = { part = \"PART(switch)\", planes = 2, children_per_leaf = 2 }";
+const MESHED: &str = "[level.full-mesh]";
+const RING: &str = "[level.ring]";
+const TORUS: &str = "[level.torus]\ndimensions = [3, 2]";
+const RAIL: &str = "[level.rail]\npart = \"PART(switch)\"";
+const DRAGONFLY: &str = "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 3\nrouters_per_group = 2\nglobal_links_per_router = 1";
+
+fn machines() -> Vec<(String, Fabric)> {
+    let levels = [
+        vec![(6, SWITCH)],
+        vec![(6, MESHED)],
+        vec![(5, RING)],
+        vec![(6, TORUS)],
+        vec![(6, DRAGONFLY)],
+        vec![(8, LEAVES)],
+        vec![(4, SWITCH), (5, SPINES)],
+        vec![(4, MESHED), (5, MESHED)],
+        vec![(4, MESHED), (4, RAIL)],
+        vec![(4, RING), (4, SWITCH)],
+        vec![(6, TORUS), (3, MESHED)],
+        vec![(3, SWITCH), (3, SPINES), (3, SPINES)],
+        vec![(2, SWITCH), (6, LEAVES)],
+        vec![(3, MESHED), (5, RING)],
+    ];
+    let text = |levels: &Vec<(u32, &str)>| levels.iter().map(|(size, pattern)| level(*size, pattern)).collect::<String>();
+    levels.iter().map(text).map(|text| (text.clone(), machine(&text))).collect()
+}
+
+#[test]
+fn every_first_group_is_priced_alike_by_symmetry_and_by_full_walks() {
+    for (text, fabric) in machines() {
+        for policy in [Policy::Spray, Policy::DimensionOrder, Policy::Valiant] {
+            let network = Network::with_routing(&fabric, policy);
+            for ranks in 2..=fabric.chips {
+                let group = Group::first(ranks);
+                let (quick, full) = (network.loads(&group, Pattern::AllPairs), network.full_loads(&group, Pattern::AllPairs));
+                assert_eq!(quick.hops, full.hops, "{ranks} ranks, {policy}\n{text}");
+                for (a, b) in quick.bytes.iter().zip(&full.bytes) {
+                    assert!((a - b).abs() <= 1e-9 * b.max(1.0), "{ranks} ranks, {policy}: {a} and {b}\n{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn patterns_across_a_level_are_priced_alike_by_symmetry_and_by_full_walks() {
+    for (text, fabric) in machines() {
+        let network = Network::new(&fabric);
+        let mut below = 1;
+        for (level, &size) in (0..).zip(&fabric.level_sizes) {
+            let (group, pattern) = (Group::first(fabric.chips), Pattern::Across { level, below, size });
+            let (quick, full) = (network.loads(&group, pattern), network.full_loads(&group, pattern));
+            for (a, b) in quick.bytes.iter().zip(&full.bytes) {
+                assert!((a - b).abs() <= 1e-9 * b.max(1.0), "level {level}: {a} and {b}\n{text}");
+            }
+            below *= size;
+        }
+    }
+}
+
+/// Whatever the policy and the fabric, what leaves a chip is what it sends, and no node keeps anything.
+#[test]
+fn no_byte_is_lost_or_gained_on_any_fabric() {
+    for (text, fabric) in machines() {
+        for name in Policy::NAMES {
+            let network = Network::with_routing(&fabric, name.parse().expect("a policy"));
+            for pattern in [Pattern::AllPairs, Pattern::Ring] {
+                let loads = network.full_loads(&Group::first(fabric.chips), pattern);
+                let mut balance = vec![0.0; network.router().nodes()];
+                for (channel, bytes) in network.router().channels().iter().zip(&loads.bytes) {
+                    balance[channel.from as usize] -= bytes;
+                    balance[channel.to as usize] += bytes;
+                }
+                assert!(balance.iter().all(|left: &f64| left.abs() < 1e-9), "{name} {pattern:?}\n{text}");
+                assert_eq!(loads.unreachable, None, "{text}");
+            }
+        }
+    }
+}
+
+/// The search from both ends and the walk from the destination agree wherever chips forward, levels nest and paths differ in length.
+#[test]
+fn single_pairs_take_the_paths_of_the_walk() {
+    for (text, fabric) in machines() {
+        for policy in [Policy::Spray, Policy::DimensionOrder] {
+            let network = Network::with_routing(&fabric, policy);
+            let (mut paths, mut routes) = (network.router().pathfinder(), network.router().routes());
+            for destination in 0..fabric.chips {
+                routes.towards(destination, usize::MAX, |_| false);
+                for source in (0..fabric.chips).filter(|&source| source != destination) {
+                    let mut difference = vec![0.0; network.router().channels().len()];
+                    routes.push(std::iter::once((source, 1.0)), &mut difference);
+                    let route = paths.route(source, destination).expect("a path");
+                    for hop in &route.hops {
+                        difference[hop.channel as usize] -= hop.share;
+                    }
+                    assert!(difference.iter().all(|left: &f64| left.abs() < 1e-12), "{policy}: {source} to {destination}\n{text}");
+                    let slowest = routes.slowest(source).expect("a path");
+                    assert!((route.latency.get() - slowest.get()).abs() < 1e-15, "{policy}: {source} to {destination}\n{text}");
+                }
+            }
+        }
+    }
+}
+
+/// A dragonfly whose groups send everything to the next group has one link each to do so, and few ways through a third group that are as
+/// short. Valiant routing spreads it over all; the adaptive mix is never slower than either.
+#[test]
+fn adaptive_routing_beats_both_on_a_dragonfly_under_attack() {
+    let fabric = machine(&level(144, "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 9\nrouters_per_group = 4\nglobal_links_per_router = 2"));
+    let busiest = |policy| {
+        let loads = Network::with_routing(&fabric, policy).full_loads(&Group::first(144), Pattern::Shift(16));
+        loads.bytes.into_iter().fold(0.0, f64::max)
+    };
+    let (shortest, valiant, adaptive) = (busiest(Policy::Spray), busiest(Policy::Valiant), busiest(Policy::Adaptive));
+    assert!(valiant < shortest, "{valiant} against {shortest}");
+    assert!(adaptive <= valiant.min(shortest) + 1e-9, "{adaptive}");
+}
+
+/// In a full mesh of n chips a lone pair has one link directly and n - 2 detours of one hop more: all paths together carry n - 1 times
+/// as much as the direct one.
+#[test]
+fn detours_multiply_what_a_lone_pair_can_send() {
+    let fabric = machine(&level(6, MESHED));
+    let loads = Network::with_routing(&fabric, Policy::AllPaths).full_loads(&Group::first(6), Pattern::OnePair);
+    let busiest = loads.bytes.iter().copied().fold(0.0, f64::max);
+    assert!((busiest - 1.0 / 5.0).abs() < 1e-6, "{busiest}");
+}
+
+/// Dimension order turns once, from the first dimension into the second: between opposite corners of a 3 x 3 mesh it takes one path.
+#[test]
+fn dimension_order_takes_one_corner() {
+    let fabric = machine(&level(9, "[level.mesh]\ndimensions = [3, 3]"));
+    let network = Network::with_routing(&fabric, Policy::DimensionOrder);
+    let route = network.router().pathfinder().route(0, 8).expect("a path");
+    let channels = network.router().channels();
+    let mut stops: Vec<u32> = route.hops.iter().map(|hop| channels[hop.channel as usize].to).collect();
+    stops.sort_unstable();
+    assert_eq!(stops, [1, 2, 5, 8]);
+    assert!(route.hops.iter().all(|hop| hop.share == 1.0));
+}
