@@ -66,7 +66,7 @@ pub enum Medium {
         /// Both modules together (a DSP adds most of it).
         module_latency: Figure<Seconds>,
         /// The optical circuit switch on the way, if there is one.
-        circuit: Option<Circuit>,
+        circuit: Option<Box<Circuit>>,
     },
 }
 
