@@ -8,10 +8,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use supernode::fabric::{self, Fabric};
-use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode, load_target, load_workload};
+use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::serving::{Communication, Machine, Mapping, decode_at};
-use supernode::study::simulate;
+use supernode::study::{Patient, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::Device;
 
@@ -67,6 +67,12 @@ fn stages(criterion: &mut Criterion) {
     say("simulate", simulate(&spec, &fabric, &workload, &target).verdict);
     group.sample_size(20);
     group.bench_function("simulate", |bencher| bencher.iter(|| black_box(simulate(&spec, &fabric, &workload, &target))));
+
+    let reliability = load_reliability().unwrap_or_else(|problems| panic!("{problems}"));
+    let patient = Patient::new(&spec, &network, &workload, &target);
+    say("single_failures", single_failures(&patient, &reliability, true));
+    group.sample_size(10);
+    group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true))));
     group.finish();
 }
 

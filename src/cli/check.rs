@@ -7,8 +7,8 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile,
-    WorkloadFile,
+    ChipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
+    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
@@ -55,6 +55,9 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(NicFile::KIND) => read::<NicFile>(&source).map(|(nic, _)| format!("NIC {}", nic.name)),
         Some(MemoryFile::KIND) => read::<MemoryFile>(&source).map(|(memory, _)| format!("memory {}", memory.name)),
         Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
+        Some(PricesFile::KIND) => read::<PricesFile>(&source).map(|(prices, _)| format!("prices of {}", prices.date)),
+        Some(DemandFile::KIND) => read::<DemandFile>(&source).map(|(demand, _)| format!("demand {}", demand.name)),
+        Some(ReliabilityFile::KIND) => read::<ReliabilityFile>(&source).map(|_| "failure rates of parts".to_owned()),
         Some(ModelFile::KIND) => read::<ModelFile>(&source).map(|(model, _)| format!("model {}", model.name)),
         _ => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.
@@ -80,6 +83,9 @@ fn kind(source: &Source) -> Option<String> {
         MemoryFile::KIND,
         LibraryFile::KIND,
         ModelFile::KIND,
+        ReliabilityFile::KIND,
+        PricesFile::KIND,
+        DemandFile::KIND,
     ];
     let found = kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).copied();
     // A file that extends another need not repeat its [supernode].

@@ -1,6 +1,6 @@
 //! `supernode compare`: designs side by side.
 
-use super::simulate::DEFAULT_WORKLOAD;
+use super::DEFAULT_WORKLOAD;
 use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::problem::Problems;

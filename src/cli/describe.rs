@@ -2,7 +2,7 @@
 
 use super::{Outcome, Output};
 use crate::fabric;
-use crate::footprint::inventory;
+use crate::footprint::{complexity, inventory};
 use crate::input::spec::load_supernode;
 use crate::network::{Network, survey};
 use crate::report::{self, DescribeReport, Drawing};
@@ -17,12 +17,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
+    let inventory = inventory(&fabric);
     let report = DescribeReport {
+        complexity: complexity(&fabric, &inventory),
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
         chip: spec.chip,
         levels: fabric.level_names.clone(),
-        inventory: inventory(&fabric),
+        inventory,
         survey: survey(&Network::new(&fabric)),
     };
     Ok(Output::report(&report, format))

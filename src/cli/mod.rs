@@ -5,7 +5,9 @@ mod check;
 mod collective;
 mod compare;
 mod describe;
+mod fail;
 mod list;
+mod plan;
 mod schema;
 mod simulate;
 mod sizes;
@@ -16,6 +18,7 @@ use std::io::Write;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::input::problem::{Problem, Problems};
+use crate::input::spec::Spec;
 use crate::report::{self, Report};
 
 /// How the program ends.
@@ -77,6 +80,8 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
+    Fail(fail::Arguments),
+    Plan(plan::Arguments),
     Compare(compare::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
@@ -91,6 +96,8 @@ impl Command {
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Fail(arguments) => fail::run(arguments, format),
+            Self::Plan(arguments) => plan::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
@@ -129,7 +136,8 @@ pub fn run() -> Exit {
     };
     let result = match (&arguments.command, drawing) {
         (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
-        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does")),
+        (Command::Plan(arguments), Some(report::Drawing::Svg)) => plan::draw(arguments),
+        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
         (command, None) => command.run(format),
     };
     match result {
@@ -162,6 +170,14 @@ impl Output {
 }
 
 type Outcome = Result<Output, Problems>;
+
+/// Runs where neither the command line nor the supernode names a workload.
+const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+
+/// The workload asked for, or the supernode's own, or the default.
+fn workload_name<'a>(asked: Option<&'a str>, spec: &'a Spec) -> &'a str {
+    asked.or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD)
+}
 
 /// A problem with an option's value.
 fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {

@@ -59,12 +59,9 @@ enum ObjectiveArgument {
     TokensPerWatt,
 }
 
-pub(super) const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
-
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
-    let name = arguments.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
-    let workload = load_workload_with(name, arguments.model.as_deref())?;
+    let workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
     let target = load_target(&arguments.target)?;
     let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;

@@ -1,7 +1,15 @@
 //! What a design takes beside time: parts, power, energy.
 
+mod complexity;
+mod cost;
+mod damage;
 mod inventory;
 mod power;
+mod reliability;
 
+pub use complexity::{Blast, Complexity, LaneUse, complexity};
+pub use cost::{Cost, CostLine, Spread, cost, energy, over, ownership};
+pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
 pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
 pub use power::{Duty, Place, Power, PowerLine, mixed, power};
+pub use reliability::{Failures, failures};

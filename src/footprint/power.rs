@@ -244,6 +244,10 @@ fn links(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile)
             Medium::Retimed { retimer_power, .. } => Some(("retimers", line.retimers, retimer_power.value)),
             _ => None,
         };
+        if let Medium::Optical { circuit: Some(circuit), .. } = &link.medium {
+            let part = named("optical circuit switches", &line.part, line.level, levels, fabric);
+            lines.push(constant(part, place, line.count.div_ceil(u64::from(circuit.ports)), circuit.power.value));
+        }
         if let Some((kind, count, each)) = always_on.filter(|(_, count, _)| *count > 0) {
             let part = named(kind, &line.part, line.level, levels, fabric);
             lines.push(constant(part, place, count, each));
@@ -267,6 +271,14 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Ve
             rated: serving * real(*count),
         });
         lines.push(constant(format!("DRAM ({name})"), Place::Host, *count, cpu.power.memory.value));
+    }
+    for (name, count) in &inventory.nics {
+        let Some((_, nic)) = fabric.nics.iter().find(|part| part.0 == *name) else { continue };
+        lines.push(constant(format!("NICs ({name})"), Place::Host, *count, nic.idle.value));
+    }
+    for (name, count) in &inventory.memories {
+        let Some((_, memory)) = fabric.memories.iter().find(|part| part.0 == *name) else { continue };
+        lines.push(constant(format!("memory expanders ({name})"), Place::Host, *count, memory.power.value));
     }
     for auxiliary in &spec.auxiliaries {
         lines.push(constant(auxiliary.name.clone(), Place::Host, auxiliary.count, auxiliary.power.value));

@@ -7,14 +7,15 @@ use std::path::Path;
 
 use super::catalog::{Found, Mention, find, find_in};
 use super::document::{
-    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Cpu, CpuFile, ExpertPlacement, FileKind, Level, Library, LibraryFile, Link, LinkFile,
-    MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Protocol, ProtocolFile, SupernodeFile, Supply, Switch, SwitchFile,
-    Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level, Library,
+    LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
+    ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
 use super::hugging_face;
 use super::problem::{Place, Problem, Problems};
 use super::read::read;
+use crate::units::{Date, TokensPerSecond};
 pub use pattern::{Cable, CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
 /// Beyond this the description is a slip of the finger; the largest machines planned are below 10^6 chips.
@@ -157,6 +158,19 @@ pub struct TargetSpec {
     pub id: String,
     /// The target.
     pub target: Target,
+    /// Day that the demand is of.
+    pub date: Option<Date>,
+    /// How the demand grew.
+    pub series: Option<DemandSpec>,
+}
+
+/// A demand over time.
+#[derive(Clone, Debug)]
+pub struct DemandSpec {
+    /// Name people use.
+    pub name: String,
+    /// Published figures, oldest first, each later than the one before and above zero.
+    pub points: Vec<(Date, TokensPerSecond)>,
 }
 
 /// Reads the supernode that `name` means, a shipped name or a path, and all parts it names.
@@ -295,6 +309,18 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
     Problems::check(names.problems, library)
 }
 
+/// Reads the shipped failure rates.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_reliability() -> Result<Reliability, Problems> {
+    let found = find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
+    let (reliability, declared) = read::<ReliabilityFile>(&found.source)?;
+    let mut names = Names::new(Layers::single(found));
+    names.check_origin(&reliability.origin, &declared, "reliability");
+    Problems::check(names.problems, reliability)
+}
+
 /// Reads the target that `name` means.
 ///
 /// # Errors
@@ -305,7 +331,21 @@ pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
     let mut names = Names::new(Layers::single(found));
     names.check_origin(&target.origin, &declared, "target");
     names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
-    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target })
+    let date = target.date.as_ref().and_then(|date| names.date(date));
+    let series = target.series.as_ref().and_then(|series| names.demand(series));
+    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target, date, series })
+}
+
+/// Reads the shipped prices.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_prices() -> Result<Prices, Problems> {
+    let found = find::<PricesFile>("prices", &Mention::on_command_line())?;
+    let (prices, declared) = read::<PricesFile>(&found.source)?;
+    let mut names = Names::new(Layers::single(found));
+    names.check_origin(&prices.origin, &declared, "price list");
+    Problems::check(names.problems, prices)
 }
 
 /// Follows the names in one file and collects what is wrong.
@@ -370,6 +410,32 @@ impl Names {
             let place = self.place(span);
             self.problems.push(Problem::new("must be more than zero").at(place, why));
         }
+    }
+
+    fn date(&mut self, date: &At<String>) -> Option<Date> {
+        Date::parse(date)
+            .map_err(|message| {
+                let place = self.place(date.span());
+                self.problems.push(Problem::new(message).at(place, "no such day"));
+            })
+            .ok()
+    }
+
+    fn demand(&mut self, name: &At<String>) -> Option<DemandSpec> {
+        let (demand, found) = self.follow_found::<DemandFile>(name)?;
+        let mut inner = Names::new(Layers::single(found));
+        let mut points: Vec<(Date, TokensPerSecond)> = Vec::new();
+        for point in &demand.point {
+            inner.positive(point.tokens.value.get(), point.tokens.span(), "growth from or to nothing has no rate");
+            let Some(date) = inner.date(&point.date) else { continue };
+            if points.last().is_some_and(|last| last.0 >= date) {
+                let place = inner.place(point.date.span());
+                inner.problems.push(Problem::new("points must be in order of their days").at(place, "not later than the one before"));
+            }
+            points.push((date, point.tokens.value));
+        }
+        self.problems.extend(inner.problems);
+        Some(DemandSpec { name: demand.name, points })
     }
 
     fn link(&mut self, name: &At<String>) -> Option<LinkSpec> {
@@ -507,4 +573,4 @@ trait HasOrigin {
 macro_rules! has_origin {
     ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
 }
-has_origin!(Chip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target);
+has_origin!(Chip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target, Demand);

@@ -4,8 +4,9 @@ use std::ops::Mul;
 
 use serde_json::{Value as Json, json};
 
+use super::complexity::{complexity_json, complexity_sections};
 use super::format::{Report, Section, Table};
-use crate::footprint::Inventory;
+use crate::footprint::{Complexity, Inventory};
 use crate::input::document::{Chip, Precision};
 use crate::network::Survey;
 use crate::units::render;
@@ -25,6 +26,8 @@ pub struct DescribeReport {
     pub inventory: Inventory,
     /// Bandwidths and latencies.
     pub survey: Survey,
+    /// How much there is to build, plug and break.
+    pub complexity: Complexity,
 }
 
 impl DescribeReport {
@@ -96,6 +99,7 @@ impl Report for DescribeReport {
             "switch_parts": switches,
             "link_parts": links,
             "optical_modules": self.inventory.module_count(),
+            "complexity": complexity_json(&self.complexity),
         })
     }
 
@@ -154,6 +158,7 @@ impl Report for DescribeReport {
         if !groups.rows.is_empty() {
             sections.push(Section::Table(groups));
         }
+        sections.extend(complexity_sections(&self.complexity));
         sections
     }
 }

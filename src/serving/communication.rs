@@ -26,6 +26,15 @@ impl<'a> Communication<'a> {
         Self { network, library, all_to_all }
     }
 
+    /// The same groups on the same fabric with another library.
+    #[must_use]
+    pub fn with_library<'b>(&self, library: &'b Library) -> Communication<'b>
+    where
+        'a: 'b,
+    {
+        Communication { network: self.network, library, all_to_all: self.all_to_all.clone() }
+    }
+
     /// The network.
     #[must_use]
     pub fn network(&self) -> &'a Network<'a> {

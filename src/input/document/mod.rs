@@ -6,12 +6,15 @@
 mod at;
 mod attention;
 mod chip;
+mod demand;
 mod host;
 mod library;
 mod link;
 mod model;
 mod pattern;
+mod prices;
 mod protocol;
+mod reliability;
 mod supernode;
 mod switch;
 mod target;
@@ -22,6 +25,7 @@ use std::collections::BTreeMap;
 pub use at::At;
 pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use demand::{Demand, DemandPoint};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{CapturedAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
@@ -29,7 +33,9 @@ pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
+pub use prices::Prices;
 pub use protocol::{Flit, Protocol};
+pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -104,6 +110,9 @@ file_kind!(MemoryFile { memory: MemoryExpander } in "topologies/parts/memories")
 file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
+file_kind!(PricesFile { prices: Prices } in "topologies/parts");
+file_kind!(DemandFile { demand: Demand } in "workloads/demand");
+file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
 /// A file with one `[supernode]` and its `[[level]]`s, innermost first.

@@ -23,4 +23,12 @@ pub struct Target {
     pub input_share: Figure<Ratio>,
     /// Of the prompt tokens, the share found in a prefix cache.
     pub cache_hit: Figure<Ratio>,
+    /// Of a supernode's tokens per second, the share that may be used at the busiest moment; all of it if absent.
+    pub utilisation: Option<Figure<Ratio>>,
+    /// Supernodes kept beside those needed, as a share of them; none if absent.
+    pub spare: Option<Figure<Ratio>>,
+    /// Day that the demand is of.
+    pub date: Option<At<String>>,
+    /// How the demand grew: a file under `workloads/demand`.
+    pub series: Option<At<String>>,
 }

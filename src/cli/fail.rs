@@ -1,0 +1,87 @@
+//! `supernode fail`: what remains after failures.
+
+use super::{Outcome, Output, bad_option};
+use crate::fabric;
+use crate::footprint::{Damage, part_name, part_named};
+use crate::input::spec::{load_reliability, load_supernode, load_target, load_workload};
+use crate::network::Network;
+use crate::report::{self, FailReport};
+use crate::study::{Draw, Patient, availability, chances, drawn, single_failures};
+
+/// Show what remains after failures: of given parts, of parts drawn at random, and of every part in turn
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+
+    /// A part that fails: `chip:12`, `SWITCH:3`, or `chip:12/SWITCH:3` for a link; may be given again
+    #[arg(long = "part", value_name = "PART")]
+    parts: Vec<String>,
+
+    /// Chips that fail, drawn at random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    chips: usize,
+
+    /// Switch chips that fail, drawn at random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    switches: usize,
+
+    /// Links that fail, drawn at random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    links: usize,
+
+    /// Seed of everything drawn
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    /// Random moments to look at, each with the parts that are out then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    draws: Option<u32>,
+
+    /// With --draws: share of the tokens that is to be kept
+    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
+    level: f64,
+
+    /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// The mix of prompts and answers that tokens are counted in
+    #[arg(long, default_value = "doubao-2026-04")]
+    target: String,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    if !(0.0..=1.0).contains(&arguments.level) {
+        return Err(bad_option("--level", "must be a share between 0 and 1"));
+    }
+    let spec = load_supernode(&arguments.supernode)?;
+    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+    let target = load_target(&arguments.target)?;
+    let reliability = load_reliability()?;
+    let fabric = fabric::build(&spec)?;
+    let network = Network::new(&fabric);
+
+    let mut gone = Vec::new();
+    for name in &arguments.parts {
+        gone.push(part_named(&fabric, name).map_err(|message| bad_option("--part", message))?);
+    }
+    let draw = Draw { chips: arguments.chips, switches: arguments.switches, links: arguments.links, seed: arguments.seed };
+    gone.extend(drawn(&fabric, &draw).map_err(|message| bad_option("fail", message))?);
+
+    let patient = Patient::new(&spec, &network, &workload, &target);
+    let singles = single_failures(&patient, &reliability, true);
+    let report = FailReport {
+        supernode: spec.id.clone(),
+        title: format!("{} ({})", spec.name, spec.vendor),
+        seed: arguments.seed,
+        sound: patient.sound(),
+        given: (!gone.is_empty()).then(|| patient.after(&Damage::of(&gone), true)),
+        gone: gone.iter().map(|part| part_name(&fabric, *part)).collect(),
+        availability: availability(&singles),
+        examples: singles.iter().map(|single| part_name(&fabric, single.class.example)).collect(),
+        singles,
+        chances: arguments.draws.map(|draws| chances(&patient, &reliability, draws, arguments.seed, arguments.level)),
+    };
+    Ok(Output::report(&report, format))
+}

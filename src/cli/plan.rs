@@ -1,0 +1,85 @@
+//! `supernode plan`: how many supernodes and megawatts a demand takes.
+
+use std::path::PathBuf;
+
+use super::{Outcome, Output, bad_option};
+use crate::fabric;
+use crate::input::problem::Problems;
+use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
+use crate::report::{self, PlanDay, PlanReport};
+use crate::study::{days, design, fleet};
+use crate::units::Date;
+
+/// Plan supernodes, chips, racks, megawatts and money for a demand, following its growth
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped names or paths
+    #[arg(required = true, value_name = "SUPERNODE")]
+    supernodes: Vec<String>,
+
+    /// The demand
+    #[arg(long, default_value = "doubao-2026-04")]
+    target: String,
+
+    /// What is served; each supernode's own choice if absent, else deepseek-r1-cloudmatrix
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// First day, as 2026-04-02; the target's own if absent. With --to: every month between
+    #[arg(long, value_name = "DAY", value_parser = Date::parse)]
+    from: Option<Date>,
+
+    /// Last day; the last of the target's series if absent
+    #[arg(long, value_name = "DAY", value_parser = Date::parse)]
+    to: Option<Date>,
+
+    /// Follow the growth beyond what is published
+    #[arg(long)]
+    extrapolate: bool,
+
+    /// Draw demand against capacity over time into an SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let report = planned(arguments)?;
+    if let Some(path) = &arguments.plot {
+        let svg = picture(&report)?;
+        std::fs::write(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(Output::report(&report, format))
+}
+
+/// The picture alone.
+pub fn draw(arguments: &Arguments) -> Outcome {
+    planned(arguments).and_then(|report| picture(&report)).map(Output::done)
+}
+
+fn picture(report: &PlanReport) -> Result<String, Problems> {
+    report.svg().ok_or_else(|| bad_option("plan", "a picture needs at least two days; give --from and --to"))
+}
+
+fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
+    let target = load_target(&arguments.target)?;
+    let days = days(&target, (arguments.from, arguments.to), arguments.extrapolate).map_err(|message| bad_option("plan", message))?;
+    let (prices, reliability) = (load_prices()?, load_reliability()?);
+    let designs = arguments.supernodes.iter().map(|name| {
+        let spec = load_supernode(name)?;
+        let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+        let fabric = fabric::build(&spec)?;
+        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability))
+    });
+    let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
+    let days = days.into_iter().map(|(day, demand, basis)| {
+        let fleets = designs.iter().map(|design| fleet(design, &target, demand, &prices)).collect();
+        PlanDay { day, demand, basis, fleets }
+    });
+    Ok(PlanReport {
+        days: days.collect(),
+        designs,
+        peak_to_mean: target.target.peak_to_mean.value.get(),
+        prices: prices.date.clone(),
+        target: (target.id.clone(), target.target.name.clone()),
+    })
+}

@@ -1,0 +1,304 @@
+//! What remains of a machine when parts fail: one at a time, a given set, or as chance has it.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::random::SplitMix64;
+use super::simulate::machine;
+use super::verdict::service;
+use crate::fabric::{Endpoint, Fabric};
+use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, part_classes};
+use crate::input::document::{Library, Reliability, TokenKernel};
+use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
+use crate::network::{Collective, Network, Op, Pricing};
+use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, largest_batch, mappings, prefill_at};
+use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
+
+/// Size at which collectives are compared: long enough for the wire to dominate.
+const LONG: Bytes = Bytes::new(1_073_741_824.0);
+
+/// What a machine still does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Remaining {
+    /// Chips that work and reach each other.
+    pub chips: u32,
+    /// All-to-all of long messages over all of them: bus bandwidth of one chip, at the wire.
+    pub all_to_all: BytesPerSecond,
+    /// All-reduce of 1 GiB over all of them: bus bandwidth; absent where it was not asked for.
+    pub all_reduce: Option<BytesPerSecond>,
+    /// Tokens per second of the target's mix.
+    pub tokens: TokensPerSecond,
+}
+
+/// A machine with the operating points it was planned for, ready to be damaged.
+///
+/// After a failure the mappings stay: the tokens and experts of a lost chip move to the others, so rates fall with the chips; transfers
+/// of every group slow down as the all-to-all of the whole machine does, since a group waits for its slowest channel and a search for a
+/// placement that avoids the damage is not assumed; the decode batch shrinks until the time per token holds again.
+pub struct Patient<'a> {
+    spec: &'a Spec,
+    fabric: &'a Fabric,
+    target: &'a TargetSpec,
+    machine: Machine<'a>,
+    decode: Option<(Mapping, u32, f64)>,
+    prefill: Option<(Mapping, u32, f64)>,
+    prompts: f64,
+    sound: Remaining,
+}
+
+impl<'a> Patient<'a> {
+    /// Finds the best mappings of the undamaged machine.
+    #[must_use]
+    pub fn new(spec: &'a Spec, network: &'a Network<'a>, workload: &'a WorkloadSpec, target: &'a TargetSpec) -> Self {
+        let fabric = network.fabric();
+        let candidates = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+        let machine = machine(network, spec, workload, &candidates);
+        let decode = workload.workload.decode.as_ref().and_then(|phase| best_decode(&machine, phase, &candidates).ok());
+        let prefill = workload.workload.prefill.as_ref().and_then(|phase| best_prefill(&machine, phase, &candidates).ok());
+        let prompts = prefill.as_ref().map_or(0.0, |found| found.point.prompts);
+        let decode = decode.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
+        let prefill = prefill.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
+        let nothing = Remaining { chips: 0, all_to_all: BytesPerSecond::ZERO, all_reduce: None, tokens: TokensPerSecond::ZERO };
+        let mut patient = Self { spec, fabric, target, machine, decode, prefill, prompts, sound: nothing };
+        let all_to_all = all_to_all(network);
+        patient.sound =
+            Remaining { chips: fabric.chips, all_to_all, all_reduce: patient.all_reduce(network), tokens: patient.tokens(fabric.chips, 1.0) };
+        patient
+    }
+
+    /// Without damage.
+    #[must_use]
+    pub fn sound(&self) -> Remaining {
+        self.sound
+    }
+
+    /// What remains; the all-reduce only if `whole` is asked for, since its many algorithms take most of the time.
+    #[must_use]
+    pub fn after(&self, damage: &Damage, whole: bool) -> Remaining {
+        if damage.is_empty() {
+            return self.sound;
+        }
+        let rest = damaged(self.fabric, damage);
+        let network = Network::new(&rest);
+        let all_to_all = all_to_all(&network);
+        let slowed = if all_to_all > BytesPerSecond::ZERO { (self.sound.all_to_all / all_to_all).max(1.0) } else { 1.0 };
+        let all_reduce = if whole { self.all_reduce(&network) } else { None };
+        Remaining { chips: rest.chips, all_to_all, all_reduce, tokens: self.tokens(rest.chips, slowed) }
+    }
+
+    fn all_reduce(&self, network: &Network<'_>) -> Option<BytesPerSecond> {
+        let collective = Collective { op: Op::AllReduce, ranks: network.fabric().chips, bytes: LONG };
+        let timing = Pricing::new(network, &self.spec.library).price(&collective, None).ok()?;
+        Some(timing.bus_bandwidth(&collective))
+    }
+
+    /// Tokens per second of `chips` chips whose wires are `slowed` times slower.
+    fn tokens(&self, chips: u32, slowed: f64) -> TokensPerSecond {
+        let library = slowed_library(&self.spec.library, slowed);
+        let workload = self.machine.workload;
+        let communication: Communication<'_> = self.machine.communication.with_library(&library);
+        let machine = Machine { communication, device: self.machine.device.clone(), workload };
+        let share = f64::from(chips) / f64::from(self.fabric.chips);
+        let decode = self.decode.zip(workload.workload.decode.as_ref()).and_then(|((mapping, micro_batches, instances), phase)| {
+            largest_batch(&machine, phase, mapping, micro_batches).ok().map(|point| point.rate * (instances * share))
+        });
+        let prefill = self.prefill.zip(workload.workload.prefill.as_ref()).and_then(|((mapping, micro_batches, instances), phase)| {
+            prefill_at(&machine, phase, mapping, self.prompts, micro_batches).ok().map(|point| point.rate * (instances * share))
+        });
+        service(&self.target.target, prefill, decode).rate
+    }
+}
+
+fn slowed_library(library: &Library, slowed: f64) -> Library {
+    let mut library = library.clone();
+    let slow = |kernel: &mut TokenKernel| kernel.efficiency.value = kernel.efficiency.value / slowed;
+    slow(&mut library.dispatch);
+    slow(&mut library.combine);
+    library.bulk_dispatch.iter_mut().for_each(slow);
+    library.bulk_combine.iter_mut().for_each(slow);
+    library.wire_efficiency.value = library.wire_efficiency.value / slowed;
+    library
+}
+
+/// Bus bandwidth of one chip when all talk to all in long messages: what it sends over the time of the most loaded channel.
+fn all_to_all(network: &Network<'_>) -> BytesPerSecond {
+    let chips = network.fabric().chips;
+    if chips < 2 {
+        return BytesPerSecond::ZERO;
+    }
+    let (time, _) = network.all_to_all(chips).serialisation(network.fabric(), LONG, LONG);
+    LONG * f64::from(chips - 1) / time
+}
+
+/// The failure of one part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SingleFailure {
+    /// The part and those like it.
+    pub class: PartClass,
+    /// What remains without it.
+    pub remaining: Remaining,
+    /// Failures a year of all parts of the class.
+    pub failures_per_year: f64,
+    /// Share of time that one of them is out.
+    pub out: f64,
+    /// Share of the tokens lost while it is.
+    pub tokens_lost: f64,
+}
+
+/// The failure of every part, one of each class, worst first; with the all-reduce if `whole` is asked for.
+#[must_use]
+pub fn single_failures(patient: &Patient<'_>, reliability: &Reliability, whole: bool) -> Vec<SingleFailure> {
+    let (classes, _) = part_classes(patient.fabric);
+    let mut found: Vec<SingleFailure> = classes
+        .into_par_iter()
+        .map(|class| {
+            let remaining = patient.after(&Damage::of(&[class.example]), whole);
+            let wear = failures(reliability, patient.fabric, class.example);
+            #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
+            let count = class.count as f64;
+            let tokens_lost = lost(patient, &remaining);
+            SingleFailure { failures_per_year: wear.per_year * count, out: wear.out, tokens_lost, class, remaining }
+        })
+        .collect();
+    found.sort_by(|a, b| b.tokens_lost.total_cmp(&a.tokens_lost).then(a.remaining.all_to_all.get().total_cmp(&b.remaining.all_to_all.get())));
+    found
+}
+
+/// What remains after the failure of each part in turn, in the order of the graph: without use of symmetry, the judge of
+/// [`single_failures`].
+#[must_use]
+pub fn every_single_failure(patient: &Patient<'_>) -> Vec<(Part, Remaining)> {
+    all_parts(patient.fabric).into_par_iter().map(|part| (part, patient.after(&Damage::of(&[part]), false))).collect()
+}
+
+fn lost(patient: &Patient<'_>, remaining: &Remaining) -> f64 {
+    if patient.sound.tokens > TokensPerSecond::ZERO { 1.0 - remaining.tokens / patient.sound.tokens } else { 0.0 }
+}
+
+/// Share of the tokens that the machine serves over the years, repairs under way: exact to first order in the share of time that a
+/// part is out, that is while two failures at once are rare.
+#[must_use]
+pub fn availability(singles: &[SingleFailure]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
+    let lost: f64 = singles.iter().map(|single| single.class.count as f64 * single.out * single.tokens_lost).sum();
+    (1.0 - lost).max(0.0)
+}
+
+/// How many parts of each kind fail, drawn by `seed`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Chips.
+    pub chips: usize,
+    /// Switches.
+    pub switches: usize,
+    /// Links.
+    pub links: usize,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+/// Draws that many different parts of each kind.
+///
+/// # Errors
+/// The machine has fewer.
+pub fn drawn(fabric: &Fabric, draw: &Draw) -> Result<Vec<Part>, String> {
+    let mut random = SplitMix64::new(draw.seed, 0);
+    let kind = |part: &Part| match part {
+        Part::Link(_) => 2,
+        Part::Node(node) => match fabric.graph[petgraph::graph::NodeIndex::new(*node as usize)].endpoint {
+            Endpoint::Chip => 0,
+            Endpoint::Switch(_) => 1,
+            _ => 3,
+        },
+    };
+    let mut drawn = Vec::new();
+    for (index, (wanted, word)) in [(draw.chips, "chips"), (draw.switches, "switches"), (draw.links, "links")].into_iter().enumerate() {
+        let mut pool: Vec<Part> = if wanted > 0 { all_parts(fabric).into_iter().filter(|part| kind(part) == index).collect() } else { Vec::new() };
+        if wanted > pool.len() {
+            return Err(format!("{wanted} {word} asked for, the machine has {}", pool.len()));
+        }
+        for _ in 0..wanted {
+            drawn.push(pool.swap_remove(random.below(pool.len())));
+        }
+    }
+    Ok(drawn)
+}
+
+/// Many draws of what is out at a random moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chances {
+    /// Draws.
+    pub draws: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Share of draws in which everything works.
+    pub sound: f64,
+    /// Mean tokens over those of the sound machine.
+    pub expected: f64,
+    /// Standard error of that mean.
+    pub error: f64,
+    /// Tokens over those of the sound machine that 99 % of the draws keep.
+    pub kept_by_99: f64,
+    /// The level asked for, and the share of draws at or above it.
+    pub above: (f64, f64),
+}
+
+/// Draws what is out at `draws` random moments: every part on its own with its share of time out.
+#[must_use]
+pub fn chances(patient: &Patient<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64) -> Chances {
+    let parts = all_parts(patient.fabric);
+    let (classes, class_of) = part_classes(patient.fabric);
+    let mut by_chance: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
+    for part in parts {
+        by_chance.entry(failures(reliability, patient.fabric, part).out.to_bits()).or_default().push(part);
+    }
+    let mut states: BTreeMap<Damage, u32> = BTreeMap::new();
+    for draw in 0..draws {
+        *states.entry(state(&by_chance, seed, draw)).or_default() += 1;
+    }
+    let states: Vec<(Damage, u32)> = states.into_iter().collect();
+    // Most moments have at most one part out, and parts of a class are alike: one of each stands for all.
+    let mut distinct: BTreeMap<Damage, f64> = states.iter().map(|(damage, _)| (damage.representative(&classes, &class_of), 0.0)).collect();
+    distinct.par_iter_mut().for_each(|(damage, kept)| *kept = 1.0 - lost(patient, &patient.after(damage, false)));
+    let of = |damage: &Damage| distinct.get(&damage.representative(&classes, &class_of)).copied().unwrap_or(0.0);
+    let mut kept: Vec<(f64, u32)> = states.iter().map(|(damage, times)| (of(damage), *times)).collect();
+    let sound = states.iter().filter(|(damage, _)| damage.is_empty()).map(|(_, times)| f64::from(*times)).sum::<f64>() / f64::from(draws);
+    kept.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mean = |of: &dyn Fn(f64) -> f64| kept.iter().map(|(share, times)| of(*share) * f64::from(*times)).sum::<f64>() / f64::from(draws);
+    let expected = mean(&|share| share);
+    let variance = mean(&|share| (share - expected).powi(2));
+    let mut below = 0;
+    let kept_by_99 = kept.iter().find_map(|(share, times)| {
+        below += times;
+        (f64::from(below) > 0.01 * f64::from(draws)).then_some(*share)
+    });
+    Chances {
+        draws,
+        seed,
+        sound,
+        expected,
+        error: (variance / f64::from(draws)).sqrt(),
+        kept_by_99: kept_by_99.unwrap_or(1.0),
+        // A level of 1 means no loss, to rounding.
+        above: (level, mean(&|share| f64::from(u8::from(share >= level - 1e-12)))),
+    }
+}
+
+/// What is out in one draw. Parts with the same chance are walked in leaps from one that is out to the next.
+fn state(by_chance: &BTreeMap<u64, Vec<Part>>, seed: u64, draw: u32) -> Damage {
+    let mut random = SplitMix64::new(seed, u64::from(draw));
+    let mut out = Vec::new();
+    for (chance, parts) in by_chance {
+        let chance = f64::from_bits(*chance);
+        if chance <= 0.0 {
+            continue;
+        }
+        let mut next = random.failures_before_success(chance);
+        while let Some(part) = parts.get(next) {
+            out.push(*part);
+            next = next.saturating_add(1).saturating_add(random.failures_before_success(chance));
+        }
+    }
+    Damage::of(&out)
+}

@@ -1,0 +1,66 @@
+//! Demand between and beyond published days, and the fleets that meet it.
+
+mod command;
+
+use command::Project;
+use serde_json::Value;
+use supernode::input::catalog::shipped_in;
+use supernode::input::spec::{load_prices, load_target};
+use supernode::study::{Basis, demand_on};
+use supernode::units::Date;
+
+fn day(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+#[test]
+fn demand_grows_by_the_same_factor_every_day_between_two_published_ones() {
+    let series = load_target("doubao-2026-04").unwrap().series.unwrap();
+    let trillions = |text: &str, beyond: bool| demand_on(&series, day(text), beyond).map(|(rate, basis)| (rate.get() * 86_400.0 / 1e12, basis));
+    let (first, basis) = trillions("2024-05-15", false).unwrap();
+    assert!((first - 0.12).abs() < 1e-12, "{first}");
+    assert_eq!(basis, Basis::Stated);
+    // 2 April to 15 June 2026 are 74 days; after half of them 120 has become sqrt(120 x 180).
+    let (middle, basis) = trillions("2026-05-09", false).unwrap();
+    assert!((middle - (120.0_f64 * 180.0).sqrt()).abs() < 1e-9, "{middle}");
+    assert_eq!(basis, Basis::Interpolated);
+    // 74 days later again the same factor, but only for who asks for it.
+    assert_eq!(trillions("2026-08-28", false), None);
+    let (later, basis) = trillions("2026-08-28", true).unwrap();
+    assert!((later - 180.0 * 1.5).abs() < 1e-9, "{later}");
+    assert_eq!(basis, Basis::Extrapolated);
+}
+
+#[test]
+fn every_shipped_target_has_its_day_on_its_series() {
+    for name in shipped_in("workloads/targets") {
+        let target = load_target(&name).unwrap();
+        let (Some(series), Some(date)) = (&target.series, target.date) else { panic!("{name} has no series") };
+        let (stated, basis) = demand_on(series, date, false).unwrap();
+        assert_eq!(basis, Basis::Stated, "{name}");
+        assert!((stated / target.target.demand.value - 1.0).abs() < 1e-12, "{name}");
+    }
+    assert!(load_prices().is_ok());
+}
+
+#[test]
+fn a_plan_meets_its_peak_and_says_when_it_guesses() {
+    let project = Project::new("plan");
+    let run = |more: &[&str]| {
+        let all: Vec<&str> = ["plan", "cloudmatrix384", "--target", "doubao-2026-04", "--format", "json"].iter().chain(more).copied().collect();
+        project.run(&all)
+    };
+    let plan: Value = serde_json::from_str(&run(&["--plot", "plan.svg"]).output()).unwrap();
+    let rate = plan["designs"][0]["tokens_per_s"].as_f64().unwrap() * plan["designs"][0]["availability"].as_f64().unwrap();
+    for entry in plan["days"].as_array().unwrap() {
+        let fleet = &entry["fleets"][0];
+        let number = |key: &str| fleet[key].as_f64().unwrap();
+        let peak = entry["demand_tokens_per_s"].as_f64().unwrap() * 1.45;
+        assert!(number("supernodes") * rate * 0.8 > peak, "the peak is met at 80 % use");
+        assert_eq!(number("chips"), number("supernodes") * 384.0);
+        assert_eq!(number("racks"), number("supernodes") * 16.0);
+        assert!(number("power_w") < number("rated_w"));
+    }
+    run(&["--to", "2026-12-15"])
+        .fails("error: plan: 2026-07-02 is outside what is known of Doubao (2024-05-15 to 2026-06-15); --extrapolate follows its growth further\n");
+}
