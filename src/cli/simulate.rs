@@ -1,10 +1,16 @@
 //! `supernode simulate`: the main job.
 
-use super::{Exit, Outcome, Output};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
-use crate::input::spec::{load_supernode, load_target, load_workload};
-use crate::report::{self, SimulateReport};
-use crate::study::{Published, compare_published, simulate};
+use crate::input::problem::Problems;
+use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_target, load_workload_with};
+use crate::report::{self, SimulateReport, chrome_trace};
+use crate::serving::MappingRequest;
+use crate::study::{Choice, Objective, Published, Simulation, compare_published, simulate_with};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -16,22 +22,52 @@ pub struct Arguments {
     #[arg(long)]
     workload: Option<String>,
 
+    /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
+    #[arg(long)]
+    model: Option<String>,
+
     /// The demand that the result is held against
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
+
+    /// What the best mapping has most of
+    #[arg(long, value_enum, default_value_t = ObjectiveArgument::Tokens)]
+    objective: ObjectiveArgument,
+
+    /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, micro_batches (1 is no overlap)
+    #[arg(long, value_name = "DEGREES")]
+    mapping: Option<String>,
+
+    /// Show the ten best mappings of each phase, and why others lost
+    #[arg(long)]
+    explain: bool,
+
+    /// Write the timeline of one pass of each phase as Chrome trace JSON (opens in Perfetto)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 
     /// End with exit code 1 if the target is missed
     #[arg(long)]
     strict: bool,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ObjectiveArgument {
+    Tokens,
+    TokensPerWatt,
+}
+
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
-    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+    let workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
     let target = load_target(&arguments.target)?;
     let published = spec.published.as_deref().map(Published::load).transpose()?;
     let fabric = fabric::build(&spec)?;
-    let simulation = simulate(&spec, &fabric, &workload, &target);
+    let choice = choice(arguments, &spec, &workload)?;
+    let simulation = simulate_with(&spec, &fabric, &workload, &target, &choice);
+    if let Some(path) = &arguments.trace {
+        write_trace(path, &simulation)?;
+    }
     let published = published.map_or_else(Vec::new, |published| compare_published(&spec, &fabric, &published));
     let meets = simulation.verdict.meets();
     let report = SimulateReport {
@@ -40,14 +76,40 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         ranks_per_chip: spec.chip.ranks,
         chip: spec.chip.name,
         levels: fabric.level_names.clone(),
-        workload: (workload.id, workload.workload.name),
+        workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.model.is_some())),
         target: (target.id, target.target.name),
         simulation,
         published,
+        explain: arguments.explain,
     };
     let mut output = Output::report(&report, format);
     if arguments.strict && !meets {
         output.exit = Exit::Missed;
     }
     Ok(output)
+}
+
+fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {
+    let objective = match arguments.objective {
+        ObjectiveArgument::Tokens => Objective::Tokens,
+        ObjectiveArgument::TokensPerWatt => Objective::TokensPerWatt,
+    };
+    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, ..Choice::default() }) };
+    let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
+    let candidates = request.candidates(&workload.model, spec.chips(), spec.levels[0].size, spec.chip.ranks);
+    let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
+    Ok(Choice { objective, candidates: Some(candidates), micro_batches: request.micro_batches })
+}
+
+/// The workload's name; with the model's where that is not the workload's own.
+fn workload_title(workload: String, model: &str, replaced: bool) -> String {
+    if replaced { format!("{workload}, with {model}") } else { workload }
+}
+
+fn write_trace(path: &Path, simulation: &Simulation) -> Result<(), Problems> {
+    let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("decode", &phase.point.step));
+    let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("prefill", &phase.point.step));
+    let passes: Vec<_> = decode.into_iter().chain(prefill).collect();
+    std::fs::write(path, chrome_trace(&passes).to_string())
+        .map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))
 }

@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod document;
 pub mod extends;
+pub mod hugging_face;
 pub mod problem;
 pub mod read;
 mod shape;

@@ -3,14 +3,16 @@
 mod pattern;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::catalog::{Found, Mention, find};
+use super::catalog::{Found, Mention, find, find_in};
 use super::document::{
-    At, Attach, AttachTo, Auxiliary, Chip, ChipFile, Cpu, CpuFile, Demand, DemandFile, FileKind, Level, Library, LibraryFile, Link, LinkFile,
-    MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability,
-    ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level, Library,
+    LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
+    ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
+use super::hugging_face;
 use super::problem::{Place, Problem, Problems};
 use super::read::read;
 use crate::units::{Date, TokensPerSecond};
@@ -218,19 +220,68 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
 /// # Errors
 /// Every problem of the file, or of the model.
 pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
+    load_workload_with(name, None)
+}
+
+/// As [`load_workload`], with another model in place of the workload's own: a shipped name, a path to a model file, or a path to a
+/// `config.json`. Experts that the workload says nothing about are taken to be used evenly; a model without MTP layers does not draft.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload_with(name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
     let found = find::<WorkloadFile>(name, &Mention::on_command_line())?;
-    let (workload, declared) = read::<WorkloadFile>(&found.source)?;
+    let (mut workload, declared) = read::<WorkloadFile>(&found.source)?;
     let mut names = Names::new(Layers::single(found));
     names.check_origin(&workload.origin, &declared, "workload");
-    let model = names.follow::<ModelFile>(&workload.model);
+    let model = match other_model {
+        Some(other) => Some(load_model(other, &Mention::on_command_line())?),
+        None => {
+            let mention = names.mention(&workload.model);
+            names.note(load_model(&workload.model, &mention))
+        }
+    };
+    names.check_phases(&workload);
+    if let Some(request) = &workload.request {
+        workload.decode = Some(request.decode());
+        workload.prefill = Some(request.prefill());
+    }
     names.check_limits(&workload);
     if let Some(model) = &model {
+        if other_model.is_some() {
+            adapt(&mut workload, model);
+        }
         names.check_fit(&workload, model);
     }
     Problems::check(names.problems, model).and_then(|model| {
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
         Ok(WorkloadSpec { id: name.to_owned(), workload, model })
     })
+}
+
+/// Makes a workload fit a model that it was not written for.
+fn adapt(workload: &mut Workload, model: &Model) {
+    if model.experts().is_some() && workload.experts.is_none() {
+        workload.experts = Some(ExpertPlacement::even());
+    }
+    if let Some(decode) = workload.decode.as_mut().filter(|_| model.mtp_layers == 0) {
+        decode.speculation = None;
+    }
+}
+
+/// Reads the model that `name` means: a shipped name, a path to a model file, or a path to a Hugging Face `config.json`.
+///
+/// # Errors
+/// Every problem of the file; heads that do not divide are one.
+pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
+    if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        return hugging_face::read(&find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?.source);
+    }
+    let found = find::<ModelFile>(name, mention)?;
+    let (model, declared) = read::<ModelFile>(&found.source)?;
+    let mut names = Names::new(Layers::single(found));
+    names.check_origin(&model.origin, &declared, ModelFile::KIND);
+    names.check_heads(&model);
+    Problems::check(names.problems, model)
 }
 
 /// Reads the communication library that `name` means.
@@ -328,6 +379,11 @@ impl Names {
                 None
             }
         }
+    }
+
+    /// The value, or nothing and its problems noted.
+    fn note<T>(&mut self, result: Result<T, Problems>) -> Option<T> {
+        result.map_err(|problems| self.problems.extend(problems.into_list())).ok()
     }
 
     fn check_origin(&mut self, origin: &Origin, declared: &BTreeMap<String, String>, kind: &str) {
@@ -456,8 +512,39 @@ impl Names {
         }
     }
 
+    fn check_phases(&mut self, workload: &Workload) {
+        if let Some(request) = workload.request.as_ref().filter(|_| workload.decode.is_some() || workload.prefill.is_some()) {
+            let place = self.place(request.input.span());
+            let help = "keep [workload.request], or else [workload.decode] and [workload.prefill]";
+            let problem = Problem::new("the workload is given twice").at(place, "[workload.request] stands for both phases");
+            self.problems.push(problem.help(help));
+        }
+    }
+
+    /// Query heads that do not divide among key and value heads, experts that cannot be chosen.
+    fn check_heads(&mut self, model: &Model) {
+        for group in &model.layer {
+            let place = self.place(group.attention.span());
+            let (of, among, what) = match &*group.attention {
+                Attention::Gqa(gqa) => (gqa.heads, gqa.kv_heads, "key and value heads"),
+                Attention::GatedDelta(delta) => (delta.value_heads, delta.key_heads, "key heads"),
+                Attention::Compressed(compressed) => (compressed.heads, compressed.output_groups, "output groups"),
+                Attention::Mla(_) | Attention::Mfa(_) => (1, 1, ""),
+            };
+            if !of.is_multiple_of(among) {
+                let near = (1..=of).filter(|count| of.is_multiple_of(*count)).min_by_key(|count| count.abs_diff(among)).unwrap_or(1);
+                let problem = Problem::new(format!("{of} heads cannot share {among} {what}")).at(place.clone(), format!("{among} must divide {of}"));
+                self.problems.push(problem.help(format!("the nearest number that does is {near}")));
+            }
+            if let Some(experts) = group.ffn.experts().filter(|experts| experts.top_k > experts.routed) {
+                let message = format!("a token cannot choose {} of {} experts", experts.top_k, experts.routed);
+                self.problems.push(Problem::new(message).at(place, "in this group of layers"));
+            }
+        }
+    }
+
     fn check_fit(&mut self, workload: &Workload, model: &Model) {
-        if model.ffn.experts.is_some() && workload.experts.is_none() {
+        if model.experts().is_some() && workload.experts.is_none() {
             let place = self.place(workload.model.span());
             let help = "add [workload.experts] with `imbalance`";
             self.problems.push(Problem::new("a mixture of experts needs [workload.experts]").at(place, "this model has experts").help(help));

@@ -7,11 +7,13 @@ mod compare;
 mod complexity;
 mod describe;
 mod drawing;
+mod explain;
 mod fail;
 mod format;
 mod plan;
 mod power;
 mod simulate;
+mod trace;
 
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
@@ -21,3 +23,4 @@ pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use plan::{PlanDay, PlanReport};
 pub use simulate::SimulateReport;
+pub use trace::chrome_trace;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
 use crate::serving::{DecodePoint, Mapping, No, Phase, PrefillPoint, Step};
@@ -29,6 +30,8 @@ pub struct SimulateReport {
     pub simulation: Simulation,
     /// Predictions beside published figures of this machine.
     pub published: Vec<Comparison>,
+    /// Whether the mappings that were not chosen are shown too.
+    pub explain: bool,
 }
 
 fn mapping_json(mapping: &Mapping) -> Json {
@@ -161,7 +164,7 @@ impl SimulateReport {
     }
 
     fn time_table(&self) -> Table {
-        let mut table = Table::new(&["<phase", "step", "compute", "memory", "exposed transfers", "launches", "<one expert layer, one µ-batch"]);
+        let mut table = Table::new(&["<phase", "step", "compute", "memory", "exposed transfers", "launches", "<one layer, one µ-batch"]);
         let mut row = |phase: &str, step: &Step| {
             let share = |part: Seconds| format!("{:.0} %", 100.0 * (part / step.time));
             let bound = &step.bound;
@@ -183,6 +186,19 @@ impl SimulateReport {
             row("prefill", &phase.point.step);
         }
         table
+    }
+
+    fn explain_sections(&self) -> Vec<Section> {
+        let decode = self.simulation.decode_search.iter().flat_map(|search| explain::sections("decode", "TPOT", search, self.ranks_per_chip));
+        let prefill = self.simulation.prefill_search.iter().flat_map(|search| explain::sections("prefill", "TTFT", search, self.ranks_per_chip));
+        decode.chain(prefill).filter(|_| self.explain).collect()
+    }
+
+    fn explain_json(&self) -> Json {
+        json!({
+            "decode": self.simulation.decode_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
+            "prefill": self.simulation.prefill_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
+        })
     }
 
     fn published_sections(&self) -> Vec<Section> {
@@ -247,7 +263,7 @@ impl Report for SimulateReport {
     fn json(&self) -> Json {
         let simulation = &self.simulation;
         let verdict = &simulation.verdict;
-        json!({
+        let mut json = json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
             "chips": simulation.inventory.chips,
@@ -273,7 +289,11 @@ impl Report for SimulateReport {
                 "predicted": case.predicted.as_ref().ok(), "error": case.error(),
                 "not_predicted": case.predicted.as_ref().err(),
             })).collect::<Vec<_>>(),
-        })
+        });
+        if self.explain {
+            json["explain"] = self.explain_json();
+        }
+        json
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -301,6 +321,7 @@ impl Report for SimulateReport {
         }
         sections.push(Section::Title("Where the time of a step goes".into()));
         sections.push(Section::Table(self.time_table()));
+        sections.extend(self.explain_sections());
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, &self.levels));
         sections.push(Section::Title("Verdict".into()));
         let service = &simulation.verdict.service;

@@ -82,6 +82,15 @@ impl<'a> Communication<'a> {
         self.library.launch.value + (self.library.round.value + latency) * 2.0 + wire
     }
 
+    /// Hands `bytes` of each rank to its peer in the next pipeline stage of an instance of `chips` chips. All ranks send at once, each
+    /// over its share of the chip's ports; the path is the instance's longest.
+    #[must_use]
+    pub fn send(&self, chips: u32, bytes: Bytes) -> Seconds {
+        let ports = self.network.injection() / f64::from(self.network.fabric().chip.ranks);
+        let wire = bytes / (ports * self.library.wire_efficiency.value.get());
+        self.library.launch.value + self.library.round.value + self.profile(chips).latency + wire
+    }
+
     /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens.
     #[must_use]
     pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Seconds {

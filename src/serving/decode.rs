@@ -6,14 +6,14 @@ use super::search::No;
 use super::step::{Machine, Step, StepShape, step};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
-use crate::workload::{AttentionBatch, cache_bytes_per_token};
+use crate::workload::{AttentionBatch, sequence_cache};
 
 /// Decode at one batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecodePoint {
     /// Degrees.
     pub mapping: Mapping,
-    /// Sequences of one attention group.
+    /// Sequences of one attention group and pipeline stage.
     pub sequences: u32,
     /// Micro-batches.
     pub micro_batches: u32,
@@ -29,7 +29,7 @@ impl DecodePoint {
     /// Sequences in flight on one chip.
     #[must_use]
     pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        f64::from(self.sequences) * f64::from(self.mapping.dp) / f64::from(self.mapping.chips(ranks_per_chip))
+        f64::from(self.sequences) * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
     }
 }
 
@@ -40,10 +40,12 @@ pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, s
     let new_tokens = f64::from(1 + drafts);
     let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
     let sampled = batch.tokens();
-    let step = step(machine, &StepShape { mapping, batch, micro_batches, sampled, drafts });
+    let step = step(machine, &StepShape { mapping, batch, chunk: None, micro_batches, sampled, drafts });
     let tokens = phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
     let tpot = step.time / tokens;
-    let rate = TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) / tpot.get());
+    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
+    let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
+    let rate = TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get());
     DecodePoint { mapping, sequences, micro_batches, tpot, rate, step }
 }
 
@@ -90,7 +92,7 @@ fn memory_limit(machine: &Machine<'_>, phase: &DecodePhase, mapping: &Mapping) -
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
     let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
-    let sequence: Bytes = cache_bytes_per_token(model, &workload.precision, mapping.tp) * f64::from(*phase.context);
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, f64::from(*phase.context));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

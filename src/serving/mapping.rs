@@ -1,8 +1,11 @@
 //! How a model is laid over ranks.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Serialize;
 
-use crate::input::document::{Attention, Model};
+use crate::input::document::Model;
 
 /// Parallel degrees of one instance of the model. Attention groups of `tp` ranks, `dp` of them, make up the instance; a mixture of
 /// experts spreads its experts over all `ep = tp x dp` ranks, a dense model has `ep = 1`.
@@ -25,6 +28,12 @@ impl Mapping {
         self.tp * self.dp * self.pp
     }
 
+    /// Layers of the fullest pipeline stage over all layers: 1/pp if they divide.
+    #[must_use]
+    pub fn fullest_stage(&self, layers: u32) -> f64 {
+        f64::from(layers.div_ceil(self.pp)) / f64::from(layers)
+    }
+
     /// Chips that one instance fills.
     #[must_use]
     pub fn chips(&self, ranks_per_chip: u32) -> u32 {
@@ -32,21 +41,28 @@ impl Mapping {
     }
 }
 
+/// Pipeline stages that the search tries.
+const STAGES: [u32; 5] = [1, 2, 4, 8, 16];
+
 /// Every legal mapping on a machine of `chips` chips whose innermost level has `node` of them.
 ///
-/// Instances take a chip count that divides the machine into equal parts: parts of a node, or whole nodes. Heads must divide by TP.
+/// Instances and pipeline stages take a chip count that divides the machine into equal parts: parts of a node, or whole nodes. Heads
+/// must divide by TP. A dense model fills its instance with TP and PP alone; more attention groups would be instances of their own.
 #[must_use]
 pub fn mappings(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Vec<Mapping> {
-    let mixture = model.ffn.experts.is_some();
+    let mixture = model.experts().is_some();
+    let sizes = instance_sizes(chips, node);
     let mut found = Vec::new();
-    for instance in instance_sizes(chips, node) {
-        let ranks = instance * ranks_per_chip;
-        for tp in tensor_degrees(model).filter(|tp| ranks.is_multiple_of(*tp)) {
-            let dp = ranks / tp;
-            if mixture {
-                found.push(Mapping { tp, ep: ranks, dp, pp: 1 });
-            } else if dp == 1 {
-                found.push(Mapping { tp, ep: 1, dp, pp: 1 });
+    for &stage in &sizes {
+        let ranks = stage * ranks_per_chip;
+        for pp in STAGES.into_iter().filter(|pp| *pp <= model.layers() && sizes.binary_search(&(stage * pp)).is_ok()) {
+            for tp in tensor_degrees(model).filter(|tp| ranks.is_multiple_of(*tp)) {
+                let dp = ranks / tp;
+                if mixture {
+                    found.push(Mapping { tp, ep: ranks, dp, pp });
+                } else if dp == 1 {
+                    found.push(Mapping { tp, ep: 1, dp, pp });
+                }
             }
         }
     }
@@ -64,10 +80,104 @@ fn instance_sizes(chips: u32, node: u32) -> Vec<u32> {
     sizes
 }
 
-/// Powers of two up to the heads that can be divided.
+/// Powers of two by which the heads of every layer divide.
 fn tensor_degrees(model: &Model) -> impl Iterator<Item = u32> {
-    let heads = match *model.attention {
-        Attention::Mla { heads, .. } | Attention::Gqa { heads, .. } => heads,
-    };
-    (0..=6).map(|power| 1 << power).filter(move |tp| heads.is_multiple_of(*tp))
+    (0..=6).map(|power| 1 << power).filter(move |tp| model.layer.iter().all(|group| group.attention.heads().is_multiple_of(*tp)))
+}
+
+/// Degrees that someone asks for; what is left open is searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MappingRequest {
+    /// Ranks that share one attention block.
+    pub tp: Option<u32>,
+    /// Ranks that share the experts of a layer.
+    pub ep: Option<u32>,
+    /// Attention groups.
+    pub dp: Option<u32>,
+    /// Pipeline stages.
+    pub pp: Option<u32>,
+    /// Micro-batches that overlap: 1 is none.
+    pub micro_batches: Option<u32>,
+}
+
+impl MappingRequest {
+    /// The mappings that answer the request: those of the search that fit it, or the one that it spells out.
+    ///
+    /// # Errors
+    /// Why there is none, with the nearest that there is.
+    pub fn candidates(&self, model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Result<Vec<Mapping>, String> {
+        let legal = mappings(model, chips, node, ranks_per_chip);
+        let fits = |wanted: Option<u32>, found: u32| wanted.is_none_or(|wanted| wanted == found);
+        let matching =
+            |mapping: &&Mapping| fits(self.tp, mapping.tp) && fits(self.ep, mapping.ep) && fits(self.dp, mapping.dp) && fits(self.pp, mapping.pp);
+        let found: Vec<Mapping> = legal.iter().filter(matching).copied().collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        self.spelt_out(model, chips * ranks_per_chip).map(|mapping| vec![mapping]).map_err(|reason| {
+            let distance = |mapping: &&Mapping| {
+                let apart = |wanted: Option<u32>, found: u32| wanted.map_or(0.0, |wanted| (f64::from(wanted.max(1)) / f64::from(found)).ln().abs());
+                apart(self.tp, mapping.tp) + apart(self.ep, mapping.ep) + apart(self.dp, mapping.dp) + apart(self.pp, mapping.pp)
+            };
+            let nearest = legal.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            let nearest = nearest.map_or(String::new(), |mapping| format!("; the nearest that works is {mapping}"));
+            format!("{reason}{nearest}")
+        })
+    }
+
+    /// The one mapping that TP with EP or DP name, in an instance of any size.
+    fn spelt_out(&self, model: &Model, ranks: u32) -> Result<Mapping, String> {
+        if let Some(group) = model.layer.iter().find(|group| self.tp.is_some_and(|tp| tp == 0 || !group.attention.heads().is_multiple_of(tp))) {
+            return Err(format!("{} heads do not divide by tp={}", group.attention.heads(), self.tp.unwrap_or(0)));
+        }
+        let mixture = model.experts().is_some();
+        let pp = self.pp.unwrap_or(1);
+        let mapping = match (self.tp, self.ep, self.dp) {
+            (Some(tp), Some(ep), dp) if mixture && ep > 0 && ep.is_multiple_of(tp) && dp.is_none_or(|dp| dp == ep / tp) => {
+                Mapping { tp, ep, dp: ep / tp, pp }
+            }
+            (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(dp), dp, pp },
+            _ => return Err("no mapping has these degrees".to_owned()),
+        };
+        let needed = u64::from(mapping.ep) * u64::from(pp);
+        if needed == 0 || pp > model.layers() {
+            return Err("no mapping has these degrees".to_owned());
+        }
+        if needed > u64::from(ranks) { Err(format!("{mapping} takes {needed} ranks, the supernode has {ranks}")) } else { Ok(mapping) }
+    }
+}
+
+impl fmt::Display for Mapping {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "tp={},ep={},dp={},pp={}", self.tp, self.ep, self.dp, self.pp)
+    }
+}
+
+impl FromStr for MappingRequest {
+    type Err = String;
+
+    /// `tp=4,ep=32,micro_batches=1`: any of the degrees, in any order.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut request = Self::default();
+        for part in text.split(',') {
+            let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not key=number, as in tp=4,ep=32"))?;
+            let number: u32 = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+            if number == 0 {
+                return Err(format!("{} must be 1 or more", key.trim()));
+            }
+            let field = match key.trim() {
+                "tp" => &mut request.tp,
+                "ep" => &mut request.ep,
+                "dp" => &mut request.dp,
+                "pp" => &mut request.pp,
+                "micro_batches" => &mut request.micro_batches,
+                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, micro_batches")),
+            };
+            *field = Some(number);
+        }
+        if request.micro_batches.is_some_and(|parts| parts > 8) {
+            return Err("more than 8 micro_batches are not scheduled".to_owned());
+        }
+        Ok(request)
+    }
 }

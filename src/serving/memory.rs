@@ -1,26 +1,45 @@
 //! What a rank must hold.
 
 use super::mapping::Mapping;
-use crate::input::document::{ExpertPlacement, Model, Precisions};
+use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precisions};
 use crate::units::Bytes;
-use crate::workload::{Device, attention_weights, dense_weights, expert_slots, expert_weights};
+use crate::workload::{Device, attention_weights, embedding_weights, expert_slots, expert_weights, ffn_weights};
 
-/// Weights on one rank: attention and dense blocks divided by TP, its share of the experts, both embeddings in BF16 divided by TP.
+/// Weights on the fullest rank: attention and dense blocks divided by TP, its share of the experts, both embeddings in BF16 divided by
+/// TP. A pipeline stage holds its part of the layers; the embeddings are on its first and last.
 #[must_use]
 pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&ExpertPlacement>, mapping: &Mapping) -> Bytes {
     let tp = f64::from(mapping.tp);
-    let element = precisions.weights.bytes();
-    let layers = f64::from(model.layers + model.mtp_layers);
-    let dense_layers = f64::from(model.ffn.dense_layers.min(model.layers));
-    let embeddings = 2.0 * f64::from(model.vocabulary) * f64::from(model.hidden) * 2.0 / tp;
-    let mut divided = layers * attention_weights(model) + dense_layers * dense_weights(model);
-    divided /= tp;
-    let experts = model.ffn.experts.as_ref().zip(placement).map_or(0.0, |(experts, placement)| {
-        let slots = expert_slots(experts, placement, mapping.ep);
-        let shared = if slots.shared_on_own_ranks { 0.0 } else { f64::from(experts.shared) };
-        (layers - dense_layers) * expert_weights(model) * (slots.per_rank + shared)
-    });
-    Bytes::new((divided + experts) * element + embeddings)
+    let last = model.layer.len().saturating_sub(1);
+    let mut layers = 0.0;
+    for (index, group) in model.layer.iter().enumerate() {
+        let drafts = if index == last { model.mtp_layers } else { 0 };
+        let attention = attention_weights(&group.attention, model.hidden) / tp * precisions.weights.bytes();
+        let block = match &group.ffn {
+            Ffn::Dense { .. } => ffn_weights(&group.ffn, model.hidden).0 / tp * precisions.weights.bytes(),
+            Ffn::Experts(experts) => expert_bytes(model, group, experts, precisions, placement, mapping),
+        };
+        layers += (attention + block) * f64::from(group.count + drafts);
+    }
+    let embeddings = embedding_weights(model) * 2.0 / tp / f64::from(mapping.pp.min(2));
+    Bytes::new(layers * mapping.fullest_stage(model.layers()) + embeddings)
+}
+
+/// Weights of one layer's experts on one rank; shared ones stand beside the routed ones unless they have ranks of their own.
+fn expert_bytes(
+    model: &Model,
+    group: &LayerGroup,
+    experts: &Experts,
+    precisions: &Precisions,
+    placement: Option<&ExpertPlacement>,
+    mapping: &Mapping,
+) -> f64 {
+    let even = ExpertPlacement::even();
+    let slots = expert_slots(experts, placement.unwrap_or(&even), mapping.ep);
+    let shared = if slots.shared_on_own_ranks { 0.0 } else { f64::from(experts.shared) };
+    let shared = shared * 3.0 * f64::from(model.hidden) * f64::from(experts.width) * precisions.weights.bytes();
+    let narrowing = experts.latent.map_or(0.0, |latent| 2.0 * f64::from(model.hidden) * f64::from(latent) * precisions.weights.bytes());
+    slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() + shared + narrowing
 }
 
 /// What is left for the KV cache; `None` if the weights alone do not fit.

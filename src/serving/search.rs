@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::decode::{DecodePoint, largest_batch};
 use super::mapping::Mapping;
 use super::prefill::{PrefillPoint, prefill_at};
-use super::step::Machine;
+use super::step::{Machine, Step};
 use crate::input::document::{DecodePhase, PrefillPhase};
 use crate::units::{Bytes, Seconds, TokensPerSecond, render};
 
@@ -41,6 +41,16 @@ pub enum No {
     },
 }
 
+impl No {
+    /// The mapping that does not work.
+    #[must_use]
+    pub fn mapping(&self) -> Mapping {
+        match self {
+            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } => *mapping,
+        }
+    }
+}
+
 impl fmt::Display for No {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,7 +63,65 @@ impl fmt::Display for No {
     }
 }
 
-/// The best of one phase, scaled to the whole supernode.
+/// An operating point of either phase.
+pub trait Point: Clone + Send {
+    /// Degrees.
+    fn mapping(&self) -> Mapping;
+    /// Micro-batches.
+    fn micro_batches(&self) -> u32;
+    /// Tokens per second of one instance.
+    fn rate(&self) -> TokensPerSecond;
+    /// What the service level limits: TPOT or TTFT.
+    fn latency(&self) -> Seconds;
+    /// Sequences or prompts in flight on one chip.
+    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64;
+    /// The pass behind it.
+    fn step(&self) -> &Step;
+}
+
+impl Point for DecodePoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.tpot
+    }
+    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
+        Self::batch_per_chip(self, ranks_per_chip)
+    }
+    fn step(&self) -> &Step {
+        &self.step
+    }
+}
+
+impl Point for PrefillPoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.ttft
+    }
+    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
+        Self::batch_per_chip(self, ranks_per_chip)
+    }
+    fn step(&self) -> &Step {
+        &self.step
+    }
+}
+
+/// An operating point of one phase, scaled to the whole supernode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase<P> {
     /// The operating point of one instance.
@@ -66,17 +134,76 @@ pub struct Phase<P> {
     pub tried: usize,
 }
 
+/// Everything that a search found.
+#[derive(Clone, Debug)]
+pub struct Search<P> {
+    /// Points that work, most tokens per second first; of equals the smallest instance first.
+    pub found: Vec<Phase<P>>,
+    /// Why the others do not.
+    pub refused: Vec<No>,
+}
+
+impl<P: Clone> Search<P> {
+    /// The point with the most tokens per second.
+    ///
+    /// # Errors
+    /// Why the mapping that comes nearest does not work.
+    pub fn best(&self) -> Result<Phase<P>, No> {
+        self.best_by(|phase| phase.rate.get())
+    }
+
+    /// The point with the most of `merit`; the earlier one on a tie.
+    ///
+    /// # Errors
+    /// Why the mapping that comes nearest does not work.
+    pub fn best_by(&self, merit: impl Fn(&Phase<P>) -> f64) -> Result<Phase<P>, No> {
+        let mut best: Option<(f64, &Phase<P>)> = None;
+        for phase in &self.found {
+            let merit = merit(phase);
+            if best.is_none_or(|(most, _)| merit > most) {
+                best = Some((merit, phase));
+            }
+        }
+        best.map(|(_, phase)| phase.clone()).ok_or_else(|| self.nearest())
+    }
+
+    fn nearest(&self) -> No {
+        let nearest = self.refused.iter().fold(None, |nearest, no| Some(nearer(nearest, no.clone())));
+        nearest.unwrap_or(No::Cache { mapping: Mapping { tp: 1, ep: 1, dp: 1, pp: 1 }, sequences: 0 })
+    }
+}
+
+/// Numbers of micro-batches that are tried: one after the other, or two that hide each other's transfers.
+pub const MICRO_BATCHES: [u32; 2] = [1, 2];
+
+/// Every decode mapping at the largest batch under the TPOT limit.
+#[must_use]
+pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<DecodePoint> {
+    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| largest_batch(machine, phase, mapping, *parts)).collect())
+}
+
+/// Prompts, or shares of a prompt, that are tried as the batch of an attention group.
+const PROMPTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+
+/// Every prefill mapping at every batch under the TTFT limit.
+#[must_use]
+pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<PrefillPoint> {
+    let limit = phase.ttft_limit.value;
+    let at = |mapping, prompts, parts| {
+        let point = prefill_at(machine, phase, mapping, prompts, parts)?;
+        if point.ttft > limit { Err(No::TooSlow { mapping, time: point.ttft, limit }) } else { Ok(point) }
+    };
+    search(machine, candidates, |mapping| {
+        PROMPTS.iter().flat_map(|prompts| micro_batches.iter().map(|parts| at(mapping, *prompts, *parts))).collect()
+    })
+}
+
 /// The decode mapping with the most tokens per second under the TPOT limit.
 ///
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, No> {
-    best(
-        machine,
-        candidates,
-        |point: &DecodePoint| point.rate,
-        |mapping| [1, 2].into_iter().map(|micro_batches| largest_batch(machine, phase, mapping, micro_batches)).collect(),
-    )
+    search_decode(machine, phase, candidates, &MICRO_BATCHES).best()
 }
 
 /// The prefill mapping with the most tokens per second under the TTFT limit.
@@ -84,51 +211,28 @@ pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Map
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, No> {
-    best(
-        machine,
-        candidates,
-        |point: &PrefillPoint| point.rate,
-        |mapping| {
-            let batches = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
-            let points = batches.into_iter().flat_map(|prompts| [1, 2].map(|micro_batches| (prompts, micro_batches)));
-            points
-                .map(|(prompts, micro_batches)| {
-                    let point = prefill_at(machine, phase, mapping, prompts, micro_batches)?;
-                    let limit = phase.ttft_limit.value;
-                    if point.ttft > limit { Err(No::TooSlow { mapping, time: point.ttft, limit }) } else { Ok(point) }
-                })
-                .collect()
-        },
-    )
+    search_prefill(machine, phase, candidates, &MICRO_BATCHES).best()
 }
 
-fn best<P, F, R>(machine: &Machine<'_>, candidates: &[Mapping], rate: R, points: F) -> Result<Phase<P>, No>
-where
-    P: Send + Clone,
-    F: Fn(Mapping) -> Vec<Result<P, No>> + Sync,
-    R: Fn(&P) -> TokensPerSecond,
-{
+fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl Fn(Mapping) -> Vec<Result<P, No>> + Sync) -> Search<P> {
     let fabric = machine.communication.network().fabric();
-    let found: Vec<(Mapping, Vec<Result<P, No>>)> = candidates.par_iter().map(|&mapping| (mapping, points(mapping))).collect();
-    let tried = found.iter().map(|(_, points)| points.len()).sum();
-    let mut best: Option<Phase<P>> = None;
-    let mut nearest: Option<No> = None;
-    for (mapping, points) in found {
-        let instances = fabric.chips / mapping.chips(fabric.chip.ranks);
-        for point in points {
-            match point {
-                Ok(point) => {
-                    let total = rate(&point) * f64::from(instances);
-                    // Ties keep the first, which has the smallest instance.
-                    if best.as_ref().is_none_or(|best| total > best.rate) {
-                        best = Some(Phase { point, instances, rate: total, tried });
-                    }
-                }
-                Err(no) => nearest = Some(nearer(nearest, no)),
+    let tried: Vec<Result<P, No>> = candidates.par_iter().flat_map_iter(|&mapping| points(mapping)).collect();
+    let count = tried.len();
+    let mut found = Vec::new();
+    let mut refused = Vec::new();
+    for point in tried {
+        match point {
+            Ok(point) => {
+                let instances = fabric.chips / point.mapping().chips(fabric.chip.ranks);
+                let rate = point.rate() * f64::from(instances);
+                found.push(Phase { point, instances, rate, tried: count });
             }
+            Err(no) => refused.push(no),
         }
     }
-    best.ok_or_else(|| nearest.unwrap_or(No::Cache { mapping: Mapping { tp: 1, ep: 1, dp: 1, pp: 1 }, sequences: 0 }))
+    // Stable: of equals the first stays first.
+    found.sort_by(|a, b| b.rate.get().total_cmp(&a.rate.get()));
+    Search { found, refused }
 }
 
 /// Of two refusals the one that was nearer to working: too slow before no room before too heavy, and the smaller excess.

@@ -4,12 +4,12 @@ use super::chip_power::{slowdown, work_energy};
 use super::communication::Communication;
 use super::mapping::Mapping;
 use super::timeline::{Resource, Slot, Stage, repeated, schedule};
-use crate::input::document::{Model, Precision};
+use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
 use crate::input::spec::WorkloadSpec;
 use crate::network::ExpertTraffic;
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
-    AttentionBatch, Device, ExpertLoad, Operator, attention_block, dense_block, expert_block, expert_slots, gate, head, kernel, shared_block,
+    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, kernel, layer_attention, shared_block,
 };
 
 /// A machine ready to run one workload.
@@ -30,12 +30,21 @@ pub struct StepShape {
     pub mapping: Mapping,
     /// All sequences of one attention group.
     pub batch: AttentionBatch,
+    /// A chunk of prompts that is read in the same pass, where decode and prefill share chips.
+    pub chunk: Option<AttentionBatch>,
     /// Parts that the batch is cut into, to overlap.
     pub micro_batches: u32,
     /// Tokens of one attention group whose next token is wanted.
     pub sampled: f64,
     /// Further passes through one more layer and the head: draft tokens of an MTP module.
     pub drafts: u32,
+}
+
+impl StepShape {
+    /// Whether many tokens move at once, so that kernels for throughput are used.
+    fn bulk(&self) -> bool {
+        self.batch.prefill || self.chunk.is_some()
+    }
 }
 
 /// Work of one rank in one step.
@@ -108,17 +117,37 @@ impl Bound {
     }
 }
 
+/// Equal layers that follow each other in a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Stages of one layer for one micro-batch.
+    pub stages: Vec<Stage>,
+    /// Layers.
+    pub layers: u32,
+    /// Micro-batches.
+    pub micro_batches: u32,
+}
+
+impl Segment {
+    /// Time of `layers` such layers.
+    fn time(&self, layers: u32) -> Seconds {
+        repeated(&self.stages, self.micro_batches, layers)
+    }
+}
+
 /// One pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// From start to end.
     pub time: Seconds,
-    /// One expert (or, in a dense model, one dense) layer in the steady state, all micro-batches.
+    /// One layer of the kind that takes most of the time, in the steady state, all micro-batches.
     pub layer: Seconds,
     /// Stages of one such layer for one micro-batch.
     pub stages: Vec<Stage>,
     /// Two layers of the schedule, for a picture.
     pub timeline: Vec<Slot>,
+    /// The whole pass: every group of layers, then the head.
+    pub segments: Vec<Segment>,
     /// What holds it back.
     pub bound: Bound,
     /// Work of one rank.
@@ -131,36 +160,38 @@ pub struct Step {
 #[must_use]
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let model = &machine.workload.model;
-    let mut builder = Builder { machine, shape, streams: Streams::whole(machine, shape), activity: Activity::default(), bound: Split::default() };
-    let dense_layers = model.ffn.dense_layers.min(model.layers);
-    let sparse_layers = model.layers - dense_layers;
-    let micro_batches = shape.micro_batches;
-    let mixture = model.ffn.experts.is_some() && sparse_layers > 0;
-    let passes = f64::from(micro_batches);
-
-    let mut time = machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts);
-    if machine.device.kernels.decode_streams_split_cores && micro_batches > 1 && !shape.batch.prefill && mixture {
-        builder.streams = Streams::split(&builder);
+    let mut builder = Builder::new(machine, shape);
+    builder.share_cores();
+    let launches = machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts);
+    let mut segments = Vec::with_capacity(model.layer.len() + 1);
+    let last = model.layer.len().saturating_sub(1);
+    for (index, group) in model.layer.iter().enumerate() {
+        let drafts = if index == last { shape.drafts } else { 0 };
+        let stages = builder.layer(group, f64::from(shape.micro_batches) * f64::from(group.count + drafts));
+        segments.push(Segment { stages, layers: group.count, micro_batches: shape.micro_batches });
     }
-    let dense = (dense_layers > 0).then(|| builder.dense_layer(passes * f64::from(dense_layers)));
-    let sparse = mixture.then(|| builder.sparse_layer(passes * f64::from(sparse_layers + shape.drafts)));
-    if let Some(stages) = &dense {
-        time += repeated(stages, micro_batches, dense_layers);
+    let mut time = launches;
+    for segment in &segments {
+        time += segment.time(segment.layers);
     }
-    if let Some(stages) = &sparse {
-        time += repeated(stages, micro_batches, sparse_layers);
-        time += repeated(stages, micro_batches, 1) * f64::from(shape.drafts);
+    if let Some(segment) = segments.last() {
+        time += segment.time(1) * f64::from(shape.drafts);
     }
-    let head_operators = head(model, shape.mapping.tp, shape.sampled);
     let heads = f64::from(1 + shape.drafts);
-    time += builder.compute(&machine.device, &head_operators, heads, true) * heads;
+    let head_time = builder.compute(&machine.device, &head(model, shape.mapping.tp, shape.sampled), heads, true);
+    time += head_time * heads;
+    time += builder.handovers();
 
-    let stages = sparse.or(dense).unwrap_or_default();
-    let long = repeated(&stages, micro_batches, 9);
-    let layer = (long - repeated(&stages, micro_batches, 8)).max(Seconds::ZERO);
-    let timeline = schedule(&stages, micro_batches, 2);
+    let longest = |a: &&Segment, b: &&Segment| a.time(a.layers).get().total_cmp(&b.time(b.layers).get());
+    let main = segments.iter().max_by(longest).cloned();
+    let (layer, timeline, stages) = main.map_or((Seconds::ZERO, Vec::new(), Vec::new()), |main| {
+        let layer = (main.time(9) - main.time(8)).max(Seconds::ZERO);
+        (layer, schedule(&main.stages, main.micro_batches, 2), main.stages)
+    });
+    segments.push(Segment { stages: vec![Stage { name: "head", resource: Resource::Compute, time: head_time }], layers: 1, micro_batches: 1 });
+
     let Builder { activity, bound, .. } = builder;
-    let launch = bound.launch + machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts);
+    let launch = bound.launch + launches;
     let busy = bound.compute + bound.memory + launch;
     let communication = if time > busy { time - busy } else { Seconds::ZERO };
     // Two streams that split the cores do more than one second of kernels in a second: shares are of the time that passes.
@@ -169,7 +200,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let slowdown = slowdown(&chip.power, work_energy(&chip.power, &activity, f64::from(chip.ranks)), time);
     let power = time * (slowdown - 1.0);
     let bound = Bound { compute: bound.compute * scale, memory: bound.memory * scale, launch: launch * scale, communication, power };
-    Step { time: time + power, layer: layer * slowdown, stages, timeline, bound, activity, slowdown }
+    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
 }
 
 /// The cores that attention and experts run on.
@@ -190,14 +221,13 @@ impl Streams {
 
     /// Two streams side by side. The fewest whole cores with which attention is not the slower stream, or one less if that is better:
     /// attention gets faster and experts slower with every core that moves over.
-    fn split(builder: &Builder<'_>) -> Self {
+    fn split(builder: &Builder<'_>, work: &LayerWork) -> Self {
         let device = &builder.machine.device;
         let cores = device.cores.floor();
         let at = |for_attention: f64| {
             let share = for_attention / device.cores;
             Self { attention: device.with_cores(share), experts: device.with_cores(1.0 - share), expert_resource: Resource::Fabric }
         };
-        let work = builder.layer_work();
         let slower = |streams: &Self| work.attention_stream(streams).max(work.expert_stream(streams));
         let (mut few, mut enough) = (1.0, (cores - 1.0).max(1.0));
         while few < enough {
@@ -247,26 +277,40 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
 struct Builder<'a> {
     machine: &'a Machine<'a>,
     shape: &'a StepShape,
+    /// One micro-batch: the attention group's batch and the chunk read beside it.
+    parts: Vec<AttentionBatch>,
+    /// New tokens of one micro-batch.
+    tokens: f64,
+    /// Who has which cores; the same in all layers, since streams keep theirs for the whole pass.
     streams: Streams,
     activity: Activity,
     bound: Split,
 }
 
-impl Builder<'_> {
-    fn model(&self) -> &Model {
+impl<'a> Builder<'a> {
+    fn new(machine: &'a Machine<'a>, shape: &'a StepShape) -> Self {
+        let parts: Vec<AttentionBatch> = std::iter::once(shape.batch).chain(shape.chunk).map(|batch| batch.part(shape.micro_batches)).collect();
+        let tokens = parts.iter().map(AttentionBatch::tokens).sum();
+        let streams = Streams::whole(machine, shape);
+        Self { machine, shape, parts, tokens, streams, activity: Activity::default(), bound: Split::default() }
+    }
+
+    fn model(&self) -> &'a Model {
         &self.machine.workload.model
     }
 
-    /// One micro-batch of the attention group.
-    fn part(&self) -> AttentionBatch {
-        let parts = f64::from(self.shape.micro_batches);
-        let mut part = self.shape.batch;
-        if part.prefill && part.sequences < parts {
-            part.new_tokens /= parts;
-        } else {
-            part.sequences /= parts;
+    /// Decides which stream has which cores, by the largest group of expert layers.
+    fn share_cores(&mut self) {
+        let splits = self.machine.device.kernels.decode_streams_split_cores && self.shape.micro_batches > 1 && !self.shape.bulk();
+        let largest = self.model().layer.iter().filter(|group| group.ffn.experts().is_some()).max_by_key(|group| group.count);
+        if let Some((group, experts)) = largest.and_then(|group| Some((group, group.ffn.experts()?))).filter(|_| splits) {
+            self.streams = Streams::split(self, &self.layer_work(self.attention(group), experts));
         }
-        part
+    }
+
+    fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
+        let precisions = &self.machine.workload.workload.precision;
+        layer_attention(&group.attention, self.model().hidden, precisions, self.shape.mapping.tp, &self.parts)
     }
 
     /// Time of operators, `times` of them in the step; notes their work and what holds them back.
@@ -289,31 +333,52 @@ impl Builder<'_> {
         total
     }
 
+    /// The residual stream of one micro-batch in 16 bit.
+    fn stream_bytes(&self) -> Bytes {
+        Bytes::new(self.tokens * f64::from(self.model().hidden) * 2.0)
+    }
+
     /// All-reduce of one micro-batch after a block that TP divides.
-    fn reduce(&self, tokens: f64) -> Option<Stage> {
+    fn reduce(&self) -> Option<Stage> {
         let tp = self.shape.mapping.tp;
-        let bytes = Bytes::new(tokens * f64::from(self.model().hidden) * 2.0);
-        (tp > 1).then(|| Stage { name: "all-reduce", resource: Resource::Fabric, time: self.machine.communication.all_reduce(tp, bytes) })
+        let time = || self.machine.communication.all_reduce(tp, self.stream_bytes());
+        (tp > 1).then(|| Stage { name: "all-reduce", resource: Resource::Fabric, time: time() })
     }
 
     /// Bytes that one rank sends in such an all-reduce.
-    fn reduced_bytes(&self, tokens: f64) -> Bytes {
+    fn reduced_bytes(&self) -> Bytes {
         let tp = f64::from(self.shape.mapping.tp);
-        Bytes::new(tokens * f64::from(self.model().hidden) * 2.0 * 2.0 * (tp - 1.0) / tp)
+        self.stream_bytes() * (2.0 * (tp - 1.0) / tp)
     }
 
-    fn attention_operators(&self) -> Vec<Operator> {
-        attention_block(self.model(), &self.machine.workload.workload.precision, self.shape.mapping.tp, &self.part())
+    /// Time in which the residual stream goes from stage to stage of the pipeline; a rank of a TP group passes on its part.
+    fn handovers(&mut self) -> Seconds {
+        let mapping = self.shape.mapping;
+        if mapping.pp < 2 {
+            return Seconds::ZERO;
+        }
+        let bytes = self.stream_bytes() * (f64::from(self.shape.micro_batches) / f64::from(mapping.tp));
+        let times = f64::from(mapping.pp - 1);
+        self.activity.sent += bytes * (times / f64::from(mapping.pp));
+        let chips = mapping.chips(self.machine.communication.network().fabric().chip.ranks);
+        self.machine.communication.send(chips, bytes) * times
     }
 
-    /// Stages of a dense layer for one micro-batch, `times` of which make the step.
-    fn dense_layer(&mut self, times: f64) -> Vec<Stage> {
+    /// Stages of a layer for one micro-batch, `times` of which make the step.
+    fn layer(&mut self, group: &LayerGroup, times: f64) -> Vec<Stage> {
+        let attention = self.attention(group);
+        match &group.ffn {
+            Ffn::Dense { width } => self.dense_layer(&attention, *width, times),
+            Ffn::Experts(experts) => self.sparse_layer(attention, experts, times),
+        }
+    }
+
+    fn dense_layer(&mut self, attention: &[Operator], width: u32, times: f64) -> Vec<Stage> {
         let device = self.streams.attention.clone();
-        let tokens = self.part().tokens();
-        let reduce = self.reduce(tokens);
-        self.activity.sent += self.reduced_bytes(tokens) * (2.0 * times);
-        let attention = self.compute(&device, &self.attention_operators(), times, true);
-        let block = dense_block(self.model(), &self.machine.workload.workload.precision, self.shape.mapping.tp, tokens);
+        let reduce = self.reduce();
+        self.activity.sent += self.reduced_bytes() * (2.0 * times);
+        let attention = self.compute(&device, attention, times, true);
+        let block = dense_block(self.model(), width, &self.machine.workload.workload.precision, self.shape.mapping.tp, self.tokens);
         let block = self.compute(&device, &block, times, true);
         let mut stages = vec![Stage { name: "attention", resource: Resource::Compute, time: attention }];
         stages.extend(reduce);
@@ -322,37 +387,30 @@ impl Builder<'_> {
         stages
     }
 
-    /// What one expert layer has to do for one micro-batch. In a dense model the experts' part is empty.
-    fn layer_work(&self) -> LayerWork {
+    /// What one expert layer has to do for one micro-batch.
+    fn layer_work(&self, attention: Vec<Operator>, experts: &Experts) -> LayerWork {
         let workload = &self.machine.workload.workload;
         let model = self.model();
-        let part = self.part();
-        let mut work = LayerWork {
-            attention: self.attention_operators(),
-            reduce: self.reduce(part.tokens()),
-            gate: Vec::new(),
-            experts: Vec::new(),
-            exchange: None,
-            exchanged: Bytes::ZERO,
-        };
-        let (Some(experts), Some(placement)) = (&model.ffn.experts, &workload.experts) else { return work };
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = self.shape.mapping;
         // After a divided attention block every rank of the TP group passes on its part of the tokens.
-        let tokens = part.tokens() / f64::from(mapping.tp);
+        let tokens = self.tokens / f64::from(mapping.tp);
         let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
-        work.gate = gate(model, experts, tokens);
+        let mut gate = gate(model, experts, &workload.precision, tokens);
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
-            work.gate.extend(shared_block(model, experts, &workload.precision, tokens));
+            gate.extend(shared_block(model, experts, &workload.precision, tokens));
         }
-        work.experts = vec![expert_block(model, experts, placement, &workload.precision, &load)];
+        let routed = vec![expert_block(model, experts, placement, &workload.precision, &load)];
+        let mut work = LayerWork { attention, reduce: self.reduce(), gate, experts: routed, exchange: None, exchanged: Bytes::ZERO };
         if mapping.ep > 1 {
-            let bulk = self.shape.batch.prefill;
+            let bulk = self.shape.bulk();
             let communication = &self.machine.communication;
             let traffic = |precision: Precision| ExpertTraffic {
                 ranks: mapping.ep,
                 tokens,
                 copies: load.copies,
-                message: Bytes::new(f64::from(model.hidden) * precision.activation_bytes()),
+                message: Bytes::new(f64::from(experts.stream(model.hidden)) * precision.activation_bytes()),
                 imbalance: load.imbalance,
             };
             let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
@@ -362,9 +420,8 @@ impl Builder<'_> {
         work
     }
 
-    /// Stages of an expert layer for one micro-batch, `times` of which make the step.
-    fn sparse_layer(&mut self, times: f64) -> Vec<Stage> {
-        let work = self.layer_work();
+    fn sparse_layer(&mut self, attention: Vec<Operator>, experts: &Experts, times: f64) -> Vec<Stage> {
+        let work = self.layer_work(attention, experts);
         let (attention_cores, expert_cores) = (self.streams.attention.clone(), self.streams.experts.clone());
         let resource = self.streams.expert_resource;
         // With split cores the streams are balanced and run side by side: what holds the step back is counted in one of them.
@@ -372,7 +429,7 @@ impl Builder<'_> {
         let attention = self.compute(&attention_cores, &work.attention, times, true);
         let gate = self.compute(&expert_cores, &work.gate, times, counted);
         let experts = self.compute(&expert_cores, &work.experts, times, counted);
-        self.activity.sent += (self.reduced_bytes(self.part().tokens()) + work.exchanged) * times;
+        self.activity.sent += (self.reduced_bytes() + work.exchanged) * times;
 
         let mut stages = vec![Stage { name: "attention", resource: Resource::Compute, time: attention }];
         stages.extend(work.reduce);

@@ -13,5 +13,5 @@ pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, c
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use published::{Comparison, Published, compare_published};
 pub use random::SplitMix64;
-pub use simulate::{PhaseResult, Simulation, simulate};
+pub use simulate::{Choice, Objective, PhaseResult, Simulation, simulate, simulate_with};
 pub use verdict::{Service, Verdict, service, verdict};

@@ -174,7 +174,7 @@ fn decode(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, batch: u
 /// Latency, or bandwidth a rank as the papers print it: all copies of all tokens, local ones counted, over the latency.
 fn exchange(machine: &Machine<'_>, ranks: u32, tokens: u32, way: Way, bulk: bool, latency: bool) -> Result<f64, String> {
     let model = &machine.workload.model;
-    let experts = model.ffn.experts.as_ref().ok_or("the model has no experts")?;
+    let experts = model.experts().ok_or("the model has no experts")?;
     let precision = machine.workload.workload.precision;
     let communication = &machine.communication;
     let (format, kernel) = match way {

@@ -5,7 +5,10 @@ use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, inventory, mixed, power};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
-use crate::serving::{Communication, DecodePoint, Machine, Mapping, No, Phase, PrefillPoint, Step, best_decode, best_prefill, mappings};
+use crate::serving::{
+    Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, search_decode,
+    search_prefill,
+};
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
 
@@ -25,6 +28,10 @@ pub struct Simulation {
     pub decode: PhaseResult<DecodePoint>,
     /// Prompt processing.
     pub prefill: PhaseResult<PrefillPoint>,
+    /// All decode mappings that were tried.
+    pub decode_search: Option<Search<DecodePoint>>,
+    /// All prefill mappings that were tried.
+    pub prefill_search: Option<Search<PrefillPoint>>,
     /// Watts while the supernode serves the target's mix.
     pub power: Power,
     /// Served against demanded.
@@ -33,21 +40,52 @@ pub struct Simulation {
     pub energy_per_token: Option<Joules>,
 }
 
-/// Simulates a supernode.
+/// What makes one mapping better than another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Tokens per second of the whole supernode.
+    #[default]
+    Tokens,
+    /// Tokens per second and watt of the racks.
+    TokensPerWatt,
+}
+
+/// How the mapping is chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// What is best.
+    pub objective: Objective,
+    /// The mappings to choose from; all legal ones if absent.
+    pub candidates: Option<Vec<Mapping>>,
+    /// Micro-batches to choose from; [`MICRO_BATCHES`] if absent.
+    pub micro_batches: Option<u32>,
+}
+
+/// Simulates a supernode with the mappings that make most tokens.
 #[must_use]
 pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec) -> Simulation {
+    simulate_with(spec, fabric, workload, target, &Choice::default())
+}
+
+/// Simulates a supernode.
+#[must_use]
+pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
     let network = Network::new(fabric);
-    let candidates = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let legal = || mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let candidates = choice.candidates.clone().unwrap_or_else(legal);
     let machine = machine(&network, spec, workload, &candidates);
-    let decode = workload.workload.decode.as_ref().map(|phase| best_decode(&machine, phase, &candidates));
-    let prefill = workload.workload.prefill.as_ref().map(|phase| best_prefill(&machine, phase, &candidates));
+    let inventory = inventory(fabric);
+    let parts = choice.micro_batches.map_or(MICRO_BATCHES.to_vec(), |parts| vec![parts]);
+    let decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, &parts));
+    let prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &candidates, &parts));
+    let decode = decode_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
+    let prefill = prefill_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let serves = service(&target.target, prefill_rate, decode_rate);
     let verdict = verdict(&target.target, serves);
 
-    let inventory = inventory(fabric);
     let drawn = draw(spec, &inventory, &machine, &decode, &prefill, serves);
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
@@ -56,6 +94,8 @@ pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &
         collectives: collectives(&network, spec),
         decode,
         prefill,
+        decode_search,
+        prefill_search,
         power: drawn,
         verdict,
         energy_per_token,
@@ -83,6 +123,28 @@ fn collectives(network: &Network<'_>, spec: &Spec) -> Vec<(Op, Bytes, Seconds, B
         .collect()
 }
 
+/// The best point of a search.
+fn choose<P: Point>(search: &Search<P>, objective: Objective, spec: &Spec, inventory: &Inventory, machine: &Machine<'_>) -> Result<Phase<P>, No> {
+    match objective {
+        Objective::Tokens => search.best(),
+        Objective::TokensPerWatt => search.best_by(|phase| {
+            let drawn = running(spec, inventory, machine, phase.point.mapping(), phase.point.step());
+            phase.rate.get() / drawn.total().get()
+        }),
+    }
+}
+
+/// Watts while as many instances as fit run this step, again and again.
+fn running(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, mapping: Mapping, step: &Step) -> Power {
+    let fabric = machine.communication.network().fabric();
+    let ranks = fabric.chip.ranks;
+    let chips = mapping.chips(ranks);
+    let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
+    let talking = if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.tp.div_ceil(ranks) };
+    let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
+    Power { slowdown: step.slowdown, ..drawn }
+}
+
 /// Watts while the chips are split as the service needs them.
 fn draw(
     spec: &Spec,
@@ -93,14 +155,8 @@ fn draw(
     service: Service,
 ) -> Power {
     let fabric = machine.communication.network().fabric();
-    let ranks = fabric.chip.ranks;
     let of = |found: Option<(Mapping, &Step)>| match found {
-        Some((mapping, step)) => {
-            let chips = mapping.chips(ranks);
-            let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
-            let profile = machine.communication.profile(if mapping.ep > 1 { chips } else { mapping.tp.div_ceil(ranks) });
-            Power { slowdown: step.slowdown, ..power(spec, fabric, inventory, &Duty::of(step, fabric, used), profile) }
-        }
+        Some((mapping, step)) => running(spec, inventory, machine, mapping, step),
         None => power(spec, fabric, inventory, &Duty::default(), &crate::network::Profile::silent(fabric)),
     };
     let decode = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| (found.point.mapping, &found.point.step));

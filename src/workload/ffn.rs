@@ -13,22 +13,29 @@ fn gated(names: [&'static str; 3], tokens: f64, hidden: f64, width: f64, precisi
     [gemm(names[0], 2.0 * width, hidden), Operator { name: names[1], work: activation }, gemm(names[2], hidden, width)]
 }
 
-/// The dense block of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
+/// The dense block, `width` wide, of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
 #[must_use]
-pub fn dense_block(model: &Model, precisions: &Precisions, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
+pub fn dense_block(model: &Model, width: u32, precisions: &Precisions, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
-    let width = f64::from(model.ffn.dense_width) / f64::from(tensor_parallel);
+    let width = f64::from(width) / f64::from(tensor_parallel);
     let block = gated(["dense gate and up", "activation", "dense down"], tokens, hidden, width, precisions.weights);
     std::iter::once(norm(hidden, tokens)).chain(block).collect()
 }
 
-/// Norm and router of an expert layer: BF16 scores for every routed expert.
+/// Norm and router of an expert layer: BF16 scores for every routed expert. Where experts work on a narrower stream, the projections
+/// into and out of it too.
 #[must_use]
-pub fn gate(model: &Model, experts: &Experts, tokens: f64) -> Vec<Operator> {
+pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
     let columns = f64::from(experts.routed);
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
-    vec![norm(hidden, tokens), Operator { name: "gate", work: scores }]
+    let mut operators = vec![norm(hidden, tokens), Operator { name: "gate", work: scores }];
+    if let Some(latent) = experts.latent.map(f64::from) {
+        let project =
+            |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights } };
+        operators.extend([project("narrow for experts", latent, hidden), project("widen after experts", hidden, latent)]);
+    }
+    operators
 }
 
 /// Shared experts beside the routed ones of a rank, for its own tokens.
@@ -100,9 +107,9 @@ pub fn expert_block(model: &Model, experts: &Experts, placement: &ExpertPlacemen
         active,
         copies,
         tokens,
-        hidden: f64::from(model.hidden),
+        hidden: f64::from(experts.stream(model.hidden)),
         width: f64::from(experts.width),
-        precision: precisions.weights,
+        precision: precisions.experts(),
     };
     Operator { name: "experts", work }
 }

@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | what does an attention block compute and read? | `attention.rs` |
+//! | what does an attention block compute and read? | `attention/` |
 //! | what does a feed-forward block or an expert layer? | `ffn.rs` |
 //! | how many parameters, cache bytes, operations a token? | `totals.rs` |
 //! | how long does a kernel take? | `kernel/` |
@@ -14,8 +14,8 @@ pub mod kernel;
 mod operator;
 mod totals;
 
-pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache};
+pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache, layer_attention, prompt_cache_per_token, sequence_cache};
 pub use device::Device;
 pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, shared_block};
 pub use operator::{Operator, Work};
-pub use totals::{Totals, attention_weights, dense_weights, expert_weights, totals};
+pub use totals::{Totals, attention_weights, embedding_weights, expert_weights, ffn_weights, totals};

@@ -21,6 +21,12 @@ impl<T> At<T> {
 }
 
 impl<T> At<T> {
+    /// A value at `span` of a file that is not TOML.
+    #[must_use]
+    pub fn new(span: Range<usize>, value: T) -> Self {
+        Self(Spanned::new(span, value))
+    }
+
     /// Puts another value in its place: a study that varies what the file says.
     pub fn set(&mut self, value: T) {
         self.0 = Spanned::new(self.0.span(), value);

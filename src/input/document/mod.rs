@@ -4,6 +4,7 @@
 //! [`Spec`](super::spec) when those names have been followed.
 
 mod at;
+mod attention;
 mod chip;
 mod demand;
 mod host;
@@ -23,12 +24,13 @@ mod workload;
 use std::collections::BTreeMap;
 
 pub use at::At;
+pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use demand::{Demand, DemandPoint};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
-pub use model::{Attention, Experts, Ffn, Model, Speculation};
+pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
@@ -42,7 +44,7 @@ use serde::de::DeserializeOwned;
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
-pub use workload::{DecodePhase, ExpertPlacement, Precisions, PrefillPhase, Workload};
+pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 
 use crate::units::Confidence;
 

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Origin};
+use super::{At, Attention, Origin};
 
-/// A decoder-only transformer.
+/// A decoder-only transformer: groups of equal layers between two embeddings.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -14,73 +14,83 @@ pub struct Model {
     /// Where the figures come from.
     #[serde(default)]
     pub origin: Origin,
-    /// Transformer layers.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub layers: u32,
     /// Width of the residual stream.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub hidden: u32,
     /// Tokens of the vocabulary.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub vocabulary: u32,
-    /// Attention.
-    pub attention: At<Attention>,
-    /// Feed-forward blocks.
-    pub ffn: At<Ffn>,
-    /// Multi-token-prediction layers: each is one more transformer layer and a 2 x hidden to hidden projection.
+    /// Whether input and output share one embedding table.
+    #[serde(default)]
+    pub tied_embeddings: bool,
+    /// Multi-token-prediction layers: each is one more layer of the last group and a 2 x hidden to hidden projection.
     #[serde(default)]
     pub mtp_layers: u32,
+    /// Groups of equal layers. Interleaved kinds are counted together: time and memory do not depend on their order.
+    #[schemars(length(min = 1, max = 64))]
+    pub layer: Vec<LayerGroup>,
 }
 
-/// Attention of every layer.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Attention {
-    /// Multi-head latent attention: all heads share one compressed cache entry a token.
-    Mla {
-        /// Query heads.
-        #[schemars(range(min = 1))]
-        heads: u32,
-        /// Width of the compressed query; 0 if queries are projected at once.
-        query_rank: u32,
-        /// Width of the compressed cache entry.
-        #[schemars(range(min = 1))]
-        kv_rank: u32,
-        /// Width of a head without position.
-        nope_dim: u32,
-        /// Width of the shared rotary part.
-        rope_dim: u32,
-        /// Width of a value head.
-        value_dim: u32,
-    },
-    /// Grouped-query attention; multi-head if `kv_heads` equals `heads`.
-    Gqa {
-        /// Query heads.
-        #[schemars(range(min = 1))]
-        heads: u32,
-        /// Key and value heads.
-        #[schemars(range(min = 1))]
-        kv_heads: u32,
-        /// Width of a head.
-        #[schemars(range(min = 1))]
-        head_dim: u32,
-    },
+impl Model {
+    /// Layers of all groups, MTP left out.
+    #[must_use]
+    pub fn layers(&self) -> u32 {
+        self.layer.iter().map(|group| group.count).sum()
+    }
+
+    /// The last group, whose kind MTP layers have. `None` only for a model without layers, which no file can hold.
+    #[must_use]
+    pub fn last(&self) -> Option<&LayerGroup> {
+        self.layer.last()
+    }
+
+    /// The experts of the first group that has any; `None` in a dense model.
+    #[must_use]
+    pub fn experts(&self) -> Option<&Experts> {
+        self.layer.iter().find_map(|group| group.ffn.experts())
+    }
 }
 
-/// Feed-forward blocks: gated, three matrices each.
+/// Equal layers.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Ffn {
-    /// Layers, from the first, whose block is dense.
-    pub dense_layers: u32,
-    /// Width of the dense block.
-    pub dense_width: u32,
-    /// Mixture of experts in the other layers; absent in a dense model.
-    pub experts: Option<Experts>,
+pub struct LayerGroup {
+    /// How many.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub count: u32,
+    /// How tokens look at each other.
+    pub attention: At<Attention>,
+    /// What happens to each token alone.
+    pub ffn: Ffn,
+}
+
+/// Feed-forward block of a layer: gated, three matrices.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ffn {
+    /// One block for all tokens.
+    Dense {
+        /// Its width.
+        #[schemars(range(min = 1))]
+        width: u32,
+    },
+    /// A mixture of experts.
+    Experts(Experts),
+}
+
+impl Ffn {
+    /// The experts, if there are any.
+    #[must_use]
+    pub fn experts(&self) -> Option<&Experts> {
+        match self {
+            Self::Experts(experts) => Some(experts),
+            Self::Dense { .. } => None,
+        }
+    }
 }
 
 /// A mixture of experts.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experts {
     /// Routed experts.
@@ -89,11 +99,22 @@ pub struct Experts {
     /// Experts chosen for a token.
     #[schemars(range(min = 1))]
     pub top_k: u32,
-    /// Experts that every token passes.
+    /// Experts that every token passes, each as wide as a routed one.
+    #[serde(default)]
     pub shared: u32,
     /// Width of one expert.
     #[schemars(range(min = 1))]
     pub width: u32,
+    /// Width of the stream that routed experts work on, where a projection narrows it for them; the residual stream's if absent.
+    pub latent: Option<u32>,
+}
+
+impl Experts {
+    /// Width of what is sent to routed experts, in a model whose residual stream is `hidden` wide.
+    #[must_use]
+    pub fn stream(&self, hidden: u32) -> u32 {
+        self.latent.unwrap_or(hidden)
+    }
 }
 
 /// Speculative decoding: a draft proposes tokens, one pass of the model checks them.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, Origin, Precision, Speculation};
-use crate::units::{Figure, Ratio, Seconds};
+use crate::units::{BytesPerSecond, Figure, Ratio, Seconds};
 
 /// A model, how it is stored, and what its users ask.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub struct Workload {
     pub precision: Precisions,
     /// Copies and balance of the experts; needed for a mixture of experts.
     pub experts: Option<ExpertPlacement>,
+    /// What one request asks for: stands for both phases.
+    pub request: Option<Request>,
     /// Token generation; absent if only prefill is asked for.
     pub decode: Option<DecodePhase>,
     /// Prompt processing; absent if only decode is asked for.
@@ -33,6 +35,8 @@ pub struct Workload {
 pub struct Precisions {
     /// Weights and GEMMs.
     pub weights: Precision,
+    /// Weights and GEMMs of routed experts; as `weights` if absent.
+    pub experts: Option<Precision>,
     /// Attention over the cache.
     pub attention: Precision,
     /// KV cache.
@@ -41,6 +45,14 @@ pub struct Precisions {
     pub dispatch: Precision,
     /// Tokens on their way back.
     pub combine: Precision,
+}
+
+impl Precisions {
+    /// Format of routed experts.
+    #[must_use]
+    pub fn experts(&self) -> Precision {
+        self.experts.unwrap_or(self.weights)
+    }
 }
 
 /// How many copies of experts there are and how evenly they are used.
@@ -55,6 +67,107 @@ pub struct ExpertPlacement {
     pub redundant: u32,
     /// Load of the busiest rank over the mean, beyond the scatter of random routing.
     pub imbalance: Figure<Ratio>,
+}
+
+impl ExpertPlacement {
+    /// One copy of each expert, all used alike: what remains is the scatter of random routing.
+    #[must_use]
+    pub fn even() -> Self {
+        Self { redundant: 0, imbalance: Figure::plain(Ratio::new(1.0)) }
+    }
+}
+
+/// What one request asks for. Both phases follow from it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Tokens of the prompt.
+    pub input: At<Length>,
+    /// Tokens of the answer.
+    pub output: At<Length>,
+    /// Share of the prompt's tokens found in the prefix cache.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub cache_hit: f64,
+    /// Where found tokens wait; absent if they are in the chip's memory already.
+    pub prefix_cache: Option<PrefixCache>,
+    /// Longest allowed time to first token.
+    pub ttft_limit: At<Figure<Seconds>>,
+    /// Longest allowed mean time per output token.
+    pub tpot_limit: At<Figure<Seconds>>,
+    /// Requests that arrive in a second at the whole supernode; absent if it is to be filled.
+    pub arrivals_per_second: Option<f64>,
+    /// Speculative decoding.
+    pub speculation: Option<Speculation>,
+}
+
+impl Request {
+    /// Token generation for such requests.
+    ///
+    /// A sequence that is looked at while it grows from I to I + O tokens holds on average `E[I] + E[O^2] / (2 E[O])`: long answers are
+    /// met more often than short ones.
+    #[must_use]
+    pub fn decode(&self) -> DecodePhase {
+        let context = f64::from(self.input.mean) + self.output.size_biased_mean() / 2.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both lengths are bounded by the schema")]
+        let context = At::new(self.output.span(), context.round().max(1.0) as u32);
+        DecodePhase { context, tpot_limit: self.tpot_limit.clone(), speculation: self.speculation.clone() }
+    }
+
+    /// Prompt processing for such requests.
+    #[must_use]
+    pub fn prefill(&self) -> PrefillPhase {
+        PrefillPhase {
+            prompt: At::new(self.input.span(), self.input.mean),
+            ttft_limit: self.ttft_limit.clone(),
+            cache_hit: self.cache_hit,
+            variation: self.input.variation,
+            prefix_cache: self.prefix_cache.clone(),
+        }
+    }
+}
+
+/// A number of tokens, fixed or spread.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Length {
+    /// Mean.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub mean: u32,
+    /// Standard deviation over mean; 0 if all are alike.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub variation: f64,
+}
+
+impl Length {
+    /// Mean weighted by length, `E[L^2] / E[L] = E[L] (1 + v^2)`: the length of the one that a random token belongs to.
+    #[must_use]
+    pub fn size_biased_mean(&self) -> f64 {
+        f64::from(self.mean) * (1.0 + self.variation * self.variation)
+    }
+}
+
+/// Where a prefix cache is kept and how fast it is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrefixCache {
+    /// Kind of memory.
+    pub tier: CacheTier,
+    /// Rate at which one chip reads it, all chips at once.
+    pub bandwidth: Figure<BytesPerSecond>,
+}
+
+/// Memory outside the chip that keeps prefixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheTier {
+    /// DRAM of the hosts.
+    HostDram,
+    /// A pool of memory expanders behind CXL switches.
+    CxlPool,
+    /// DRAM of the hosts of the whole supernode, read over its fabric.
+    FabricPool,
 }
 
 /// Token generation.
@@ -83,4 +196,10 @@ pub struct PrefillPhase {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub cache_hit: f64,
+    /// Standard deviation of the prompts' lengths over their mean; 0 if all are alike.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub variation: f64,
+    /// Where found tokens wait; absent if they are in the chip's memory already.
+    pub prefix_cache: Option<PrefixCache>,
 }

@@ -1,0 +1,79 @@
+//! Why a mapping was chosen: the best ten, and what stopped the others.
+
+use serde_json::{Value as Json, json};
+
+use super::format::{Section, Table};
+use crate::serving::{No, Point, Search};
+use crate::units::render;
+
+/// Rows of the table.
+const SHOWN: usize = 10;
+
+/// Tables for one phase; `latency` is what its service level limits.
+pub fn sections<P: Point>(phase: &str, latency: &str, search: &Search<P>, ranks_per_chip: u32) -> Vec<Section> {
+    let mut table =
+        Table::new(&["<mapping", "instances", "µ-batches", "batch/chip", "tokens/s", "of the best", latency, "<bound by", "exposed transfers"]);
+    let best = search.found.first().map_or(1.0, |best| best.rate.get());
+    for phase in search.found.iter().take(SHOWN) {
+        let (point, step) = (&phase.point, phase.point.step());
+        table.row([
+            point.mapping().to_string(),
+            phase.instances.to_string(),
+            point.micro_batches().to_string(),
+            format!("{:.1}", point.batch_per_chip(ranks_per_chip)),
+            format!("{:.0}", phase.rate.get()),
+            format!("{:.1} %", 100.0 * phase.rate.get() / best),
+            render(point.latency()),
+            step.bound.largest().0.to_owned(),
+            format!("{:.0} %", 100.0 * (step.bound.communication / step.time)),
+        ]);
+    }
+    let mut sections = vec![Section::Title(format!("Mappings tried for {phase}")), Section::Table(table)];
+    let reasons: Vec<(String, String)> =
+        reasons(&search.refused).into_iter().map(|(name, count, nearest)| (format!("{count} {name}"), nearest)).collect();
+    if !reasons.is_empty() {
+        sections.push(Section::Note("Out of the question, and the nearest of each kind:".to_owned()));
+        sections.push(Section::Facts(reasons));
+    }
+    sections
+}
+
+/// The same as JSON.
+pub fn json<P: Point>(search: &Search<P>, ranks_per_chip: u32) -> Json {
+    let found = search.found.iter().take(SHOWN).map(|phase| {
+        let (mapping, step) = (phase.point.mapping(), phase.point.step());
+        json!({
+            "mapping": mapping,
+            "instances": phase.instances,
+            "micro_batches": phase.point.micro_batches(),
+            "batch_per_chip": phase.point.batch_per_chip(ranks_per_chip),
+            "tokens_per_s": phase.rate,
+            "latency_s": phase.point.latency(),
+            "bound_by": step.bound.largest().0,
+        })
+    });
+    let refused = reasons(&search.refused).into_iter().map(|(name, count, nearest)| json!({ "reason": name, "count": count, "nearest": nearest }));
+    json!({ "best": found.collect::<Vec<_>>(), "refused": refused.collect::<Vec<_>>() })
+}
+
+/// Kinds of refusal, how many there are of each, and the one that came nearest to working.
+fn reasons(refused: &[No]) -> Vec<(&'static str, usize, String)> {
+    let excess = |no: &No| match no {
+        No::Weights { weights, memory, .. } => *weights / *memory,
+        No::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
+        No::TooSlow { time, limit, .. } => *time / *limit,
+    };
+    let kinds: [(&str, fn(&No) -> bool); 3] = [
+        ("weights do not fit", |no| matches!(no, No::Weights { .. })),
+        ("no room for the cache", |no| matches!(no, No::Cache { .. })),
+        ("too slow", |no| matches!(no, No::TooSlow { .. })),
+    ];
+    kinds
+        .into_iter()
+        .filter_map(|(name, is_kind)| {
+            let of_kind: Vec<&No> = refused.iter().filter(|no| is_kind(no)).collect();
+            let nearest = of_kind.iter().min_by(|a, b| excess(a).total_cmp(&excess(b)))?;
+            Some((name, of_kind.len(), format!("{}: {nearest}", nearest.mapping())))
+        })
+        .collect()
+}

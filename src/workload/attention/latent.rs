@@ -1,0 +1,74 @@
+//! Latent attention. Decode works on the cache as it is, with the key and value projections absorbed into query and output; prefill
+//! expands the cache to heads, which costs less arithmetic when many rows see each entry.
+
+use super::{AttentionBatch, Operator, Rank, Work, grouped, index};
+use crate::input::document::{Mla, Precisions};
+use crate::units::Bytes;
+
+pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
+    let heads = rank.share(mla.heads);
+    let [query, latent, nope, rope, value] = [mla.query_rank, mla.kv_rank, mla.nope_dim, mla.rope_dim, mla.value_dim].map(f64::from);
+    let gate = if mla.output_gate { heads * value } else { 0.0 };
+    if query > 0.0 {
+        operators.push(rank.project("compress query, key, value", query + latent + rope + gate, rank.hidden));
+        operators.push(rank.project("expand query", heads * (nope + rope), query));
+    } else {
+        operators.push(rank.project("project query, compress key, value", heads * (nope + rope) + latent + rope + gate, rank.hidden));
+    }
+    if let Some(chooser) = &mla.index {
+        index::project(rank, chooser, if query > 0.0 { query } else { rank.hidden }, operators);
+    }
+    for batch in rank.batches {
+        if let Some(chooser) = &mla.index {
+            index::score(rank, chooser, batch, batch.context, operators);
+        }
+        let read = mla.index.map_or(batch.context, |chooser| batch.context.min(f64::from(chooser.top)));
+        if batch.prefill && read >= batch.context {
+            operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));
+            operators.push(grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions));
+        } else {
+            operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope));
+            operators.push(shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions));
+            operators.push(Rank::product("absorb value", heads, batch.tokens(), value, latent));
+        }
+    }
+    operators.push(rank.project("project output", rank.hidden, heads * value));
+}
+
+impl Rank<'_> {
+    /// Cache entries of a batch's new tokens, expanded to keys and values.
+    fn expand(&self, batch: &AttentionBatch, columns: f64, depth: f64) -> Operator {
+        let work = Work::Gemm { batch: 1.0, rows: batch.tokens(), columns, depth, precision: self.precisions.weights };
+        Operator { name: "expand key, value", work }
+    }
+}
+
+/// All heads of a token against `read` entries that they share: 2 x key width for the scores and 2 x value width for the values, per
+/// head and entry. In prefill rows choose entries of their own, but memory sees each entry of the context once.
+pub(super) fn shared_entries(
+    batch: &AttentionBatch,
+    read: f64,
+    heads: f64,
+    [key, value]: [f64; 2],
+    entry_elements: f64,
+    precisions: &Precisions,
+) -> Operator {
+    let (sequences, new_tokens) = if batch.prefill { (batch.tokens(), 1.0) } else { (batch.sequences, batch.new_tokens) };
+    let rows = heads * new_tokens;
+    let entry = Bytes::new(entry_elements * precisions.kv_cache.bytes());
+    let from_memory = if batch.prefill { entry * (batch.context / (read * batch.new_tokens)).min(1.0) } else { entry };
+    let work = Work::Attention {
+        sequences,
+        context: read,
+        units: (rows / 128.0).ceil(),
+        rows: rows.min(128.0),
+        flop_per_row: 2.0 * (key + value),
+        unit_bytes: from_memory,
+        sequence_bytes: from_memory,
+        // Query in, output out (BF16), partial results written and read once (FP32).
+        query_bytes: Bytes::new(rows * (2.0 * key + 2.0 * value + 8.0 * value)),
+        latent: true,
+        precision: precisions.attention,
+    };
+    Operator { name: "attention", work }
+}

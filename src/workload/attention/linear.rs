@@ -1,0 +1,37 @@
+//! Linear attention with a gated delta rule. Decode reads and writes each sequence's state once; prefill works on chunks of tokens with
+//! matrix products, the chunk-parallel form of the rule (Yang et al., arXiv 2412.06464).
+
+use super::{Operator, Rank, Work};
+use crate::input::document::GatedDelta;
+use crate::units::Bytes;
+
+/// Tokens of a chunk in prefill: what the public kernels use.
+const CHUNK: f64 = 64.0;
+
+/// Bytes of a state element: kept in FP32, because it is added to at every token.
+pub(super) const STATE_BYTES: f64 = 4.0;
+
+/// Taps of the short convolution in front of query, key and value.
+pub(in crate::workload) const TAPS: f64 = 4.0;
+
+pub(super) fn block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut Vec<Operator>) {
+    let (key_heads, value_heads) = (rank.kv_share(delta.key_heads), rank.share(delta.value_heads));
+    let [key, value] = [delta.key_dim, delta.value_dim].map(f64::from);
+    let mixed = 2.0 * key_heads * key + value_heads * value;
+    // Query, key, value, output gate; decay and step size of each value head.
+    operators.push(rank.project("project query, key, value, gates", mixed + value_heads * (value + 2.0), rank.hidden));
+    operators.push(Operator { name: "short convolution", work: Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) } });
+    for batch in rank.batches {
+        if batch.prefill {
+            // Per chunk of C tokens and head, multiply-adds: scores and their use C C (key + value), the triangular solve C C (key + value),
+            // state out and state in 2 C key value: as one product of C rows, `key` deep.
+            let columns = 2.0 * CHUNK * (1.0 + value / key) + 2.0 * value;
+            let chunks = (batch.new_tokens / CHUNK).ceil() * batch.sequences;
+            operators.push(Rank::product("delta rule", chunks * value_heads, CHUNK, columns, key));
+        } else {
+            let state = value_heads * key * value * STATE_BYTES;
+            operators.push(Operator { name: "delta rule", work: Work::Stream { bytes: Bytes::new(2.0 * state * batch.tokens()) } });
+        }
+    }
+    operators.push(rank.project("project output", rank.hidden, value_heads * value));
+}

@@ -1,0 +1,133 @@
+//! Attention blocks as operators: one file for each kind of attention.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | latent attention, absorbed or expanded? | `latent.rs` |
+//! | heads with keys and values of their own or of a group? | `grouped.rs` |
+//! | entries that stand for several tokens? | `compressed.rs` |
+//! | a state instead of a cache? | `linear.rs` |
+//! | which tokens are looked at? | `index.rs` |
+//! | what does a sequence keep in memory? | `cache.rs` |
+
+mod cache;
+mod compressed;
+mod grouped;
+mod index;
+mod latent;
+mod linear;
+
+pub(in crate::workload) use compressed::compressor_columns;
+
+pub use cache::{cache_bytes_per_token, prompt_cache_per_token, sequence_cache};
+
+use super::operator::{Operator, Work};
+use crate::input::document::{Attention, Model, Precision, Precisions};
+use crate::units::Bytes;
+
+/// What one attention group (the ranks of one TP group) works on in one pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionBatch {
+    /// Sequences.
+    pub sequences: f64,
+    /// New tokens of each sequence.
+    pub new_tokens: f64,
+    /// Tokens that each new one sees, on average.
+    pub context: f64,
+    /// Whether many new tokens of one sequence are read at once: then latent caches are expanded instead of absorbed.
+    pub prefill: bool,
+}
+
+impl AttentionBatch {
+    /// New tokens of all sequences.
+    #[must_use]
+    pub fn tokens(&self) -> f64 {
+        self.sequences * self.new_tokens
+    }
+
+    /// One of `parts` equal parts. Sequences are divided; where there are fewer than parts, their new tokens are.
+    #[must_use]
+    pub fn part(mut self, parts: u32) -> Self {
+        let parts = f64::from(parts);
+        if self.prefill && self.sequences < parts {
+            self.new_tokens /= parts;
+        } else {
+            self.sequences /= parts;
+        }
+        self
+    }
+}
+
+/// One rank of a TP group with the batches that it works on in one pass: projections see all their tokens together, attention itself
+/// each batch for itself.
+struct Rank<'a> {
+    hidden: f64,
+    tensor_parallel: f64,
+    precisions: &'a Precisions,
+    batches: &'a [AttentionBatch],
+    tokens: f64,
+}
+
+impl Rank<'_> {
+    /// This rank's share of `heads`.
+    fn share(&self, heads: u32) -> f64 {
+        f64::from(heads) / self.tensor_parallel
+    }
+
+    /// Its share of key and value heads, which are repeated where there are fewer than ranks.
+    fn kv_share(&self, heads: u32) -> f64 {
+        self.share(heads).max(1.0)
+    }
+
+    /// A projection of all tokens.
+    fn project(&self, name: &'static str, columns: f64, depth: f64) -> Operator {
+        let work = Work::Gemm { batch: 1.0, rows: self.tokens, columns, depth, precision: self.precisions.weights };
+        Operator { name, work }
+    }
+
+    /// `batch` BF16 products over the tokens of one batch.
+    fn product(name: &'static str, batch: f64, tokens: f64, columns: f64, depth: f64) -> Operator {
+        Operator { name, work: Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 } }
+    }
+}
+
+/// The attention block of one layer on one rank of a TP group, norm first, output projection last; the all-reduce is not in it.
+#[must_use]
+pub fn layer_attention(
+    attention: &Attention,
+    hidden: u32,
+    precisions: &Precisions,
+    tensor_parallel: u32,
+    batches: &[AttentionBatch],
+) -> Vec<Operator> {
+    let tokens = batches.iter().map(AttentionBatch::tokens).sum();
+    let hidden = f64::from(hidden);
+    let rank = Rank { hidden, tensor_parallel: f64::from(tensor_parallel), precisions, batches, tokens };
+    let mut operators = vec![norm(hidden, tokens)];
+    match attention {
+        Attention::Mla(mla) => latent::block(&rank, mla, &mut operators),
+        Attention::Gqa(gqa) => grouped::block(&rank, gqa, &mut operators),
+        Attention::Mfa(mfa) => grouped::factorised_block(&rank, mfa, &mut operators),
+        Attention::Compressed(compressed) => compressed::block(&rank, compressed, &mut operators),
+        Attention::GatedDelta(delta) => linear::block(&rank, delta, &mut operators),
+    }
+    operators
+}
+
+/// The attention block of the model's largest group of layers; nothing for a model without layers.
+#[must_use]
+pub fn attention_block(model: &Model, precisions: &Precisions, tensor_parallel: u32, batch: &AttentionBatch) -> Vec<Operator> {
+    let largest = model.layer.iter().max_by_key(|group| group.count);
+    largest.map_or_else(Vec::new, |group| layer_attention(&group.attention, model.hidden, precisions, tensor_parallel, &[*batch]))
+}
+
+/// Whether the model's largest group of layers keeps one latent cache entry a token for all heads.
+#[must_use]
+pub fn latent_cache(model: &Model) -> bool {
+    let largest = model.layer.iter().max_by_key(|group| group.count);
+    largest.is_some_and(|group| matches!(*group.attention, Attention::Mla(_) | Attention::Compressed(_)))
+}
+
+/// Normalisation with its residual: reads and writes both streams in 16 bit.
+pub(super) fn norm(hidden: f64, tokens: f64) -> Operator {
+    Operator { name: "norm", work: Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) } }
+}
