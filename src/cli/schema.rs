@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use crate::input::document::{
-    ChipFile, CpuFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, SupernodeFile,
+    SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::read::schema;
 
@@ -31,6 +32,9 @@ enum Kind {
     Model,
     Workload,
     Target,
+    Demand,
+    Prices,
+    Reliability,
 }
 
 pub fn run(arguments: &Arguments) -> Output {
@@ -47,6 +51,9 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Model => schema::<ModelFile>(),
         Kind::Workload => schema::<WorkloadFile>(),
         Kind::Target => schema::<TargetFile>(),
+        Kind::Demand => schema::<DemandFile>(),
+        Kind::Prices => schema::<PricesFile>(),
+        Kind::Reliability => schema::<ReliabilityFile>(),
     };
     Output::done(format!("{schema:#}\n"))
 }

@@ -252,7 +252,23 @@ fn reference_designs_use_the_same_chip_to_the_full() {
 #[test]
 fn schemas_are_current_and_referenced() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for kind in ["supernode", "chip", "switch", "link", "protocol", "cpu", "nic", "memory", "library", "model", "workload", "target"] {
+    for kind in [
+        "supernode",
+        "chip",
+        "switch",
+        "link",
+        "protocol",
+        "cpu",
+        "nic",
+        "memory",
+        "library",
+        "model",
+        "workload",
+        "target",
+        "demand",
+        "prices",
+        "reliability",
+    ] {
         let printed = std::process::Command::new(env!("CARGO_BIN_EXE_supernode")).args(["schema", kind]).output().unwrap();
         let kept = std::fs::read(root.join(format!("schema/{kind}.json"))).unwrap();
         assert!(printed.stdout == kept, "schema/{kind}.json is not what `supernode schema {kind}` prints");
