@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
-use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_target, load_workload_with};
-use crate::report::{self, SimulateReport, chrome_trace};
+use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_supernode, load_target, load_workload_with};
+use crate::report::{self, ClipReport, SimulateReport, chrome_trace};
 use crate::serving::MappingRequest;
-use crate::study::{Choice, Objective, Published, Simulation, compare_published, simulate_with};
+use crate::study::{Choice, Objective, Published, Simulation, compare_published, simulate_clip, simulate_with};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,10 @@ pub struct Arguments {
     /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
     #[arg(long)]
     workload: Option<String>,
+
+    /// A video clip in place of a workload: shipped name or path
+    #[arg(long, conflicts_with_all = ["workload", "model", "mapping", "objective", "explain", "trace", "target", "strict"])]
+    clip: Option<String>,
 
     /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
     #[arg(long)]
@@ -61,6 +65,9 @@ pub(super) const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
+    if let Some(clip) = &arguments.clip {
+        return run_clip(spec, clip, format);
+    }
     let name = arguments.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
     let workload = load_workload_with(name, arguments.model.as_deref())?;
     let target = load_target(&arguments.target)?;
@@ -89,6 +96,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         output.exit = Exit::Missed;
     }
     Ok(output)
+}
+
+fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {
+    let clip = load_clip(name)?;
+    let fabric = fabric::build(&spec)?;
+    let simulation = simulate_clip(&spec, &fabric, &clip);
+    let title = format!("{} ({})", spec.name, spec.vendor);
+    let report = ClipReport { supernode: spec.id, title, chips: fabric.chips, clip: (name.to_owned(), clip.name), simulation };
+    Ok(Output::report(&report, format))
 }
 
 fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {

@@ -2,6 +2,7 @@
 //!
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
+mod clip;
 mod collective;
 mod compare;
 mod describe;
@@ -10,6 +11,7 @@ mod format;
 mod simulate;
 mod trace;
 
+pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;

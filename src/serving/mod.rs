@@ -7,9 +7,11 @@
 //! | what does a transfer between ranks cost? | `communication.rs` |
 //! | what runs beside what, and what is exposed? | `timeline.rs` |
 //! | how long is one pass of the model? | `step.rs` |
+//! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which mapping is best? | `search.rs` |
 
+mod clip;
 mod communication;
 mod decode;
 mod mapping;
@@ -19,6 +21,7 @@ mod search;
 mod step;
 mod timeline;
 
+pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
 pub use mapping::{Mapping, MappingRequest, mappings};

@@ -6,6 +6,7 @@
 mod at;
 mod attention;
 mod chip;
+mod clip;
 mod host;
 mod library;
 mod link;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 pub use at::At;
 pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use clip::{Clip, Text, Transformer};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
 pub use link::{Circuit, Link, Medium};
@@ -106,6 +108,7 @@ file_kind!(MemoryFile { memory: MemoryExpander } in "topologies/parts/memories")
 file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
+file_kind!(ClipFile { clip: Clip } in "workloads/clips");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
 /// A file with one `[supernode]` and its `[[level]]`s, innermost first.
