@@ -10,10 +10,11 @@ fn ratios_and_best_marks() {
     let arguments = ["compare", "hgx-h100", "gb200-nvl72", "--same-chips", "--format", "json"];
     let found: Value = serde_json::from_str(&Project::new("compare").run(&arguments).output()).unwrap();
     assert_eq!(found["same_chip"], "H100 SXM");
-    // 450 GB/s of NVLink 4 against 900 GB/s of NVLink 5 a chip: the ports stay each design's own, the second is best.
+    // 450 GB/s of NVLink 4 against 900 GB/s of NVLink 5 a chip (the line code leaves 0.9412 of 26.5625 GB/s a link): the ports stay each design's own, the second is best.
     let injection = &found["figures"]["injection_bytes_per_s"];
-    assert_eq!(injection["values"][0], 450e9);
-    assert_eq!(injection["values"][1], 900e9);
+    for (value, expected) in injection["values"].as_array().unwrap().iter().zip([450e9, 900e9]) {
+        assert!((value.as_f64().unwrap() / expected - 1.0).abs() < 1e-3, "{value}");
+    }
     assert_eq!(injection["best"], serde_json::json!([1]));
     // DeepSeek-R1 in eight bits does not fit eight chips of 80 GB with room to spare: no rate, and no ratio invented.
     assert!(found["figures"]["decode_tokens_per_s"]["values"][1].as_f64().unwrap() > 0.0);

@@ -1,13 +1,13 @@
-//! `supernode describe`: the expanded fabric in numbers.
+//! `supernode describe`: the expanded fabric in numbers, or drawn.
 
 use super::{Outcome, Output};
 use crate::fabric;
 use crate::footprint::inventory;
 use crate::input::spec::load_supernode;
 use crate::network::{Network, survey};
-use crate::report::{self, DescribeReport};
+use crate::report::{self, DescribeReport, Drawing};
 
-/// Count and measure the fabric of a supernode
+/// Count, measure or draw the fabric of a supernode
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path
@@ -20,10 +20,17 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let report = DescribeReport {
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
-        chip: spec.chip.name,
+        chip: spec.chip,
         levels: fabric.level_names.clone(),
         inventory: inventory(&fabric),
         survey: survey(&Network::new(&fabric)),
     };
     Ok(Output::report(&report, format))
+}
+
+/// Draws the supernode.
+pub fn draw(arguments: &Arguments, drawing: Drawing) -> Outcome {
+    let spec = load_supernode(&arguments.supernode)?;
+    let fabric = fabric::build(&spec)?;
+    Ok(Output::done(report::draw(&spec, &fabric, drawing)))
 }

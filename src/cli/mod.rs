@@ -5,6 +5,7 @@ mod collective;
 mod compare;
 mod describe;
 mod list;
+mod schema;
 mod simulate;
 mod sizes;
 
@@ -61,6 +62,10 @@ enum FormatArgument {
     Json,
     Csv,
     Markdown,
+    /// A drawing for Graphviz; `describe` only
+    Dot,
+    /// A drawing for a browser; `describe` only
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +76,21 @@ enum Command {
     Collective(collective::Arguments),
     Simulate(simulate::Arguments),
     Compare(compare::Arguments),
+    Schema(schema::Arguments),
+}
+
+impl Command {
+    fn run(&self, format: report::Format) -> Outcome {
+        match self {
+            Self::List(arguments) => list::run(arguments, format),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Describe(arguments) => describe::run(arguments, format),
+            Self::Collective(arguments) => collective::run(arguments, format),
+            Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Compare(arguments) => compare::run(arguments, format),
+            Self::Schema(arguments) => Ok(schema::run(arguments)),
+        }
+    }
 }
 
 /// Runs the program on the process's arguments.
@@ -94,14 +114,17 @@ pub fn run() -> Exit {
         FormatArgument::Json => report::Format::Json,
         FormatArgument::Csv => report::Format::Csv,
         FormatArgument::Markdown => report::Format::Markdown,
+        FormatArgument::Dot | FormatArgument::Svg => report::Format::Text,
     };
-    let result = match &arguments.command {
-        Command::List(arguments) => list::run(arguments, format),
-        Command::Check(arguments) => check::run(arguments),
-        Command::Describe(arguments) => describe::run(arguments, format),
-        Command::Collective(arguments) => collective::run(arguments, format),
-        Command::Simulate(arguments) => simulate::run(arguments, format),
-        Command::Compare(arguments) => compare::run(arguments, format),
+    let drawing = match arguments.format {
+        FormatArgument::Dot => Some(report::Drawing::Dot),
+        FormatArgument::Svg => Some(report::Drawing::Svg),
+        _ => None,
+    };
+    let result = match (&arguments.command, drawing) {
+        (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
+        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does")),
+        (command, None) => command.run(format),
     };
     match result {
         Ok(Output { text, exit }) => {

@@ -85,6 +85,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         title: format!("{} ({})", spec.name, spec.vendor),
         ranks_per_chip: spec.chip.ranks,
         chip: spec.chip.name,
+        levels: fabric.level_names.clone(),
         workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.model.is_some())),
         target: (target.id, target.target.name),
         simulation,

@@ -12,8 +12,8 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{AttachSpec, AttachedPart, Cable, LevelSpec, LinkSpec, NicSpec, PatternSpec, Spec, SwitchSpec};
 
 /// Nodes and edges beyond this do not fit a laptop's memory; the largest shipped machine needs a hundredth of it.
-const MOST_NODES: usize = 8_000_000;
-const MOST_EDGES: usize = 16_000_000;
+const MOST_NODES: usize = 4_000_000;
+const MOST_EDGES: usize = 8_000_000;
 
 /// Expands a spec into its graph.
 ///
@@ -107,6 +107,7 @@ pub(super) struct Builder {
     /// Orbits of the group among those of the levels above.
     ancestry: u64,
     classes: BTreeMap<(u8, Label, u64), u32>,
+    last_class: Option<((u8, Label, u64), u32)>,
     /// Chips of an innermost group that may change places one by one, without any other: 1 where their links tell them apart.
     pub interchangeable: u32,
     /// Whether the labels of all edges so far follow symmetries of the machine.
@@ -133,7 +134,7 @@ impl Builder {
             PatternSpec::Switch { .. } => level.size,
             _ => 1,
         });
-        Self { fabric, interchangeable, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), symmetric: true }
+        Self { fabric, interchangeable, level: 0, under: (0, 0), ancestry: 0, classes: BTreeMap::new(), last_class: None, symmetric: true }
     }
 
     /// Notes which group of the current level is joined next.
@@ -192,12 +193,24 @@ impl Builder {
             return Err(Stop::TooLarge);
         }
         let link = position_or_push(&mut self.fabric.links, &cable.link, |known: &LinkSpec| known.id == cable.link.id);
-        let next = narrow(self.classes.len());
-        let class = *self.classes.entry((self.level, label, self.ancestry)).or_insert(next);
+        let class = self.class((self.level, label, self.ancestry));
         let plane = u16::try_from(plane).unwrap_or(u16::MAX);
         let edge = Edge { link, count: cable.count, level: self.level, plane, class, reversible };
         self.fabric.graph.add_edge(ends.0.node, ends.1.node, edge);
         Ok(())
+    }
+
+    /// Number of an edge class. Edges of one class mostly come one after the other.
+    fn class(&mut self, key: (u8, Label, u64)) -> u32 {
+        if let Some((last, class)) = self.last_class
+            && last == key
+        {
+            return class;
+        }
+        let next = narrow(self.classes.len());
+        let class = *self.classes.entry(key).or_insert(next);
+        self.last_class = Some((key, class));
+        class
     }
 
     fn join(&mut self, level: &LevelSpec, children: &[Group]) -> Result<Group, Stop> {

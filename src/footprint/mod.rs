@@ -4,4 +4,4 @@ mod inventory;
 mod power;
 
 pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
-pub use power::{ChipRates, Power, PowerLine, chip_power, mixed, power};
+pub use power::{Duty, Place, Power, PowerLine, mixed, power};

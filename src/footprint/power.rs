@@ -1,21 +1,58 @@
-//! Power follows activity: what every kind of part draws while the machine works, from the chips to the hall.
+//! Power follows activity: what every kind of part draws while the machine waits, works, and at its rating, from the chips to the hall.
 
-use crate::fabric::Fabric;
-use crate::footprint::Inventory;
-use crate::input::document::{Chip, Medium, Precision};
+use std::collections::BTreeMap;
+
+use super::inventory::Inventory;
+use crate::fabric::{Endpoint, Fabric};
+use crate::input::document::{Cooling, Medium, Racks, SwitchPower};
 use crate::input::spec::Spec;
 use crate::network::Profile;
-use crate::units::{BytesPerSecond, FlopPerSecond, Watts};
+use crate::serving::{Step, arithmetic_energy, memory_energy, port_energy};
+use crate::units::{BytesPerSecond, Watts};
 
-/// What one chip does in a second, on average, while its instance runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ChipRates {
-    /// Operations by format, in [`Precision::ALL`] order.
-    pub flop: [FlopPerSecond; Precision::ALL.len()],
-    /// To and from memory.
-    pub memory: BytesPerSecond,
-    /// Sent on the scale-up ports.
+/// What the chips of a machine do on average while it runs one phase.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Duty {
+    /// Watts of one chip beyond waiting, by operator.
+    pub operators: Vec<(&'static str, Watts)>,
+    /// Watts of one chip's scale-up ports beyond waiting.
+    pub ports: Watts,
+    /// Sent by one chip on its scale-up ports.
     pub sent: BytesPerSecond,
+    /// Share of the chips that work; the others wait.
+    pub busy: f64,
+}
+
+impl Duty {
+    /// Chips of `ranks` ranks run `step` again and again; only the share `busy` of them has an instance to run.
+    #[must_use]
+    pub fn of(step: &Step, fabric: &Fabric, busy: f64) -> Self {
+        let power = &fabric.chip.power;
+        let ranks = f64::from(fabric.chip.ranks) * busy;
+        let operators = step.activity.operators.iter().map(|work| {
+            let energy = arithmetic_energy(power, &work.flop) + memory_energy(power, work.memory);
+            (work.name, energy * ranks / step.time)
+        });
+        Self {
+            operators: operators.collect(),
+            ports: port_energy(power, step.activity.sent) * ranks / step.time,
+            sent: BytesPerSecond::new(step.activity.sent.get() * ranks / step.time.get()),
+            busy,
+        }
+    }
+}
+
+/// Where a part stands, for the split by level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Accelerator packages.
+    Chips,
+    /// Switches and links of a level of the fabric.
+    Level(u8),
+    /// CPUs, NICs, drives.
+    Host,
+    /// Fans, pumps, conversion.
+    Supply,
 }
 
 /// Watts of the parts of a kind.
@@ -23,10 +60,24 @@ pub struct ChipRates {
 pub struct PowerLine {
     /// What they are.
     pub part: String,
+    /// Where they stand.
+    pub place: Place,
     /// How many.
     pub count: u64,
-    /// All of them.
-    pub power: Watts,
+    /// All of them, powered and without work.
+    pub waiting: Watts,
+    /// What their work adds.
+    pub working: Watts,
+    /// All of them at their rating: chips at their limit, ports at line rate.
+    pub rated: Watts,
+}
+
+impl PowerLine {
+    /// What they draw.
+    #[must_use]
+    pub fn power(&self) -> Watts {
+        self.waiting + self.working
+    }
 }
 
 /// Watts by part; their sum is what the racks draw.
@@ -34,8 +85,12 @@ pub struct PowerLine {
 pub struct Power {
     /// Chips first, then fabric, host, cooling, conversion.
     pub lines: Vec<PowerLine>,
-    /// Whether activity asks the chips for more than their limit; they then run slower than this program says.
-    pub capped: bool,
+    /// The same watts by what they are spent on: operators, transfers, waiting, cooling and conversion.
+    pub purposes: Vec<(String, Watts)>,
+    /// Time of a step over what it would be without the chips' power limit; the larger of the phases.
+    pub slowdown: f64,
+    /// Racks that the machine fills, if stated.
+    pub racks: Option<Racks>,
     /// Power of the hall over power of the racks.
     pub pue: f64,
 }
@@ -44,7 +99,13 @@ impl Power {
     /// What the racks draw.
     #[must_use]
     pub fn total(&self) -> Watts {
-        self.lines.iter().map(|line| line.power).sum()
+        self.lines.iter().map(PowerLine::power).sum()
+    }
+
+    /// What the racks draw with every part at its rating: the number on the plate, for which the supply is built.
+    #[must_use]
+    pub fn rated(&self) -> Watts {
+        self.lines.iter().map(|line| line.rated).sum()
     }
 
     /// What the hall draws.
@@ -52,92 +113,209 @@ impl Power {
     pub fn facility(&self) -> Watts {
         self.total() * self.pue
     }
-}
 
-/// Energy of an operation relative to BF16: multipliers shrink with the format's bits.
-fn relative_energy(precision: Precision) -> f64 {
-    match precision.computes_in() {
-        Precision::Int8 | Precision::Fp8 => 0.5,
-        Precision::Fp4 => 0.25,
-        _ => 1.0,
+    /// Watts by place, innermost first.
+    #[must_use]
+    pub fn by_place(&self) -> Vec<(Place, Watts)> {
+        let mut places: BTreeMap<Place, Watts> = BTreeMap::new();
+        for line in &self.lines {
+            *places.entry(line.place).or_default() += line.power();
+        }
+        places.into_iter().collect()
     }
 }
 
-/// What one chip draws at the given rates, not capped: `idle + operations + memory + ports`.
+/// What a machine draws at `duty`, when traffic spreads over the fabric as in `profile` (any multiple of it).
 #[must_use]
-pub fn chip_power(chip: &Chip, rates: &ChipRates) -> Watts {
-    let power = &chip.power;
-    let arithmetic: f64 = Precision::ALL
-        .iter()
-        .zip(&rates.flop)
-        .map(|(&precision, rate)| power.energy_per_flop.value.get() * relative_energy(precision) * rate.get())
-        .sum();
-    power.idle.value + Watts::new(arithmetic) + power.memory_energy.value * rates.memory + power.io_energy.value * rates.sent
+pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile) -> Power {
+    let mut lines = vec![chips(spec, inventory, duty)];
+    lines.extend(switches(fabric, inventory, duty, profile));
+    lines.extend(links(fabric, inventory, duty, profile));
+    lines.extend(hosts(spec, fabric, inventory, duty));
+    let chips = real(inventory.chips);
+    let waiting = lines.iter().map(|line| line.waiting).sum();
+    let mut purposes: Vec<(String, Watts)> = duty.operators.iter().map(|(name, power)| ((*name).to_owned(), *power * chips)).collect();
+    let transfers: Watts = lines.iter().filter(|line| matches!(line.place, Place::Level(_))).map(|line| line.working).sum();
+    let hosting: Watts = lines.iter().filter(|line| line.place == Place::Host).map(|line| line.working).sum();
+    purposes.push(("transfers".to_owned(), duty.ports * chips + transfers));
+    purposes.push(("hosts at work".to_owned(), hosting));
+    purposes.push(("waiting".to_owned(), waiting));
+    let supply = supply(spec, &lines);
+    purposes.extend(supply.iter().map(|line| (line.part.clone(), line.power())));
+    lines.extend(supply);
+    Power { lines, purposes, slowdown: 1.0, racks: spec.supply.racks.clone(), pue: spec.supply.pue.value.get() }
 }
 
-/// What a machine draws when every chip works at `rates` and traffic spreads over the fabric as in `profile` (any multiple of it).
-#[must_use]
-pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, rates: &ChipRates, profile: &Profile) -> Power {
+fn chips(spec: &Spec, inventory: &Inventory, duty: &Duty) -> PowerLine {
+    let power = &spec.chip.power;
+    let count = real(inventory.chips);
+    let working: Watts = duty.operators.iter().map(|(_, power)| *power).sum::<Watts>() + duty.ports;
+    PowerLine {
+        part: format!("chips ({})", spec.chip.name),
+        place: Place::Chips,
+        count: inventory.chips,
+        waiting: power.idle.value * count,
+        working: working * count,
+        rated: power.tdp.value.max(power.idle.value) * count,
+    }
+}
+
+/// How often a sent byte visits parts of one kind.
+fn visits(profile: &Profile, bytes: f64) -> f64 {
+    if profile.sent_bytes > 0.0 { bytes / profile.sent_bytes } else { 0.0 }
+}
+
+/// Name of a part's line; the level is told where the part stands on several.
+fn named(kind: &str, part: &str, level: u8, levels: usize, fabric: &Fabric) -> String {
+    let name = fabric.level_names.get(level as usize).map_or("", String::as_str);
+    if levels > 1 { format!("{kind} ({part}, {name})") } else { format!("{kind} ({part})") }
+}
+
+/// A switch chip: `idle + energy per bit x bits forwarded`; rated with every port sending at line rate.
+fn switches(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile) -> Vec<PowerLine> {
+    let sent = duty.sent * real(inventory.chips);
+    let line_rate = line_rates(fabric);
+    let lines = inventory.switches.iter().filter_map(|line| {
+        let index = fabric.switches.iter().position(|part| part.id == line.part)?;
+        let SwitchPower { idle, energy_per_bit } = &fabric.switches[index].switch.power;
+        let of_part = || inventory.switches.iter().filter(|other| other.part == line.part);
+        // Traffic is known by part: tiers of one part share it by their numbers.
+        let share = real(line.count) / real(of_part().map(|other| other.count).sum());
+        let waiting = idle.value * real(line.count);
+        let forwarded = sent * (visits(profile, profile.switch_bytes[index]) * share);
+        let full = line_rate.get(&(index, line.level)).copied().unwrap_or_default();
+        Some(PowerLine {
+            part: named("switch chips", &line.part, line.level, of_part().count(), fabric),
+            place: Place::Level(line.level),
+            count: line.count,
+            waiting,
+            working: energy_per_bit.value * forwarded,
+            rated: waiting + energy_per_bit.value * full,
+        })
+    });
+    lines.collect()
+}
+
+/// What all ports of the switches of a part and level send together at line rate.
+fn line_rates(fabric: &Fabric) -> BTreeMap<(usize, u8), BytesPerSecond> {
+    let mut rates: BTreeMap<(usize, u8), BytesPerSecond> = BTreeMap::new();
+    for node in fabric.graph.node_indices() {
+        let weight = fabric.graph[node];
+        if let Endpoint::Switch(part) = weight.endpoint {
+            let rate: BytesPerSecond =
+                fabric.graph.edges(node).map(|edge| line_rate(fabric, edge.weight().link) * f64::from(edge.weight().count)).sum();
+            *rates.entry((part as usize, weight.level)).or_default() += rate;
+        }
+    }
+    rates
+}
+
+fn line_rate(fabric: &Fabric, link: u16) -> BytesPerSecond {
+    let link = &fabric.links[link as usize].link;
+    link.lane_rate.value * f64::from(link.lanes)
+}
+
+/// Links: `SerDes` by the bit, modules and retimers always on (their lasers and recovery loops do not rest between packets).
+fn links(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile) -> Vec<PowerLine> {
+    let sent = duty.sent * real(inventory.chips);
     let mut lines = Vec::new();
-    let mut line = |part: String, count: u64, power: Watts| {
-        if count > 0 {
-            lines.push(PowerLine { part, count, power });
+    for line in &inventory.links {
+        let Some(index) = fabric.links.iter().position(|part| part.id == line.part) else { continue };
+        let link = &fabric.links[index].link;
+        let of_part = || inventory.links.iter().filter(|other| other.part == line.part);
+        let levels = of_part().count();
+        let share = real(line.count) / real(of_part().map(|other| other.count).sum());
+        let crossing = sent * (visits(profile, profile.link_bytes[index]) * share);
+        let full = link.lane_rate.value * (f64::from(link.lanes) * 2.0 * real(line.count));
+        let place = Place::Level(line.level);
+        lines.push(PowerLine {
+            part: named("SerDes", &line.part, line.level, levels, fabric),
+            place,
+            count: line.count,
+            waiting: Watts::ZERO,
+            working: link.serdes_energy.value * crossing,
+            rated: link.serdes_energy.value * full,
+        });
+        let always_on = match &link.medium {
+            Medium::Optical { module_power, technology, .. } => {
+                let kind = technology.map_or("optical modules", |technology| technology.modules());
+                Some((kind, line.modules, module_power.value))
+            }
+            Medium::Retimed { retimer_power, .. } => Some(("retimers", line.retimers, retimer_power.value)),
+            _ => None,
+        };
+        if let Some((kind, count, each)) = always_on.filter(|(_, count, _)| *count > 0) {
+            let part = named(kind, &line.part, line.level, levels, fabric);
+            lines.push(constant(part, place, count, each));
         }
-    };
-    let chips = inventory.chips;
-    let asked = chip_power(&spec.chip, rates);
-    let capped = asked > spec.chip.power.tdp.value;
-    line(format!("chips ({})", spec.chip.name), chips, asked.min(spec.chip.power.tdp.value) * real(chips));
+    }
+    lines
+}
 
-    // How often a sent byte crosses each link part, and passes each switch part.
-    let sent = rates.sent * real(chips);
-    let visits = |bytes: f64| if profile.sent_bytes > 0.0 { bytes / profile.sent_bytes } else { 0.0 };
-    for (index, part) in fabric.switches.iter().enumerate() {
-        let count: u64 = inventory.switches.iter().filter(|line| line.part == part.id).map(|line| line.count).sum();
-        let traffic = part.switch.power.energy_per_bit.value * (sent * visits(profile.switch_bytes[index]));
-        line(format!("switch chips ({})", part.id), count, part.switch.power.idle.value * real(count) + traffic);
-    }
-    for (index, part) in fabric.links.iter().enumerate() {
-        let of_part = || inventory.links.iter().filter(|line| line.part == part.id);
-        let links: u64 = of_part().map(|line| line.count).sum();
-        line(format!("SerDes ({})", part.id), links, part.link.serdes_energy.value * (sent * visits(profile.link_bytes[index])));
-        match &part.link.medium {
-            Medium::Optical { module_power, .. } => {
-                let modules: u64 = of_part().map(|line| line.modules).sum();
-                line(format!("optical modules ({})", part.id), modules, module_power.value * real(modules));
-            }
-            Medium::Retimed { retimer_power, .. } => {
-                let retimers: u64 = of_part().map(|line| line.retimers).sum();
-                line(format!("retimers ({})", part.id), retimers, retimer_power.value * real(retimers));
-            }
-            Medium::Trace {} | Medium::Copper {} => {}
-        }
-    }
+/// CPUs, their DRAM, and what stands beside the fabric.
+fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Vec<PowerLine> {
+    let mut lines = Vec::new();
     for (name, count) in &inventory.cpus {
         let Some((_, cpu)) = fabric.cpus.iter().find(|part| part.0 == *name) else { continue };
-        line(format!("CPUs with DRAM ({name})"), *count, (cpu.power.serving.value + cpu.power.memory.value) * real(*count));
+        let (idle, serving) = (cpu.power.idle.value, cpu.power.serving.value.max(cpu.power.idle.value));
+        lines.push(PowerLine {
+            part: format!("CPUs ({name})"),
+            place: Place::Host,
+            count: *count,
+            waiting: idle * real(*count),
+            working: (serving - idle) * (real(*count) * duty.busy),
+            rated: serving * real(*count),
+        });
+        lines.push(constant(format!("DRAM ({name})"), Place::Host, *count, cpu.power.memory.value));
     }
     for auxiliary in &spec.auxiliaries {
-        line(auxiliary.name.clone(), auxiliary.count, auxiliary.power.value * real(auxiliary.count));
+        lines.push(constant(auxiliary.name.clone(), Place::Host, auxiliary.count, auxiliary.power.value));
     }
-    let parts: Watts = lines.iter().map(|line: &PowerLine| line.power).sum();
-    let cooling = parts * spec.supply.cooling_share.value.get();
-    let loss = (parts + cooling) * (1.0 / spec.supply.conversion_efficiency.value.get() - 1.0);
-    lines.push(PowerLine { part: "fans and pumps".into(), count: 1, power: cooling });
-    lines.push(PowerLine { part: "conversion losses".into(), count: 1, power: loss });
-    Power { lines, capped, pue: spec.supply.pue.value.get() }
+    lines.retain(|line| line.count > 0);
+    lines
+}
+
+/// A part that draws the same whatever it does.
+fn constant(part: String, place: Place, count: u64, each: Watts) -> PowerLine {
+    let all = each * real(count);
+    PowerLine { part, place, count, waiting: all, working: Watts::ZERO, rated: all }
+}
+
+/// Fans and pumps take a share of the parts' watts; then both pass the conversion, which loses `1 / efficiency - 1` of what it delivers.
+fn supply(spec: &Spec, lines: &[PowerLine]) -> Vec<PowerLine> {
+    let cooling = spec.supply.cooling_share.value.get();
+    let loss = 1.0 / spec.supply.conversion_efficiency.value.get() - 1.0;
+    let sum = |of: fn(&PowerLine) -> Watts| -> Watts { lines.iter().map(of).sum() };
+    let line = |part: &str, of: &dyn Fn(Watts) -> Watts| PowerLine {
+        part: part.to_owned(),
+        place: Place::Supply,
+        count: 1,
+        waiting: of(sum(|line| line.waiting)),
+        working: of(sum(|line| line.working)),
+        rated: of(sum(|line| line.rated)),
+    };
+    let movers = spec.supply.cooling.map_or("fans and pumps", Cooling::movers);
+    vec![line(movers, &|watts| watts * cooling), line("conversion losses", &|watts| watts * (1.0 + cooling) * loss)]
 }
 
 /// Two ways of working at once: `share` of the machine as in `a`, the rest as in `b`. Parts are the same in both.
 #[must_use]
 pub fn mixed(a: &Power, b: &Power, share: f64) -> Power {
-    let lines = a
-        .lines
-        .iter()
-        .zip(&b.lines)
-        .map(|(a, b)| PowerLine { part: a.part.clone(), count: a.count, power: a.power * share + b.power * (1.0 - share) })
-        .collect();
-    Power { lines, capped: a.capped || b.capped, pue: a.pue }
+    let blend = |a: Watts, b: Watts| a * share + b * (1.0 - share);
+    let lines = a.lines.iter().zip(&b.lines).map(|(a, b)| PowerLine {
+        waiting: blend(a.waiting, b.waiting),
+        working: blend(a.working, b.working),
+        ..a.clone()
+    });
+    let mut purposes: Vec<(String, Watts)> = a.purposes.iter().map(|(name, power)| (name.clone(), *power * share)).collect();
+    for (index, (name, power)) in b.purposes.iter().enumerate() {
+        match purposes.iter().position(|known| known.0 == *name) {
+            Some(known) => purposes[known].1 += *power * (1.0 - share),
+            // Operators that only `b` runs go beside its others, before what is common to all work.
+            None => purposes.insert(index.min(purposes.len()), (name.clone(), *power * (1.0 - share))),
+        }
+    }
+    Power { lines: lines.collect(), purposes, slowdown: a.slowdown.max(b.slowdown), racks: a.racks.clone(), pue: a.pue }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]

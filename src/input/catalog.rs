@@ -1,5 +1,6 @@
 //! What ships with the program, embedded in the binary, and how a name or a path leads to a text.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
 static VALIDATION: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/validation");
 
 /// No description comes near this; a file beyond it is a mistake.
-const LARGEST_FILE: u64 = 16 << 20;
+const LARGEST_FILE: u64 = 4 << 20;
 
 /// Names of the shipped files of a kind, sorted.
 #[must_use]
@@ -118,13 +119,15 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
     if metadata.is_dir() {
         return Err(Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file").into());
     }
-    if metadata.len() > LARGEST_FILE {
-        let megabytes = metadata.len() >> 20;
-        return Err(Problem::new(format!("`{shown}` is {megabytes} MiB long"))
-            .help(format!("files up to {} MiB are read", LARGEST_FILE >> 20))
-            .into());
+    // Devices and pipes have no length: what is read counts, not what is announced.
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let limit = LARGEST_FILE >> 20;
+        return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} MiB are read")).into());
     }
-    let bytes = std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         Problems::from(Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8"))

@@ -70,10 +70,12 @@ impl Problem {
             .into_iter()
             .filter_map(|(entry, kind)| entry.as_ref().map(|entry| (entry, kind)))
         {
-            let end = place.source.text.len();
-            let span = place.span.start.min(end)..place.span.end.min(end);
+            let excerpt = Excerpt::around(&place.source.text, &place.span);
             group = group.element(
-                Snippet::source(place.source.text.as_str()).path(place.source.name.as_str()).annotation(kind.span(span).label(label.as_str())),
+                Snippet::source(excerpt.text)
+                    .line_start(excerpt.first_line)
+                    .path(place.source.name.as_str())
+                    .annotation(kind.span(excerpt.span).label(label.as_str())),
             );
         }
         if let Some(help) = &self.help {
@@ -82,6 +84,29 @@ impl Problem {
         write!(out, "{}", Renderer::plain().render(&[group]))
     }
 }
+
+/// The lines that a span lies in: all that a message quotes, however long the text is.
+struct Excerpt<'a> {
+    text: &'a str,
+    /// Number of its first line, from 1.
+    first_line: usize,
+    /// The span, counted from the start of the excerpt.
+    span: Range<usize>,
+}
+
+impl<'a> Excerpt<'a> {
+    fn around(text: &'a str, span: &Range<usize>) -> Self {
+        let inside = |position: usize| (0..=position.min(text.len())).rev().find(|&position| text.is_char_boundary(position)).unwrap_or(0);
+        let (from, to) = (inside(span.start), inside(span.end.max(span.start)));
+        let start = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
+        let first_line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        Self { text: &text[start..end], first_line, span: from - start..to - start }
+    }
+}
+
+/// A reader mends this many and tries again.
+const MOST_SHOWN: usize = 40;
 
 /// Everything that is wrong with an input; never empty.
 #[derive(Clone, Debug)]
@@ -123,13 +148,16 @@ impl From<Problem> for Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.0.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 write!(out, "\n\n")?;
             }
             problem.render(out)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(out, "\n\n{more} more problems are not shown"),
+        }
     }
 }
 

@@ -122,7 +122,11 @@ impl<'a> Checker<'a> {
         let low = schema.get("minItems").and_then(Json::as_u64).unwrap_or(0);
         let high = schema.get("maxItems").and_then(Json::as_u64).unwrap_or(u64::MAX);
         if count < low || count > high {
-            let wanted = if low == high { format!("{low}") } else { format!("at least {low}") };
+            let wanted = match (low, high) {
+                (low, high) if low == high => format!("{low}"),
+                (low, u64::MAX) => format!("at least {low}"),
+                (low, high) => format!("{low} to {high}"),
+            };
             self.report(span, format!("`{key}` has {count} entries"), format!("expected {wanted}"), None);
         }
         if let Some(item_schema) = schema.get("items") {

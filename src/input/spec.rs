@@ -18,7 +18,7 @@ use super::read::read;
 pub use pattern::{Cable, CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
 /// Beyond this the description is a slip of the finger; the largest machines planned are below 10^6 chips.
-pub const MOST_CHIPS: u64 = 4_000_000;
+pub const MOST_CHIPS: u64 = 1_000_000;
 
 /// A validated supernode.
 #[derive(Clone, Debug)]

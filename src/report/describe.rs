@@ -1,9 +1,12 @@
 //! `supernode describe`: the expanded fabric in numbers.
 
+use std::ops::Mul;
+
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::footprint::Inventory;
+use crate::input::document::{Chip, Precision};
 use crate::network::Survey;
 use crate::units::render;
 
@@ -14,14 +17,22 @@ pub struct DescribeReport {
     pub supernode: String,
     /// Name people use, with its maker.
     pub title: String,
-    /// Chip part's name.
-    pub chip: String,
+    /// Chip part.
+    pub chip: Chip,
     /// Names of the levels, innermost first.
     pub levels: Vec<String>,
     /// Parts.
     pub inventory: Inventory,
     /// Bandwidths and latencies.
     pub survey: Survey,
+}
+
+impl DescribeReport {
+    /// A figure of one chip, times the chips.
+    #[expect(clippy::cast_precision_loss, reason = "chips are far below 2^53")]
+    fn total<Q: Mul<f64, Output = Q>>(&self, of_one: Q) -> Q {
+        of_one * self.inventory.chips as f64
+    }
 }
 
 impl Report for DescribeReport {
@@ -36,7 +47,31 @@ impl Report for DescribeReport {
             .map(|line| {
                 json!({
                     "part": line.part, "level": level(line.level), "medium": line.medium, "count": line.count,
-                    "optical_modules": line.modules, "retimers": line.retimers, "length_m": line.length,
+                    "optical_modules": line.modules, "retimers": line.retimers, "optical_circuit_switches": line.circuit_switches,
+                    "length_m": line.length,
+                })
+            })
+            .collect();
+        let counted = |parts: &[(String, u64)]| parts.iter().map(|(part, count)| json!({ "part": part, "count": count })).collect::<Vec<_>>();
+        let distances: Vec<Json> = self
+            .survey
+            .distances
+            .iter()
+            .map(|distance| {
+                json!({
+                    "hops": distance.hops, "share_of_pairs": distance.share,
+                    "latency_s": { "min": distance.latency_min, "mean": distance.latency_mean, "max": distance.latency_max },
+                })
+            })
+            .collect();
+        let groups: Vec<Json> = self
+            .survey
+            .groups
+            .iter()
+            .map(|group| {
+                json!({
+                    "group": group.name, "chips": group.chips, "outward_bytes_per_s": group.outward,
+                    "oversubscription": group.oversubscription,
                 })
             })
             .collect();
@@ -49,7 +84,15 @@ impl Report for DescribeReport {
             "bisection_bytes_per_s": self.survey.bisection,
             "diameter_hops": self.survey.diameter,
             "latency_s": { "min": self.survey.latency_min, "mean": self.survey.latency_mean, "max": self.survey.latency_max },
-            "cpus": self.inventory.cpus.iter().map(|(part, count)| json!({ "part": part, "count": count })).collect::<Vec<_>>(),
+            "distances": distances,
+            "groups": groups,
+            "bf16_flop_per_s": self.total(self.chip.compute.bf16.value),
+            "fp8_flop_per_s": self.total(self.chip.compute.peak(Precision::Fp8)),
+            "memory_bytes": self.total(self.chip.memory.capacity.value),
+            "memory_bytes_per_s": self.total(self.chip.memory.bandwidth.value),
+            "cpus": counted(&self.inventory.cpus),
+            "nics": counted(&self.inventory.nics),
+            "memory_expanders": counted(&self.inventory.memories),
             "switch_parts": switches,
             "link_parts": links,
             "optical_modules": self.inventory.module_count(),
@@ -60,7 +103,19 @@ impl Report for DescribeReport {
         let level = |level: u8| self.levels.get(level as usize).cloned().unwrap_or_default();
         let survey = &self.survey;
         let facts = vec![
-            ("chips".to_owned(), format!("{} x {}", self.inventory.chips, self.chip)),
+            ("chips".to_owned(), format!("{} x {}", self.inventory.chips, self.chip.name)),
+            (
+                "compute".to_owned(),
+                format!(
+                    "{} BF16, {} FP8",
+                    render(self.total(self.chip.compute.bf16.value)),
+                    render(self.total(self.chip.compute.peak(Precision::Fp8)))
+                ),
+            ),
+            (
+                "memory".to_owned(),
+                format!("{} at {}", render(self.total(self.chip.memory.capacity.value)), render(self.total(self.chip.memory.bandwidth.value))),
+            ),
             ("switch chips".to_owned(), self.inventory.switch_count().to_string()),
             ("links".to_owned(), self.inventory.link_count().to_string()),
             ("optical modules".to_owned(), self.inventory.module_count().to_string()),
@@ -73,7 +128,7 @@ impl Report for DescribeReport {
             ),
         ];
         let mut parts = Table::new(&["<part", "<level", "count", "<medium", "optical modules", "length m"]);
-        for (part, count) in &self.inventory.cpus {
+        for (part, count) in self.inventory.cpus.iter().chain(&self.inventory.nics).chain(&self.inventory.memories) {
             parts.row([part.clone(), String::new(), count.to_string(), String::new(), String::new(), String::new()]);
         }
         for line in &self.inventory.switches {
@@ -84,6 +139,21 @@ impl Report for DescribeReport {
             let length = format!("{:.0}", line.length.get());
             parts.row([line.part.clone(), level(line.level), line.count.to_string(), line.medium.to_owned(), modules, length]);
         }
-        vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(parts)]
+        let mut distances = Table::new(&["links apart", "of pairs", "latency ns, least", "mean", "most"]);
+        for distance in &survey.distances {
+            let nanoseconds = [distance.latency_min, distance.latency_mean, distance.latency_max].map(|time| format!("{:.0}", time.get() * 1e9));
+            let [least, mean, most] = nanoseconds;
+            distances.row([distance.hops.to_string(), format!("{:.2} %", 100.0 * distance.share), least, mean, most]);
+        }
+        let mut groups = Table::new(&["<group", "chips", "outward GB/s", "oversubscribed"]);
+        for group in &survey.groups {
+            let outward = format!("{:.0}", group.outward.get() / 1e9);
+            groups.row([group.name.clone(), group.chips.to_string(), outward, format!("{:.2} : 1", group.oversubscription)]);
+        }
+        let mut sections = vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(parts), Section::Table(distances)];
+        if !groups.rows.is_empty() {
+            sections.push(Section::Table(groups));
+        }
+        sections
     }
 }

@@ -6,8 +6,10 @@ mod clip;
 mod collective;
 mod compare;
 mod describe;
+mod drawing;
 mod explain;
 mod format;
+mod power;
 mod simulate;
 mod trace;
 
@@ -15,6 +17,7 @@ pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
+pub use drawing::{Drawing, draw};
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use simulate::SimulateReport;
 pub use trace::chrome_trace;

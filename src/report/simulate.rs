@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::explain;
 use super::format::{Report, Section, Table};
+use super::power::{power_json, power_sections};
 use crate::serving::{DecodePoint, Mapping, No, Phase, PrefillPoint, Step};
 use crate::study::{Comparison, Simulation};
 use crate::units::{Seconds, render};
@@ -23,6 +24,8 @@ pub struct SimulateReport {
     pub workload: (String, String),
     /// Shipped name or path of the target, and its name.
     pub target: (String, String),
+    /// Names of the levels, innermost first.
+    pub levels: Vec<String>,
     /// Result.
     pub simulation: Simulation,
     /// Predictions beside published figures of this machine.
@@ -37,7 +40,8 @@ fn mapping_json(mapping: &Mapping) -> Json {
 
 fn bound_json(step: &Step) -> Json {
     let bound = &step.bound;
-    json!({ "compute_s": bound.compute, "memory_s": bound.memory, "communication_s": bound.communication, "launch_s": bound.launch })
+    json!({ "compute_s": bound.compute, "memory_s": bound.memory, "communication_s": bound.communication, "launch_s": bound.launch,
+        "power_limit_s": bound.power })
 }
 
 impl SimulateReport {
@@ -184,22 +188,6 @@ impl SimulateReport {
         table
     }
 
-    fn power_table(&self) -> Table {
-        let power = &self.simulation.power;
-        let total = power.total();
-        let tokens = self.simulation.verdict.service.rate.get();
-        let mut table = Table::new(&["<part", "count", "kW", "share", "mJ/token"]);
-        let mut row = |part: &str, count: String, watts: f64| {
-            let energy = if tokens > 0.0 { format!("{:.1}", watts / tokens * 1e3) } else { String::new() };
-            table.row([part.to_owned(), count, format!("{:.1}", watts / 1e3), format!("{:.1} %", 100.0 * watts / total.get()), energy]);
-        };
-        for line in &power.lines {
-            row(&line.part, line.count.to_string(), line.power.get());
-        }
-        row("racks", String::new(), total.get());
-        table
-    }
-
     fn explain_sections(&self) -> Vec<Section> {
         let decode = self.simulation.decode_search.iter().flat_map(|search| explain::sections("decode", "TPOT", search, self.ranks_per_chip));
         let prefill = self.simulation.prefill_search.iter().flat_map(|search| explain::sections("prefill", "TTFT", search, self.ranks_per_chip));
@@ -274,7 +262,6 @@ fn significant(value: f64) -> String {
 impl Report for SimulateReport {
     fn json(&self) -> Json {
         let simulation = &self.simulation;
-        let by_part: serde_json::Map<String, Json> = simulation.power.lines.iter().map(|line| (line.part.clone(), json!(line.power))).collect();
         let verdict = &simulation.verdict;
         let mut json = json!({
             "supernode": self.supernode,
@@ -285,13 +272,7 @@ impl Report for SimulateReport {
             "latency_s": { "min": simulation.survey.latency_min, "mean": simulation.survey.latency_mean, "max": simulation.survey.latency_max },
             "decode": simulation.decode.as_ref().map(|found| self.decode_json(found)),
             "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
-            "power": {
-                "total_w": simulation.power.total(),
-                "facility_w": simulation.power.facility(),
-                "by_part": by_part,
-                "joules_per_token": simulation.energy_per_token,
-                "capped": simulation.power.capped,
-            },
+            "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
             "verdict": {
                 "target": self.target.0,
                 "meets": verdict.meets(),
@@ -341,19 +322,7 @@ impl Report for SimulateReport {
         sections.push(Section::Title("Where the time of a step goes".into()));
         sections.push(Section::Table(self.time_table()));
         sections.extend(self.explain_sections());
-        sections.push(Section::Title("Power".into()));
-        sections.push(Section::Table(self.power_table()));
-        let power = &simulation.power;
-        let mut power_facts = vec![("hall, with PUE".to_owned(), render(power.facility()))];
-        if let Some(energy) = simulation.energy_per_token {
-            power_facts.push(("energy".to_owned(), format!("{} a served token (input and output together)", render(energy))));
-            let per_megawatt = simulation.verdict.service.rate.get() / power.total().get() * 1e6;
-            power_facts.push(("served".to_owned(), format!("{per_megawatt:.0} tokens/s per MW of racks")));
-        }
-        if power.capped {
-            power_facts.push(("note".to_owned(), "activity asks the chips for more than their limit; they are held to it here".to_owned()));
-        }
-        sections.push(Section::Facts(power_facts));
+        sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, &self.levels));
         sections.push(Section::Title("Verdict".into()));
         let service = &simulation.verdict.service;
         sections.push(Section::Facts(vec![

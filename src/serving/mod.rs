@@ -7,10 +7,12 @@
 //! | what does a transfer between ranks cost? | `communication.rs` |
 //! | what runs beside what, and what is exposed? | `timeline.rs` |
 //! | how long is one pass of the model? | `step.rs` |
+//! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which mapping is best? | `search.rs` |
 
+mod chip_power;
 mod clip;
 mod communication;
 mod decode;
@@ -21,6 +23,7 @@ mod search;
 mod step;
 mod timeline;
 
+pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
 pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
@@ -28,5 +31,5 @@ pub use mapping::{Mapping, MappingRequest, mappings};
 pub use memory::{cache_room, weight_bytes};
 pub use prefill::{PrefillPoint, prefill_at};
 pub use search::{MICRO_BATCHES, No, Phase, Point, Search, best_decode, best_prefill, search_decode, search_prefill};
-pub use step::{Activity, Bound, Machine, Segment, Step, StepShape, step};
+pub use step::{Activity, Bound, Machine, OperatorWork, Segment, Step, StepShape, step};
 pub use timeline::{Resource, Slot, Stage, schedule};

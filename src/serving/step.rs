@@ -1,5 +1,6 @@
 //! One pass of a model over one batch: operators and transfers of every layer, overlapped over micro-batches.
 
+use super::chip_power::{slowdown, work_energy};
 use super::communication::Communication;
 use super::mapping::Mapping;
 use super::timeline::{Resource, Slot, Stage, repeated, schedule};
@@ -55,13 +56,33 @@ pub struct Activity {
     pub memory: Bytes,
     /// Sent to other ranks.
     pub sent: Bytes,
+    /// The same operations and memory traffic by the name of the operator, in the order of their first run.
+    pub operators: Vec<OperatorWork>,
+}
+
+/// Work of all operators of one name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorWork {
+    /// What people call it.
+    pub name: &'static str,
+    /// Operations by format, in [`Precision::ALL`] order.
+    pub flop: [Flop; Precision::ALL.len()],
+    /// To and from memory.
+    pub memory: Bytes,
 }
 
 impl Activity {
     fn add(&mut self, operators: &[Operator], times: f64) {
         for operator in operators {
-            self.flop[operator.work.precision() as usize] += operator.work.flop() * times;
-            self.memory += operator.work.bytes() * times;
+            let (format, flop, bytes) = (operator.work.precision() as usize, operator.work.flop() * times, operator.work.bytes() * times);
+            self.flop[format] += flop;
+            self.memory += bytes;
+            let position = self.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
+                self.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
+                self.operators.len() - 1
+            });
+            self.operators[position].flop[format] += flop;
+            self.operators[position].memory += bytes;
         }
     }
 }
@@ -77,15 +98,22 @@ pub struct Bound {
     pub launch: Seconds,
     /// Transfers that nothing hides, and waiting for them.
     pub communication: Seconds,
+    /// Running slower than the kernels could, to stay within the chips' power limit.
+    pub power: Seconds,
 }
 
 impl Bound {
     /// The largest part and its name.
     #[must_use]
     pub fn largest(&self) -> (&'static str, Seconds) {
-        [("compute", self.compute), ("memory bandwidth", self.memory), ("communication", self.communication), ("kernel launches", self.launch)]
-            .into_iter()
-            .fold(("nothing", Seconds::ZERO), |most, part| if part.1 > most.1 { part } else { most })
+        let parts = [
+            ("compute", self.compute),
+            ("memory bandwidth", self.memory),
+            ("communication", self.communication),
+            ("kernel launches", self.launch),
+            ("the chips' power limit", self.power),
+        ];
+        parts.into_iter().fold(("nothing", Seconds::ZERO), |most, part| if part.1 > most.1 { part } else { most })
     }
 }
 
@@ -124,6 +152,8 @@ pub struct Step {
     pub bound: Bound,
     /// Work of one rank.
     pub activity: Activity,
+    /// Time over what it would be without the chips' power limit; 1 when the limit is not reached.
+    pub slowdown: f64,
 }
 
 /// Runs one pass.
@@ -166,8 +196,11 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let communication = if time > busy { time - busy } else { Seconds::ZERO };
     // Two streams that split the cores do more than one second of kernels in a second: shares are of the time that passes.
     let scale = if busy > time { time / busy } else { 1.0 };
-    let bound = Bound { compute: bound.compute * scale, memory: bound.memory * scale, launch: launch * scale, communication };
-    Step { time, layer, stages, timeline, segments, bound, activity }
+    let chip = &machine.communication.network().fabric().chip;
+    let slowdown = slowdown(&chip.power, work_energy(&chip.power, &activity, f64::from(chip.ranks)), time);
+    let power = time * (slowdown - 1.0);
+    let bound = Bound { compute: bound.compute * scale, memory: bound.memory * scale, launch: launch * scale, communication, power };
+    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
 }
 
 /// The cores that attention and experts run on.

@@ -2,15 +2,14 @@
 
 use super::verdict::{Service, Verdict, service, verdict};
 use crate::fabric::Fabric;
-use crate::footprint::{ChipRates, Inventory, Power, inventory, mixed, power};
-use crate::input::document::Precision;
+use crate::footprint::{Duty, Inventory, Power, inventory, mixed, power};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
     Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, search_decode,
     search_prefill,
 };
-use crate::units::{Bytes, BytesPerSecond, FlopPerSecond, Joules, Seconds, TokensPerSecond};
+use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
 
 /// A phase of the workload: not asked for, impossible, or its best point.
@@ -142,7 +141,8 @@ fn running(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, mapping: M
     let chips = mapping.chips(ranks);
     let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
     let talking = if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.tp.div_ceil(ranks) };
-    power(spec, fabric, inventory, &rates(step, f64::from(ranks) * used), machine.communication.profile(talking))
+    let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
+    Power { slowdown: step.slowdown, ..drawn }
 }
 
 /// Watts while the chips are split as the service needs them.
@@ -157,7 +157,7 @@ fn draw(
     let fabric = machine.communication.network().fabric();
     let of = |found: Option<(Mapping, &Step)>| match found {
         Some((mapping, step)) => running(spec, inventory, machine, mapping, step),
-        None => power(spec, fabric, inventory, &ChipRates::default(), &crate::network::Profile::silent(fabric)),
+        None => power(spec, fabric, inventory, &Duty::default(), &crate::network::Profile::silent(fabric)),
     };
     let decode = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| (found.point.mapping, &found.point.step));
     let prefill = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| (found.point.mapping, &found.point.step));
@@ -166,19 +166,5 @@ fn draw(
         (Some(prefill), None) => of(Some(prefill)),
         (None, Some(decode)) => of(Some(decode)),
         (Some(prefill), Some(decode)) => mixed(&of(Some(prefill)), &of(Some(decode)), service.prefill_share),
-    }
-}
-
-/// What a chip does in a second when it runs `ranks` ranks through this step, again and again.
-fn rates(step: &Step, ranks: f64) -> ChipRates {
-    let per_second = ranks / step.time.get();
-    let mut flop = [FlopPerSecond::ZERO; Precision::ALL.len()];
-    for (rate, work) in flop.iter_mut().zip(&step.activity.flop) {
-        *rate = FlopPerSecond::new(work.get() * per_second);
-    }
-    ChipRates {
-        flop,
-        memory: BytesPerSecond::new(step.activity.memory.get() * per_second),
-        sent: BytesPerSecond::new(step.activity.sent.get() * per_second),
     }
 }

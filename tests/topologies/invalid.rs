@@ -65,5 +65,5 @@ says! {
     unreachable: level(4, "[level.custom]\nlink = [{ ends = [\"0\", \"1\"] }, { ends = [\"2\", \"3\"] }]") =>
         "chip 2 cannot be reached from chip 0 | the outermost level does not join them | add links, or switches that both have links to";
     too_many_links: level(1_000_000, "[level.full-mesh]") =>
-        "the machine is too large: more than 8000000 parts or 16000000 bundles of links | level `l` passes the limit";
+        "the machine is too large: more than 4000000 parts or 8000000 bundles of links | level `l` passes the limit";
 }

@@ -56,6 +56,8 @@ pub enum Medium {
     },
     /// Fibre between two optical modules.
     Optical {
+        /// What drives the light; absent if not known.
+        technology: Option<Optics>,
         /// Links that share one module at each end.
         #[schemars(range(min = 1, max = 64))]
         links_per_module: u32,
@@ -81,6 +83,30 @@ pub struct Circuit {
     pub ports: u32,
     /// Power of one switch.
     pub power: Figure<Watts>,
+}
+
+/// What drives the light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optics {
+    /// A pluggable module that recovers the signal digitally; most of its power goes there.
+    Dsp,
+    /// A pluggable module with linear drivers: the switch's own `SerDes` does the recovery.
+    Lpo,
+    /// Optical engines beside the switch chip, in its package.
+    Cpo,
+}
+
+impl Optics {
+    /// The words for reports.
+    #[must_use]
+    pub fn modules(self) -> &'static str {
+        match self {
+            Self::Dsp => "optical modules, DSP",
+            Self::Lpo => "optical modules, LPO",
+            Self::Cpo => "optical engines, CPO",
+        }
+    }
 }
 
 impl Medium {

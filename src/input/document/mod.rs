@@ -27,7 +27,7 @@ pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, 
 pub use clip::{Clip, Text, Transformer};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{Library, TokenKernel};
-pub use link::{Circuit, Link, Medium};
+pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
@@ -37,7 +37,7 @@ pub use published::{Case, DecodeFigure, Predict, PrefillFigure, Way};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use supernode::{Attach, AttachTo, Auxiliary, Level, LevelNic, Supernode, Supply};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
 pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Precisions, PrefillPhase, PrefixCache, Request, Workload};

@@ -38,7 +38,7 @@ pub struct Level {
     /// "board", "rack", "pod" ...
     pub name: String,
     /// Children: chips at the first level, whole lower levels above.
-    #[schemars(range(min = 1, max = 4_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub size: At<u32>,
     /// Link part that joins them.
     pub link: At<String>,
@@ -144,4 +144,43 @@ pub struct Supply {
     pub cooling_share: Figure<Ratio>,
     /// Power of the hall over power of the racks.
     pub pue: Figure<Ratio>,
+    /// What carries the heat out of the racks.
+    pub cooling: Option<Cooling>,
+    /// Racks that the whole supernode fills.
+    pub racks: Option<Racks>,
+}
+
+/// What carries the heat out of the racks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cooling {
+    /// Fans blow through heat sinks.
+    Air,
+    /// Liquid through plates on the hot parts, fans for the rest.
+    ColdPlate,
+    /// Parts stand in a liquid, which may boil.
+    Immersion,
+}
+
+impl Cooling {
+    /// What moves air or liquid and draws power for it.
+    #[must_use]
+    pub fn movers(self) -> &'static str {
+        match self {
+            Self::Air => "fans",
+            Self::ColdPlate => "pumps and fans",
+            Self::Immersion => "pumps",
+        }
+    }
+}
+
+/// Racks of a supernode.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Racks {
+    /// How many.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub count: u32,
+    /// What one may draw; absent if not published.
+    pub limit: Option<Figure<Watts>>,
 }

@@ -1,0 +1,200 @@
+//! SVG: a panel for each level, the outermost on top; under its first child that child, enlarged.
+
+use std::fmt::Write as _;
+
+use super::colour;
+use super::panel::{Below, Line, Panel, Row, Shape, panel};
+use crate::fabric::Fabric;
+use crate::input::spec::Spec;
+
+const WIDTH: f64 = 1080.0;
+const MARGIN: f64 = 30.0;
+const BOX: (f64, f64) = (74.0, 30.0);
+const TIER: (f64, f64) = (112.0, 38.0);
+/// Between rows, where lines cross.
+const ROW_GAP: f64 = 74.0;
+/// Between a title and its panel, and between panels.
+const TITLE: f64 = 46.0;
+const PANEL_GAP: f64 = 40.0;
+/// Shift of a layer behind a grid.
+const LAYER: f64 = 7.0;
+
+/// A box with a place on the page.
+#[derive(Clone, Copy)]
+struct Frame {
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+}
+
+impl Frame {
+    fn middle(&self) -> (f64, f64) {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+}
+
+pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
+    let mut body = String::new();
+    let mut y = MARGIN + 40.0;
+    let mut zoom: Option<Frame> = None;
+    let mut below = Below { child: "chip", chips: 1, planes: 1 };
+    let mut panels = Vec::new();
+    for level in &spec.levels {
+        panels.push(panel(level, &below));
+        below = Below { child: &level.name, chips: below.chips * level.size, planes: below.planes_above(level) };
+    }
+    for panel in panels.into_iter().rev() {
+        let frames = frames(&panel, y + TITLE);
+        let bottom = frames.iter().flatten().map(|frame| frame.y + frame.height).fold(y, f64::max) + 20.0;
+        if let Some(parent) = zoom {
+            let (left, right) = (MARGIN, WIDTH - MARGIN);
+            let _ = writeln!(
+                body,
+                "<path d=\"M{:.1} {:.1} L{left} {y} L{right} {y} L{:.1} {:.1} Z\" fill=\"#eef2f6\"/>",
+                parent.x,
+                parent.y + parent.height,
+                parent.x + parent.width,
+                parent.y + parent.height
+            );
+        }
+        let _ = writeln!(
+            body,
+            "<rect x=\"{MARGIN}\" y=\"{y}\" width=\"{}\" height=\"{:.1}\" rx=\"8\" fill=\"#f7f9fb\" stroke=\"#b8c4d0\"/>",
+            WIDTH - 2.0 * MARGIN,
+            bottom - y
+        );
+        text(&mut body, (MARGIN + 12.0, y + 19.0), "start", "600 13", &panel.title);
+        text(&mut body, (MARGIN + 12.0, y + 35.0), "start", "400 11", &panel.note);
+        paint(&mut body, &panel, &frames);
+        zoom = frames.first().and_then(|row| row.first()).copied();
+        y = bottom + PANEL_GAP;
+    }
+    let height = y - PANEL_GAP + MARGIN;
+    let head = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" \
+         font-family=\"Helvetica, Arial, sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    let mut title = String::new();
+    let counts = format!("{} ({}): {} x {}, {} links", spec.name, spec.vendor, fabric.chips, fabric.chip.name, fabric.link_count());
+    text(&mut title, (MARGIN, MARGIN + 14.0), "start", "700 17", &counts);
+    head + &title + &body + "</svg>\n"
+}
+
+/// Where the boxes of a panel stand; the last row is the highest.
+fn frames(panel: &Panel, top: f64) -> Vec<Vec<Frame>> {
+    let mut y = top;
+    let mut rows: Vec<Vec<Frame>> = panel
+        .rows
+        .iter()
+        .rev()
+        .map(|row| {
+            let frames = row_frames(row, y);
+            y = frames.iter().map(|frame| frame.y + frame.height).fold(y, f64::max) + ROW_GAP;
+            frames
+        })
+        .collect();
+    rows.reverse();
+    rows
+}
+
+fn row_frames(row: &Row, top: f64) -> Vec<Frame> {
+    let tier = row.boxes.iter().any(|shape| shape.plane.is_some() || !shape.label[1].is_empty());
+    let (width, height) = if tier { TIER } else { BOX };
+    let room = WIDTH - 2.0 * MARGIN - 90.0;
+    let columns = float(row.columns.max(1));
+    let width = width.min(room / columns - 8.0);
+    let step = (room / columns).min(width + 36.0);
+    let left = (WIDTH - step * columns) / 2.0;
+    // Arcs of a single row need room above it, layers of a grid too.
+    let depth = LAYER * f64::from(row.layers.saturating_sub(1).min(3));
+    let down = if row.boxes.len() > row.columns { height + 26.0 } else { height };
+    let above = depth + if tier { 0.0 } else { 22.0 };
+    (0..row.boxes.len())
+        .map(|index| Frame {
+            x: left + step * float(index % row.columns) + (step - width) / 2.0,
+            y: top + above + down * float(index / row.columns),
+            width,
+            height,
+        })
+        .collect()
+}
+
+fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>]) {
+    for line in &panel.lines {
+        paint_line(body, line, frames);
+    }
+    for (row, frames) in panel.rows.iter().zip(frames) {
+        let layers = row.layers.saturating_sub(1).min(3);
+        for layer in (1..=layers).rev() {
+            let shift = LAYER * f64::from(layer);
+            for frame in frames {
+                let _ = writeln!(
+                    body,
+                    "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{}\" rx=\"4\" fill=\"white\" stroke=\"#c9d2db\"/>",
+                    frame.x + shift,
+                    frame.y - shift,
+                    frame.width,
+                    frame.height
+                );
+            }
+        }
+        for (shape, frame) in row.boxes.iter().zip(frames) {
+            paint_box(body, shape, *frame);
+        }
+        if let (true, Some(last)) = (row.hidden > 0, frames.last()) {
+            let place = (WIDTH - MARGIN - 10.0, last.y + last.height + 13.0);
+            text(body, place, "end", "400 12", &format!("... {} more", row.hidden));
+        }
+    }
+}
+
+fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>]) {
+    let (from, to) = (frames[line.from.0][line.from.1], frames[line.to.0][line.to.1]);
+    let ((x1, y1), (x2, y2)) = (from.middle(), to.middle());
+    let colour = colour(line.plane);
+    let path = if line.bent {
+        // Longer lines bend further; those across a row upwards, those along a column to the right.
+        let reach = ((x2 - x1).abs() + (y2 - y1).abs()) * 0.18 + 14.0;
+        let (dx, dy) = if (y2 - y1).abs() < 1.0 { (0.0, -reach.min(60.0)) } else { (reach.min(46.0), 0.0) };
+        let (cx, cy) = (f64::midpoint(x1, x2) + dx, f64::midpoint(y1, y2) + dy);
+        format!("M{x1:.1} {y1:.1} Q{cx:.1} {cy:.1} {x2:.1} {y2:.1}")
+    } else {
+        format!("M{x1:.1} {y1:.1} L{x2:.1} {y2:.1}")
+    };
+    let dashes = if line.broken { " stroke-dasharray=\"3 5\"" } else { "" };
+    let _ = writeln!(body, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-opacity=\"0.5\"{dashes}/>");
+}
+
+fn paint_box(body: &mut String, shape: &Shape, frame: Frame) {
+    let stroke = shape.plane.map_or("#44546a", colour);
+    let _ = writeln!(
+        body,
+        "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{}\" rx=\"4\" fill=\"white\" stroke=\"{stroke}\" stroke-width=\"1.4\"/>",
+        frame.x, frame.y, frame.width, frame.height
+    );
+    let (x, y) = frame.middle();
+    if shape.label[1].is_empty() {
+        text(body, (x, y + 4.0), "middle", "400 11", &shape.label[0]);
+    } else {
+        text(body, (x, y - 3.0), "middle", "600 11", &shape.label[0]);
+        text(body, (x, y + 11.0), "middle", "400 10", &shape.label[1]);
+    }
+}
+
+fn text(body: &mut String, (x, y): (f64, f64), anchor: &str, font: &str, words: &str) {
+    if words.is_empty() {
+        return;
+    }
+    let (weight, size) = font.split_once(' ').unwrap_or(("400", font));
+    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let _ = writeln!(
+        body,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-weight=\"{weight}\" font-size=\"{size}\" fill=\"#1b2733\">{words}</text>"
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a drawing has a few hundred boxes")]
+fn float(count: usize) -> f64 {
+    count as f64
+}

@@ -1,0 +1,102 @@
+//! Watts by part, by place and by purpose, as `simulate` shows them.
+
+use serde_json::{Value as Json, json};
+
+use super::format::{Section, Table};
+use crate::footprint::{Place, Power};
+use crate::units::{Joules, TokensPerSecond, Watts, render};
+
+/// What takes less of the total is added up in one row; JSON has it all.
+const SMALL_SHARE: f64 = 0.005;
+
+fn place_name(place: Place, levels: &[String]) -> String {
+    match place {
+        Place::Chips => "chips".to_owned(),
+        Place::Level(level) => format!("fabric of level `{}`", levels.get(level as usize).map_or("", String::as_str)),
+        Place::Host => "hosts and auxiliaries".to_owned(),
+        Place::Supply => "cooling and conversion".to_owned(),
+    }
+}
+
+/// Energy of one served token; `None` if none is served.
+fn per_token(power: Watts, rate: TokensPerSecond) -> Option<Joules> {
+    (rate > TokensPerSecond::ZERO).then(|| Joules::new(power.get() / rate.get()))
+}
+
+/// Tokens per second of a megawatt at the racks.
+fn per_megawatt(power: &Power, rate: TokensPerSecond) -> f64 {
+    rate.get() / power.total().get() * 1e6
+}
+
+/// The contract's `power` object.
+pub(super) fn power_json(power: &Power, rate: TokensPerSecond, levels: &[String]) -> Json {
+    let by_part: serde_json::Map<String, Json> = power.lines.iter().map(|line| (line.part.clone(), json!(line.power()))).collect();
+    let by_level: serde_json::Map<String, Json> =
+        power.by_place().into_iter().map(|(place, watts)| (place_name(place, levels), json!(watts))).collect();
+    let by_operator: serde_json::Map<String, Json> = power.purposes.iter().map(|(name, watts)| (name.clone(), json!(watts))).collect();
+    let racks = power.racks.as_ref().map(|racks| {
+        let count = f64::from(racks.count);
+        json!({ "count": racks.count, "mean_w": power.total() / count, "rated_w": power.rated() / count, "limit_w": racks.limit.as_ref().map(|limit| limit.value) })
+    });
+    json!({
+        "total_w": power.total(),
+        "rated_w": power.rated(),
+        "facility_w": power.facility(),
+        "by_part": by_part,
+        "by_level": by_level,
+        "by_operator": by_operator,
+        "joules_per_token": per_token(power.total(), rate),
+        "tokens_per_s_per_mw": per_megawatt(power, rate),
+        "capped": power.slowdown > 1.0,
+        "slowdown": power.slowdown,
+        "racks": racks,
+    })
+}
+
+pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, levels: &[String]) -> Vec<Section> {
+    let total = power.total();
+    let share = |watts: Watts| format!("{:.1} %", 100.0 * (watts / total));
+    let kilowatts = |watts: Watts| format!("{:.1}", watts.get() / 1e3);
+    let millijoules = |watts: Watts| per_token(watts, rate).map_or(String::new(), |energy| format!("{:.1}", energy.get() * 1e3));
+
+    let mut parts = Table::new(&["<part", "count", "kW", "share", "mJ/token", "rated kW"]);
+    for line in &power.lines {
+        let watts = line.power();
+        parts.row([line.part.clone(), line.count.to_string(), kilowatts(watts), share(watts), millijoules(watts), kilowatts(line.rated)]);
+    }
+    parts.row(["racks".to_owned(), String::new(), kilowatts(total), share(total), millijoules(total), kilowatts(power.rated())]);
+    let mut purposes = Table::new(&["<spent on", "kW", "share", "mJ/token"]);
+    let mut small = Watts::ZERO;
+    for (name, watts) in &power.purposes {
+        if *watts / total < SMALL_SHARE {
+            small += *watts;
+        } else {
+            purposes.row([name.clone(), kilowatts(*watts), share(*watts), millijoules(*watts)]);
+        }
+    }
+    purposes.row(["all others".to_owned(), kilowatts(small), share(small), millijoules(small)]);
+    let mut places = Table::new(&["<place", "kW", "share"]);
+    for (place, watts) in power.by_place() {
+        places.row([place_name(place, levels), kilowatts(watts), share(watts)]);
+    }
+
+    let mut facts = vec![("hall, with PUE".to_owned(), render(power.facility()))];
+    if let Some(energy) = per_token(total, rate) {
+        facts.push(("energy".to_owned(), format!("{} a served token (input and output together)", render(energy))));
+        facts.push(("served".to_owned(), format!("{:.0} tokens/s per MW of racks", per_megawatt(power, rate))));
+    }
+    if let Some(racks) = &power.racks {
+        let count = f64::from(racks.count);
+        let limit = racks.limit.as_ref().map_or("limit not published".to_owned(), |limit| {
+            let verdict = if power.rated() / count > limit.value { "rated above the limit of" } else { "within the limit of" };
+            format!("{verdict} {}", render(limit.value))
+        });
+        let text = format!("{} of {} on average, {} rated; {limit}", racks.count, render(total / count), render(power.rated() / count));
+        facts.push(("racks".to_owned(), text));
+    }
+    if power.slowdown > 1.0 {
+        let text = format!("work asks the chips for more than their power limit: steps take {:.2} times as long", power.slowdown);
+        facts.push(("power limit".to_owned(), text));
+    }
+    vec![Section::Title("Power".into()), Section::Table(parts), Section::Table(purposes), Section::Table(places), Section::Facts(facts)]
+}
