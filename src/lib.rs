@@ -9,6 +9,8 @@
 //!
 //! `docs/design.md` is the map; `docs/model.md` states the equations and their sources.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod cli;
 pub mod fabric;
 pub mod footprint;

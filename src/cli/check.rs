@@ -7,12 +7,12 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
-    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, ClipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
+    ReliabilityFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
-use crate::input::spec::{load_supernode, load_target, load_workload};
+use crate::input::spec::{load_clip, load_supernode, load_target, load_workload};
 
 /// Read and validate files; every problem is underlined
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,7 @@ fn check(file: &str) -> Result<String, Problems> {
             Ok(format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()))
         }
         Some(WorkloadFile::KIND) => load_workload(&path).map(|spec| format!("workload {}", spec.workload.name)),
+        Some(ClipFile::KIND) => load_clip(&path).map(|clip| format!("clip {}", clip.name)),
         Some(TargetFile::KIND) => load_target(&path).map(|spec| format!("target {}", spec.target.name)),
         Some(ChipFile::KIND) => read::<ChipFile>(&source).map(|(chip, _)| format!("chip {}", chip.name)),
         Some(SwitchFile::KIND) => read::<SwitchFile>(&source).map(|(switch, _)| format!("switch {}", switch.name)),
@@ -73,6 +74,7 @@ fn kind(source: &Source) -> Option<String> {
     let kinds = [
         SupernodeFile::KIND,
         WorkloadFile::KIND,
+        ClipFile::KIND,
         TargetFile::KIND,
         ChipFile::KIND,
         SwitchFile::KIND,

@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
 use crate::input::document::{
-    ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile, TargetFile,
-    WorkloadFile,
+    ChipFile, ClipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile,
+    TargetFile, WorkloadFile,
 };
 use crate::report::{self, Report, Section, Table};
 
@@ -32,6 +32,7 @@ enum Kind {
     Libraries,
     Models,
     Workloads,
+    Clips,
     Targets,
 }
 
@@ -49,6 +50,7 @@ impl Kind {
             Self::Libraries => LibraryFile::FOLDER,
             Self::Models => ModelFile::FOLDER,
             Self::Workloads => WorkloadFile::FOLDER,
+            Self::Clips => ClipFile::FOLDER,
             Self::Targets => TargetFile::FOLDER,
         }
     }

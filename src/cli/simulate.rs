@@ -8,11 +8,11 @@ use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::cases::load_cases;
 use crate::input::problem::Problems;
-use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_target, load_workload_with};
-use crate::report::{self, SimulateReport, chrome_trace};
+use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_supernode, load_target, load_workload_with};
+use crate::report::{self, ClipReport, SimulateReport, chrome_trace};
 use crate::serving::MappingRequest;
 use crate::study::validate::compare_published;
-use crate::study::{Choice, Objective, Simulation, simulate_with};
+use crate::study::{Choice, Objective, Simulation, simulate_clip, simulate_with};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,10 @@ pub struct Arguments {
     /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
     #[arg(long)]
     workload: Option<String>,
+
+    /// A video clip in place of a workload: shipped name or path
+    #[arg(long, conflicts_with_all = ["workload", "model", "mapping", "objective", "explain", "trace", "target", "strict"])]
+    clip: Option<String>,
 
     /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
     #[arg(long)]
@@ -61,6 +65,9 @@ enum ObjectiveArgument {
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let spec = load_supernode(&arguments.supernode)?;
+    if let Some(clip) = &arguments.clip {
+        return run_clip(spec, clip, format);
+    }
     let workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
     let target = load_target(&arguments.target)?;
     let published = spec.published.as_deref().map(load_cases).transpose()?;
@@ -89,6 +96,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         output.exit = Exit::Missed;
     }
     Ok(output)
+}
+
+fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {
+    let clip = load_clip(name)?;
+    let fabric = fabric::build(&spec)?;
+    let simulation = simulate_clip(&spec, &fabric, &clip);
+    let title = format!("{} ({})", spec.name, spec.vendor);
+    let report = ClipReport { supernode: spec.id, title, chips: fabric.chips, clip: (name.to_owned(), clip.name), simulation };
+    Ok(Output::report(&report, format))
 }
 
 fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {

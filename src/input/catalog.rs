@@ -94,7 +94,8 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
         None => problem,
     };
     if is_path {
-        let path = mention.folder.as_deref().unwrap_or(Path::new("")).join(name);
+        let path =
+            mention.folder.as_deref().unwrap_or(Path::new("")).join(if mention.place.is_some() { name.trim_start_matches("./") } else { name });
         let source = read(&path).map_err(|problems| problems.map(at))?;
         return Ok(Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) });
     }

@@ -74,7 +74,7 @@ impl Config<'_> {
             None => {
                 let near = near_name(names[0], self.fields.keys().map(String::as_str));
                 let problem = Problem::new(format!("`{}` has no `{}`", self.source.name, names[0]));
-                let others = names[1..].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let others = names[1..].iter().filter(|name| **name != names[0]).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                 self.report(match near {
                     Some(near) => problem.at(self.place(near), format!("is this meant to be `{}`?", names[0])),
                     None if others.is_empty() => problem.help("a model cannot be priced without it"),
@@ -221,7 +221,7 @@ impl Config<'_> {
         };
         let head_dim = if global { self.maybe(&["global_head_dim"]) } else { self.maybe(&swa("head_dim", "swa_head_dim")) };
         let kv_heads = kv_heads.unwrap_or(heads).max(1);
-        if !heads.is_multiple_of(kv_heads) {
+        if self.field(&swa("num_attention_heads", "swa_num_attention_heads")).is_some() && !heads.is_multiple_of(kv_heads) {
             let problem = Problem::new(format!("{heads} query heads cannot share {kv_heads} key and value heads"));
             self.report(problem.at(self.place("num_key_value_heads"), format!("must divide {heads}")));
         }

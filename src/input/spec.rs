@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::catalog::{Found, Mention, find, find_in};
 use super::document::{
-    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level, Library,
-    LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
+    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level,
+    Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
     ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
@@ -297,6 +297,31 @@ pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
     Problems::check(names.problems, model)
 }
 
+/// Reads the clip that `name` means.
+///
+/// # Errors
+/// Every problem of the file; heads that do not divide the width and a clip without tokens are some.
+pub fn load_clip(name: &str) -> Result<Clip, Problems> {
+    let found = find::<ClipFile>(name, &Mention::on_command_line())?;
+    let (clip, declared) = read::<ClipFile>(&found.source)?;
+    let mut names = Names::new(Layers::single(found));
+    names.check_origin(&clip.origin, &declared, ClipFile::KIND);
+    let place = names.place(clip.transformer.span());
+    let shape = &clip.transformer;
+    if shape.latent_stride.contains(&0) {
+        names.problems.push(Problem::new("a latent cannot stand for nothing").at(place, "`latent_stride` holds a zero"));
+        return Problems::check(names.problems, clip);
+    }
+    if !shape.hidden.is_multiple_of(shape.heads) {
+        let message = format!("{} heads do not divide a width of {}", shape.heads, shape.hidden);
+        names.problems.push(Problem::new(message).at(place.clone(), "in this model"));
+    }
+    if clip.tokens() == 0 {
+        names.problems.push(Problem::new("the clip is smaller than one token").at(place, "by the strides of this model"));
+    }
+    Problems::check(names.problems, clip)
+}
+
 /// Reads the communication library that `name` means.
 ///
 /// # Errors
@@ -573,4 +598,4 @@ trait HasOrigin {
 macro_rules! has_origin {
     ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
 }
-has_origin!(Chip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target, Demand);
+has_origin!(Chip, Clip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target, Demand);

@@ -63,17 +63,17 @@ fn reasons(refused: &[No]) -> Vec<(&'static str, usize, String)> {
         No::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
         No::TooSlow { time, limit, .. } => *time / *limit,
     };
-    let kinds: [(&str, fn(&No) -> bool); 3] = [
-        ("weights do not fit", |no| matches!(no, No::Weights { .. })),
-        ("no room for the cache", |no| matches!(no, No::Cache { .. })),
-        ("too slow", |no| matches!(no, No::TooSlow { .. })),
-    ];
-    kinds
+    let name = |no: &No| match no {
+        No::Weights { .. } => "weights do not fit",
+        No::Cache { .. } => "no room for the cache",
+        No::TooSlow { .. } => "too slow",
+    };
+    ["weights do not fit", "no room for the cache", "too slow"]
         .into_iter()
-        .filter_map(|(name, is_kind)| {
-            let of_kind: Vec<&No> = refused.iter().filter(|no| is_kind(no)).collect();
+        .filter_map(|kind| {
+            let of_kind: Vec<&No> = refused.iter().filter(|no| name(no) == kind).collect();
             let nearest = of_kind.iter().min_by(|a, b| excess(a).total_cmp(&excess(b)))?;
-            Some((name, of_kind.len(), format!("{}: {nearest}", nearest.mapping())))
+            Some((kind, of_kind.len(), format!("{}: {nearest}", nearest.mapping())))
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod calibrate;
+mod clip;
 mod collective;
 mod compare;
 mod comparison;
@@ -20,6 +21,7 @@ mod trace;
 mod validate;
 
 pub use calibrate::CalibrateReport;
+pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;

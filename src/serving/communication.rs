@@ -70,8 +70,15 @@ impl<'a> Communication<'a> {
         if let Some(fastest) = captured.reduce(Seconds::min).filter(|_| inside_one_level) {
             return fastest;
         }
+        let (busy, latency) = self.exchange_pairs(ranks, bytes / f64::from(ranks));
+        let wire = busy * (2.0 / self.library.wire_efficiency.value.get());
+        self.library.launch.value + (self.library.round.value + latency) * 2.0 + wire
+    }
+
+    /// Time on the busiest wire while each of the first `ranks` ranks sends `pair` to each other, and the latency of the longest path.
+    fn exchange_pairs(&self, ranks: u32, pair: Bytes) -> (Seconds, Seconds) {
+        let fabric = self.network.fabric();
         let per_chip = fabric.chip.ranks.min(ranks);
-        let pair = bytes / f64::from(ranks);
         let inside = match &fabric.chip.io.die_to_die {
             Some(rate) => pair * f64::from(per_chip - 1) / rate.value,
             None => Seconds::ZERO,
@@ -84,8 +91,17 @@ impl<'a> Communication<'a> {
         } else {
             (Seconds::ZERO, Seconds::ZERO)
         };
-        let wire = outside.max(inside) * (2.0 / self.library.wire_efficiency.value.get());
-        self.library.launch.value + (self.library.round.value + latency) * 2.0 + wire
+        (outside.max(inside), latency)
+    }
+
+    /// All-to-all in which each of the first `ranks` ranks sends `pair` to each other, all at once.
+    #[must_use]
+    pub fn all_to_all(&self, ranks: u32, pair: Bytes) -> Seconds {
+        if ranks < 2 {
+            return Seconds::ZERO;
+        }
+        let (wire, latency) = self.exchange_pairs(ranks, pair);
+        self.library.launch.value + self.library.round.value + latency + wire / self.library.wire_efficiency.value.get()
     }
 
     /// Hands `bytes` of each rank to its peer in the next pipeline stage of an instance of `chips` chips. All ranks send at once, each

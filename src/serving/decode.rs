@@ -21,6 +21,8 @@ pub struct DecodePoint {
     pub tpot: Seconds,
     /// Tokens per second of one instance.
     pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
     /// The pass behind it.
     pub step: Step,
 }
@@ -46,7 +48,7 @@ pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, s
     // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
     let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
     let rate = TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get());
-    DecodePoint { mapping, sequences, micro_batches, tpot, rate, step }
+    DecodePoint { mapping, sequences, micro_batches, tpot, rate, fills_memory: false, step }
 }
 
 /// The largest batch whose TPOT and memory hold, for one mapping and number of micro-batches.
@@ -83,6 +85,7 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
             next = good.midpoint(bad);
         }
     }
+    point.fills_memory = bad > most;
     Ok(point)
 }
 

@@ -8,10 +8,12 @@
 //! | what runs beside what, and what is exposed? | `timeline.rs` |
 //! | how long is one pass of the model? | `step.rs` |
 //! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
+//! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which mapping is best? | `search.rs` |
 
 mod chip_power;
+mod clip;
 mod communication;
 mod decode;
 mod mapping;
@@ -22,6 +24,7 @@ mod step;
 mod timeline;
 
 pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
+pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
 pub use mapping::{Mapping, MappingRequest, mappings};

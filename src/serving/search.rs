@@ -1,5 +1,6 @@
 //! The best mapping and batch: every legal one is tried, in parallel.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rayon::prelude::*;
@@ -75,6 +76,8 @@ pub trait Point: Clone + Send {
     fn latency(&self) -> Seconds;
     /// Sequences or prompts in flight on one chip.
     fn batch_per_chip(&self, ranks_per_chip: u32) -> f64;
+    /// Whether memory, not time, keeps the batch from growing.
+    fn fills_memory(&self) -> bool;
     /// The pass behind it.
     fn step(&self) -> &Step;
 }
@@ -94,6 +97,9 @@ impl Point for DecodePoint {
     }
     fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
         Self::batch_per_chip(self, ranks_per_chip)
+    }
+    fn fills_memory(&self) -> bool {
+        self.fills_memory
     }
     fn step(&self) -> &Step {
         &self.step
@@ -115,6 +121,9 @@ impl Point for PrefillPoint {
     }
     fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
         Self::batch_per_chip(self, ranks_per_chip)
+    }
+    fn fills_memory(&self) -> bool {
+        false
     }
     fn step(&self) -> &Step {
         &self.step
@@ -216,7 +225,7 @@ pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[M
 
 fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl Fn(Mapping) -> Vec<Result<P, No>> + Sync) -> Search<P> {
     let fabric = machine.communication.network().fabric();
-    let tried: Vec<Result<P, No>> = candidates.par_iter().flat_map_iter(|&mapping| points(mapping)).collect();
+    let tried: Vec<Result<P, No>> = by_stage(candidates).into_par_iter().flat_map_iter(|stages| while_memory_lacks(stages, &points)).collect();
     let count = tried.len();
     let mut found = Vec::new();
     let mut refused = Vec::new();
@@ -233,6 +242,39 @@ fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl 
     // Stable: of equals the first stays first.
     found.sort_by(|a, b| b.rate.get().total_cmp(&a.rate.get()));
     Search { found, refused }
+}
+
+/// Candidates with equal stages together, fewest stages first; groups in the order of their first candidate.
+fn by_stage(candidates: &[Mapping]) -> Vec<Vec<Mapping>> {
+    let mut groups: Vec<Vec<Mapping>> = Vec::new();
+    let mut known = BTreeMap::new();
+    for &mapping in candidates {
+        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.push(mapping),
+            None => groups.push(vec![mapping]),
+        }
+    }
+    groups.iter_mut().for_each(|group| group.sort_unstable_by_key(|mapping| mapping.pp));
+    groups
+}
+
+/// More pipeline stages give each rank more room and nothing else: each token passes the same layers and some handovers on top. So more
+/// are tried only while memory is what stands in the way.
+fn while_memory_lacks<P: Point>(stages: Vec<Mapping>, points: impl Fn(Mapping) -> Vec<Result<P, No>>) -> Vec<Result<P, No>> {
+    let mut all = Vec::new();
+    for mapping in stages {
+        let found = points(mapping);
+        let lacks = found.iter().any(|point| match point {
+            Ok(point) => point.fills_memory(),
+            Err(no) => !matches!(no, No::TooSlow { .. }),
+        });
+        all.extend(found);
+        if !lacks {
+            break;
+        }
+    }
+    all
 }
 
 /// Of two refusals the one that was nearer to working: too slow before no room before too heavy, and the smaller excess.

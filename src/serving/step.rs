@@ -219,24 +219,29 @@ impl Streams {
         Self { attention: device.clone(), experts: device, expert_resource: Resource::Compute }
     }
 
-    /// Two streams side by side. The fewest whole cores with which attention is not the slower stream, or one less if that is better:
-    /// attention gets faster and experts slower with every core that moves over.
-    fn split(builder: &Builder<'_>, work: &LayerWork) -> Self {
+    /// Two streams side by side: of all ways to share the cores out whole, the one whose slower stream, summed over the layers, is fastest.
+    /// Waves of tiles make both streams' times uneven in their cores, so all are tried.
+    fn split(builder: &Builder<'_>, layers: &[(LayerWork, u32)]) -> Self {
         let device = &builder.machine.device;
-        let cores = device.cores.floor();
         let at = |for_attention: f64| {
             let share = for_attention / device.cores;
             Self { attention: device.with_cores(share), experts: device.with_cores(1.0 - share), expert_resource: Resource::Fabric }
         };
-        let slower = |streams: &Self| work.attention_stream(streams).max(work.expert_stream(streams));
-        let (mut few, mut enough) = (1.0, (cores - 1.0).max(1.0));
-        while few < enough {
-            let middle = ((few + enough) / 2.0_f64).floor();
-            let streams = at(middle);
-            if work.attention_stream(&streams) > work.expert_stream(&streams) { few = middle + 1.0 } else { enough = middle }
+        let slower = |streams: &Self| -> Seconds {
+            layers.iter().map(|(work, count)| work.attention_stream(streams).max(work.expert_stream(streams)) * f64::from(*count)).sum()
+        };
+        let mut best = at(1.0);
+        let mut least = slower(&best);
+        let mut for_attention = 2.0;
+        while for_attention < device.cores {
+            let streams = at(for_attention);
+            let time = slower(&streams);
+            if time < least {
+                (best, least) = (streams, time);
+            }
+            for_attention += 1.0;
         }
-        let (best, less) = (at(few), at((few - 1.0).max(1.0)));
-        if slower(&less) < slower(&best) { less } else { best }
+        best
     }
 }
 
@@ -299,12 +304,16 @@ impl<'a> Builder<'a> {
         &self.machine.workload.model
     }
 
-    /// Decides which stream has which cores, by the largest group of expert layers.
+    /// Decides which stream has which cores.
     fn share_cores(&mut self) {
         let splits = self.machine.device.kernels.decode_streams_split_cores && self.shape.micro_batches > 1 && !self.shape.bulk();
-        let largest = self.model().layer.iter().filter(|group| group.ffn.experts().is_some()).max_by_key(|group| group.count);
-        if let Some((group, experts)) = largest.and_then(|group| Some((group, group.ffn.experts()?))).filter(|_| splits) {
-            self.streams = Streams::split(self, &self.layer_work(self.attention(group), experts));
+        if !splits {
+            return;
+        }
+        let of_experts = |group: &LayerGroup| Some((self.layer_work(self.attention(group), group.ffn.experts()?), group.count));
+        let layers: Vec<(LayerWork, u32)> = self.model().layer.iter().filter_map(of_experts).collect();
+        if !layers.is_empty() {
+            self.streams = Streams::split(self, &layers);
         }
     }
 

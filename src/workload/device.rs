@@ -1,5 +1,8 @@
 //! What one rank has of its chip.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use crate::input::document::{Chip, Kernels, Precision};
 use crate::units::{Bytes, BytesPerSecond, FlopPerSecond};
 
@@ -12,9 +15,28 @@ pub struct Device {
     pub memory_bandwidth: BytesPerSecond,
     /// Memory that weights and cache may fill.
     pub usable_memory: Bytes,
-    /// Kernel constants.
-    pub kernels: Kernels,
-    chip: Chip,
+    /// Kernel constants, shared among all ranks that do not change them: a search makes many.
+    pub kernels: CopyOnWrite<Kernels>,
+    chip: Arc<Chip>,
+    /// Share of the matrix cores that this rank has.
+    core_share: f64,
+}
+
+/// A value that many hold and that is copied by whoever changes it.
+#[derive(Clone, Debug)]
+pub struct CopyOnWrite<T>(Arc<T>);
+
+impl<T> Deref for CopyOnWrite<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for CopyOnWrite<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
 }
 
 impl Device {
@@ -26,15 +48,16 @@ impl Device {
             cores: f64::from(chip.cores) / ranks,
             memory_bandwidth: chip.memory.bandwidth.value / ranks,
             usable_memory: chip.memory.capacity.value * (chip.memory.usable.value.get() / ranks),
-            kernels: chip.kernels.clone(),
-            chip: chip.clone(),
+            kernels: CopyOnWrite(Arc::new(chip.kernels.clone())),
+            chip: Arc::new(chip.clone()),
+            core_share: 1.0,
         }
     }
 
     /// Dense peak of one rank.
     #[must_use]
     pub fn peak(&self, precision: Precision) -> FlopPerSecond {
-        self.chip.compute.peak(precision) / f64::from(self.chip.ranks)
+        self.chip.compute.peak(precision) * (self.core_share / f64::from(self.chip.ranks))
     }
 
     /// The same rank with only a share of its matrix cores, while another stream has the rest. Memory is shared as it comes.
@@ -42,13 +65,7 @@ impl Device {
     pub fn with_cores(&self, share: f64) -> Self {
         let mut part = self.clone();
         part.cores *= share;
-        for figure in
-            [Some(&mut part.chip.compute.bf16), part.chip.compute.int8.as_mut(), part.chip.compute.fp8.as_mut(), part.chip.compute.fp4.as_mut()]
-                .into_iter()
-                .flatten()
-        {
-            figure.value = figure.value * share;
-        }
+        part.core_share *= share;
         part
     }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | what does an attention block compute and read? | `attention/` |
 //! | what does a feed-forward block or an expert layer? | `ffn.rs` |
+//! | what does a video diffusion transformer compute? | `video.rs` |
 //! | how many parameters, cache bytes, operations a token? | `totals.rs` |
 //! | how long does a kernel take? | `kernel/` |
 
@@ -14,6 +15,7 @@ pub mod kernel;
 mod operator;
 mod routing;
 mod totals;
+mod video;
 
 pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache, layer_attention, prompt_cache_per_token, sequence_cache};
 pub use device::Device;
@@ -21,3 +23,4 @@ pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, s
 pub use operator::{Operator, Work};
 pub use routing::{Routed, distinct_tokens};
 pub use totals::{Totals, attention_weights, embedding_weights, expert_weights, ffn_weights, totals};
+pub use video::{sequence, video_block, video_flop, video_weights};

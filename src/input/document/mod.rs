@@ -6,6 +6,7 @@
 mod at;
 mod attention;
 mod chip;
+mod clip;
 mod demand;
 mod host;
 mod library;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 pub use at::At;
 pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use library::{CapturedAllReduce, Library, TokenKernel};
@@ -113,6 +115,7 @@ file_kind!(WorkloadFile { workload: Workload } in "workloads");
 file_kind!(PricesFile { prices: Prices } in "topologies/parts");
 file_kind!(DemandFile { demand: Demand } in "workloads/demand");
 file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
+file_kind!(ClipFile { clip: Clip } in "workloads/clips");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
 /// A file with one `[supernode]` and its `[[level]]`s, innermost first.

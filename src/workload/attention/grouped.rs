@@ -51,7 +51,13 @@ fn read_once(attention: &mut Operator, share: f64) {
 }
 
 /// Heads against keys and values of their group. In prefill every query row of a group shares what one core reads.
-pub(super) fn heads_attention(batch: &AttentionBatch, heads: f64, kv_heads: f64, [key, value]: [f64; 2], precisions: &Precisions) -> Operator {
+pub(in crate::workload) fn heads_attention(
+    batch: &AttentionBatch,
+    heads: f64,
+    kv_heads: f64,
+    [key, value]: [f64; 2],
+    precisions: &Precisions,
+) -> Operator {
     let element = precisions.kv_cache.bytes();
     let group = heads / kv_heads;
     let rows = group * batch.new_tokens;

@@ -17,6 +17,7 @@ mod latent;
 mod linear;
 
 pub(in crate::workload) use compressed::compressor_columns;
+pub(in crate::workload) use grouped::heads_attention;
 
 pub use cache::{cache_bytes_per_token, prompt_cache_per_token, sequence_cache};
 

@@ -1,0 +1,61 @@
+//! Clips from a video diffusion transformer: sequence parallelism over the ranks of an instance.
+
+use rayon::prelude::*;
+
+use super::communication::Communication;
+use crate::input::document::Clip;
+use crate::units::{Bytes, Seconds};
+use crate::workload::{Device, kernel, sequence, video_block, video_weights};
+
+/// One way of making clips.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipPoint {
+    /// Ranks that share the tokens of a clip.
+    pub ranks: u32,
+    /// From the first step to the last.
+    pub time: Seconds,
+    /// Of it, transfers; nothing hides them.
+    pub transfers: Seconds,
+    /// Instances on the supernode.
+    pub instances: u32,
+}
+
+impl ClipPoint {
+    /// Clips that the whole supernode makes in a second.
+    #[must_use]
+    pub fn clips_per_second(&self) -> f64 {
+        f64::from(self.instances) / self.time.get()
+    }
+}
+
+/// Sequence-parallel degrees that divide the heads and fit the machine.
+#[must_use]
+pub fn clip_degrees(clip: &Clip, ranks: u32) -> Vec<u32> {
+    let heads = clip.transformer.heads;
+    (1..=heads.min(ranks)).filter(|degree| heads.is_multiple_of(*degree)).collect()
+}
+
+/// A clip on `ranks` ranks; `None` if the weights do not fit.
+///
+/// Before attention each rank trades its part of the tokens for its part of the heads, and back after it: query, key, value and output
+/// cross in four all-to-alls a block (DeepSpeed-Ulysses, arXiv 2309.14509). Steps follow each other, since each needs the one before.
+#[must_use]
+pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, ranks: u32) -> Option<ClipPoint> {
+    let weights = Bytes::new(video_weights(clip) * f64::from(clip.transformer.experts) * clip.precision.bytes());
+    if weights > device.usable_memory {
+        return None;
+    }
+    let passes = f64::from(clip.steps * clip.passes_per_step) * f64::from(clip.transformer.blocks);
+    let computing: Seconds = video_block(clip, ranks).iter().map(|operator| kernel::time(device, operator)).sum();
+    let part = Bytes::new(sequence(clip) * f64::from(clip.transformer.hidden) * 2.0 / f64::from(ranks));
+    let transfers = communication.all_to_all(ranks, part / f64::from(ranks)) * 4.0;
+    let fabric = communication.network().fabric();
+    let instances = fabric.chips * fabric.chip.ranks / ranks;
+    Some(ClipPoint { ranks, time: (computing + transfers) * passes, transfers: transfers * passes, instances })
+}
+
+/// Every degree that fits, fewest ranks first.
+#[must_use]
+pub fn clip_points(communication: &Communication<'_>, device: &Device, clip: &Clip, degrees: &[u32]) -> Vec<ClipPoint> {
+    degrees.par_iter().filter_map(|ranks| clip_at(communication, device, clip, *ranks)).collect()
+}
