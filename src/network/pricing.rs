@@ -73,14 +73,17 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// Every algorithm that applies and is not dominated, fastest first; ties keep the order of [`Algorithm::ALL`].
+    /// Every algorithm that applies, that the library has and that is not dominated, fastest first; ties keep the order of [`Algorithm::ALL`].
     ///
     /// # Errors
     /// A group or a size that makes no sense here.
     pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
         self.check(collective)?;
         let mut timings = Vec::new();
-        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated()) {
+        let reduces_or_gathers = matches!(collective.op, Op::AllReduce | Op::AllGather | Op::ReduceScatter);
+        let on_rings_only = reduces_or_gathers && self.library.rings_only;
+        let offered = |algorithm: Algorithm| !on_rings_only || matches!(algorithm, Algorithm::Ring | Algorithm::InNetwork);
+        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|&(algorithm, _)| !algorithm.is_dominated() && offered(algorithm)) {
             if let Ok(phases) = phases(collective.op, algorithm, &self.groups[&collective.ranks].shape) {
                 timings.push(self.time(collective, algorithm, &phases)?);
             }

@@ -28,6 +28,10 @@ pub struct Library {
     pub low_latency_efficiency: Option<Figure<Ratio>>,
     /// Share of the payload rate that reduction in the switches reaches; as `wire_efficiency` if absent.
     pub reduction_efficiency: Option<Figure<Ratio>>,
+    /// Whether all-reduce, all-gather and reduce-scatter run on rings and in switches only, as NCCL's do inside one scale-up domain;
+    /// false if absent.
+    #[serde(default)]
+    pub rings_only: bool,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     pub core_share: Figure<Ratio>,
     /// Sending tokens to experts, few at a time (decode).
