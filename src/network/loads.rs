@@ -238,24 +238,31 @@ impl Network<'_> {
     /// In-network reduction towards the nearest switches that all ranks reach, multicast from them; silent where there are none.
     fn aggregate(&self, group: &Group, up: bool, down: bool) -> ChannelLoads {
         let mut loads = ChannelLoads::silent(self.router().channels().len());
-        let roots = self.aggregation_roots(group);
         loads.sent = f64::from(group.ranks());
-        let each = 1.0 / roots.len().max(1) as f64;
         let mut routes = self.router().routes();
-        for (&root, turn) in roots.iter().zip(0..) {
+        let mut trees = Vec::new();
+        for (root, turn) in self.aggregation_roots(group).into_iter().zip(0..) {
             routes.towards_all(root);
-            for channel in routes.aggregation_tree(group.chips().iter().copied(), turn) {
-                if up {
-                    loads.bytes[channel as usize] += each;
-                }
-                if down {
-                    loads.bytes[channel as usize ^ 1] += each;
-                }
-            }
+            trees.push(routes.aggregation_tree(group.chips().iter().copied(), turn));
             for &chip in group.chips() {
                 if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
                     // Every byte goes up and comes down, whichever half is merged; the root is passed once.
                     loads.lengthen(latency * 2.0 - self.router().end_latency(root), hops * 2);
+                }
+            }
+        }
+        // A root takes the part of the data that its tree's narrowest channel can carry.
+        let channels = self.router().channels();
+        let width = |tree: &Vec<u32>| tree.iter().map(|&channel| channels[channel as usize].count).min().unwrap_or(0);
+        let all: u32 = trees.iter().map(width).sum();
+        for tree in &trees {
+            let part = f64::from(width(tree)) / f64::from(all.max(1));
+            for &channel in tree {
+                if up {
+                    loads.bytes[channel as usize] += part;
+                }
+                if down {
+                    loads.bytes[channel as usize ^ 1] += part;
                 }
             }
         }
