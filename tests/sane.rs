@@ -48,8 +48,8 @@ fn workload(model: &str) -> WorkloadSpec {
 const MODELS: [&str; 5] = ["qwen3-32b", "gpt-oss-120b", "qwen3.5-122b-a10b", "deepseek-v4-flash", "minimax-m2.5"];
 
 /// How much a better machine may fall behind today, which is a known defect and not a wish: a batch that grows by whole sequences steps
-/// over kernels' tiles, a search by bisection stops a 64th below the limit, and a list schedule of two micro-batches can get longer when
-/// one of its stages gets shorter (Graham, SIAM J. Appl. Math. 17, 1969). The largest loss seen is 2.1 %.
+/// over kernels' tiles, a search by bisection stops a 64th below the limit, and a list schedule of two micro-batches may get longer when
+/// one of its stages gets shorter (suspected, not shown). The largest loss seen is 2.1 %.
 const GRAIN: f64 = 0.95;
 
 proptest! {
