@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::fair_share::completion::{Accuracy, Transfers, TransfersError, TransfersInput};
+use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingError, SharingInput};
+use super::fair_share::transfers::{Transfers, TransfersError, TransfersInput};
 use super::group::Group;
 use super::loads::ChannelLoads;
 use super::network::Network;
