@@ -1,5 +1,6 @@
 //! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
 
+mod beside;
 mod calibrate;
 mod check;
 mod collective;

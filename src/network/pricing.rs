@@ -16,10 +16,11 @@
 use std::collections::BTreeMap;
 
 use super::algorithm::{Algorithm, Phase, Shape, phases};
-use super::bound::lower_bound;
-use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+use super::bound::{Cuts, lower_bound};
+use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 use super::group::{Group, Placement};
 use super::network::Network;
+use super::op::Op;
 use super::pattern::Pattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::Library;
@@ -44,6 +45,7 @@ pub struct Pricing<'a> {
 struct Members {
     group: Group,
     shape: Shape,
+    cuts: Cuts,
 }
 
 impl<'a> Pricing<'a> {
@@ -114,7 +116,7 @@ impl<'a> Pricing<'a> {
     }
 
     /// Checks the collective and lays its ranks on chips.
-    fn check(&mut self, collective: &Collective) -> Result<(), CollectiveError> {
+    pub(super) fn check(&mut self, collective: &Collective) -> Result<(), CollectiveError> {
         let fabric = self.network.fabric();
         let &Collective { ranks, bytes, .. } = collective;
         if ranks < 2 {
@@ -131,25 +133,38 @@ impl<'a> Pricing<'a> {
         }
         if !self.groups.contains_key(&ranks) {
             let group = self.placement.group(ranks, fabric)?;
-            let shape = Shape {
-                ranks,
-                widths: group.as_box(&fabric.level_sizes),
-                level_sizes: fabric.level_sizes.clone(),
-                reduces: !self.network.aggregation_roots(&group).is_empty(),
-            };
-            self.groups.insert(ranks, Members { group, shape });
+            let shape = self.shape(&group);
+            let cuts = Cuts::of(self.network, &group);
+            self.groups.insert(ranks, Members { group, shape, cuts });
         }
         Ok(())
     }
 
+    fn shape(&self, group: &Group) -> Shape {
+        let level_sizes = self.network.fabric().level_sizes.clone();
+        let reduces = !self.network.aggregation_roots(group).is_empty();
+        Shape { ranks: group.ranks(), widths: group.as_box(&level_sizes), level_sizes, reduces }
+    }
+
     fn phases(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<Vec<Phase>, CollectiveError> {
         self.check(collective)?;
-        let (op, shape) = (collective.op, &self.groups[&collective.ranks].shape);
-        phases(op, algorithm, shape).map_err(|obstacle| {
-            let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
-            let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();
-            CollectiveError::DoesNotApply { algorithm, op, obstacle, instead }
-        })
+        phases_on(collective.op, algorithm, &self.groups[&collective.ranks].shape)
+    }
+
+    /// As [`Pricing::price`] for the first group, with an algorithm that applies to all of `groups`.
+    pub(super) fn price_in(&mut self, collective: &Collective, algorithm: Option<Algorithm>, groups: &[Group]) -> Result<Timing, CollectiveError> {
+        if algorithm.is_some() {
+            return self.price(collective, algorithm);
+        }
+        let ranking = self.ranking(collective)?;
+        let shapes: Vec<Shape> = groups.iter().map(|group| self.shape(group)).collect();
+        let applies = |timing: &Timing| shapes.iter().all(|shape| phases(collective.op, timing.algorithm, shape).is_ok());
+        ranking.into_iter().find(applies).ok_or(CollectiveError::TooFewRanks)
+    }
+
+    /// The phases of an algorithm in another group of as many ranks.
+    pub(super) fn phases_in(&self, collective: &Collective, algorithm: Algorithm, group: &Group) -> Result<Vec<Phase>, CollectiveError> {
+        phases_on(collective.op, algorithm, &self.shape(group))
     }
 
     fn profile(&mut self, pattern: Pattern, ranks: u32) -> &Profile {
@@ -186,9 +201,18 @@ impl<'a> Pricing<'a> {
             waiting: stretched * (1.0 - own),
             ramp,
             bottleneck: work.bottleneck,
-            lower_bound: lower_bound(network, collective, farthest),
+            lower_bound: lower_bound(network, collective, &self.groups[&collective.ranks].cuts, farthest),
         })
     }
+}
+
+/// The phases of an algorithm, or what would work instead.
+fn phases_on(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, CollectiveError> {
+    phases(op, algorithm, shape).map_err(|obstacle| {
+        let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
+        let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();
+        CollectiveError::DoesNotApply { algorithm, op, obstacle, instead }
+    })
 }
 
 /// What the phases of an algorithm ask of the fabric.

@@ -22,7 +22,7 @@ mod validate;
 
 pub use calibrate::CalibrateReport;
 pub use clip::ClipReport;
-pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
+pub use collective::{CollectiveReport, CollectiveRow, CrowdRow, LevelRow, TogetherRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};
