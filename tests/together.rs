@@ -8,7 +8,9 @@ mod machines;
 use machine::machine;
 use machines::{cloudmatrix, fabric, weightless};
 use supernode::fabric::Fabric;
-use supernode::network::{Accuracy, Algorithm, Collective, Crowd, Flow, Network, Op, Placement, Pricing, Together, TogetherError, groups, together};
+use supernode::network::{
+    Accuracy, Algorithm, Collective, Crowd, ExpertTraffic, Flow, Network, Op, Placement, Pricing, Together, TogetherError, groups, together,
+};
 use supernode::units::{Bytes, Seconds};
 
 /// One way out of a chip of CloudMatrix384.
@@ -163,4 +165,28 @@ fn an_idle_fabric_waits_for_the_next_start() {
     let spans = network.run(&[flow(0.0, &[]), flow(1.0, &[0])], Accuracy::Exact).unwrap();
     assert_close(spans[0].end.get(), 1e-3 + path);
     assert_close(spans[1].end.get(), 1.001 + path);
+}
+
+/// 16 chips of two ranks in 2 nodes, 100 tokens a rank to 4 experts, 1 000 B a message, on a kernel without constants. Merged copies
+/// reach 2 (1 - (1/2)^4) = 1.875 nodes and 32 (1 - (31/32)^4) distinct ranks. Across, a rank sends 100 x 1.875 / 2 messages to its equal;
+/// inside, 100 x 3.8165 / 16 to each of 15.
+#[test]
+fn relayed_tokens_cross_once_to_each_node() {
+    let fabric = fabric(&cloudmatrix(2));
+    assert_eq!(fabric.chip.ranks, 2);
+    let network = Network::new(&fabric);
+    let mut kernel = weightless().dispatch;
+    kernel.merges_copies = true;
+    kernel.message_overhead.value = Bytes::ZERO;
+    let traffic = ExpertTraffic { ranks: 32, tokens: 100.0, copies: 4.0, message: Bytes::new(1000.0), imbalance: 1.0 };
+    let relayed = traffic.relayed(&network, &kernel).unwrap();
+    assert_close(relayed.across.get(), 93_750.0);
+    let distinct = 32.0 * (1.0 - (31.0_f64 / 32.0).powi(4));
+    assert_close(relayed.inside.get(), 100_000.0 * distinct / 16.0 * 15.0);
+    let busy = ExpertTraffic { imbalance: 2.0, ..traffic }.relayed(&network, &kernel).unwrap();
+    assert_close(busy.inside.get(), 2.0 * relayed.inside.get());
+    assert!(busy.time > relayed.time);
+    for ranks in [16, 24, 2] {
+        assert_eq!(ExpertTraffic { ranks, ..traffic }.relayed(&network, &kernel), None, "{ranks} ranks fill no two nodes");
+    }
 }

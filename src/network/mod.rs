@@ -41,7 +41,7 @@ pub use fair_share::completion::Accuracy;
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;
-pub use moe::{ExpertTraffic, distinct_ranks};
+pub use moe::{ExpertTraffic, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
 pub use pattern::Pattern;

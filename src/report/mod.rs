@@ -10,6 +10,7 @@ mod comparison;
 mod complexity;
 mod describe;
 mod drawing;
+mod experts;
 mod explain;
 mod fail;
 mod format;
@@ -26,6 +27,7 @@ pub use collective::{CollectiveReport, CollectiveRow, CrowdRow, LevelRow, Togeth
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};
+pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use plan::{PlanDay, PlanReport};
