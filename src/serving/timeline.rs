@@ -40,6 +40,9 @@ pub struct Slot {
     pub start: Seconds,
 }
 
+/// More micro-batches than this are not scheduled.
+pub const MOST_MICRO_BATCHES: u32 = 8;
+
 /// Stages that follow each other on one resource.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -64,16 +67,14 @@ fn runs(stages: &[Stage]) -> Vec<Run> {
 }
 
 /// When each resource and each micro-batch is free again.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     resources: [f64; 2],
-    micro_batches: Vec<f64>,
+    micro_batches: [f64; MOST_MICRO_BATCHES as usize],
 }
 
 impl State {
-    fn start(micro_batches: u32) -> Self {
-        Self { resources: [0.0; 2], micro_batches: vec![0.0; micro_batches as usize] }
-    }
+    const START: Self = Self { resources: [0.0; 2], micro_batches: [0.0; MOST_MICRO_BATCHES as usize] };
 
     /// Does a run and returns its start.
     fn take(&mut self, micro_batch: usize, run: &Run) -> f64 {
@@ -87,15 +88,12 @@ impl State {
         self.micro_batches.iter().copied().fold(0.0, f64::max)
     }
 
-    fn all(&self) -> impl Iterator<Item = f64> {
-        self.resources.iter().chain(&self.micro_batches).copied()
-    }
-
-    /// What everything has advanced by since `earlier`; `None` where it is not the same for everything.
-    fn beat(&self, earlier: &Self) -> Option<f64> {
+    /// What the resources and the first `count` micro-batches have advanced by since `earlier`; `None` where it is not the same for all.
+    fn beat(&self, earlier: &Self, count: usize) -> Option<f64> {
         let advance = self.micro_batches[0] - earlier.micro_batches[0];
-        let same = |(now, before): (f64, f64)| (now - before - advance).abs() <= 1e-12 * now;
-        self.all().zip(earlier.all()).all(same).then_some(advance)
+        let same = |(now, before): (&f64, &f64)| (now - before - advance).abs() <= 1e-12 * now;
+        let micro_batches = self.micro_batches.iter().zip(&earlier.micro_batches).take(count);
+        self.resources.iter().zip(&earlier.resources).chain(micro_batches).all(same).then_some(advance)
     }
 
     fn advance(&mut self, by: f64) {
@@ -103,41 +101,60 @@ impl State {
     }
 }
 
-/// The runs of one place in the order: which micro-batch does which, counted through all layers.
-fn at_place(place: usize, lag: usize, micro_batches: u32, total: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..micro_batches as usize).filter_map(move |micro_batch| {
-        let run = place.checked_sub(micro_batch * lag)?;
-        (run < total).then_some((micro_batch, run))
-    })
-}
-
-/// End of `layers` layers with this lag. Once every resource and micro-batch advances by the same beat from layer to layer, the layers
-/// between here and the end are that beat, times their number.
-fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize) -> f64 {
-    let total = runs.len() * layers as usize;
-    let filled = lag * (micro_batches as usize - 1);
-    let mut state = State::start(micro_batches);
-    let mut earlier: Option<State> = None;
+/// The order of all runs: `take(micro_batch, run)` for every run of every layer, each micro-batch `lag` places behind the one before it.
+/// After each place that begins a layer of the first micro-batch, with all others on their way, `skip(layers left)` may leave out layers.
+fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl Order) {
+    let (micro_batches, total) = (micro_batches as usize, runs * layers as usize);
+    let filled = lag * (micro_batches - 1);
     let mut place = 0;
     while place < total + filled {
-        if place >= filled && (place - filled).is_multiple_of(runs.len()) && place + runs.len() < total {
-            match earlier.as_ref().and_then(|earlier| state.beat(earlier)) {
-                Some(beat) => {
-                    let layers = (total - place) / runs.len();
-                    state.advance(beat * layers as f64);
-                    place += layers * runs.len();
-                    earlier = None;
-                    continue;
-                }
-                None => earlier = Some(state.clone()),
-            }
+        if place >= filled && place < total && place.is_multiple_of(runs) {
+            place += order.skip((total - place) / runs) * runs;
         }
-        for (micro_batch, run) in at_place(place, lag, micro_batches, total) {
-            state.take(micro_batch, &runs[run % runs.len()]);
+        for micro_batch in 0..micro_batches {
+            let Some(run) = place.checked_sub(micro_batch * lag).filter(|run| *run < total) else { continue };
+            order.take(micro_batch, run);
         }
         place += 1;
     }
-    state.end()
+}
+
+/// What happens to the runs in their order.
+trait Order {
+    /// The `run`th run of a micro-batch, counted through all layers.
+    fn take(&mut self, micro_batch: usize, run: usize);
+    /// Of the `left` layers before the first micro-batch, how many are left out.
+    fn skip(&mut self, left: usize) -> usize;
+}
+
+/// The end alone. Once every resource and micro-batch advances by the same beat from layer to layer, the layers between here and the
+/// end are that beat, times their number.
+struct End<'a> {
+    runs: &'a [Run],
+    micro_batches: usize,
+    state: State,
+    earlier: Option<State>,
+}
+
+impl Order for End<'_> {
+    fn take(&mut self, micro_batch: usize, run: usize) {
+        self.state.take(micro_batch, &self.runs[run % self.runs.len()]);
+    }
+
+    fn skip(&mut self, left: usize) -> usize {
+        let beat = self.earlier.as_ref().and_then(|earlier| self.state.beat(earlier, self.micro_batches));
+        self.earlier = Some(self.state);
+        let Some(beat) = beat.filter(|_| left > 1) else { return 0 };
+        self.earlier = None;
+        self.state.advance(beat * (left - 1) as f64);
+        left - 1
+    }
+}
+
+fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize) -> f64 {
+    let mut order = End { runs, micro_batches: micro_batches as usize, state: State::START, earlier: None };
+    in_order(runs.len(), micro_batches, layers, lag, &mut order);
+    order.state.end()
 }
 
 /// The lag that ends first, the smaller on a tie, and its end.
@@ -146,7 +163,7 @@ fn best_lag(runs: &[Run], micro_batches: u32, layers: u32) -> (usize, f64) {
     all.reduce(|best, next| if next.1 < best.1 { next } else { best }).unwrap_or((0, 0.0))
 }
 
-/// Time of `layers` equal layers for each of `micro_batches`.
+/// Time of `layers` equal layers for each of `micro_batches`, [`MOST_MICRO_BATCHES`] at most.
 #[must_use]
 pub fn makespan(stages: &[Stage], micro_batches: u32, layers: u32) -> Seconds {
     if micro_batches <= 1 || layers == 0 {
@@ -159,23 +176,37 @@ pub fn makespan(stages: &[Stage], micro_batches: u32, layers: u32) -> Seconds {
 #[must_use]
 pub fn schedule(stages: &[Stage], micro_batches: u32, layers: u32) -> Vec<Slot> {
     let runs = runs(stages);
-    let firsts: Vec<usize> = runs.iter().scan(0, |first, run| Some(std::mem::replace(first, *first + run.stages))).collect();
+    let firsts = runs.iter().scan(0, |first, run| Some(std::mem::replace(first, *first + run.stages))).collect();
     let (lag, _) = best_lag(&runs, micro_batches, layers);
-    let total = runs.len() * layers as usize;
-    let mut state = State::start(micro_batches);
-    let mut slots = Vec::with_capacity(stages.len() * (layers * micro_batches) as usize);
-    for place in 0..total + lag * (micro_batches as usize).saturating_sub(1) {
-        for (micro_batch, index) in at_place(place, lag, micro_batches, total) {
-            let run = index % runs.len();
-            let mut start = Seconds::new(state.take(micro_batch, &runs[run]));
-            for stage in &stages[firsts[run]..firsts[run] + runs[run].stages] {
-                let (layer, micro_batch) = ((index / runs.len()) as u32, micro_batch as u32);
-                slots.push(Slot { micro_batch, layer, stage: *stage, start });
-                start += stage.time;
-            }
+    let mut order = StageByStage { stages, runs: &runs, firsts, state: State::START, slots: Vec::new() };
+    in_order(runs.len(), micro_batches, layers, lag, &mut order);
+    order.slots
+}
+
+struct StageByStage<'a> {
+    stages: &'a [Stage],
+    runs: &'a [Run],
+    /// First stage of each run.
+    firsts: Vec<usize>,
+    state: State,
+    slots: Vec<Slot>,
+}
+
+impl Order for StageByStage<'_> {
+    #[expect(clippy::cast_possible_truncation, reason = "both were u32 before")]
+    fn take(&mut self, micro_batch: usize, index: usize) {
+        let run = index % self.runs.len();
+        let mut start = Seconds::new(self.state.take(micro_batch, &self.runs[run]));
+        for stage in &self.stages[self.firsts[run]..self.firsts[run] + self.runs[run].stages] {
+            let (layer, micro_batch) = ((index / self.runs.len()) as u32, micro_batch as u32);
+            self.slots.push(Slot { micro_batch, layer, stage: *stage, start });
+            start += stage.time;
         }
     }
-    slots
+
+    fn skip(&mut self, _left: usize) -> usize {
+        0
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! ```
 
 use super::super::device::Device;
-use super::overlap;
+use super::{Norm, whole};
 use crate::input::document::{Kernels, Precision};
 use crate::units::Seconds;
 
@@ -47,29 +47,34 @@ pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f6
     let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
     let element = precision.activation_bytes().max(precision.bytes());
     let menu = menu(precision);
+    let (per_flop, per_byte, per_core) = (1.0 / core_peak, 1.0 / operand, 1.0 / device.cores);
     // Sums of fourth powers order like their roots, so the root is taken once, of the best.
     let (mut least, mut best) = (f64::INFINITY, [0.0; 2]);
     for &tile_rows in menu.rows {
+        let down = batch * whole(rows / tile_rows);
         for &tile_columns in menu.columns {
             if tile_rows * tile_columns > menu.largest {
                 continue;
             }
-            let tiles = batch * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
+            let tiles = down * whole(columns / tile_columns) * per_core;
+            let flop_of_row = 2.0 * tile_rows * tile_columns * per_flop;
+            let bytes_of_row = (tile_rows + tile_columns) * element;
             for &split in menu.splits {
-                let waves = (tiles * split / device.cores).ceil();
-                let padded = 64.0 * (depth / split / 64.0).ceil();
+                // A count that is whole but for rounding is whole.
+                let waves = whole(tiles * split * (1.0 - 1e-12));
+                let padded = 64.0 * whole(depth / (64.0 * split));
                 let partial = if split > 1.0 { 8.0 * tile_rows * tile_columns } else { 0.0 };
-                let flop = waves * padded * 2.0 * tile_rows * tile_columns / core_peak;
-                let load = waves * (padded * (tile_rows + tile_columns) * element + partial) / operand;
-                let demand = flop * flop * flop * flop + load * load * load * load;
+                let flop = waves * padded * flop_of_row;
+                let load = waves * (padded * bytes_of_row + partial) * per_byte;
+                let demand = (flop * flop) * (flop * flop) + (load * load) * (load * load);
                 if demand < least {
                     (least, best) = (demand, [flop, load]);
                 }
             }
         }
     }
-    let core = overlap(&best, 4);
+    let core = Norm::Four.of(best);
     let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + 2.0 * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
-    Seconds::new(overlap(&[core, bytes / memory], 3) + quantise)
+    Seconds::new(Norm::Three.of([core, bytes / memory]) + quantise)
 }
