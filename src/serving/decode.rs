@@ -61,8 +61,9 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 
 /// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches.
 ///
-/// Micro-batches are whole sequences, so a batch is `micro_batches` times their number. Time grows with the batch: the number is doubled
-/// while the limit holds, then bisected to the last sequence; of all batches seen that hold, the fastest counts.
+/// Micro-batches are whole sequences, so a batch is `micro_batches` times their number. Time grows with the batch: the number is
+/// quadrupled while the limit holds, then narrowed down to the last sequence, by where the line through both ends meets the limit and by
+/// halving in turn; of all batches seen that hold, the fastest counts.
 ///
 /// # Errors
 /// Why not even the smallest batch works.
@@ -81,15 +82,28 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
     if smallest > limit {
         return Err(No::TooSlow { mapping, time: smallest, limit });
     }
-    let (mut best, mut good, mut bad) = (1, 1, most + 1);
+    // The largest number whose time holds, its time, the smallest whose time does not, and its time.
+    let (mut best, mut good, mut held, mut bad, mut missed) = (1, 1, smallest, most + 1, Seconds::ZERO);
+    let mut by_line = true;
     while bad - good > 1 {
-        let next = if bad > most { (good * 2).min(most) } else { good.midpoint(bad) };
+        let next = if bad > most {
+            good.saturating_mul(4).min(most)
+        } else if by_line {
+            // Time is nearly a line in the batch; where the line meets the limit. Halving in between keeps a bad line from creeping.
+            let share = (limit - held) / (missed - held);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
+            let step = (share * f64::from(bad - good)) as u32;
+            (good + step).clamp(good + 1, bad - 1)
+        } else {
+            good.midpoint(bad)
+        };
+        by_line = bad > most || !by_line;
         let (tpot, rate) = at(next);
         if tpot > limit {
-            bad = next;
+            (bad, missed) = (next, tpot);
             continue;
         }
-        good = next;
+        (good, held) = (next, tpot);
         if rate > most_tokens {
             (best, most_tokens) = (next, rate);
         }

@@ -61,6 +61,16 @@ pub(super) struct Layers {
     pub sent: Bytes,
 }
 
+impl Layers {
+    /// Dispatch and combine together.
+    pub fn exchanged(&self) -> Seconds {
+        match &self.block {
+            Block::Experts { exchange: Some((dispatch, combine)), .. } => *dispatch + *combine,
+            _ => Seconds::ZERO,
+        }
+    }
+}
+
 /// What follows attention in a layer.
 #[derive(Debug)]
 pub(super) enum Block {

@@ -112,10 +112,32 @@ impl<'a> Split<'a> {
     }
 
     fn best(mut self) -> Streams {
-        let bound = self.time(self.cores() - 1, self.cores() - 1);
-        self.narrow(1, self.cores() - 1, bound);
-        let for_attention = self.best.map_or(1, |(_, for_attention)| for_attention);
-        Streams { attention: self.part(for_attention), experts: self.part(self.cores() - for_attention), expert_resource: Resource::Fabric }
+        let cores = self.cores();
+        let guess = self.guess();
+        let time = self.time(guess, cores - guess);
+        self.best = Some((time, guess));
+        for (least, most) in [(1, guess - 1), (guess + 1, cores - 1)] {
+            if least <= most {
+                let bound = self.time(most, cores - least);
+                self.narrow(least, most, bound);
+            }
+        }
+        let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
+        Streams { attention: self.part(for_attention), experts: self.part(cores - for_attention), expert_resource: Resource::Fabric }
+    }
+
+    /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.
+    fn guess(&mut self) -> u32 {
+        let half = self.cores() / 2;
+        self.time(half, self.cores() - half);
+        let weighted = |time: Seconds, layers: &Layers| time.get() * f64::from(layers.count);
+        let attention = self.attention[half as usize].iter().flatten().zip(&self.pass.layers);
+        let attention: f64 = attention.map(|(times, layers)| weighted(times.attention, layers)).sum();
+        let experts = self.experts[(self.cores() - half) as usize].iter().flatten().zip(&self.pass.layers);
+        let experts: f64 = experts.map(|((gate, experts), layers)| weighted(*gate + *experts + layers.exchanged(), layers)).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
+        let guess = (f64::from(self.cores()) * attention / (attention + experts)) as u32;
+        guess.clamp(1, self.cores() - 1)
     }
 
     fn part(&self, cores: u32) -> Device {

@@ -50,8 +50,13 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
         let chunk = 64.0 * whole(context / (64.0 * split));
         let compute = waves * chunk * padded_rows * flop_per_row / core_peak;
         let load = waves * chunk * unit_bytes.get() / (2.0 * memory / device.cores);
-        best = best.min(Norm::Three.of([compute, load, streaming]) + kernel.merge.value.get() * (split - 1.0));
+        let merging = kernel.merge.value.get() * (split - 1.0);
         split *= 2.0;
+        // Together they take at least as long as the longest.
+        if compute.max(load).max(streaming) + merging >= best {
+            continue;
+        }
+        best = best.min(Norm::Three.of([compute, load, streaming]) + merging);
     }
     kernel.launch.value + Seconds::new(best)
 }
