@@ -16,7 +16,7 @@ pub(super) struct Streams {
 }
 
 /// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate and experts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Times {
     attention: Seconds,
     dense: Seconds,
@@ -40,9 +40,8 @@ impl Streams {
 
     /// Stages of one micro-batch in one layer.
     pub fn stages(&self, layers: &Layers) -> Vec<Stage> {
-        let mut times = attention_times(&self.attention, layers);
         let (gate, experts) = expert_times(&self.experts, layers);
-        (times.gate, times.experts) = (gate, experts);
+        let times = Times { attention: sum(&self.attention, &layers.attention), gate, experts, ..dense_time(&self.attention, layers) };
         stages(layers, times, self.expert_resource)
     }
 }
@@ -51,12 +50,13 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
     operators.iter().map(|operator| kernel::time(device, operator)).sum()
 }
 
-fn attention_times(device: &Device, layers: &Layers) -> Times {
+/// The dense block's time alone.
+fn dense_time(device: &Device, layers: &Layers) -> Times {
     let dense = match &layers.block {
         Block::Dense(block) => sum(device, block),
         Block::Experts { .. } => Seconds::ZERO,
     };
-    Times { attention: sum(device, &layers.attention), dense, gate: Seconds::ZERO, experts: Seconds::ZERO }
+    Times { dense, ..Times::default() }
 }
 
 /// Gate, then experts.
@@ -170,7 +170,14 @@ impl<'a> Split<'a> {
         let pass = self.pass;
         if self.attention[for_attention as usize].is_none() {
             let device = self.part(for_attention);
-            self.attention[for_attention as usize] = Some(pass.layers.iter().map(|layers| attention_times(&device, layers)).collect());
+            let mut times: Vec<Times> = Vec::with_capacity(pass.layers.len());
+            for (index, layers) in pass.layers.iter().enumerate() {
+                // Groups of layers often differ in what follows attention only.
+                let known = index.checked_sub(1).filter(|before| pass.layers[*before].attention == layers.attention);
+                let attention = known.map_or_else(|| sum(&device, &layers.attention), |before| times[before].attention);
+                times.push(Times { attention, ..dense_time(&device, layers) });
+            }
+            self.attention[for_attention as usize] = Some(times);
         }
         if self.experts[for_experts as usize].is_none() {
             let device = self.part(for_experts);

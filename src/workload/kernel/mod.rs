@@ -64,7 +64,7 @@ impl Norm {
         longest
             * match self {
                 Self::Two => scaled.map(|time| time * time).sum::<f64>().sqrt(),
-                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().cbrt(),
+                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().powf(1.0 / 3.0),
                 Self::Four => scaled.map(|time| (time * time) * (time * time)).sum::<f64>().sqrt().sqrt(),
             }
     }
