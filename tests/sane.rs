@@ -48,8 +48,9 @@ fn workload(model: &str) -> WorkloadSpec {
 /// One of each kind of attention, small enough for two nodes.
 const MODELS: [&str; 5] = ["qwen3-32b", "gpt-oss-120b", "qwen3.5-122b-a10b", "deepseek-v4-flash", "minimax-m2.5"];
 
-/// How much a better machine may fall behind: a batch grows by whole sequences, and kernels step over whole tiles.
-const GRAIN: f64 = 0.98;
+/// How much a better machine may fall behind: a batch grows by whole sequences, and kernels step over whole tiles. The largest loss
+/// seen in 150 draws is 0.13 %.
+const GRAIN: f64 = 0.995;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, rng_seed: RngSeed::Fixed(384), failure_persistence: None, ..ProptestConfig::default() })]
