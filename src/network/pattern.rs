@@ -68,6 +68,16 @@ impl Pattern {
         }
     }
 
+    /// Ranks that send.
+    #[must_use]
+    pub fn senders(self, ranks: u32) -> u32 {
+        match self {
+            Self::FromRoot | Self::OnePair => 1,
+            Self::OneSided { senders } => senders,
+            _ => ranks,
+        }
+    }
+
     /// Whether it looks the same from every rank under all permutations of the children of every level.
     #[must_use]
     pub fn looks_alike_from_everywhere(self) -> bool {
@@ -75,7 +85,7 @@ impl Pattern {
     }
 
     /// Calls `each` with every rank that sends to `receiver` and the weight of what it sends.
-    pub fn senders(self, group: &Group, receiver: u32, mut each: impl FnMut(u32, f64)) {
+    pub fn each_sender(self, group: &Group, receiver: u32, mut each: impl FnMut(u32, f64)) {
         let ranks = group.ranks();
         match self {
             Self::AllPairs => (0..ranks).filter(|&sender| sender != receiver).for_each(|sender| each(sender, 1.0)),
@@ -201,7 +211,7 @@ mod tests {
         let group = Group::first(ranks);
         let mut sent = vec![0.0; ranks as usize];
         for receiver in 0..ranks {
-            pattern.senders(&group, receiver, |sender, weight| sent[sender as usize] += weight);
+            pattern.each_sender(&group, receiver, |sender, weight| sent[sender as usize] += weight);
         }
         sent
     }

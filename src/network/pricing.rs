@@ -214,7 +214,7 @@ impl<'a> Pricing<'a> {
             if let Some((from, to)) = profile.unreachable {
                 return Err(CollectiveError::Unreachable { from, to });
             }
-            work.add(network, profile, phase, collective.bytes);
+            work.add(network, profile, phase, collective);
         }
         let own_part = collective.bytes / f64::from(collective.ranks) / (network.injection() * 2.0);
         let (protocol, stretched, ramp) = work.fastest(collective, algorithm, library, own_part);
@@ -265,12 +265,17 @@ struct Work {
 }
 
 impl Work {
-    fn add(&mut self, network: &Network<'_>, profile: &Profile, phase: &Phase, size: Bytes) {
+    fn add(&mut self, network: &Network<'_>, profile: &Profile, phase: &Phase, collective: &Collective) {
         let fabric = network.fabric();
-        let (bytes, message) = (size * phase.share, size * phase.message);
+        let (bytes, message) = (collective.bytes * phase.share, collective.bytes * phase.message);
         let (time, peak) = profile.serialisation(fabric, bytes, message);
         let at_ports = profile.peaks.iter().filter(|peak| peak.at_chip).map(|peak| peak.time(fabric, bytes, message));
-        self.ports += at_ports.fold(Seconds::ZERO, Seconds::max);
+        let ports = at_ports.fold(Seconds::ZERO, Seconds::max);
+        // Loads and stores in flight hold each sender back on its own ports.
+        let sent = bytes * (profile.sent_bytes / f64::from(phase.pattern.senders(collective.ranks)));
+        let window = network.window_rate(profile.latency).map_or(Seconds::ZERO, |rate| sent / rate);
+        let time = time.max(window);
+        self.ports += ports.max(window);
         self.wire += time;
         self.propagation += profile.latency * phase.rounds;
         self.rounds += phase.rounds;
