@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example full_walk -- 1024`
 
+#[path = "../cases/mod.rs"]
 mod cases;
 
 use std::time::Instant;
