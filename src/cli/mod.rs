@@ -11,6 +11,7 @@ mod plan;
 mod schema;
 mod simulate;
 mod sizes;
+mod sweep;
 mod validate;
 
 use std::io::Write;
@@ -83,6 +84,7 @@ enum Command {
     Fail(fail::Arguments),
     Plan(plan::Arguments),
     Compare(compare::Arguments),
+    Sweep(sweep::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
     Calibrate(calibrate::Arguments),
@@ -99,6 +101,7 @@ impl Command {
             Self::Fail(arguments) => fail::run(arguments, format),
             Self::Plan(arguments) => plan::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),
+            Self::Sweep(arguments) => sweep::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
             Self::Schema(arguments) => Ok(schema::run(arguments)),

@@ -3,6 +3,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod calibrate;
+mod chart;
 mod clip;
 mod collective;
 mod compare;
@@ -13,14 +14,19 @@ mod drawing;
 mod explain;
 mod fail;
 mod format;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 mod power;
+mod records;
 mod scatter;
 mod simulate;
+mod sweep;
 mod trace;
 mod validate;
 
 pub use calibrate::CalibrateReport;
+pub use chart::{Line, LineChart};
 pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, LevelRow};
 pub use compare::CompareReport;
@@ -29,7 +35,9 @@ pub use drawing::{Drawing, draw};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use plan::{PlanDay, PlanReport};
+pub use records::{Cells, RecordFormat, Records};
 pub use scatter::scatter;
 pub use simulate::SimulateReport;
+pub use sweep::{SweepReport, chart_of};
 pub use trace::chrome_trace;
 pub use validate::ValidateReport;
