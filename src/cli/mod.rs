@@ -7,11 +7,14 @@ mod compare;
 mod describe;
 mod fail;
 mod list;
+mod optimize;
 mod plan;
 mod schema;
+mod sensitivity;
 mod simulate;
 mod sizes;
 mod sweep;
+mod uncertainty;
 mod validate;
 
 use std::io::Write;
@@ -85,6 +88,9 @@ enum Command {
     Plan(plan::Arguments),
     Compare(compare::Arguments),
     Sweep(sweep::Arguments),
+    Sensitivity(sensitivity::Arguments),
+    Uncertainty(uncertainty::Arguments),
+    Optimize(optimize::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
     Calibrate(calibrate::Arguments),
@@ -102,6 +108,9 @@ impl Command {
             Self::Plan(arguments) => plan::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),
             Self::Sweep(arguments) => sweep::run(arguments, format),
+            Self::Sensitivity(arguments) => sensitivity::run(arguments, format),
+            Self::Uncertainty(arguments) => uncertainty::run(arguments, format),
+            Self::Optimize(arguments) => optimize::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
             Self::Schema(arguments) => Ok(schema::run(arguments)),

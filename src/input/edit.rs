@@ -143,8 +143,10 @@ pub struct Edit {
     pub value: String,
     /// The value is a table with a pattern, and takes the place of whatever pattern the level has.
     pub is_pattern: bool,
-    /// Where the text that asks for it stands: in [`Edits::by`].
+    /// Where the value is written, in [`Edits::by`].
     pub span: Range<usize>,
+    /// Where the path is.
+    pub path_span: Range<usize>,
 }
 
 /// Changed values and the text that asks for them.
@@ -165,7 +167,8 @@ impl Edits {
         for (path, value) in values {
             let start = text.len();
             text += &format!("{path} = {value}\n");
-            list.push(Edit { path, value, is_pattern: false, span: start..text.len() - 1 });
+            let span = start..text.len() - 1;
+            list.push(Edit { path, value, is_pattern: false, span: span.clone(), path_span: span });
         }
         Self { by: Found { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) }, list }
     }
@@ -182,18 +185,21 @@ pub(super) fn apply<'t>(edit: &'t Edit, table: &mut DeTable<'t>, offset: usize) 
     if !errors.is_empty() {
         return false;
     }
-    let span = edit.span.start + offset..edit.span.end + offset;
+    let behind = |span: &Range<usize>| span.start + offset..span.end + offset;
     let mut steps = edit.path.0.clone();
     // The first brackets of a file that is one table chose the file.
     if table.get(steps[0].key.as_str()).is_some_and(|value| value.get_ref().is_table()) {
         steps[0].choice = None;
     }
-    Change { value: stand_at(parsed.into_inner(), &span), is_pattern: edit.is_pattern }.table(table, &steps)
+    Change { value: stand_at(parsed.into_inner(), &behind(&edit.span)), key: behind(&edit.path_span), is_pattern: edit.is_pattern }
+        .table(table, &steps)
 }
 
 /// The new value, at its place.
 struct Change<'t> {
     value: Spanned<DeValue<'t>>,
+    /// Place of a key that is added.
+    key: Range<usize>,
     is_pattern: bool,
 }
 
@@ -232,16 +238,15 @@ impl<'t> Change<'t> {
         if self.is_pattern || step.choice.is_some() || below.iter().any(|step| step.choice.is_some()) {
             return false;
         }
-        let span = self.value.span();
         let value = match below.split_first() {
             None => self.value.clone(),
             Some((next, rest)) => {
                 let mut inner = DeTable::new();
                 self.add(&mut inner, next, rest);
-                Spanned::new(span.clone(), DeValue::Table(inner))
+                Spanned::new(self.key.clone(), DeValue::Table(inner))
             }
         };
-        table.insert(Spanned::new(span, step.key.clone().into()), value);
+        table.insert(Spanned::new(self.key.clone(), step.key.clone().into()), value);
         true
     }
 }

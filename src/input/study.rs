@@ -69,8 +69,34 @@ pub struct AxisSpec {
 pub enum Values {
     /// One by one.
     Listed(Vec<AxisValue>),
-    /// Anything between two ends.
-    Between(Between),
+    /// Between two ends: so many at equal steps, or anything.
+    Between(Between, Option<u32>),
+}
+
+impl Values {
+    /// How many there are; 0 for anything between two ends.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Listed(values) => values.len(),
+            Self::Between(_, points) => points.map_or(0, |points| points as usize),
+        }
+    }
+
+    /// The value at a share of the way, 0 to 1: of a list the entry that the share falls on.
+    #[must_use]
+    pub fn at(&self, share: f64) -> AxisValue {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and below the count")]
+        let entry = |count: usize| ((share * count as f64) as usize).min(count.saturating_sub(1));
+        match self {
+            Self::Listed(values) => values[entry(values.len())].clone(),
+            Self::Between(between, None) => between.at(share),
+            Self::Between(between, Some(points)) => {
+                let steps = (*points as usize - 1).max(1);
+                between.at(entry(*points as usize) as f64 / steps as f64)
+            }
+        }
+    }
 }
 
 /// A value of an axis.
@@ -87,7 +113,7 @@ pub struct AxisValue {
 /// A stretch of numbers.
 #[derive(Clone, Debug)]
 pub struct Between {
-    path: ValuePath,
+    path: Written,
     span: std::ops::Range<usize>,
     from: f64,
     to: f64,
@@ -114,14 +140,22 @@ impl Between {
     }
 }
 
+/// A path and where it is written.
+#[derive(Clone, Debug)]
+struct Written {
+    path: ValuePath,
+    span: std::ops::Range<usize>,
+}
+
 /// One value at one path.
-fn value_at(path: &ValuePath, value: &str, span: std::ops::Range<usize>) -> AxisValue {
+fn value_at(path: &Written, value: &str, span: std::ops::Range<usize>) -> AxisValue {
     let label = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value).to_owned();
-    if path.root() == MAPPING {
+    if path.path.root() == MAPPING {
         let degree = value.parse().unwrap_or(0);
-        return AxisValue { label, edits: Vec::new(), mapping: vec![(path.last().to_owned(), degree)] };
+        return AxisValue { label, edits: Vec::new(), mapping: vec![(path.path.last().to_owned(), degree)] };
     }
-    AxisValue { label, edits: vec![Edit { path: path.clone(), value: value.to_owned(), is_pattern: false, span }], mapping: Vec::new() }
+    let edit = Edit { path: path.path.clone(), value: value.to_owned(), is_pattern: false, span, path_span: path.span.clone() };
+    AxisValue { label, edits: vec![edit], mapping: Vec::new() }
 }
 
 /// Reads the study that `name` means.
@@ -238,7 +272,7 @@ impl Checker {
         Some(AxisSpec { name: axis.name.to_string(), place: self.layers.place(axis.name.span()), values })
     }
 
-    fn along(&mut self, axis: &Axis, path: &ValuePath, method: Method) -> Option<Values> {
+    fn along(&mut self, axis: &Axis, path: &Written, method: Method) -> Option<Values> {
         if let Some(list) = &axis.list {
             return Some(Values::Listed(list.iter().map(|value| value_at(path, &value.text(), value.span())).collect()));
         }
@@ -260,19 +294,16 @@ impl Checker {
         let (stretch, log) = axis.range.as_ref().map(|range| (range, false)).or(axis.log_range.as_ref().map(|range| (range, true)))?;
         let between = self.between(path, stretch, log)?;
         match (stretch.points, method) {
-            (Some(points), _) => {
-                let share = |index: u32| f64::from(index) / f64::from(points - 1);
-                Some(Values::Listed((0..points).map(|index| between.at(share(index))).collect()))
-            }
+            (Some(points), _) => Some(Values::Between(between, Some(points))),
             (None, Method::Grid) => {
                 self.report(stretch, "a grid needs to know how many values to try".into(), "missing `points`");
                 None
             }
-            (None, _) => Some(Values::Between(between)),
+            (None, _) => Some(Values::Between(between, None)),
         }
     }
 
-    fn between(&mut self, path: &ValuePath, stretch: &At<Stretch>, log: bool) -> Option<Between> {
+    fn between(&mut self, path: &Written, stretch: &At<Stretch>, log: bool) -> Option<Between> {
         let ends = quantity(&stretch.from.text()).zip(quantity(&stretch.to.text()));
         let Some(((from, unit), (to, other))) = ends else {
             self.report(stretch, "a range goes from one number or quantity to another".into(), "not numbers");
@@ -298,9 +329,10 @@ impl Checker {
         for choice in &axis.choice {
             let mut value = AxisValue { label: choice.name.label(), edits: Vec::new(), mapping: Vec::new() };
             for (text, new) in &choice.set {
-                let Some(path) = self.path_text(text, new) else { continue };
-                let is_pattern = path.last() == "pattern";
-                let one = if is_pattern { pattern_at(&path.parent(), new) } else { value_at(&path, &new.text(), new.span()) };
+                let Some(path) = self.path(text, new) else { continue };
+                let is_pattern = path.path.last() == "pattern";
+                let level = Written { path: path.path.parent(), span: path.span.clone() };
+                let one = if is_pattern { pattern_at(&level, new) } else { value_at(&path, &new.text(), new.span()) };
                 value.edits.extend(one.edits);
                 value.mapping.extend(one.mapping);
             }
@@ -309,11 +341,7 @@ impl Checker {
         Values::Listed(values)
     }
 
-    fn path<T>(&mut self, text: &At<String>, at: &At<T>) -> Option<ValuePath> {
-        self.path_text(text, at)
-    }
-
-    fn path_text<T>(&mut self, text: &str, at: &At<T>) -> Option<ValuePath> {
+    fn path<T>(&mut self, text: &str, at: &At<T>) -> Option<Written> {
         let place = self.layers.place(at.span());
         match ValuePath::parse(text) {
             Err(reason) => {
@@ -322,7 +350,7 @@ impl Checker {
             Ok(path) if path.root() == MAPPING => {
                 let degrees = ["tp", "ep", "dp", "pp", "micro_batches"];
                 if degrees.contains(&path.last()) && path.depth() == 2 {
-                    return Some(path);
+                    return Some(Written { path, span: at.span() });
                 }
                 self.problems.push(
                     Problem::new(format!("`{text}` is no degree of a mapping")).at(place, "not known here").help(suggest(path.last(), degrees)),
@@ -333,15 +361,15 @@ impl Checker {
                 let problem = Problem::new(format!("`{text}` leads into no file")).at(place, format!("no file has a table `{}`", path.root()));
                 self.problems.push(problem.help(suggest(path.root(), known)));
             }
-            Ok(path) => return Some(path),
+            Ok(path) => return Some(Written { path, span: at.span() }),
         }
         None
     }
 }
 
-fn pattern_at(path: &ValuePath, pattern: &At<Any>) -> AxisValue {
+fn pattern_at(path: &Written, pattern: &At<Any>) -> AxisValue {
     let label = pattern.value().as_table().and_then(|table| table.keys().next().cloned()).unwrap_or_else(|| pattern.label());
-    let edit = Edit { path: path.clone(), value: pattern.text(), is_pattern: true, span: pattern.span() };
+    let edit = Edit { path: path.path.clone(), value: pattern.text(), is_pattern: true, span: pattern.span(), path_span: path.span.clone() };
     AxisValue { label, edits: vec![edit], mapping: Vec::new() }
 }
 

@@ -136,6 +136,6 @@ impl Records {
 fn numeric(axis: &AxisSpec) -> bool {
     match &axis.values {
         Values::Listed(values) => values.iter().all(|value| si(&value.label).is_some()),
-        Values::Between(_) => true,
+        Values::Between(..) => true,
     }
 }

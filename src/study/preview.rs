@@ -22,11 +22,17 @@ impl Space {
         let mut met = Log::default();
         let mut problems = Vec::new();
         for (dimension, size) in self.sizes().into_iter().enumerate() {
+            let stretch = dimension.checked_sub(3).is_some_and(|axis| matches!(self.spec.axes[axis].values, Values::Between(..)));
             // Of a stretch the ends: what lies between them is of their kind.
-            let shares: Vec<f64> = if size == 0 { vec![0.0, 1.0] } else { (0..size).map(|entry| (entry as f64 + 0.5) / size as f64).collect() };
+            let shares: Vec<f64> = if stretch { vec![0.0, 1.0] } else { (0..size).map(|entry| (entry as f64 + 0.5) / size as f64).collect() };
             for share in shares {
                 if let Err(found) = self.preview_value(dimension, share, &mut met) {
-                    problems.extend(found.into_list());
+                    // A value that fits nowhere spoils the designs of other dimensions, too.
+                    for new in found.into_list() {
+                        if problems.iter().all(|old: &Problem| old.to_string() != new.to_string()) {
+                            problems.push(new);
+                        }
+                    }
                 }
             }
         }
@@ -61,8 +67,8 @@ impl Space {
             }
         }
         if let Some((edit, log)) = unapplied {
-            let place = Place { source: self.spec.found.source.clone(), span: edit.span };
-            let problem = Problem::new(format!("`{}` names nothing in any design of the study", edit.path)).at(place, "a value for what?");
+            let place = Place { source: self.spec.found.source.clone(), span: edit.path_span };
+            let problem = Problem::new(format!("`{}` names nothing in any design of the study", edit.path)).at(place, "no such value");
             return Err(problem.help(nearest(&edit.path, &log)).into());
         }
         first.map_or(Ok(()), Err)
@@ -92,7 +98,7 @@ impl Space {
     /// Whether every value of the space can be counted.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.spec.axes.iter().all(|axis| matches!(axis.values, Values::Listed(_)))
+        self.spec.axes.iter().all(|axis| axis.values.count() > 0)
     }
 }
 

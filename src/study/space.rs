@@ -11,7 +11,7 @@ use crate::input::document::Method;
 use crate::input::problem::{Problem, Problems};
 use crate::input::shelf::{Log, Reader, Shelf};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
-use crate::input::study::{AxisValue, StudySpec, Values};
+use crate::input::study::{AxisValue, StudySpec};
 use crate::network::{Collective, Network, Op, Pricing};
 use crate::serving::MappingRequest;
 use crate::units::Bytes;
@@ -90,6 +90,12 @@ impl Space {
         Ok(Self { spec, points, shelf: Shelf::default(), strata })
     }
 
+    /// Lays a study out to be searched, not swept: its space may be of any size.
+    #[must_use]
+    pub fn unbounded(spec: StudySpec) -> Self {
+        Self { spec, points: 0, shelf: Shelf::default(), strata: Vec::new() }
+    }
+
     /// Keys of an outcome's figures.
     #[must_use]
     pub fn figures(&self) -> Vec<String> {
@@ -126,10 +132,7 @@ impl Space {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and below the count")]
         let entry = |share: f64, count: usize| ((share * count as f64) as usize).min(count.saturating_sub(1));
         let sizes = self.sizes();
-        let values = self.spec.axes.iter().zip(&shares[3..]).map(|(axis, &share)| match &axis.values {
-            Values::Listed(values) => values[entry(share, values.len())].clone(),
-            Values::Between(between) => between.at(share),
-        });
+        let values = self.spec.axes.iter().zip(&shares[3..]).map(|(axis, share)| axis.values.at(*share));
         Point {
             supernode: entry(shares[0], sizes[0]),
             workload: entry(shares[1], sizes[1]),
@@ -266,10 +269,7 @@ fn note(simulation: &Simulation) -> String {
 }
 
 fn dimensions(spec: &StudySpec) -> Vec<usize> {
-    let axes = spec.axes.iter().map(|axis| match &axis.values {
-        Values::Listed(values) => values.len(),
-        Values::Between(_) => 0,
-    });
+    let axes = spec.axes.iter().map(|axis| axis.values.count());
     [spec.supernodes.len(), spec.workloads.len().max(1), spec.targets.len()].into_iter().chain(axes).collect()
 }
 
@@ -295,10 +295,7 @@ fn shuffled(count: u64, seed: u64, dimension: u64) -> Vec<u32> {
 fn too_many(spec: &StudySpec, sizes: &[usize]) -> Problems {
     let product: f64 = sizes.iter().map(|size| *size as f64).product();
     let factors = sizes.iter().filter(|size| **size > 1).map(usize::to_string).collect::<Vec<_>>().join(" x ");
-    let largest = spec.axes.iter().max_by_key(|axis| match &axis.values {
-        Values::Listed(values) => values.len(),
-        Values::Between(_) => 0,
-    });
+    let largest = spec.axes.iter().max_by_key(|axis| axis.values.count());
     let mut problem = Problem::new(format!("the grid has {factors} = {product:.3e} designs, more than the {MOST_POINTS} that a sweep tries"));
     if let Some(axis) = largest {
         problem = problem.at(axis.place.clone(), "the longest axis");

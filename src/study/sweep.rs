@@ -79,6 +79,8 @@ impl Demands {
         for constraint in &space.spec.constraints {
             let figure = note(&mut problems, figure(space, &constraint.column));
             let mut bound = |text: &Option<At<Any>>, absent: f64| match text {
+                // A bound on a column that is not there has no unit.
+                _ if figure.is_none() => None,
                 Some(text) => note(&mut problems, amount(space, &constraint.column, text)),
                 None => Some(absent),
             };
