@@ -69,8 +69,47 @@ impl<'a> Pricing<'a> {
                 let phases = self.phases(collective, algorithm)?;
                 self.time(collective, algorithm, &phases)
             }
-            None => self.ranking(collective)?.into_iter().next().ok_or(CollectiveError::TooFewRanks),
+            None => self.fastest(collective),
         }
+    }
+
+    /// The first of [`Pricing::ranking`], without playing the patterns of algorithms that cannot win.
+    fn fastest(&mut self, collective: &Collective) -> Result<Timing, CollectiveError> {
+        let mut applicable: Vec<_> = self.applicable(collective)?.into_iter().enumerate().collect();
+        applicable.sort_by(|a, b| self.least(collective, &a.1.1).get().total_cmp(&self.least(collective, &b.1.1).get()));
+        let mut best: Option<(f64, usize, Timing)> = None;
+        for (order, (algorithm, phases)) in applicable {
+            if best.as_ref().is_some_and(|best| self.least(collective, &phases).get() > best.0) {
+                break;
+            }
+            let timing = self.time(collective, algorithm, &phases)?;
+            let total = timing.total().get();
+            // Of equals the one that comes first in the list of algorithms, as in the ranking.
+            if best.as_ref().is_none_or(|best| (total, order) < (best.0, best.1)) {
+                best = Some((total, order, timing));
+            }
+        }
+        best.map(|(_, _, timing)| timing).ok_or(CollectiveError::TooFewRanks)
+    }
+
+    /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
+    fn least(&self, collective: &Collective, phases: &[Phase]) -> Seconds {
+        let library = self.library;
+        let figures = [Some(&library.wire_efficiency), library.low_latency_efficiency.as_ref(), library.reduction_efficiency.as_ref()];
+        let efficiency = figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max);
+        let rate = self.network.injection() * efficiency;
+        let each = phases.iter().map(|phase| library.round.value * phase.rounds + collective.bytes * phase.share / rate);
+        library.launch.value + each.sum()
+    }
+
+    /// Algorithms that the library offers, that apply and are not dominated, each with its phases.
+    fn applicable(&mut self, collective: &Collective) -> Result<Vec<(Algorithm, Vec<Phase>)>, CollectiveError> {
+        self.check(collective)?;
+        let offered = self.library.algorithms.get(collective.op.name());
+        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
+        let all = Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name));
+        let shape = &self.groups[&collective.ranks].shape;
+        Ok(all.filter_map(|(algorithm, _)| Some((algorithm, phases(collective.op, algorithm, shape).ok()?))).collect())
     }
 
     /// Every algorithm that applies and is not dominated, fastest first; ties keep the order of [`Algorithm::ALL`].
@@ -78,14 +117,9 @@ impl<'a> Pricing<'a> {
     /// # Errors
     /// A group or a size that makes no sense here.
     pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
-        self.check(collective)?;
         let mut timings = Vec::new();
-        let offered = self.library.algorithms.get(collective.op.name());
-        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
-        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name)) {
-            if let Ok(phases) = phases(collective.op, algorithm, &self.groups[&collective.ranks].shape) {
-                timings.push(self.time(collective, algorithm, &phases)?);
-            }
+        for (algorithm, phases) in self.applicable(collective)? {
+            timings.push(self.time(collective, algorithm, &phases)?);
         }
         timings.sort_by(|a, b| a.total().get().total_cmp(&b.total().get()));
         Ok(timings)

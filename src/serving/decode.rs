@@ -2,8 +2,9 @@
 
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
+use super::pass::{Machine, StepShape};
 use super::search::No;
-use super::step::{Machine, Step, StepShape, step};
+use super::step::{Step, step, step_time};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -38,55 +39,77 @@ impl DecodePoint {
 /// Decodes `sequences` sequences in each attention group.
 #[must_use]
 pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> DecodePoint {
-    let drafts = phase.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
-    let new_tokens = f64::from(1 + drafts);
-    let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
-    let sampled = batch.tokens();
-    let step = step(machine, &StepShape { mapping, batch, chunk: None, micro_batches, sampled, drafts });
-    let tokens = phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
-    let tpot = step.time / tokens;
-    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
-    let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
-    let rate = TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get());
+    let step = step(machine, &shape(phase, mapping, sequences, micro_batches));
+    let (tpot, rate) = pace(machine, phase, mapping, sequences, step.time);
     DecodePoint { mapping, sequences, micro_batches, tpot, rate, fills_memory: false, step }
 }
 
-/// The largest batch whose TPOT and memory hold, for one mapping and number of micro-batches.
+fn shape(phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> StepShape {
+    let drafts = phase.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
+    let new_tokens = f64::from(1 + drafts);
+    let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
+    StepShape { mapping, batch, chunk: None, micro_batches, sampled: batch.tokens(), drafts }
+}
+
+/// Time per output token, and tokens per second of the instance, from the time of a step.
+fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, step: Seconds) -> (Seconds, TokensPerSecond) {
+    let tpot = step / phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
+    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
+    let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
+    (tpot, TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get()))
+}
+
+/// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches.
+///
+/// Micro-batches are whole sequences, so a batch is `micro_batches` times their number. Time grows with the batch: the number is
+/// quadrupled while the limit holds, then narrowed down to the last sequence, by where the line through both ends meets the limit and by
+/// halving in turn; of all batches seen that hold, the fastest counts.
 ///
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
-    let most = memory_limit(machine, phase, &mapping)?;
-    let least = micro_batches;
-    if most < least {
-        return Err(No::Cache { mapping, sequences: most });
+    let fit = memory_limit(machine, phase, &mapping)?;
+    let most = fit / micro_batches;
+    if most == 0 {
+        return Err(No::Cache { mapping, sequences: fit });
     }
     let limit = phase.tpot_limit.value;
-    let at = |sequences: u32| decode_at(machine, phase, mapping, sequences / micro_batches * micro_batches, micro_batches);
-    let smallest = at(least);
-    if smallest.tpot > limit {
-        return Err(No::TooSlow { mapping, time: smallest.tpot, limit });
+    let at = |number: u32| {
+        let sequences = number * micro_batches;
+        pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)))
+    };
+    let (smallest, mut most_tokens) = at(1);
+    if smallest > limit {
+        return Err(No::TooSlow { mapping, time: smallest, limit });
     }
-    let (mut good, mut bad) = (least, most + 1);
-    let mut point = smallest;
-    // Grow geometrically, then bisect; time grows with the batch.
-    let mut next = least * 2;
-    while bad - good > micro_batches.max(good / 64) {
-        let candidate = next.clamp(good + 1, bad - 1);
-        let found = at(candidate);
-        if found.tpot <= limit {
-            good = candidate;
-            if found.rate > point.rate {
-                point = found;
-            }
-            next = if bad > most { good * 2 } else { good.midpoint(bad) };
+    // The largest number whose time holds, its time, the smallest whose time does not, and its time.
+    let (mut best, mut good, mut held, mut bad, mut missed) = (1, 1, smallest, most + 1, Seconds::ZERO);
+    let mut by_line = true;
+    while bad - good > 1 {
+        let next = if bad > most {
+            good.saturating_mul(4).min(most)
+        } else if by_line {
+            // Time is nearly a line in the batch; where the line meets the limit. Halving in between keeps a bad line from creeping.
+            let share = (limit - held) / (missed - held);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
+            let step = (share * f64::from(bad - good)) as u32;
+            (good + step).clamp(good + 1, bad - 1)
         } else {
-            bad = candidate;
-            next = good.midpoint(bad);
+            good.midpoint(bad)
+        };
+        by_line = bad > most || !by_line;
+        let (tpot, rate) = at(next);
+        if tpot > limit {
+            (bad, missed) = (next, tpot);
+            continue;
+        }
+        (good, held) = (next, tpot);
+        if rate > most_tokens {
+            (best, most_tokens) = (next, rate);
         }
     }
-    point.fills_memory = bad > most;
-    Ok(point)
+    let fills_memory = bad > most;
+    Ok(DecodePoint { fills_memory, ..decode_at(machine, phase, mapping, best * micro_batches, micro_batches) })
 }
 
 /// Sequences of one attention group whose caches fit beside the weights.

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::decode::{DecodePoint, largest_batch};
 use super::mapping::Mapping;
-use super::prefill::{PrefillPoint, prefill_at};
-use super::step::{Machine, Step};
+use super::pass::Machine;
+use super::prefill::{PrefillPoint, most_prompts};
+use super::step::Step;
 use crate::input::document::{DecodePhase, PrefillPhase};
 use crate::units::{Bytes, Seconds, TokensPerSecond, render};
 
@@ -123,7 +124,7 @@ impl Point for PrefillPoint {
         Self::batch_per_chip(self, ranks_per_chip)
     }
     fn fills_memory(&self) -> bool {
-        false
+        self.fills_memory
     }
     fn step(&self) -> &Step {
         &self.step
@@ -191,20 +192,10 @@ pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[M
     search(machine, candidates, |mapping| micro_batches.iter().map(|parts| largest_batch(machine, phase, mapping, *parts)).collect())
 }
 
-/// Prompts, or shares of a prompt, that are tried as the batch of an attention group.
-const PROMPTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
-
-/// Every prefill mapping at every batch under the TTFT limit.
+/// Every prefill mapping at the batch that makes most tokens under the TTFT limit.
 #[must_use]
 pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<PrefillPoint> {
-    let limit = phase.ttft_limit.value;
-    let at = |mapping, prompts, parts| {
-        let point = prefill_at(machine, phase, mapping, prompts, parts)?;
-        if point.ttft > limit { Err(No::TooSlow { mapping, time: point.ttft, limit }) } else { Ok(point) }
-    };
-    search(machine, candidates, |mapping| {
-        PROMPTS.iter().flat_map(|prompts| micro_batches.iter().map(|parts| at(mapping, *prompts, *parts))).collect()
-    })
+    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_prompts(machine, phase, mapping, *parts)).collect())
 }
 
 /// The decode mapping with the most tokens per second under the TPOT limit.
