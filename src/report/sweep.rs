@@ -59,7 +59,7 @@ impl SweepReport<'_> {
         for (row, front) in chosen.take(MOST_SHOWN) {
             let labels = self.space.labels(&self.space.point(row.index));
             let mut cells: Vec<String> = varying.iter().map(|at| labels[*at].clone()).collect();
-            cells.extend(figures.iter().map(|(at, _, scale)| row.outcome.figures[*at].map_or("-".to_owned(), |value| digits(value / scale))));
+            cells.extend(figures.iter().map(|(at, _, scale)| row.outcome.figures[*at].map_or("-".to_owned(), |value| cell(value / scale))));
             cells.extend(marks.then(|| if *front { "*".to_owned() } else { String::new() }));
             let unbuilt = row.outcome.figures.iter().all(Option::is_none);
             cells.extend(with_notes.then(|| if unbuilt { row.outcome.note.clone() } else { String::new() }));
@@ -103,6 +103,11 @@ impl Report for SweepReport<'_> {
         sections.extend(study.notes.iter().cloned().map(Section::Note));
         sections
     }
+}
+
+/// A count without decimals, anything else with three digits.
+fn cell(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 100.0 { format!("{value}") } else { digits(value) }
 }
 
 /// The rows of a study as a picture.

@@ -40,7 +40,7 @@ impl Assumption {
     /// held against.
     #[must_use]
     pub fn all(leaves: &[Leaf]) -> Vec<Self> {
-        leaves.iter().filter(|leaf| leaf.path.file_kind() != Some("target")).filter_map(Self::of).collect()
+        leaves.iter().filter(|leaf| !matches!(leaf.path.file_kind(), Some("target" | "demand"))).filter_map(Self::of).collect()
     }
 
     fn of(leaf: &Leaf) -> Option<Self> {

@@ -64,6 +64,10 @@ impl Journal {
     /// # Errors
     /// A journal of another study; one that another process is writing.
     pub fn open(path: &Path, owner: &Owner) -> Result<(Self, Owner, Rows), Problems> {
+        // A device or a pipe keeps nothing, and may never end.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Problem::new(format!("`{}` is not a file", path.display())).into());
+        }
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let file = opened.map_err(|error| failed("open", path, &error))?;
         match file.try_lock() {
