@@ -157,6 +157,14 @@ impl<'a> Network<'a> {
         self.play(&Group::first(members), Pattern::AllPairs)
     }
 
+    /// Each of the first `members` chips sends one byte up to switches that reduce, and the sum comes back to all; `None` if no switches
+    /// that do so join them.
+    #[must_use]
+    pub fn in_switch_all_reduce(&self, members: u32) -> Option<Profile> {
+        let group = Group::first(members);
+        (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, Pattern::Aggregate { up: true, down: true }))
+    }
+
     /// As [`Network::all_to_all`] without use of symmetry.
     #[must_use]
     pub fn full_all_to_all(&self, members: u32) -> Profile {

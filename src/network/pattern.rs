@@ -136,8 +136,8 @@ impl Pattern {
 /// The rank before `rank` on the given ring of [`Pattern::multi_ring`].
 fn ring_predecessor(ranks: u32, block: u32, ring: u32, rank: u32) -> u32 {
     let blocks = ranks / block;
-    let strides: Vec<u32> = (1..block.max(2)).filter(|&stride| coprime(stride, block)).collect();
-    let stride = strides[ring as usize % strides.len()];
+    // The first few strides only: a block may have thousands. One is coprime to everything, so there is always a next.
+    let stride = (1..block.max(2)).filter(|&stride| coprime(stride, block)).cycle().nth(ring as usize).unwrap_or(1);
     let (own, position) = (rank / block, rank % block);
     if position != ring % block {
         return own * block + (position + block - stride) % block;

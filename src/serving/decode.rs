@@ -1,9 +1,10 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
+use super::batch::largest_within;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
-use super::search::No;
+use super::refusal::No;
 use super::step::{Step, step, step_time};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
@@ -59,16 +60,13 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
     (tpot, TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get()))
 }
 
-/// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches.
-///
-/// Micro-batches are whole sequences, so a batch is `micro_batches` times their number. Time grows with the batch: the number is
-/// quadrupled while the limit holds, then narrowed down to the last sequence, by where the line through both ends meets the limit and by
-/// halving in turn; of all batches seen that hold, the fastest counts.
+/// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches. Micro-batches are
+/// whole sequences, so a batch is `micro_batches` times their number.
 ///
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
-    let fit = memory_limit(machine, phase, &mapping)?;
+    let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
     if most == 0 {
         return Err(No::Cache { mapping, sequences: fit });
@@ -76,49 +74,20 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
         let sequences = number * micro_batches;
-        pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)))
+        let (tpot, rate) = pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)));
+        (tpot / limit, rate.get())
     };
-    let (smallest, mut most_tokens) = at(1);
-    if smallest > limit {
-        return Err(No::TooSlow { mapping, time: smallest, limit });
-    }
-    // The largest number whose time holds, its time, the smallest whose time does not, and its time.
-    let (mut best, mut good, mut held, mut bad, mut missed) = (1, 1, smallest, most + 1, Seconds::ZERO);
-    let mut by_line = true;
-    while bad - good > 1 {
-        let next = if bad > most {
-            good.saturating_mul(4).min(most)
-        } else if by_line {
-            // Time is nearly a line in the batch; where the line meets the limit. Halving in between keeps a bad line from creeping.
-            let share = (limit - held) / (missed - held);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
-            let step = (share * f64::from(bad - good)) as u32;
-            (good + step).clamp(good + 1, bad - 1)
-        } else {
-            good.midpoint(bad)
-        };
-        by_line = bad > most || !by_line;
-        let (tpot, rate) = at(next);
-        if tpot > limit {
-            (bad, missed) = (next, tpot);
-            continue;
-        }
-        (good, held) = (next, tpot);
-        if rate > most_tokens {
-            (best, most_tokens) = (next, rate);
-        }
-    }
-    let fills_memory = bad > most;
-    Ok(DecodePoint { fills_memory, ..decode_at(machine, phase, mapping, best * micro_batches, micro_batches) })
+    let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
+    Ok(DecodePoint { fills_memory: found.all, ..decode_at(machine, phase, mapping, found.best * micro_batches, micro_batches) })
 }
 
-/// Sequences of one attention group whose caches fit beside the weights.
-fn memory_limit(machine: &Machine<'_>, phase: &DecodePhase, mapping: &Mapping) -> Result<u32, No> {
+/// Sequences of one attention group whose caches of `context` tokens fit beside the weights.
+pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, No> {
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
     let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
-    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, f64::from(*phase.context));
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

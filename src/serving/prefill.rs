@@ -1,9 +1,10 @@
 //! Prompt processing: one operating point.
 
+use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
-use super::search::No;
+use super::refusal::No;
 use super::step::{Step, step, step_time};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
@@ -18,7 +19,7 @@ pub struct PrefillPoint {
     pub prompts: f64,
     /// Micro-batches.
     pub micro_batches: u32,
-    /// Time to first token: half a pass of waiting, then as many passes as the prompt needs.
+    /// Time to first token: half a pass of waiting, as many passes as the prompt needs, and what is left of the handover.
     pub ttft: Seconds,
     /// Prompt tokens per second of one instance, cached ones not counted.
     pub rate: TokensPerSecond,
@@ -26,6 +27,8 @@ pub struct PrefillPoint {
     pub fills_memory: bool,
     /// Of a pass, the time in which the prefix cache is read from outside the chip; it runs beside the pass.
     pub cache_load: Seconds,
+    /// The caches' way to the chips that decode; absent where nothing is decoded.
+    pub handover: Option<Handover>,
     /// The pass behind it.
     pub step: Step,
 }
@@ -82,13 +85,21 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Time to first token and tokens per second of the instance, from the time of a step. Layer by layer the prefix cache comes beside
-    /// the pass: only what takes longer than the pass is waited for.
+    /// The caches of a pass go to other chips where answers are made on chips of their own.
+    fn handover(&self) -> Option<Handover> {
+        let prompts = self.prompts * f64::from(self.mapping.dp) * self.batches();
+        let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), prompts);
+        self.machine.workload.workload.decode.is_some().then(handed_over)
+    }
+
+    /// Time to first token and tokens per second of the instance, from the time of a step. Layer by layer the prefix cache comes and the
+    /// prompts' caches go beside the pass: only what takes longer than the pass is waited for.
     fn pace(&self, step: Seconds) -> (Seconds, TokensPerSecond) {
-        let pass = step.max(self.cache_load());
+        let handover = self.handover();
+        let pass = step.max(self.cache_load()).max(handover.map_or(Seconds::ZERO, |handover| handover.time));
         let passes = (1.0 / self.prompts).ceil().max(1.0);
         let rate = self.shape.batch.tokens() * f64::from(self.mapping.dp) * self.batches() / pass.get();
-        (pass * (0.5 + passes), TokensPerSecond::new(rate))
+        (pass * (0.5 + passes) + handover.map_or(Seconds::ZERO, |handover| handover.exposed), TokensPerSecond::new(rate))
     }
 
     fn point(&self) -> PrefillPoint {
@@ -103,6 +114,7 @@ impl<'a> Reading<'a> {
             rate,
             fills_memory: false,
             cache_load: self.cache_load(),
+            handover: self.handover(),
             step,
         }
     }
