@@ -57,7 +57,9 @@ fn main() {
     let designs = if small { 16 } else { 4000 };
     let path = std::env::temp_dir().join(format!("supernode-bench-{}.toml", std::process::id()));
     let written = std::fs::write(&path, STUDY);
-    let space = written.map_err(|error| error.to_string()).and_then(|()| load_study(&path.display().to_string()).and_then(Space::new).map_err(|problems| problems.to_string()));
+    let space = written
+        .map_err(|error| error.to_string())
+        .and_then(|()| load_study(&path.display().to_string()).and_then(Space::new).map_err(|problems| problems.to_string()));
     let _ = std::fs::remove_file(&path);
     let space = match space {
         Ok(space) => space,
@@ -70,7 +72,10 @@ fn main() {
     assert_eq!(one.2, two.2, "the threads change the results");
     for (threads, (rate, mappings, digest)) in [(1, one), (2, two)] {
         let whole = space.points as f64 / rate;
-        println!("{designs} designs, {threads} threads: {rate:.0} designs/s, {mappings:.0} mappings/s, {whole:.0} s for {} (results {digest:016x})", space.points);
+        println!(
+            "{designs} designs, {threads} threads: {rate:.0} designs/s, {mappings:.0} mappings/s, {whole:.0} s for {} (results {digest:016x})",
+            space.points
+        );
     }
     println!("two threads over one: {:.2}", two.0 / one.0);
 }

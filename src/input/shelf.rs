@@ -13,13 +13,17 @@ use super::edit::{Edits, Leaf, apply, leaves};
 use super::extends::Layers;
 use super::problem::Problems;
 
+/// Kind of a file, a name for it, and the folder that the name is followed from.
+type Asked = (&'static str, String, Option<PathBuf>);
+
+/// A kind of file, and the name of its text.
+type Text = (&'static str, String);
+
 /// Files that have been read.
 #[derive(Default)]
 pub struct Shelf {
-    /// By kind, name and the folder that names are followed from.
-    found: Mutex<BTreeMap<(&'static str, String, Option<PathBuf>), Found>>,
-    /// By kind and name of the text.
-    read: Mutex<BTreeMap<(&'static str, String), Arc<dyn Any + Send + Sync>>>,
+    found: Mutex<BTreeMap<Asked, Found>>,
+    read: Mutex<BTreeMap<Text, Arc<dyn Any + Send + Sync>>>,
 }
 
 /// What a read met.

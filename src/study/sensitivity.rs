@@ -142,6 +142,9 @@ pub struct Gain {
     pub note: String,
 }
 
+/// Name, change, new values, and how the mapping is chosen.
+type Changed = (String, String, Vec<(ValuePath, String)>, Choice);
+
 /// Every gain, the largest in tokens per second first.
 ///
 /// # Errors
@@ -149,7 +152,7 @@ pub struct Gain {
 pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
     let shelf = Shelf::default();
     let (before, leaves) = case.survey(&shelf)?;
-    let mut changes: Vec<(String, String, Vec<(ValuePath, String)>, Choice)> = Vec::new();
+    let mut changes: Vec<Changed> = Vec::new();
     for parameter in &PARAMETERS {
         let (factor, change) = match parameter.better {
             Better::Less => (1.0 / BETTER, "-9.1 %"),
