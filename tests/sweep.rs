@@ -70,7 +70,7 @@ fn threads_shards_and_interruptions_give_the_same_bytes() {
 #[test]
 fn a_killed_sweep_loses_no_finished_row() {
     // Enough designs to be killed in the middle of.
-    let study = STUDY.replace("points = 4", "points = 100");
+    let study = STUDY.replace("points = 4", "points = 50");
     let project = Project::new("sweep-killed").file("s.toml", &study);
     let journal = project.path().join("r.csv.journal");
     let lines = || fs::read_to_string(&journal).map_or(0, |text| text.matches('\n').count());
