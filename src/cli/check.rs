@@ -8,11 +8,13 @@ use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
-    ReliabilityFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_workload};
+use crate::input::study::load_study;
+use crate::study::{Demands, Space, findings};
 
 /// Read and validate files; every problem is underlined
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,7 @@ fn check(file: &str) -> Result<String, Problems> {
             Ok(format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()))
         }
         Some(WorkloadFile::KIND) => load_workload(&path).map(|spec| format!("workload {}", spec.workload.name)),
+        Some(StudyFile::KIND) => check_study(&path),
         Some(ClipFile::KIND) => load_clip(&path).map(|clip| format!("clip {}", clip.name)),
         Some(TargetFile::KIND) => load_target(&path).map(|spec| format!("target {}", spec.target.name)),
         Some(ChipFile::KIND) => read::<ChipFile>(&source).map(|(chip, _)| format!("chip {}", chip.name)),
@@ -68,10 +71,20 @@ fn check(file: &str) -> Result<String, Problems> {
     }
 }
 
+/// Everything that `sweep` checks before it starts.
+fn check_study(path: &str) -> Result<String, Problems> {
+    let space = Space::new(load_study(path)?)?;
+    let demands = Demands::of(&space)?;
+    findings(&space, &demands, &[])?;
+    space.preview()?;
+    Ok(format!("study {}, {} designs", space.spec.study.name, space.points))
+}
+
 /// The one table of the file whose name says what it holds.
 fn kind(source: &Source) -> Option<String> {
     let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
     let kinds = [
+        StudyFile::KIND,
         SupernodeFile::KIND,
         WorkloadFile::KIND,
         ClipFile::KIND,

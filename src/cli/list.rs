@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
 use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, SupernodeFile, SwitchFile,
+    ChipFile, ClipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile, SwitchFile,
     TargetFile, WorkloadFile,
 };
 use crate::report::{self, Report, Section, Table};
@@ -34,6 +34,7 @@ enum Kind {
     Workloads,
     Clips,
     Targets,
+    Studies,
 }
 
 impl Kind {
@@ -52,6 +53,7 @@ impl Kind {
             Self::Workloads => WorkloadFile::FOLDER,
             Self::Clips => ClipFile::FOLDER,
             Self::Targets => TargetFile::FOLDER,
+            Self::Studies => StudyFile::FOLDER,
         }
     }
 }

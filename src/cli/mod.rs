@@ -9,10 +9,14 @@ mod describe;
 mod experts;
 mod fail;
 mod list;
+mod optimize;
 mod plan;
 mod schema;
+mod sensitivity;
 mod simulate;
 mod sizes;
+mod sweep;
+mod uncertainty;
 mod validate;
 
 use std::io::Write;
@@ -86,6 +90,10 @@ enum Command {
     Fail(fail::Arguments),
     Plan(plan::Arguments),
     Compare(compare::Arguments),
+    Sweep(sweep::Arguments),
+    Sensitivity(sensitivity::Arguments),
+    Uncertainty(uncertainty::Arguments),
+    Optimize(optimize::Arguments),
     Schema(schema::Arguments),
     Validate(validate::Arguments),
     Calibrate(calibrate::Arguments),
@@ -103,6 +111,10 @@ impl Command {
             Self::Fail(arguments) => fail::run(arguments, format),
             Self::Plan(arguments) => plan::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),
+            Self::Sweep(arguments) => sweep::run(arguments, format),
+            Self::Sensitivity(arguments) => sensitivity::run(arguments, format),
+            Self::Uncertainty(arguments) => uncertainty::run(arguments, format),
+            Self::Optimize(arguments) => optimize::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
             Self::Schema(arguments) => Ok(schema::run(arguments)),

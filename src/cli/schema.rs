@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, SupernodeFile,
-    SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, StudyFile,
+    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::read::schema;
 
@@ -35,6 +35,7 @@ enum Kind {
     Demand,
     Prices,
     Reliability,
+    Study,
 }
 
 pub fn run(arguments: &Arguments) -> Output {
@@ -54,6 +55,7 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Demand => schema::<DemandFile>(),
         Kind::Prices => schema::<PricesFile>(),
         Kind::Reliability => schema::<ReliabilityFile>(),
+        Kind::Study => schema::<StudyFile>(),
     };
     Output::done(format!("{schema:#}\n"))
 }

@@ -12,6 +12,7 @@ use super::problem::{Place, Problem, Problems, Source, suggest};
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
 static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
 static VALIDATION: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/validation");
+static STUDIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/studies");
 
 /// No description comes near this; a file beyond it is a mistake.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -45,6 +46,7 @@ fn files(folder: &str) -> impl Iterator<Item = &'static include_dir::File<'stati
         "topologies" => Some(&TOPOLOGIES),
         "workloads" => Some(&WORKLOADS),
         "validation" => Some(&VALIDATION),
+        "studies" => Some(&STUDIES),
         _ => None,
     };
     let dir = if below.is_empty() { dir } else { dir.and_then(|dir| dir.get_dir(below)) };
@@ -52,6 +54,7 @@ fn files(folder: &str) -> impl Iterator<Item = &'static include_dir::File<'stati
 }
 
 /// Where a reference stands: the file that makes it and the words there.
+#[derive(Clone, Debug)]
 pub struct Mention {
     /// The text that names it, for underlining; `None` on the command line.
     pub place: Option<Place>,
@@ -68,11 +71,20 @@ impl Mention {
 }
 
 /// A text that was found, and where paths inside it start from.
+#[derive(Clone, Debug)]
 pub struct Found {
     /// Its text.
     pub source: Arc<Source>,
     /// Folder of the file; `None` for shipped ones.
     pub folder: Option<PathBuf>,
+}
+
+impl Found {
+    /// Name of the file without folder and extension.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        Path::new(&self.source.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+    }
 }
 
 /// Finds the file of kind `K` that `name` means: a path if it ends in `.toml` or holds a `/`, otherwise a shipped name.

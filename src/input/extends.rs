@@ -9,21 +9,24 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::catalog::{Found, Mention, find};
-use super::document::{FileKind, Sources};
+use super::catalog::{Found, Mention};
+use super::document::{FileKind, Sources, SupernodeFile};
 use super::problem::{Place, Problem, Problems, Source};
-use super::read::{parse, read, typed};
+use super::read::{not_empty, parse, typed};
+use super::shelf::Reader;
 
 /// A chain longer than this is a mistake.
 const MOST_LAYERS: usize = 8;
 
 /// A file and where its text starts in the text of all layers together.
+#[derive(Clone, Debug)]
 pub struct Layer {
     start: usize,
     found: Found,
 }
 
 /// The files of one document, the one that extends no other first; never empty.
+#[derive(Clone, Debug)]
 pub struct Layers(Vec<Layer>);
 
 impl Layers {
@@ -62,15 +65,30 @@ impl Layers {
     }
 }
 
-/// Reads a file of kind `K` and all that it extends.
+/// Reads a file of kind `K` and all that it extends, with the edits of the reader.
 ///
 /// # Errors
 /// Every problem of the files; a chain of `extends` that leads back to itself or never ends.
-pub fn read_layers<K: FileKind>(found: Found) -> Result<(K::Content, Sources, Layers), Problems> {
+pub fn read_layers<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
+    match reader.editor(K::KIND, &found) {
+        Some(by) => {
+            let chain = chain::<K>(found, reader)?;
+            merged::<K>(chain, Some(by), reader)
+        }
+        None => {
+            let key = found.clone();
+            reader.kept::<K>(&key, || merged::<K>(chain::<K>(found, reader)?, None, reader))
+        }
+    }
+}
+
+/// The file, what it extends, what that extends, and so on.
+fn chain<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<Vec<Found>, Problems> {
+    not_empty::<K>(&found.source)?;
     let mut chain = vec![found];
-    while let Some((name, place)) = extends(&chain[chain.len() - 1].source)? {
+    while let Some((name, place)) = extends::<K>(&chain[chain.len() - 1].source)? {
         let mention = Mention { place: Some(place.clone()), folder: chain[chain.len() - 1].folder.clone() };
-        let base = find::<K>(&name, &mention)?;
+        let base = reader.find::<K>(&name, &mention)?;
         if chain.iter().any(|found| found.source.name == base.source.name) {
             let circle: Vec<&str> = chain.iter().map(|found| found.source.name.as_str()).chain([base.source.name.as_str()]).collect();
             let problem = Problem::new(format!("`{name}` extends itself")).at(place, "leads back to a file that led here");
@@ -81,40 +99,50 @@ pub fn read_layers<K: FileKind>(found: Found) -> Result<(K::Content, Sources, La
         }
         chain.push(base);
     }
-    if chain.len() == 1 {
-        let (content, sources) = read::<K>(&chain[0].source)?;
-        return Ok((content, sources, Layers(chain.into_iter().map(|found| Layer { start: 0, found }).collect())));
-    }
-    merged::<K>(chain)
+    Ok(chain)
 }
 
-/// The name that a file extends, and its place.
-fn extends(source: &Arc<Source>) -> Result<Option<(String, Place)>, Problems> {
+/// The name that a file extends, and its place; only supernodes do.
+fn extends<K: FileKind>(source: &Arc<Source>) -> Result<Option<(String, Place)>, Problems> {
+    if K::KIND != SupernodeFile::KIND {
+        return Ok(None);
+    }
     let table = parse(source, &source.text)?;
     let name = table.get_ref().get("extends").and_then(|value| Some((value.get_ref().as_str()?.to_owned(), value.span())));
     Ok(name.map(|(name, span)| (name, Place { source: Arc::clone(source), span })))
 }
 
-fn merged<K: FileKind>(chain: Vec<Found>) -> Result<(K::Content, Sources, Layers), Problems> {
-    let mut whole = String::new();
-    let mut layers = Vec::new();
-    // Each text is parsed behind as much blank space as the texts before it take, so its spans are those of the whole.
+/// The layers as one table, with the edits of the reader; `by` is the text that asks for them.
+fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Found>, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
+    let first = chain[0].clone();
+    // A file alone is its own whole. Otherwise each text is parsed behind as much blank space as the texts before it take, so that its
+    // spans are those of the whole.
+    let alone = chain.len() == 1;
+    let mut joined = String::new();
     let mut padded = Vec::new();
+    let mut layers = Vec::new();
     for found in chain.into_iter().rev() {
-        let start = whole.len();
-        padded.push(" ".repeat(start) + &found.source.text);
-        whole += &found.source.text;
-        whole.push('\n');
+        let start = joined.len();
+        if !alone {
+            padded.push(" ".repeat(start) + &found.source.text);
+            joined += &found.source.text;
+            joined.push('\n');
+        }
         layers.push(Layer { start, found });
     }
+    let whole = if alone { Arc::clone(&first.source) } else { Arc::new(Source { name: String::new(), text: joined }) };
+    let behind = whole.text.len() + 1;
+    layers.extend(by.map(|by| Layer { start: behind, found: by.clone() }));
     let layers = Layers(layers);
-    let whole = Arc::new(Source { name: String::new(), text: whole });
+    let texts = if alone { vec![whole.text.as_str()] } else { padded.iter().map(String::as_str).collect() };
     let mut tables = Vec::new();
-    for text in &padded {
+    for text in texts {
         tables.push(parse(&whole, text).map_err(|problems| layers.relocate(problems))?);
     }
     let merged = tables.into_iter().reduce(|base, over| Spanned::new(over.span(), merge(base.into_inner(), over.into_inner())));
-    let merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
+    let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
+    reader.edit(K::KIND, &first, merged.get_mut(), behind);
+    reader.note(K::KIND, &first, merged.get_ref());
     let (content, sources) = typed::<K>(&whole, merged).map_err(|problems| layers.relocate(problems))?;
     Ok((content, sources, layers))
 }

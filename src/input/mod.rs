@@ -5,9 +5,12 @@
 pub mod cases;
 pub mod catalog;
 pub mod document;
+pub mod edit;
 pub mod extends;
 pub mod hugging_face;
 pub mod problem;
 pub mod read;
 mod shape;
+pub mod shelf;
 pub mod spec;
+pub mod study;

@@ -85,6 +85,12 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.render(out)
+    }
+}
+
 /// The lines that a span lies in: all that a message quotes, however long the text is.
 struct Excerpt<'a> {
     text: &'a str,

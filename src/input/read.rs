@@ -10,7 +10,7 @@ use super::document::{FileKind, Sources};
 use super::problem::{Place, Problem, Problems, Source};
 use super::shape;
 
-/// The JSON Schema of a file kind.
+/// Makes the JSON Schema of a file kind; [`FileKind::schema`] keeps it.
 #[must_use]
 pub fn schema<K: FileKind>() -> serde_json::Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<K>().to_value()
@@ -21,11 +21,16 @@ pub fn schema<K: FileKind>() -> serde_json::Value {
 /// # Errors
 /// Every syntax error; or else every unknown key, missing key, wrong type and bad quantity.
 pub fn read<K: FileKind>(source: &Arc<Source>) -> Result<(K::Content, Sources), Problems> {
+    not_empty::<K>(source)?;
+    let table = parse(source, &source.text)?;
+    typed::<K>(source, table)
+}
+
+pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
     if source.text.trim().is_empty() {
         return Err(Problem::new(format!("`{}` is empty", source.name)).help(format!("expected a [{}] table", K::KIND)).into());
     }
-    let table = parse(source, &source.text)?;
-    typed::<K>(source, table)
+    Ok(())
 }
 
 /// Text to table.
@@ -49,7 +54,7 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
 /// # Errors
 /// Every unknown key, missing key, wrong type and bad quantity.
 pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), Problems> {
-    Problems::check(shape::check(source, &table, &schema::<K>()), ())?;
+    Problems::check(shape::check(source, &table, K::schema()), ())?;
     K::deserialize(toml::Deserializer::from(table)).map(K::content).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned()).into()

@@ -5,7 +5,7 @@ mod pattern;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::catalog::{Found, Mention, find, find_in};
+use super::catalog::{Mention, find_in};
 use super::document::{
     At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level,
     Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
@@ -14,7 +14,7 @@ use super::document::{
 use super::extends::{Layers, read_layers};
 use super::hugging_face;
 use super::problem::{Place, Problem, Problems};
-use super::read::read;
+use super::shelf::Reader;
 use crate::units::{Date, TokensPerSecond};
 pub use pattern::{Cable, CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
@@ -178,9 +178,17 @@ pub struct DemandSpec {
 /// # Errors
 /// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
 pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
-    let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
-    let (document, declared, layers) = read_layers::<SupernodeFile>(found)?;
-    let mut names = Names::new(layers);
+    load_supernode_from(&Reader::default(), name, &Mention::on_command_line())
+}
+
+/// As [`load_supernode`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
+pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Spec, Problems> {
+    let found = reader.find::<SupernodeFile>(name, mention)?;
+    let (document, declared, layers) = read_layers::<SupernodeFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&document.supernode.origin, &declared, "supernode");
     let head = &document.supernode;
     let chip = names.follow::<ChipFile>(&head.chip);
@@ -220,11 +228,11 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
 /// # Errors
 /// Every problem of the supernode's file, or a name that leads nowhere.
 pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
-    let found = find::<SupernodeFile>(name, &Mention::on_command_line())?;
-    let (document, _, layers) = read_layers::<SupernodeFile>(found)?;
-    let names = Names::new(layers);
-    let chip = find::<ChipFile>(&document.supernode.chip, &names.mention(&document.supernode.chip))?;
-    let library = find::<LibraryFile>(&document.supernode.library, &names.mention(&document.supernode.library))?;
+    let reader = Reader::default();
+    let found = reader.find::<SupernodeFile>(name, &Mention::on_command_line())?;
+    let (document, _, layers) = read_layers::<SupernodeFile>(found, &reader)?;
+    let chip = reader.find::<ChipFile>(&document.supernode.chip, &layers.mention(document.supernode.chip.span()))?;
+    let library = reader.find::<LibraryFile>(&document.supernode.library, &layers.mention(document.supernode.library.span()))?;
     Ok((chip.source.text.clone(), library.source.text.clone()))
 }
 
@@ -242,15 +250,23 @@ pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
 /// # Errors
 /// Every problem of the file, or of the model.
 pub fn load_workload_with(name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
-    let found = find::<WorkloadFile>(name, &Mention::on_command_line())?;
-    let (mut workload, declared) = read::<WorkloadFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    load_workload_from(&Reader::default(), name, &Mention::on_command_line(), other_model)
+}
+
+/// As [`load_workload_with`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
+    let found = reader.find::<WorkloadFile>(name, mention)?;
+    let (mut workload, declared, layers) = read_layers::<WorkloadFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&workload.origin, &declared, "workload");
     let model = match other_model {
-        Some(other) => Some(load_model(other, &Mention::on_command_line())?),
+        Some(other) => Some(load_model_from(reader, other, &Mention::on_command_line())?),
         None => {
             let mention = names.mention(&workload.model);
-            names.note(load_model(&workload.model, &mention))
+            names.note(load_model_from(reader, &workload.model, &mention))
         }
     };
     names.check_phases(&workload);
@@ -286,12 +302,16 @@ fn adapt(workload: &mut Workload, model: &Model) {
 /// # Errors
 /// Every problem of the file; heads that do not divide are one.
 pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
+    load_model_from(&Reader::default(), name, mention)
+}
+
+fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Model, Problems> {
     if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
         return hugging_face::read(&find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?.source);
     }
-    let found = find::<ModelFile>(name, mention)?;
-    let (model, declared) = read::<ModelFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    let found = reader.find::<ModelFile>(name, mention)?;
+    let (model, declared, layers) = read_layers::<ModelFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&model.origin, &declared, ModelFile::KIND);
     names.check_heads(&model);
     Problems::check(names.problems, model)
@@ -302,9 +322,10 @@ pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
 /// # Errors
 /// Every problem of the file; heads that do not divide the width and a clip without tokens are some.
 pub fn load_clip(name: &str) -> Result<Clip, Problems> {
-    let found = find::<ClipFile>(name, &Mention::on_command_line())?;
-    let (clip, declared) = read::<ClipFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    let reader = Reader::default();
+    let found = reader.find::<ClipFile>(name, &Mention::on_command_line())?;
+    let (clip, declared, layers) = read_layers::<ClipFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
     names.check_origin(&clip.origin, &declared, ClipFile::KIND);
     let place = names.place(clip.transformer.span());
     let shape = &clip.transformer;
@@ -327,9 +348,10 @@ pub fn load_clip(name: &str) -> Result<Clip, Problems> {
 /// # Errors
 /// Every problem of the file.
 pub fn load_library(name: &str) -> Result<Library, Problems> {
-    let found = find::<LibraryFile>(name, &Mention::on_command_line())?;
-    let (library, declared) = read::<LibraryFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    let reader = Reader::default();
+    let found = reader.find::<LibraryFile>(name, &Mention::on_command_line())?;
+    let (library, declared, layers) = read_layers::<LibraryFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
     names.check_origin(&library.origin, &declared, "library");
     Problems::check(names.problems, library)
 }
@@ -339,9 +361,10 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
 /// # Errors
 /// Every problem of the file.
 pub fn load_reliability() -> Result<Reliability, Problems> {
-    let found = find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
-    let (reliability, declared) = read::<ReliabilityFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    let reader = Reader::default();
+    let found = reader.find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
+    let (reliability, declared, layers) = read_layers::<ReliabilityFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
     names.check_origin(&reliability.origin, &declared, "reliability");
     Problems::check(names.problems, reliability)
 }
@@ -351,9 +374,17 @@ pub fn load_reliability() -> Result<Reliability, Problems> {
 /// # Errors
 /// Every problem of the file; a demand of zero is one.
 pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
-    let found = find::<TargetFile>(name, &Mention::on_command_line())?;
-    let (target, declared) = read::<TargetFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    load_target_from(&Reader::default(), name, &Mention::on_command_line())
+}
+
+/// As [`load_target`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file; a demand of zero is one.
+pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<TargetSpec, Problems> {
+    let found = reader.find::<TargetFile>(name, mention)?;
+    let (target, declared, layers) = read_layers::<TargetFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&target.origin, &declared, "target");
     names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
     let date = target.date.as_ref().and_then(|date| names.date(date));
@@ -366,24 +397,26 @@ pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
 /// # Errors
 /// Every problem of the file.
 pub fn load_prices() -> Result<Prices, Problems> {
-    let found = find::<PricesFile>("prices", &Mention::on_command_line())?;
-    let (prices, declared) = read::<PricesFile>(&found.source)?;
-    let mut names = Names::new(Layers::single(found));
+    let reader = Reader::default();
+    let found = reader.find::<PricesFile>("prices", &Mention::on_command_line())?;
+    let (prices, declared, layers) = read_layers::<PricesFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
     names.check_origin(&prices.origin, &declared, "price list");
     Problems::check(names.problems, prices)
 }
 
 /// Follows the names in one file and collects what is wrong.
-struct Names {
+struct Names<'a> {
+    reader: Reader<'a>,
     layers: Layers,
     problems: Vec<Problem>,
     /// Parts already read: CloudMatrix384 names some links twice.
     links: BTreeMap<String, Option<LinkSpec>>,
 }
 
-impl Names {
-    fn new(layers: Layers) -> Self {
-        Self { layers, problems: Vec::new(), links: BTreeMap::new() }
+impl<'a> Names<'a> {
+    fn new(layers: Layers, reader: Reader<'a>) -> Self {
+        Self { reader, layers, problems: Vec::new(), links: BTreeMap::new() }
     }
 
     fn place(&self, span: std::ops::Range<usize>) -> Place {
@@ -402,15 +435,15 @@ impl Names {
         self.follow_found::<K>(name).map(|(content, _)| content)
     }
 
-    fn follow_found<K: FileKind>(&mut self, name: &At<String>) -> Option<(K::Content, Found)>
+    fn follow_found<K: FileKind>(&mut self, name: &At<String>) -> Option<(K::Content, Layers)>
     where
         K::Content: HasOrigin,
     {
-        let found = find::<K>(name, &self.mention(name));
-        match found.and_then(|found| read::<K>(&found.source).map(|content| (content, found))) {
-            Ok(((content, declared), found)) => {
+        let found = self.reader.find::<K>(name, &self.mention(name));
+        match found.and_then(|found| read_layers::<K>(found, &self.reader)) {
+            Ok((content, declared, layers)) => {
                 self.check_origin(content.origin(), &declared, K::KIND);
-                Some((content, found))
+                Some((content, layers))
             }
             Err(problems) => {
                 self.problems.extend(problems.into_list());
@@ -447,8 +480,8 @@ impl Names {
     }
 
     fn demand(&mut self, name: &At<String>) -> Option<DemandSpec> {
-        let (demand, found) = self.follow_found::<DemandFile>(name)?;
-        let mut inner = Names::new(Layers::single(found));
+        let (demand, layers) = self.follow_found::<DemandFile>(name)?;
+        let mut inner = Names::new(layers, self.reader);
         let mut points: Vec<(Date, TokensPerSecond)> = Vec::new();
         for point in &demand.point {
             inner.positive(point.tokens.value.get(), point.tokens.span(), "growth from or to nothing has no rate");
@@ -467,8 +500,8 @@ impl Names {
         if let Some(known) = self.links.get(&**name) {
             return known.clone();
         }
-        let spec = self.follow_found::<LinkFile>(name).and_then(|(link, found)| {
-            let mut inner = Names::new(Layers::single(found));
+        let spec = self.follow_found::<LinkFile>(name).and_then(|(link, layers)| {
+            let mut inner = Names::new(layers, self.reader);
             let protocol = inner.follow::<ProtocolFile>(&link.protocol);
             self.problems.extend(inner.problems);
             Some(LinkSpec { id: name.to_string(), link, protocol: protocol? })

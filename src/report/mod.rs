@@ -3,6 +3,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod calibrate;
+mod chart;
 mod clip;
 mod collective;
 mod compare;
@@ -14,14 +15,22 @@ mod experts;
 mod explain;
 mod fail;
 mod format;
+mod optimize;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 mod power;
+mod records;
 mod scatter;
+mod sensitivity;
 mod simulate;
+mod sweep;
 mod trace;
+mod uncertainty;
 mod validate;
 
 pub use calibrate::CalibrateReport;
+pub use chart::{Line, LineChart};
 pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, CrowdRow, LevelRow, TogetherRow};
 pub use compare::CompareReport;
@@ -30,8 +39,13 @@ pub use drawing::{Drawing, draw};
 pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use optimize::OptimizeReport;
 pub use plan::{PlanDay, PlanReport};
+pub use records::{Cells, RecordFormat, Records};
 pub use scatter::scatter;
+pub use sensitivity::SensitivityReport;
 pub use simulate::SimulateReport;
+pub use sweep::{SweepReport, chart_of};
 pub use trace::chrome_trace;
+pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;

@@ -2,18 +2,33 @@
 
 pub mod calibrate;
 mod clip;
+mod columns;
 mod compare;
 mod fail;
+mod finding;
+mod optimize;
 mod plan;
+mod preview;
 mod random;
+mod sensitivity;
 mod simulate;
+mod space;
+mod sweep;
+mod uncertainty;
 pub mod validate;
 mod verdict;
 
 pub use clip::{ClipSimulation, simulate_clip};
-pub use compare::{Better, Row, compare, with_chip};
+pub use columns::{Better, COMPARED, Column, DETAILED, dimension};
+pub use compare::{Row, compare, with_chip};
 pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
+pub use finding::{Told, chosen, digits, findings};
+pub use optimize::{Budget, Optimum, Tried, optimize};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use random::SplitMix64;
+pub use sensitivity::{BETTER, Case, Gain, PARAMETERS, sensitivity};
 pub use simulate::{Choice, Objective, PhaseResult, Simulation, simulate, simulate_with};
+pub use space::{Design as StudyDesign, MOST_POINTS, Outcome, Point, Space, columns};
+pub use sweep::{Demands, Shard, SweptRow, amount, figure, sweep};
+pub use uncertainty::{Assumption, Distribution, Uncertainty, beats, enough, uncertainty};
 pub use verdict::{Service, Verdict, service, verdict};

@@ -45,6 +45,8 @@ pub struct Simulation {
     pub verdict: Verdict,
     /// Energy of one served token, at the racks.
     pub energy_per_token: Option<Joules>,
+    /// Software-visible devices of one chip.
+    pub ranks_per_chip: u32,
 }
 
 /// What makes one mapping better than another.
@@ -112,6 +114,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         power: drawn,
         verdict,
         energy_per_token,
+        ranks_per_chip: fabric.chip.ranks,
     }
 }
 

@@ -10,7 +10,7 @@ mod quantity;
 
 pub use date::Date;
 pub use figure::{Confidence, Figure};
-pub use parse::{QuantityError, parse, parse_dimension, render};
+pub use parse::{QuantityError, parse, parse_dimension, render, si, split};
 pub use quantity::{
     Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds, SecondsPerMetre,
     TokensPerSecond, UsDollars, Watts,

@@ -132,7 +132,8 @@ fn unit(text: &str) -> Option<(Dimension, f64)> {
 }
 
 /// Splits `"1.5e3 GB/s"` into its number and its unit.
-fn split(text: &str) -> Option<(f64, &str)> {
+#[must_use]
+pub fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
     // The longest prefix that reads as a number: "2e9 B" is a number with an exponent, "2 EB" is not.
     let end = (1..=text.len())
@@ -194,6 +195,12 @@ fn unknown_unit(text: &str, unit_text: &str) -> QuantityError {
         }
     }
     QuantityError::UnknownUnit { unit: unit_text.to_owned() }
+}
+
+/// A number, or a quantity of whatever dimension, in SI base units; `None` if `text` is neither.
+#[must_use]
+pub fn si(text: &str) -> Option<f64> {
+    Dimension::ALL.iter().find_map(|(dimension, ..)| parse_dimension(text, *dimension).ok())
 }
 
 /// Reads `text` as a `Q`.

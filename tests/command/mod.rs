@@ -32,6 +32,18 @@ impl Project {
         self
     }
 
+    /// The folder.
+    #[allow(dead_code, reason = "not every test file needs all of these")]
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    /// Text of a file there.
+    #[allow(dead_code, reason = "not every test file needs all of these")]
+    pub fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
     /// Runs `supernode` there.
     pub fn run(&self, arguments: &[&str]) -> Run {
         let command = Command::new(env!("CARGO_BIN_EXE_supernode")).args(arguments).current_dir(&self.0).output();

@@ -3,6 +3,16 @@
 //! Parts and models are usable as they are once they have been read. A supernode and a workload name other files, and become a
 //! [`Spec`](super::spec) when those names have been followed.
 
+/// Keeps the schema of a kind of file.
+macro_rules! schema_once {
+    ($file:ident) => {
+        fn schema() -> &'static serde_json::Value {
+            static SCHEMA: std::sync::LazyLock<serde_json::Value> = std::sync::LazyLock::new(crate::input::read::schema::<$file>);
+            &SCHEMA
+        }
+    };
+}
+
 mod at;
 mod attention;
 mod chip;
@@ -16,6 +26,7 @@ mod pattern;
 mod prices;
 mod protocol;
 mod reliability;
+mod study;
 mod supernode;
 mod switch;
 mod target;
@@ -41,6 +52,7 @@ pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, Stretch, Study, StudyDocument, StudyFile};
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
@@ -66,13 +78,15 @@ pub struct Origin {
 /// `KIND` is both the key of its table and the word for it in messages; `FOLDER` is where shipped ones live.
 pub trait FileKind: DeserializeOwned + JsonSchema {
     /// What the file holds.
-    type Content;
+    type Content: Clone + Send + Sync + 'static;
     /// "chip", "switch", ...
     const KIND: &'static str;
     /// Folder in the shipped catalog.
     const FOLDER: &'static str;
     /// Takes the content and its sources out of the file.
     fn content(self) -> (Self::Content, Sources);
+    /// The JSON Schema, made once: a study reads files many thousands of times.
+    fn schema() -> &'static serde_json::Value;
 }
 
 macro_rules! file_kind {
@@ -98,6 +112,7 @@ macro_rules! file_kind {
             fn content(self) -> ($content, Sources) {
                 (self.$key, self.sources)
             }
+            schema_once!($file);
         }
     };
 }
@@ -144,6 +159,7 @@ pub struct SupernodeFile {
 }
 
 /// The four parts of a supernode file.
+#[derive(Clone, Debug)]
 pub struct SupernodeDocument {
     /// `[supernode]`.
     pub supernode: Supernode,
@@ -163,4 +179,5 @@ impl FileKind for SupernodeFile {
         let Self { supernode, level, auxiliary, supply, sources, .. } = self;
         (SupernodeDocument { supernode, levels: level, auxiliaries: auxiliary, supply }, sources)
     }
+    schema_once!(SupernodeFile);
 }

@@ -165,7 +165,7 @@ pub struct Cable {
     pub count: u32,
 }
 
-impl Names {
+impl Names<'_> {
     /// Follows the parts of a pattern and checks its numbers against the level.
     pub(super) fn pattern(&mut self, level: &Level, pattern: Pattern, place: &Place, above_switches: bool) -> Option<PatternSpec> {
         let own = self.link(&level.link);

@@ -1,0 +1,28 @@
+//! `supernode sensitivity`: what to change next.
+
+use super::{Outcome, Output};
+use crate::input::spec::load_supernode;
+use crate::report::{self, SensitivityReport};
+use crate::study::{Case, sensitivity};
+
+/// What each hardware parameter gains when it is 10 % better, the largest gain first
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+
+    /// What is served; the supernode's own choice if absent
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// The demand whose mix of prompts and answers is served
+    #[arg(long, default_value = "doubao-2026-04")]
+    target: String,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let case = Case { supernode: arguments.supernode.clone(), workload: arguments.workload.clone(), target: arguments.target.clone() };
+    let name = load_supernode(&arguments.supernode)?.name;
+    let (_, gains) = sensitivity(&case)?;
+    Ok(Output::report(&SensitivityReport { case, name, gains }, format))
+}

@@ -1,0 +1,51 @@
+//! A study's report as a Markdown file with its pictures.
+
+use std::path::Path;
+
+use crate::input::document::Chart;
+use crate::input::problem::{Problem, Problems};
+use crate::report::{Format, SweepReport, chart_of, render};
+use crate::study::{Space, figure};
+
+/// Whether every picture can be drawn.
+///
+/// # Errors
+/// Columns that are not there.
+pub fn check(space: &Space) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for chart in &space.spec.charts {
+        problems.extend(missing(space, chart));
+    }
+    for column in &space.spec.study.show {
+        problems.extend(figure(space, column).err());
+    }
+    Problems::check(problems, ())
+}
+
+fn missing(space: &Space, chart: &Chart) -> Vec<Problem> {
+    let names = space.label_names();
+    let axes = [Some(&chart.x), chart.by.as_ref()].into_iter().flatten().filter(|axis| !names.contains(axis));
+    let unknown = axes.map(|axis| Problem::new(format!("no axis is named `{}`", **axis)).at(space.spec.place(axis), "not what tells designs apart"));
+    unknown.chain(chart.y.iter().filter_map(|column| figure(space, column).err())).collect()
+}
+
+/// Writes `NAME.md` and its pictures; says what was written.
+///
+/// # Errors
+/// What the file system says.
+pub fn write(report: &mut SweepReport<'_>, folder: &Path) -> Result<String, Problems> {
+    let name = report.space.spec.found.stem().to_owned();
+    let save = |file: &str, text: &str| {
+        let path = folder.join(file);
+        std::fs::write(&path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))
+    };
+    for (index, chart) in report.space.spec.charts.iter().enumerate() {
+        let file = if report.space.spec.charts.len() == 1 { format!("{name}.svg") } else { format!("{name}-{}.svg", index + 1) };
+        save(&file, &chart_of(report.space, report.demands, report.rows, chart).svg())?;
+        report.pictures.push((chart.title.clone(), file));
+    }
+    let body = render(report, Format::Markdown).replacen("## ", "# ", 1);
+    let made = format!("Made by `supernode sweep {name} --document docs/studies` from [`studies/{name}.toml`](../../studies/{name}.toml).\n");
+    save(&format!("{name}.md"), &format!("{body}\n{made}"))?;
+    Ok(format!("{}/{name}.md\n", folder.display()))
+}

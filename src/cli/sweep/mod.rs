@@ -1,0 +1,222 @@
+//! `supernode sweep`: a design space, in parallel.
+
+mod document;
+mod journal;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Exit, Outcome, Output, bad_option};
+use crate::input::problem::{Problem, Problems};
+use crate::input::study::load_study;
+use crate::report::{self, RecordFormat, Records, SweepReport};
+use crate::study::{Demands, Shard, Space, SweptRow, findings, sweep};
+use journal::{Journal, Owner, Rows, join, path_of};
+
+/// Try all designs of a study; an interrupted sweep goes on where it was
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Study: shipped name or path
+    study: String,
+
+    /// Write all rows to this file: .csv, .jsonl or .parquet. Without it the study is only reported
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Run only every N-th design from the I-th on, such as 0/4; put together later with --join
+    #[arg(long, value_name = "I/N", requires = "out", conflicts_with = "join")]
+    shard: Option<ShardArgument>,
+
+    /// Put the shards of --out together
+    #[arg(long, requires = "out")]
+    join: bool,
+
+    /// Write the report as Markdown with its pictures into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out"])]
+    document: Option<PathBuf>,
+
+    /// End with exit code 1 if a finding of the study is no longer true
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ShardArgument(Shard);
+
+impl FromStr for ShardArgument {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if number < of && of <= 1_000_000 => Ok(Self(Shard { number, of })),
+            Some((number, of)) => Err(format!("shards of {of} are numbered from 0 to {}, not {number}", u64::saturating_sub(of, 1))),
+            None => Err("expected a shard and how many there are, such as 0/4".to_owned()),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let out = arguments.out.as_deref().map(|out| record_format(out).map(|format| (out, format))).transpose()?;
+    let space = Space::new(load_study(&arguments.study)?)?;
+    let demands = Demands::of(&space)?;
+    // Columns of findings and pictures are checked before work starts, on no rows.
+    findings(&space, &demands, &[])?;
+    document::check(&space)?;
+    let met = space.preview()?;
+    let owner = Owner { study: space.spec.id.clone(), fingerprint: space.fingerprint(&met), designs: space.points, shard: (0, 1), finished: false };
+    let rows = match out {
+        None => in_memory(&space),
+        Some((out, records)) if arguments.join => {
+            refuse_foreign(out, &owner)?;
+            let rows = ordered(join(out, &owner)?);
+            write(&space, &demands, &rows, out, records)?;
+            Journal::open(&path_of(out, Shard::ALL), &owner)?.0.finish(&owner)?;
+            rows
+        }
+        Some((out, records)) => {
+            let shard = arguments.shard.map_or(Shard::ALL, |shard| shard.0);
+            let Some(rows) = on_disk(&space, &demands, shard, &owner, (out, records))? else {
+                return Ok(Output::done(format!("`{}` is complete: nothing to do\n", out.display())));
+            };
+            if shard != Shard::ALL {
+                return Ok(Output::done(format!("shard {}/{} of `{}`: {} designs\n", shard.number, shard.of, out.display(), rows.len())));
+            }
+            rows
+        }
+    };
+    let told = findings(&space, &demands, &rows)?;
+    let missed = arguments.strict && told.iter().any(|told| !told.holds);
+    let mut report = SweepReport { space: &space, demands: &demands, rows: &rows, findings: told, pictures: Vec::new() };
+    let mut output = match &arguments.document {
+        Some(folder) => Output::done(document::write(&mut report, folder)?),
+        None => Output::report(&report, format),
+    };
+    if missed {
+        output.exit = Exit::Missed;
+    }
+    Ok(output)
+}
+
+fn record_format(out: &Path) -> Result<RecordFormat, Problems> {
+    match out.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(RecordFormat::Csv),
+        Some("jsonl") => Ok(RecordFormat::JsonLines),
+        Some("parquet") if cfg!(feature = "parquet") => Ok(RecordFormat::Parquet),
+        Some("parquet") => Err(bad_option("--out", "this build writes no Parquet; build it with `--features parquet`, or write .csv or .jsonl")),
+        _ => Err(bad_option("--out", format!("`{}` should end in .csv, .jsonl or .parquet", out.display()))),
+    }
+}
+
+/// Rows of a small study, kept nowhere.
+fn in_memory(space: &Space) -> Vec<SweptRow> {
+    let indices: Vec<u64> = (0..space.points).collect();
+    let rows = Mutex::new(Rows::new());
+    let bar = progress(space.points, 0);
+    let swept: Result<(), std::convert::Infallible> = sweep(space, &indices, |row| {
+        rows.lock().unwrap_or_else(PoisonError::into_inner).insert(row.index, row.outcome);
+        bar.inc(1);
+        ControlFlow::Continue(())
+    });
+    match swept {
+        Ok(()) => {}
+    }
+    bar.finish_and_clear();
+    ordered(rows.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn ordered(rows: Rows) -> Vec<SweptRow> {
+    rows.into_iter().map(|(index, outcome)| SweptRow { index, outcome }).collect()
+}
+
+/// An output that nothing says is this study's is someone's.
+fn refuse_foreign(out: &Path, owner: &Owner) -> Result<(), Problems> {
+    let journal = path_of(out, Shard::ALL);
+    if out.exists() && !journal.exists() {
+        let message = format!("`{}` exists, and nothing says that it belongs to `{}`", out.display(), owner.study);
+        return Err(Problem::new(message).help("remove it, or choose another --out").into());
+    }
+    Ok(())
+}
+
+/// Rows of a shard (or all), going on where its journal ends; `None` if the output is complete already.
+fn on_disk(
+    space: &Space,
+    demands: &Demands,
+    shard: Shard,
+    owner: &Owner,
+    (out, format): (&Path, RecordFormat),
+) -> Result<Option<Vec<SweptRow>>, Problems> {
+    let owner = Owner { shard: (shard.number, shard.of), ..owner.clone() };
+    if shard == Shard::ALL {
+        refuse_foreign(out, &owner)?;
+    }
+    let (mut journal, head, mut rows) = Journal::open(&path_of(out, shard), &owner)?;
+    if head.finished && out.exists() {
+        return Ok(None);
+    }
+    if head.finished {
+        journal.restart(&owner)?;
+    }
+    let mine: Vec<u64> = (0..space.points).filter(|index| shard.holds(*index)).collect();
+    let missing: Vec<u64> = mine.iter().copied().filter(|index| !rows.contains_key(index)).collect();
+    let bar = progress(mine.len() as u64, rows.len() as u64);
+    let shared = Mutex::new((journal, rows));
+    sweep(space, &missing, |row| {
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(problems) = shared.0.add(&row) {
+            return ControlFlow::Break(problems);
+        }
+        shared.1.insert(row.index, row.outcome);
+        bar.inc(1);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    let journal;
+    (journal, rows) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let rows = ordered(rows);
+    if shard == Shard::ALL {
+        write(space, demands, &rows, out, format)?;
+        journal.finish(&owner)?;
+    }
+    Ok(Some(rows))
+}
+
+/// Writes the output whole or not at all.
+fn write(space: &Space, demands: &Demands, rows: &[SweptRow], out: &Path, format: RecordFormat) -> Result<(), Problems> {
+    let mut partial = out.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = File::create(&partial).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        Records::of(space, demands, rows).write(format, &mut file)?;
+        file.flush()?;
+        std::fs::rename(&partial, out)
+    });
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&partial);
+        let problem = Problem::new(format!("cannot write `{}`: {error}", out.display()));
+        problem.help("all rows are kept in the journal beside it; run the same command again to write it").into()
+    })
+}
+
+/// A bar with rate and remaining time; draws only on a terminal.
+fn progress(designs: u64, done: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(designs), ProgressDrawTarget::stderr_with_hz(4));
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} designs, {per_sec}, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_position(done);
+    bar.reset_eta();
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(500));
+    }
+    bar
+}

@@ -1,0 +1,44 @@
+//! `supernode uncertainty`: how sure a result is.
+
+use super::{Outcome, Output};
+use crate::input::problem::Problems;
+use crate::report::{self, UncertaintyReport};
+use crate::study::{Case, beats, enough, uncertainty};
+
+/// Draw all values that have a range: median and 5 to 95 % of each result, what drives them, and which of two designs is better how often
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// One supernode, or two to hold against each other: shipped names or paths
+    #[arg(required = true, num_args = 1..=2, value_name = "SUPERNODE")]
+    supernodes: Vec<String>,
+
+    /// What is served; the first supernode's own choice if absent
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// The demand whose mix of prompts and answers is served
+    #[arg(long, default_value = "doubao-2026-04")]
+    target: String,
+
+    /// How often to draw
+    #[arg(long, default_value_t = 400)]
+    draws: u64,
+
+    /// Equal seeds draw equal values
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    enough(arguments.draws)?;
+    let mut workload = arguments.workload.clone();
+    if workload.is_none() && arguments.supernodes.len() > 1 {
+        let first = crate::input::spec::load_supernode(&arguments.supernodes[0])?;
+        workload = Some(super::workload_name(None, &first).to_owned());
+    }
+    let cases =
+        arguments.supernodes.iter().map(|name| Case { supernode: name.clone(), workload: workload.clone(), target: arguments.target.clone() });
+    let designs = cases.map(|case| uncertainty(&case, arguments.draws, arguments.seed)).collect::<Result<Vec<_>, Problems>>()?;
+    let beats = if let [first, second] = designs.as_slice() { beats(first, second) } else { Vec::new() };
+    Ok(Output::report(&UncertaintyReport { designs, beats, draws: arguments.draws, seed: arguments.seed }, format))
+}

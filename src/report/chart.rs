@@ -1,0 +1,143 @@
+//! A study's rows as lines in an SVG: an axis along, a figure upwards, one line a value of another column.
+
+use std::fmt::Write as _;
+
+/// A line and its points, ordered along the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Name.
+    pub name: String,
+    /// Position along the picture, and value.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineChart {
+    /// Title.
+    pub title: String,
+    /// What lies along.
+    pub x: String,
+    /// What lies upwards.
+    pub y: String,
+    /// Marks along: position and words.
+    pub ticks: Vec<(f64, String)>,
+    /// Lines.
+    pub lines: Vec<Line>,
+    /// Whether upwards is logarithmic.
+    pub log: bool,
+}
+
+const SIZE: (f64, f64) = (760.0, 380.0);
+/// Left, top, right, bottom; the names of the lines stand right.
+const MARGIN: [f64; 4] = [64.0, 34.0, 220.0, 46.0];
+/// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
+const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
+/// Beyond the colours, dashes.
+const DASHES: [&str; 3] = ["", "6 3", "2 3"];
+
+impl LineChart {
+    /// Draws it.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let (width, height) = SIZE;
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"20\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
+            MARGIN[0],
+            escaped(&self.title)
+        );
+        let values = || self.lines.iter().flat_map(|line| &line.points);
+        if values().next().is_none() {
+            return svg + "</svg>\n";
+        }
+        let low_x = self.ticks.iter().map(|tick| tick.0).fold(f64::INFINITY, f64::min);
+        let high_x = self.ticks.iter().map(|tick| tick.0).fold(f64::NEG_INFINITY, f64::max);
+        let marks = self.marks(values().map(|point| point.1));
+        let (low, high) = (marks[0], marks[marks.len() - 1]);
+        let measure = |value: f64| if self.log { value.ln() } else { value };
+        let share = |value: f64| if high > low { (measure(value) - measure(low)) / (measure(high) - measure(low)) } else { 0.5 };
+        let x = |at: f64| MARGIN[0] + (width - MARGIN[0] - MARGIN[2]) * if high_x > low_x { (at - low_x) / (high_x - low_x) } else { 0.5 };
+        let y = |value: f64| MARGIN[1] + (height - MARGIN[1] - MARGIN[3]) * (1.0 - share(value));
+        for mark in &marks {
+            let (left, right, at) = (MARGIN[0], width - MARGIN[2], y(*mark));
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{left:.1} {at:.1}H{right:.1}\" stroke=\"#dddddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555555\">{}</text>",
+                left - 5.0,
+                at + 4.0,
+                short(*mark)
+            );
+        }
+        for (at, words) in &self.ticks {
+            let _ = writeln!(
+                svg,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555555\">{}</text>",
+                x(*at),
+                height - MARGIN[3] + 16.0,
+                escaped(words)
+            );
+        }
+        let middle = MARGIN[0] + (width - MARGIN[0] - MARGIN[2]) / 2.0;
+        let _ = writeln!(svg, "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", height - 10.0, escaped(&self.x));
+        let _ = writeln!(
+            svg,
+            "<text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+            (height - MARGIN[3] + MARGIN[1]) / 2.0,
+            escaped(&self.y)
+        );
+        for (index, line) in self.lines.iter().enumerate() {
+            let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
+            let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", x(point.0), y(point.1))).collect();
+            let _ =
+                writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
+            for point in &line.points {
+                let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\"/>", x(point.0), y(point.1));
+            }
+            let at = MARGIN[1] + 8.0 + 17.0 * index as f64;
+            let left = width - MARGIN[2] + 14.0;
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{left:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                left + 23.0,
+                at + 4.0,
+                escaped(&line.name)
+            );
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+
+    /// Round values from below the least to above the greatest.
+    fn marks(&self, values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if self.log && low > 0.0 {
+            let steps: Vec<f64> = (-12..16).flat_map(|decade| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(decade))).collect();
+            let first = steps.iter().rposition(|step| *step <= low * 1.000_001).unwrap_or(0);
+            let last = steps.iter().position(|step| *step >= high * 0.999_999).unwrap_or(steps.len() - 1).max(first + 1);
+            // Over many decades the powers of ten are enough.
+            let sparse = last - first > 9;
+            return (first..=last).filter(|at| !sparse || at % 3 == 0 || *at == first || *at == last).map(|at| steps[at]).collect();
+        }
+        let span = high.max(f64::MIN_POSITIVE);
+        let power = 10.0_f64.powf((span / 5.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| span / step <= 6.0).unwrap_or(span);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most seven")]
+        let count = (span / step - 1e-9).ceil().max(1.0) as u32;
+        (0..=count).map(|mark| f64::from(mark) * step).collect()
+    }
+}
+
+fn short(value: f64) -> String {
+    let (scaled, suffix) = match value.abs() {
+        large if large >= 1e9 => (value / 1e9, "G"),
+        large if large >= 1e6 => (value / 1e6, "M"),
+        large if large >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    let text = format!("{scaled:.3}");
+    format!("{}{suffix}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

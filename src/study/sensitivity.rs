@@ -1,0 +1,235 @@
+//! What to change next: each hardware parameter made 10 % better, alone, and what that gains.
+
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::columns::{Better, COMPARED};
+use super::simulate::{Choice, Simulation, simulate_with};
+use crate::fabric;
+use crate::input::catalog::Mention;
+use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
+use crate::input::problem::Problems;
+use crate::input::shelf::{Log, Reader, Shelf};
+use crate::input::spec::{load_supernode_from, load_target_from, load_workload_from};
+
+/// How much better a parameter is made.
+pub const BETTER: f64 = 1.1;
+
+/// What is asked about, by names or paths.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Supernode.
+    pub supernode: String,
+    /// Workload; the supernode's own if absent.
+    pub workload: Option<String>,
+    /// Target.
+    pub target: String,
+}
+
+/// Runs where neither the command line nor the supernode names a workload.
+const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+
+impl Case {
+    /// Simulates it as its files are, and writes down every value in them.
+    ///
+    /// # Errors
+    /// Every problem of the files and of the fabric.
+    pub fn survey(&self, shelf: &Shelf) -> Result<(Simulation, Vec<Leaf>), Problems> {
+        let log = Mutex::new(Log::default());
+        let simulation = self.run(Reader::of(shelf).logged(&log), &Choice::default())?;
+        let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((simulation, log.leaves))
+    }
+
+    /// Simulates it with other values.
+    ///
+    /// # Errors
+    /// Every problem of the files and of the fabric.
+    pub fn with(&self, shelf: &Shelf, edits: &Edits, choice: &Choice) -> Result<Simulation, Problems> {
+        self.run(Reader::of(shelf).with(edits), choice)
+    }
+
+    /// Whether the supernode can be built with other values.
+    fn builds(&self, shelf: &Shelf, edits: &Edits) -> bool {
+        let spec = load_supernode_from(&Reader::of(shelf).with(edits), &self.supernode, &Mention::on_command_line());
+        spec.is_ok_and(|spec| fabric::build(&spec).is_ok())
+    }
+
+    fn run(&self, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
+        let mention = Mention::on_command_line();
+        let spec = load_supernode_from(&reader, &self.supernode, &mention)?;
+        let workload = self.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
+        let workload = load_workload_from(&reader, workload, &mention, None)?;
+        let target = load_target_from(&reader, &self.target, &mention)?;
+        let fabric = fabric::build(&spec)?;
+        Ok(simulate_with(&spec, &fabric, &workload, &target, choice))
+    }
+}
+
+/// A hardware parameter: the values that it is made of, and which way it is better.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// What people call it.
+    pub name: &'static str,
+    /// Which way it is better.
+    pub better: Better,
+    /// Its values, with `*` for any key or item and `**` for any keys.
+    pub paths: &'static [&'static str],
+}
+
+/// Link rate is the first of them; a longer list says more, not better.
+pub const PARAMETERS: [Parameter; 13] = [
+    Parameter { name: "link rate", better: Better::More, paths: &["link[*].lane_rate"] },
+    Parameter {
+        name: "hop latency",
+        better: Better::Less,
+        paths: &[
+            "link[*].serdes_latency",
+            "link[*].fec_latency",
+            "link[*].medium.**.retimer_latency",
+            "link[*].medium.**.module_latency",
+            "switch[*].latency",
+            "chip[*].io.endpoint_latency",
+        ],
+    },
+    Parameter { name: "cable length", better: Better::Less, paths: &["link[*].length"] },
+    Parameter {
+        name: "launch of collectives",
+        better: Better::Less,
+        paths: &[
+            "library[*].launch",
+            "library[*].round",
+            "library[*].**.base",
+            "library[*].**.fan_out",
+            "library[*].**.per_peer",
+            "library[*].*.*.launch",
+        ],
+    },
+    Parameter { name: "share of the wire reached", better: Better::More, paths: &["library[*].wire_efficiency", "library[*].**.efficiency"] },
+    Parameter { name: "launch of kernels", better: Better::Less, paths: &["chip[*].kernels.**.launch", "chip[*].kernels.**.graph_launch"] },
+    Parameter { name: "HBM bandwidth", better: Better::More, paths: &["chip[*].memory.bandwidth"] },
+    Parameter { name: "HBM capacity", better: Better::More, paths: &["chip[*].memory.capacity"] },
+    Parameter { name: "FLOP/s", better: Better::More, paths: &["chip[*].compute.*"] },
+    Parameter { name: "power limit of a chip", better: Better::More, paths: &["chip[*].power.tdp"] },
+    Parameter {
+        name: "energy of arithmetic and memory",
+        better: Better::Less,
+        paths: &["chip[*].power.energy_per_flop", "chip[*].power.memory_energy"],
+    },
+    Parameter {
+        name: "energy of links and switches",
+        better: Better::Less,
+        paths: &["chip[*].power.io_energy", "link[*].serdes_energy", "switch[*].power.*", "link[*].medium.**.module_power"],
+    },
+    Parameter { name: "cores that communication takes", better: Better::Less, paths: &["library[*].core_share"] },
+];
+
+/// What a change gains: tokens per second and tokens per joule, over what they were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gain {
+    /// What changes.
+    pub name: String,
+    /// How it changes: `+10 %`, `-9.1 %`, `off`.
+    pub change: String,
+    /// Values that it stands in.
+    pub values: usize,
+    /// Served tokens per second of a chip, new over old, less one; `None` where the changed design cannot be built.
+    pub tokens: Option<f64>,
+    /// Tokens per joule, likewise.
+    pub per_joule: Option<f64>,
+    /// Why it cannot be built.
+    pub note: String,
+}
+
+/// Name, change, new values, and how the mapping is chosen.
+type Changed = (String, String, Vec<(ValuePath, String)>, Choice);
+
+/// Every gain, the largest in tokens per second first.
+///
+/// # Errors
+/// Problems of the design as it is.
+pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
+    let shelf = Shelf::default();
+    let (before, leaves) = case.survey(&shelf)?;
+    let mut changes: Vec<Changed> = Vec::new();
+    for parameter in &PARAMETERS {
+        let (factor, change) = match parameter.better {
+            Better::Less => (1.0 / BETTER, "-9.1 %"),
+            _ => (BETTER, "+10 %"),
+        };
+        let edits = scaled(&leaves, parameter.paths, factor);
+        changes.push((parameter.name.to_owned(), change.to_owned(), edits, Choice::default()));
+    }
+    let (radix, growth) = radix(case, &shelf, &leaves);
+    let grown = format!("+{:.0} %", (growth - 1.0) * 100.0);
+    changes.push(("switch radix, filled with more children of the outermost level".to_owned(), grown, radix, Choice::default()));
+    for (now, other) in [("false", "true"), ("true", "false")] {
+        let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && leaf.path.last() == "in_network_reduction" && leaf.value == now);
+        let edits: Vec<_> = switches.map(|leaf| (leaf.path.clone(), other.to_owned())).collect();
+        changes.push(("in-network reduction".to_owned(), if other == "true" { "on" } else { "off" }.to_owned(), edits, Choice::default()));
+    }
+    let alone = Choice { micro_batches: Some(1), ..Choice::default() };
+    changes.push(("overlap of two micro-batches".to_owned(), "off".to_owned(), Vec::new(), alone));
+    let told = changes.into_par_iter().filter(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
+    let mut gains: Vec<Gain> = told.map(|(name, change, edits, choice)| gain(case, &shelf, &before, (name, change), edits, &choice)).collect();
+    let size = |gain: &Gain| gain.tokens.unwrap_or(f64::NEG_INFINITY);
+    gains.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    Ok((before, gains))
+}
+
+fn gain(case: &Case, shelf: &Shelf, before: &Simulation, (name, change): (String, String), edits: Vec<(ValuePath, String)>, choice: &Choice) -> Gain {
+    let values = edits.len();
+    let after = case.with(shelf, &Edits::unwritten("sensitivity", edits), choice);
+    let over = |figure: fn(&Simulation) -> Option<f64>| {
+        let (new, old) = (figure(after.as_ref().ok()?)?, figure(before)?);
+        (old > 0.0).then(|| new / old - 1.0)
+    };
+    let note = after.as_ref().err().map_or(String::new(), |problems| problems.list()[0].message.clone());
+    Gain { name, change, values, tokens: over(served_per_chip), per_joule: over(served_per_joule), note }
+}
+
+/// Served tokens per second of a chip.
+pub(super) fn served_per_chip(simulation: &Simulation) -> Option<f64> {
+    COMPARED.iter().find(|column| column.key == "served_per_chip_tokens_per_s").and_then(|column| (column.value)(simulation))
+}
+
+/// Served tokens per joule of the racks.
+pub(super) fn served_per_joule(simulation: &Simulation) -> Option<f64> {
+    Some(1.0 / simulation.energy_per_token?.get())
+}
+
+/// The values that paths mean, times a factor. Ratios stay at most one.
+fn scaled(leaves: &[Leaf], paths: &[&str], factor: f64) -> Vec<(ValuePath, String)> {
+    let patterns: Vec<ValuePath> = paths.iter().filter_map(|path| ValuePath::parse(path).ok()).collect();
+    let chosen = leaves.iter().filter(|leaf| patterns.iter().any(|pattern| pattern.means(&leaf.path)));
+    chosen
+        .filter_map(|leaf| {
+            let (number, unit) = quantity(&leaf.value)?;
+            let is_share = unit.is_empty() && (leaf.path.last().ends_with("efficiency"));
+            let new = if is_share { (number * factor).min(1.0) } else { number * factor };
+            Some((leaf.path.clone(), written(new, &unit, &leaf.value)))
+        })
+        .collect()
+}
+
+/// Switches with more lanes and as many more children of the outermost level: at least a tenth, and the first number beyond it that can be
+/// built (CPUs are shared by whole numbers of chips).
+fn radix(case: &Case, shelf: &Shelf, leaves: &[Leaf]) -> (Vec<(ValuePath, String)>, f64) {
+    let number = |leaf: &Leaf| quantity(&leaf.value).map(|(number, _)| number);
+    let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && ["lanes", "ports"].contains(&leaf.path.last()));
+    let outermost = leaves.iter().rfind(|leaf| leaf.path.root() == "level" && leaf.path.last() == "size" && leaf.path.depth() == 2);
+    let Some((outermost, size)) = outermost.and_then(|leaf| Some((leaf, number(leaf)?))) else { return (Vec::new(), 1.0) };
+    let up = |factor: f64| {
+        let lanes = switches.clone().filter_map(|leaf| Some((leaf.path.clone(), format!("{}", (number(leaf)? * factor).ceil()))));
+        lanes.chain([(outermost.path.clone(), format!("{}", (size * factor).round()))]).collect::<Vec<_>>()
+    };
+    if switches.clone().next().is_none() {
+        return (Vec::new(), 1.0);
+    }
+    let mut children = (size * BETTER).ceil();
+    while children < 2.0 * size && !case.builds(shelf, &Edits::unwritten("sensitivity", up(children / size))) {
+        children += 1.0;
+    }
+    (up(children / size), children / size)
+}
