@@ -5,17 +5,20 @@
 //! | what does a measurement need of its machine? | `bench.rs` |
 //! | how long do transfers between chips take? | `transfer.rs` |
 //! | how long do kernels take? | `operator.rs` |
-//! | how fast is a whole model? | `phase.rs` |
+//! | how fast is a phase of a whole model? | `phase.rs` |
+//! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
 //! | how large are the errors? | `score.rs` |
 //! | are they larger than last time? | `bound.rs` |
 
 mod bench;
 mod bound;
+mod engine;
 mod fabric;
 mod operator;
 mod phase;
 mod score;
+mod serving;
 mod transfer;
 
 use std::collections::BTreeMap;
