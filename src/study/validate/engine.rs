@@ -26,15 +26,29 @@ pub struct Traffic {
     pub shortest: f64,
 }
 
-/// How an engine batches them.
+/// How an engine batches them: what its launch script says.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine {
     /// Attention groups. They pass each layer together, so the fullest sets the pace.
     pub groups: u32,
     /// Tokens that a group takes into one pass, those of its decoding sequences included.
     pub budget: u32,
+    /// Sequences that run at once in a group.
+    pub running: u32,
     /// Tokens whose caches fit in a group.
     pub cached: f64,
+    /// Whether a sequence takes room as it grows, on average half of its answer, rather than all of it from the start.
+    pub paged: bool,
+    /// Whether a prompt is read in one pass, never in parts.
+    pub whole: bool,
+    /// Whether prompts are read in passes of their own, while decoding waits.
+    pub separate: bool,
+    /// Decode passes between two looks at what has arrived.
+    pub poll: u32,
+    /// Passes for which prompts wait for others, to be read together, while something is decoding.
+    pub wait: u32,
+    /// Share of the budget that waiting prompts of every group must fill for the wait to end early.
+    pub wait_share: f64,
 }
 
 /// Price of one pass.
@@ -81,50 +95,75 @@ struct Group {
 
 struct Replay<'a> {
     traffic: &'a Traffic,
+    engine: &'a Engine,
     lengths: SplitMix64,
     groups: Vec<Group>,
     requests: Vec<Request>,
+    /// Requests that the engine has not looked at yet, with the passes done when they arrived.
+    unseen: Vec<(u64, usize)>,
+    /// Passes done, of all kinds.
+    done: u64,
+    /// Decode passes since it looked.
+    since_look: u32,
+    /// Passes for which prompts have been held back.
+    held: u32,
     now: Seconds,
+}
+
+/// What one pass reads.
+#[derive(Default)]
+struct Reading {
+    /// Tokens in the group with most of them.
+    tokens: u32,
+    /// Requests whose prompt it ends.
+    ended: Vec<usize>,
 }
 
 /// Replays `traffic` on `engine`; `pass` prices a pass of so many decoding sequences and so many tokens of prompts in the fullest group.
 pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
     let mut replay = Replay {
         traffic,
+        engine,
         lengths: SplitMix64::new(1, 0),
         groups: (0..engine.groups.max(1)).map(|_| Group::default()).collect(),
         requests: Vec::new(),
+        unseen: Vec::new(),
+        done: 0,
+        since_look: 0,
+        held: 0,
         now: Seconds::ZERO,
     };
     for _ in 0..traffic.concurrency {
         replay.arrive();
     }
-    // Passes done, and the requests that end with a later one.
+    // Decode passes done, and the requests that end with a later one.
     let (mut passes, mut ends): (u64, BinaryHeap<Reverse<(u64, usize)>>) = (0, BinaryHeap::new());
     let (mut first_token, mut per_token, mut ended) = (Seconds::ZERO, Seconds::ZERO, 0.0);
     let (mut emitted, mut energy, mut sending) = (0.0, Joules::ZERO, Seconds::ZERO);
     let mut gaps: Vec<(f64, f64)> = Vec::new();
     loop {
-        let (chunk, read) = replay.read(engine);
+        let reading = replay.next_reading();
         let fullest = replay.groups.iter().map(|group| group.running).max().unwrap_or(0);
-        let running: f64 = replay.groups.iter().map(|group| f64::from(group.running)).sum();
-        // Nothing to read: all passes until the next request ends are alike.
-        let alike = match ends.peek() {
-            Some(Reverse((end, _))) if chunk == 0 => end - passes,
-            None if chunk == 0 => break,
-            _ => 1,
+        let (decoding, alike) = match ends.peek() {
+            _ if reading.tokens > 0 => (!engine.separate, 1),
+            Some(Reverse((end, _))) => (true, (end - passes).min(replay.until_reading())),
+            None => break,
         };
-        let price = pass(fullest, chunk);
+        let running: f64 = if decoding { replay.groups.iter().map(|group| f64::from(group.running)).sum() } else { 0.0 };
+        let price = pass(if decoding { fullest } else { 0 }, reading.tokens);
         let repeated = alike as f64;
         replay.now += price.time * repeated;
-        passes += alike;
+        if decoding {
+            passes += alike;
+        }
+        replay.count(alike, reading.tokens > 0);
         if running > 0.0 {
             gaps.push((price.time.get(), running * repeated));
         }
         if traffic.rounds < 2 || replay.requests.len() < replay.total() {
-            (emitted, energy, sending) = (emitted + running * repeated + read.len() as f64, energy + price.energy * repeated, replay.now);
+            (emitted, energy, sending) = (emitted + running * repeated + reading.ended.len() as f64, energy + price.energy * repeated, replay.now);
         }
-        for index in read {
+        for index in reading.ended {
             let request = &mut replay.requests[index];
             request.first = replay.now;
             first_token += replay.now - request.arrived;
@@ -137,9 +176,10 @@ pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32)
             }
             ends.pop();
             let request = replay.requests[index];
+            let room = engine.room(&request);
             let group = &mut replay.groups[request.group];
             group.running -= 1;
-            group.cached -= f64::from(request.prompt + request.output);
+            group.cached -= room;
             per_token += (replay.now - request.first) / f64::from(request.output.max(2) - 1);
             ended += 1.0;
             if replay.requests.len() < replay.total() {
@@ -153,6 +193,13 @@ pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32)
         gap: Seconds::new(median(gaps)),
         rate: TokensPerSecond::new(emitted / sending.get()),
         power: energy / sending,
+    }
+}
+
+impl Engine {
+    /// Tokens that a request keeps in its group's cache.
+    fn room(&self, request: &Request) -> f64 {
+        f64::from(request.prompt) + f64::from(request.output) * if self.paged { 0.5 } else { 1.0 }
     }
 }
 
@@ -171,38 +218,92 @@ impl Replay<'_> {
     /// The next request goes to the group with the fewest.
     fn arrive(&mut self) {
         let (prompt, output) = (self.length(self.traffic.prompt), self.length(self.traffic.output));
-        let load = |group: &Group| group.waiting.len() + group.running as usize;
-        let group = (0..self.groups.len()).min_by_key(|&index| load(&self.groups[index])).unwrap_or(0);
-        self.groups[group].waiting.push_back(self.requests.len());
-        self.requests.push(Request { group, arrived: self.now, first: self.now, prompt, output, unread: prompt });
+        self.unseen.push((self.done, self.requests.len()));
+        self.requests.push(Request { group: 0, arrived: self.now, first: self.now, prompt, output, unread: prompt });
     }
 
-    /// Tokens of prompts that the next pass reads in the group with most of them, and the requests whose prompt it ends.
-    fn read(&mut self, engine: &Engine) -> (u32, Vec<usize>) {
-        let (mut most, mut done) = (0, Vec::new());
+    fn idle(&self) -> bool {
+        self.groups.iter().all(|group| group.running == 0)
+    }
+
+    /// Takes in what has arrived, if it is time to look, and decides what the next pass reads.
+    ///
+    /// An engine launches a pass before it has handled the results of the one before: what arrives then is seen one pass later.
+    fn next_reading(&mut self) -> Reading {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let nothing_else = self.idle() && !waiting;
+        if self.since_look >= self.engine.poll || nothing_else {
+            let (seen, unseen) = std::mem::take(&mut self.unseen).into_iter().partition(|entry| nothing_else || entry.0 < self.done);
+            self.unseen = unseen;
+            let seen: Vec<(u64, usize)> = seen;
+            for (_, index) in seen {
+                let load = |group: &Group| group.waiting.len() + group.running as usize;
+                let group = (0..self.groups.len()).min_by_key(|&index| load(&self.groups[index])).unwrap_or(0);
+                self.requests[index].group = group;
+                self.groups[group].waiting.push_back(index);
+            }
+            self.since_look = 0;
+        }
+        if self.holds_back() { Reading::default() } else { self.read() }
+    }
+
+    /// Whether prompts wait for others.
+    fn holds_back(&self) -> bool {
+        let unread = |group: &Group| group.waiting.iter().map(|&index| f64::from(self.requests[index].unread)).sum::<f64>();
+        let enough = f64::from(self.engine.budget) * self.engine.wait_share;
+        let filled = |group: &Group| unread(group) + f64::from(group.running) >= enough && !group.waiting.is_empty();
+        self.held < self.engine.wait && !self.idle() && !self.groups.iter().all(filled)
+    }
+
+    /// Passes until something may be read that is not read now.
+    fn until_reading(&self) -> u64 {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let look = if self.unseen.is_empty() { u64::MAX } else { u64::from(self.engine.poll.saturating_sub(self.since_look)).max(1) };
+        let hold = if waiting && self.held < self.engine.wait { u64::from(self.engine.wait - self.held) } else { u64::MAX };
+        look.min(hold)
+    }
+
+    /// Counts passes that are done.
+    fn count(&mut self, passes: u64, read: bool) {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let more = u32::try_from(passes).unwrap_or(u32::MAX);
+        self.done += passes;
+        self.held = if read || !waiting { 0 } else { self.held.saturating_add(more) };
+        // After prompts an engine looks at once.
+        self.since_look = if read { self.engine.poll } else { self.since_look.saturating_add(more) };
+    }
+
+    fn read(&mut self) -> Reading {
+        let mut reading = Reading::default();
         for group in &mut self.groups {
-            let mut room = engine.budget.saturating_sub(group.running).max(1);
+            let taken = if self.engine.separate { 0 } else { group.running };
+            let mut room = self.engine.budget.saturating_sub(taken).max(1);
             let mut read = 0;
-            while let Some(&index) = group.waiting.front().filter(|_| room > 0) {
+            let mut begun = group.running;
+            while let Some(&index) = group.waiting.front().filter(|_| room > 0 && begun < self.engine.running) {
                 let request = &mut self.requests[index];
-                let whole = f64::from(request.prompt + request.output);
+                if self.engine.whole && read > 0 && request.unread > room {
+                    break;
+                }
+                let cache = self.engine.room(request);
                 if request.unread == request.prompt {
-                    // A cache is reserved whole, so that none has to be thrown away; one alone is let in whatever its length.
-                    if group.cached > 0.0 && group.cached + whole > engine.cached {
+                    // One alone is let in whatever its length.
+                    if group.cached > 0.0 && group.cached + cache > self.engine.cached {
                         break;
                     }
-                    group.cached += whole;
+                    group.cached += cache;
                 }
-                let taken = request.unread.min(room);
-                (request.unread, room, read) = (request.unread - taken, room - taken, read + taken);
+                let taken = if self.engine.whole { request.unread } else { request.unread.min(room) };
+                (request.unread, room, read) = (request.unread - taken, room.saturating_sub(taken), read + taken);
                 if request.unread == 0 {
                     group.waiting.pop_front();
-                    done.push(index);
+                    reading.ended.push(index);
+                    begun += 1;
                 }
             }
-            most = most.max(read);
+            reading.tokens = reading.tokens.max(read);
         }
-        (most, done)
+        reading
     }
 }
 
@@ -233,10 +334,14 @@ mod tests {
         Traffic { concurrency, rounds, prompt: 1000, output: 5, shortest: 1.0 }
     }
 
+    fn engine() -> Engine {
+        Engine { groups: 1, budget: 8192, running: 100, cached: 1e9, paged: false, whole: false, separate: false, poll: 1, wait: 0, wait_share: 0.0 }
+    }
+
     /// One request at a time: each reads its prompt in 2 s and makes four more tokens in 4 s; nobody waits.
     #[test]
     fn alone_nobody_waits() {
-        let served = replay(&traffic(1, 3), &Engine { groups: 1, budget: 8192, cached: 1e9 }, pass);
+        let served = replay(&traffic(1, 3), &engine(), pass);
         assert_eq!((served.first_token, served.per_token, served.gap), (Seconds::new(2.0), Seconds::new(1.0), Seconds::new(1.0)));
         // Two requests of five tokens end in 12 s while a third is still to come.
         assert!((served.rate.get() - 10.0 / 12.0).abs() < 1e-12);
@@ -248,23 +353,44 @@ mod tests {
     /// the tokens, and ends in the third: first tokens after 2 s and 2 + 1.999 + 1.001 = 5 s, and as nothing follows that is all.
     #[test]
     fn prompts_wait_for_each_other_and_slow_decoding() {
-        let served = replay(&traffic(2, 1), &Engine { groups: 1, budget: 1000, cached: 1e9 }, pass);
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, ..engine() }, pass);
         assert!((served.first_token.get() - 3.5).abs() < 1e-12);
         // The first sequence's four gaps: 1.999 + 1.001 + 1 + 1; the second's four of 1.
         assert!((served.per_token.get() - f64::midpoint(5.0 / 4.0, 1.0)).abs() < 1e-12);
+        // Never in parts: the second prompt is read whole, in the second pass: after 2 + 2 s.
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, whole: true, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new(3.0));
+        // In passes of their own: the first sequence makes nothing in that pass.
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, separate: true, ..engine() }, pass);
+        assert_eq!((served.first_token, served.per_token), (Seconds::new(3.0), Seconds::new(f64::midpoint(6.0 / 4.0, 1.0))));
     }
 
     /// Two groups read one prompt each in the same pass.
     #[test]
     fn groups_read_side_by_side() {
-        let served = replay(&traffic(2, 1), &Engine { groups: 2, budget: 1000, cached: 1e9 }, pass);
+        let served = replay(&traffic(2, 1), &Engine { groups: 2, budget: 1000, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new(2.0));
     }
 
     /// Room for one cache: the second request waits the 6 s of the first, then reads for 2.
     #[test]
     fn without_room_a_request_waits_for_another_to_end() {
-        let served = replay(&traffic(2, 1), &Engine { groups: 1, budget: 8192, cached: 1500.0 }, pass);
+        let served = replay(&traffic(2, 1), &Engine { cached: 1500.0, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+        let served = replay(&traffic(2, 1), &Engine { running: 1, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+    }
+
+    /// Two prompts of 9 or 10 tokens are read together in 1.018 to 1.02 s. Of their answers one is a token longer: the successor of the first
+    /// to end arrives as that last pass of 1 s starts, is not seen before it is over, and is then read together with the other successor.
+    /// It waits longer where the engine looks only every 50th pass, or where prompts are collected for three.
+    #[test]
+    fn who_arrives_while_others_decode_is_seen_later() {
+        let traffic = Traffic { prompt: 10, output: 100, shortest: 0.9, ..traffic(2, 2) };
+        let first = |engine: Engine| replay(&traffic, &engine, pass).first_token;
+        let at_once = first(engine());
+        assert!(at_once > Seconds::new((3.0 * 1.018 + 2.018) / 4.0) && at_once < Seconds::new((3.0 * 1.02 + 2.02) / 4.0), "{at_once:?}");
+        assert!(first(Engine { poll: 50, ..engine() }) > at_once);
+        assert!(first(Engine { wait: 3, wait_share: 0.9, ..engine() }) > at_once);
     }
 }

@@ -12,16 +12,33 @@ use crate::serving::{Machine, Mapping, StepShape, cache_room, step, weight_bytes
 use crate::units::{Joules, Watts};
 use crate::workload::{AttentionBatch, sequence_cache};
 
-/// Tokens that public benchmarks let an engine take into one pass.
-const BUDGET: u32 = 8192;
 /// Requests of public benchmarks over those in flight.
 const ROUNDS: u32 = 10;
 /// Shortest over longest length in public benchmarks, in per cent.
 const SHORTEST: f64 = 80.0;
+/// Tokens that an engine takes into one pass.
+const BUDGET: u32 = 8192;
 /// Tokens of a prompt between which and none times are interpolated.
 const SHORT_CHUNK: u32 = 128;
 
-const SETTINGS: [&str; 9] = ["workload", "tp", "dp", "concurrency", "prompt", "output", "shortest", "rounds", "budget"];
+const SETTINGS: [&str; 16] = [
+    "workload",
+    "tp",
+    "dp",
+    "concurrency",
+    "prompt",
+    "output",
+    "shortest",
+    "rounds",
+    "budget",
+    "running",
+    "paged",
+    "whole",
+    "separate",
+    "poll",
+    "wait",
+    "wait_share",
+];
 
 /// A figure of an engine that prefills and decodes on the same chips with a fixed number of requests in flight.
 pub fn serving(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
@@ -59,14 +76,14 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     }
     let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
     let mapping = Mapping { tp, ep, dp, pp: 1 };
+    let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
     let traffic = Traffic {
         concurrency: settings.count("concurrency")?,
-        rounds: if settings.optional("rounds").is_some() { settings.count("rounds")? } else { ROUNDS },
+        rounds: or("rounds", ROUNDS)?,
         prompt: settings.count("prompt")?,
         output: settings.count("output")?,
         shortest: (settings.number_or("shortest", SHORTEST)? / 100.0).min(1.0),
     };
-    let budget = if settings.optional("budget").is_some() { settings.count("budget")? } else { BUDGET };
     if u64::from(traffic.concurrency) * u64::from(traffic.rounds) > MOST_REQUESTS {
         return Err(format!("more than {MOST_REQUESTS} requests"));
     }
@@ -77,9 +94,28 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     let (prompt, output) = (mean(traffic.prompt), mean(traffic.output));
     let room = cache_room(&machine.device, weights).ok_or("does not fit: the weights alone are more than the usable memory")?;
     let cached = room / sequence_cache(model, precision, tp, prompt + output) * (prompt + output);
-    let most = traffic.concurrency.div_ceil(dp);
-    let mut passes = Passes { machine: &machine, mapping, prompt, context: prompt + output / 2.0, most, budget, known: BTreeMap::new() };
-    Ok(replay(&traffic, &Engine { groups: dp, budget, cached }, |running, chunk| passes.price(running, chunk)))
+    let engine = Engine {
+        groups: dp,
+        budget: or("budget", BUDGET)?,
+        running: or("running", u32::MAX)?,
+        cached,
+        paged: settings.flag("paged")?,
+        whole: settings.flag("whole")?,
+        separate: settings.flag("separate")?,
+        poll: or("poll", 1)?,
+        wait: or("wait", 0)?,
+        wait_share: settings.number_or("wait_share", 0.0)? / 100.0,
+    };
+    let mut passes = Passes {
+        machine: &machine,
+        mapping,
+        prompt,
+        context: prompt + output / 2.0,
+        most: traffic.concurrency.div_ceil(dp).min(engine.running),
+        budget: engine.budget,
+        known: BTreeMap::new(),
+    };
+    Ok(replay(&traffic, &engine, |running, chunk| passes.price(running, chunk)))
 }
 
 /// A replay of more requests is a slip of the finger.
@@ -124,8 +160,7 @@ impl Passes<'_> {
         }
         let decoding = AttentionBatch { sequences: f64::from(running), new_tokens: 1.0, context: self.context, prefill: false };
         let prompts = (f64::from(chunk) / self.prompt).max(1.0);
-        let reading =
-            AttentionBatch { sequences: prompts, new_tokens: f64::from(chunk) / prompts, context: self.prompt / 2.0, prefill: true };
+        let reading = AttentionBatch { sequences: prompts, new_tokens: f64::from(chunk) / prompts, context: self.prompt / 2.0, prefill: true };
         let (batch, beside) = match (running, chunk) {
             (0, _) => (reading, None),
             (_, 0) => (decoding, None),
