@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::engine::Served;
-use super::{fabric, operator, phase, serving, transfer};
+use super::{fabric, operator, phase, power, serving, transfer};
 use crate::input::cases::{Case, Unit};
 use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Library, Model};
@@ -17,7 +17,7 @@ use crate::workload::Device;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 26] = [
+pub const QUANTITIES: [(&str, &str); 27] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -40,6 +40,7 @@ pub const QUANTITIES: [(&str, &str); 26] = [
     ("serving_rate", "output tokens a second of such an engine"),
     ("serving_power", "watts of its chips, without hosts and fabric"),
     ("serving_energy", "joules of its chips for an output token"),
+    ("power", "watts of the whole machine at its racks, every part at its rating or waiting"),
     ("exchange_limit", "time per output token if nothing but the exchange took time"),
     ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
     ("node_boundary", "one-way latency that a pair in different nodes has more than one in the same node"),
@@ -60,6 +61,7 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
         "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,
+        "power" => power::machine,
         "oversubscription" => fabric::oversubscription,
         "node_boundary" => fabric::node_boundary,
         "node_loss" => fabric::node_loss,
@@ -77,6 +79,8 @@ pub struct Bench<'a> {
     pub library: Library,
     /// One rank.
     pub device: Device,
+    /// The chip.
+    pub chip: Chip,
     /// All-to-all of the first n chips, by n.
     profiles: BTreeMap<u32, Profile>,
     workloads: BTreeMap<String, WorkloadSpec>,
@@ -94,6 +98,7 @@ impl<'a> Bench<'a> {
             network,
             library: spec.library.clone(),
             device: Device::new(&spec.chip),
+            chip: spec.chip.clone(),
             profiles: BTreeMap::new(),
             workloads: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -104,6 +109,7 @@ impl<'a> Bench<'a> {
     /// Puts other constants in the place of the described ones.
     pub fn replace(&mut self, chip: &Chip, library: &Library) {
         self.device = Device::new(chip);
+        self.chip = chip.clone();
         self.library = library.clone();
         self.served.clear();
     }

@@ -8,6 +8,7 @@
 //! | how fast is a phase of a whole model? | `phase.rs` |
 //! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
+//! | what does the machine draw? | `power.rs` |
 //! | how large are the errors? | `score.rs` |
 //! | are they larger than last time? | `bound.rs` |
 
@@ -17,6 +18,7 @@ mod engine;
 mod fabric;
 mod operator;
 mod phase;
+mod power;
 mod score;
 mod serving;
 mod transfer;
@@ -72,7 +74,13 @@ impl Comparison {
         }
     }
 
-    /// Predicted over measured, less one; zero inside a published range. `None` if not predicted, or if nothing was measured to divide by.
+    /// Whether the figure is an upper limit: that it holds says nothing about the size of an error.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        self.measured.0 <= 0.0 && self.measured.1.is_some()
+    }
+
+    /// Predicted over measured, less one; from the nearer end of a published range, zero inside it. `None` if not predicted, or if nothing was measured to divide by.
     #[must_use]
     pub fn error(&self) -> Option<f64> {
         let predicted = *self.predicted.as_ref().ok()?;

@@ -7,6 +7,7 @@ use super::bench::{Bench, energy_in, power_in, time_in, tokens_in};
 use super::engine::{Engine, Pass, Served, Traffic, replay};
 use crate::footprint::Duty;
 use crate::input::cases::Case;
+use crate::input::document::Chip;
 use crate::network::Pricing;
 use crate::serving::{Machine, Mapping, StepShape, cache_room, step, weight_bytes};
 use crate::units::{Joules, Watts};
@@ -108,6 +109,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     };
     let mut passes = Passes {
         machine: &machine,
+        chip: &bench.chip,
         mapping,
         prompt,
         context: prompt + output / 2.0,
@@ -124,6 +126,7 @@ const MOST_REQUESTS: u64 = 1_000_000;
 /// Prices passes on a grid, in powers of two of both their parts, and interpolates between.
 struct Passes<'a> {
     machine: &'a Machine<'a>,
+    chip: &'a Chip,
     mapping: Mapping,
     /// Tokens of a prompt, on average.
     prompt: f64,
@@ -169,10 +172,9 @@ impl Passes<'_> {
         let sampled = f64::from(running) + if chunk > 0 { prompts } else { 0.0 };
         let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, drafts: 0 };
         let step = step(self.machine, &shape);
-        let fabric = self.machine.communication.network().fabric();
-        let duty = Duty::of(&step, fabric, 1.0);
-        let chip = fabric.chip.power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>();
-        let chips = f64::from(self.mapping.chips(fabric.chip.ranks));
+        let duty = Duty::with(&self.chip.power, self.chip.ranks, &step, 1.0);
+        let chip = self.chip.power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>();
+        let chips = f64::from(self.mapping.chips(self.chip.ranks));
         let pass = Pass { time: step.time, energy: chip * step.time * chips };
         self.known.insert((running, chunk), pass);
         pass
