@@ -6,14 +6,14 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
-use supernode::serving::{Communication, Machine, Mapping, decode_at};
+use supernode::serving::{Communication, MICRO_BATCHES, Machine, Mapping, StepShape, decode_at, mappings, search_decode, step_time};
 use supernode::study::{Patient, simulate, single_failures};
 use supernode::units::Bytes;
-use supernode::workload::Device;
+use supernode::workload::{AttentionBatch, Device};
 
 const NAME: &str = "cloudmatrix384";
 
@@ -63,6 +63,20 @@ fn stages(criterion: &mut Criterion) {
     if let Some(phase) = &workload.workload.decode {
         say("step", decode_at(&machine, phase, mapping, 48, 2).tpot);
         group.bench_function("step", |bencher| bencher.iter(|| black_box(decode_at(&machine, phase, mapping, 48, 2))));
+    }
+    // Mappings per second, each with the search of its largest batch: criterion's elements.
+    let all = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let sizes = all.iter().flat_map(|mapping| [mapping.chips(2), mapping.tp.div_ceil(2), mapping.ep.div_ceil(2)]);
+    let everything =
+        Machine { communication: Communication::new(&network, &spec.library, sizes), device: Device::new(&spec.chip), workload: &workload };
+    if let Some(phase) = &workload.workload.decode {
+        say("mappings", search_decode(&everything, phase, &all, &MICRO_BATCHES).best().map(|found| found.rate));
+        group.throughput(Throughput::Elements(all.len() as u64 * 2));
+        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&everything, phase, &all, &MICRO_BATCHES))));
+        let batch = AttentionBatch { sequences: 48.0, new_tokens: 2.0, context: 4096.0, prefill: false };
+        let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, drafts: 1 };
+        group.throughput(Throughput::Elements(1));
+        group.bench_function("price_one_mapping", |bencher| bencher.iter(|| black_box(step_time(&machine, &shape))));
     }
     say("simulate", simulate(&spec, &fabric, &workload, &target).verdict);
     group.sample_size(20);

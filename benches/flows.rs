@@ -8,11 +8,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use supernode::network::fair_share::completion::{Accuracy, Transfers, TransfersInput};
+use supernode::network::fair_share::completion::Accuracy;
 use supernode::network::fair_share::max_min::max_min;
 use supernode::network::fair_share::reduce::reduce;
 use supernode::network::fair_share::sample_fabrics::{clos_all_to_all, crossbar_all_to_all, spread_sizes};
 use supernode::network::fair_share::sharing::{Sharing, SharingInput};
+use supernode::network::fair_share::transfers::{Transfers, TransfersInput};
 
 const BYTES: f64 = 1024.0 * 1024.0;
 const SEED: u64 = 1;

@@ -2,9 +2,9 @@
 
 mod machines;
 
-use machines::{cloudmatrix, fabric};
-use supernode::network::{Accuracy, Flow, Group, Network, Pattern, Placement, Stream};
-use supernode::units::{Bytes, BytesPerSecond, Seconds};
+use machines::{cloudmatrix, fabric, weightless};
+use supernode::network::{Accuracy, Algorithm, Collective, Flow, Group, Network, Op, Pattern, Placement, Pricing, Stream};
+use supernode::units::{Bytes, BytesPerSecond, Figure, Seconds};
 
 /// Seven planes of two links of 28 GB/s, one way.
 const PORTS: f64 = 392e9;
@@ -120,4 +120,23 @@ fn flows_that_cannot_be_are_refused() {
     assert_eq!(error(&[Flow { after: vec![0], ..flow(0, 1, 1.0) }]), "flow 0 waits for itself through its dependencies");
     assert_eq!(error(&[Flow { after: vec![3], ..flow(0, 1, 1.0) }]), "a dependency names flow 3: there are 1 flows");
     assert_eq!(network.run(&[], Accuracy::Exact), Ok(Vec::new()));
+}
+
+/// Loads and stores with 196 kB in flight: over a round trip of 2 paths a chip moves no more than 196 kB / (2 x path), however wide its
+/// ports. A flow takes its bytes over that rate, and an all-to-all of 8 ranks 7/8 S over it.
+#[test]
+fn a_load_store_window_caps_what_a_chip_moves() {
+    let mut spec = cloudmatrix(1);
+    spec.chip.io.load_store_window = Some(Figure::plain(Bytes::new(196e3)));
+    let fabric = fabric(&spec);
+    let network = Network::new(&fabric);
+    let path = network.pair(0, 1).latency.get();
+    let rate = 196e3 / (2.0 * path);
+    assert!(rate < PORTS);
+    assert_close(ends(&network, &[flow(0, 1, 1e6)])[0], path + 1e6 / rate);
+    let library = weightless();
+    let collective = Collective { op: Op::AllToAll, ranks: 8, bytes: Bytes::new(8e6) };
+    let timing = Pricing::new(&network, &library).price(&collective, Some(Algorithm::Direct)).unwrap();
+    // The copy of a rank's own eighth runs beside, at twice the ports' rate.
+    assert_close((timing.serialisation + timing.waiting).get(), 7e6 / rate + 1e6 / (2.0 * PORTS));
 }

@@ -21,6 +21,10 @@ const RING: &str = "[level.ring]";
 const TORUS: &str = "[level.torus]\ndimensions = [3, 2]";
 const RAIL: &str = "[level.rail]\npart = \"PART(switch)\"";
 const DRAGONFLY: &str = "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 3\nrouters_per_group = 2\nglobal_links_per_router = 1";
+const MESH: &str = "[level.mesh]\ndimensions = [3, 2]";
+const HYPERX: &str = "[level.hyperx]\ndimensions = [3, 2]";
+const PCIE: &str = "[level.pcie-tree]\nswitch = \"PART(switch)\"\nswitches = 2\nhost = \"PART(cpu)\"\nhosts = 2";
+const CUSTOM: &str = "[[level.custom.link]]\nends = [\"0\", \"1\"]\n[[level.custom.link]]\nends = [\"1\", \"2\"]";
 
 fn machines() -> Vec<(String, Fabric)> {
     let levels = [
@@ -30,6 +34,12 @@ fn machines() -> Vec<(String, Fabric)> {
         vec![(6, TORUS)],
         vec![(6, DRAGONFLY)],
         vec![(8, LEAVES)],
+        vec![(6, MESH)],
+        vec![(6, HYPERX)],
+        vec![(8, PCIE)],
+        vec![(3, CUSTOM)],
+        vec![(3, CUSTOM), (4, SWITCH)],
+        vec![(6, HYPERX), (3, SWITCH)],
         vec![(4, SWITCH), (5, SPINES)],
         vec![(4, MESHED), (5, MESHED)],
         vec![(4, MESHED), (4, RAIL)],

@@ -7,9 +7,10 @@ use std::error::Error;
 use std::io::Write;
 use std::time::Instant;
 
-use supernode::network::fair_share::completion::{Accuracy, Transfers, TransfersInput};
+use supernode::network::fair_share::completion::Accuracy;
 use supernode::network::fair_share::sample_fabrics::{all_to_all, clos_all_to_all, crossbar_all_to_all, spread_sizes};
 use supernode::network::fair_share::sharing::Sharing;
+use supernode::network::fair_share::transfers::{Transfers, TransfersInput};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

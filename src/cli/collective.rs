@@ -2,12 +2,13 @@
 
 use clap::builder::PossibleValuesParser;
 
+use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
 use super::{Outcome, Output, bad_option};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, Network, Op, Peak, Placement, Pricing};
-use crate::report::{self, CollectiveReport, CollectiveRow, LevelRow};
+use crate::network::{Algorithm, Collective, Crowd, LevelUse, Network, Op, Peak, Placement, Pricing, together};
+use crate::report::{self, CollectiveReport, CollectiveRow, CrowdRow, LevelRow, TogetherRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,14 @@ pub struct Arguments {
     #[arg(long, value_name = "PLACEMENT", default_value = "by-level")]
     placement: String,
 
+    /// Groups of N ranks that do the same at once: a number, or all that fit beside each other
+    #[arg(long, value_name = "GROUPS", default_value = "1")]
+    groups: String,
+
+    /// What else runs at once, as op=all_to_all,size=64MiB,ranks=64,placement=strided:8,groups=all (the default); may be repeated
+    #[arg(long, value_name = "OP=...,SIZE=...")]
+    beside: Vec<String>,
+
     /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
     #[arg(long, value_name = "POLICY", default_value = "spray")]
     routing: String,
@@ -58,15 +67,26 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let op = Op::ALL.iter().find(|(_, name)| *name == arguments.op).map_or(Op::Send, |entry| entry.0);
     let algorithm = Algorithm::ALL.iter().find(|(_, name)| *name == arguments.algorithm).map(|entry| entry.0);
     let ranks = arguments.ranks.or(placement.ranks()).unwrap_or(fabric.chips);
-    let mut pricing = Pricing::placed(&network, &library, placement);
+    let groups = parse_groups(&arguments.groups).map_err(|message| bad_option("--groups", message))?;
+    let beside = arguments.beside.iter().map(|text| parse_beside(text, fabric.chips).map_err(|message| bad_option("--beside", message)));
+    let beside: Vec<Crowd> = beside.collect::<Result<_, _>>()?;
+    let is_crowded = groups != Some(1) || !beside.is_empty();
+    let mut pricing = Pricing::placed(&network, &library, placement.clone());
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
         let failed = |error| bad_option("collective", error);
         let timing = pricing.price(&collective, algorithm).map_err(failed)?;
         let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
         let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
-        let levels = levels.into_iter().map(|level| LevelRow { channels: words(&fabric, &level.peak), level }).collect();
-        Ok(CollectiveRow { collective, timing, runner_up, levels })
+        let levels = level_rows(&fabric, levels);
+        let mut crowds = vec![Crowd { collective, algorithm, placement: placement.clone(), groups }];
+        crowds.extend(beside.iter().cloned());
+        let crowded = is_crowded.then(|| together(&network, &library, &crowds)).transpose().map_err(|error| bad_option("collective", error))?;
+        let together = crowded.map(|together| TogetherRow {
+            crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| CrowdRow { collective: crowd.collective, timing }).collect(),
+            levels: level_rows(&fabric, together.levels),
+        });
+        Ok(CollectiveRow { collective, timing, runner_up, levels, together })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
     let report = CollectiveReport {
@@ -79,6 +99,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         rows,
     };
     Ok(Output::report(&report, format))
+}
+
+fn level_rows(fabric: &fabric::Fabric, levels: Vec<LevelUse>) -> Vec<LevelRow> {
+    levels.into_iter().map(|level| LevelRow { channels: words(fabric, &level.peak), level }).collect()
 }
 
 /// "chip ports, ub-board-x2 of level `node`, outward".

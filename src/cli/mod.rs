@@ -1,10 +1,12 @@
 //! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
 
+mod beside;
 mod calibrate;
 mod check;
 mod collective;
 mod compare;
 mod describe;
+mod experts;
 mod fail;
 mod list;
 mod plan;
@@ -79,6 +81,7 @@ enum Command {
     Check(check::Arguments),
     Describe(describe::Arguments),
     Collective(collective::Arguments),
+    Experts(experts::Arguments),
     Simulate(simulate::Arguments),
     Fail(fail::Arguments),
     Plan(plan::Arguments),
@@ -95,6 +98,7 @@ impl Command {
             Self::Check(arguments) => check::run(arguments),
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
+            Self::Experts(arguments) => experts::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Fail(arguments) => fail::run(arguments, format),
             Self::Plan(arguments) => plan::run(arguments, format),

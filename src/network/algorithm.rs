@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::collective::Op;
+use super::op::Op;
 use super::pattern::{Pattern, tree_depth};
 
 /// How a collective is carried out.

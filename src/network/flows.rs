@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::fair_share::completion::{Accuracy, Transfers, TransfersError, TransfersInput};
+use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingError, SharingInput};
+use super::fair_share::transfers::{Transfers, TransfersError, TransfersInput};
 use super::group::Group;
 use super::loads::ChannelLoads;
 use super::network::Network;
@@ -23,7 +24,7 @@ pub struct Flow {
     pub start: Seconds,
     /// Flows, by their place in the list, that must have arrived before this one starts.
     pub after: Vec<u32>,
-    /// What the sender can keep in flight over a round trip, its DMA engines or its ports allow; `None` leaves it to the fabric.
+    /// What the sender's DMA engines or ports allow; `None` leaves it to the fabric. The chip's load/store window holds in any case.
     pub cap: Option<BytesPerSecond>,
 }
 
@@ -115,7 +116,8 @@ impl Network<'_> {
             let stays = route.hops.is_empty();
             sharing.push_flow(one_entry_a_channel(route.hops.iter().map(|hop| (hop.channel, hop.share)).collect()));
             // What stays on its chip needs no rate; any bound will do for nothing.
-            caps.push(if stays { 1.0 } else { flow.cap.map_or(f64::INFINITY, BytesPerSecond::get) });
+            let cap = flow.cap.into_iter().chain(self.window_rate(route.latency)).map(BytesPerSecond::get).fold(f64::INFINITY, f64::min);
+            caps.push(if stays { 1.0 } else { cap });
             transfers.bytes.push(if stays { 0.0 } else { flow.bytes.get() });
             delays.push(route.latency.get());
             releases.push(flow.start.get());

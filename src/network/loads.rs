@@ -119,7 +119,7 @@ impl Network<'_> {
                 let destination = group.chip(receiver);
                 routes.towards(destination, others, |node| member[node as usize]);
                 let mut sources: Vec<(u32, f64)> = Vec::with_capacity(others);
-                pattern.senders(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
                 loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
                 for &(source, _) in &sources {
                     match (routes.slowest(source), routes.hops(source)) {
@@ -142,7 +142,7 @@ impl Network<'_> {
             || self.router().pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
-                pattern.senders(group, receiver, |sender, weight| {
+                pattern.each_sender(group, receiver, |sender, weight| {
                     let source = group.chip(sender);
                     loads.sent += weight;
                     match paths.route(source, destination) {
@@ -165,7 +165,7 @@ impl Network<'_> {
         let mut sent = vec![0.0; group.chips().len()];
         let mut received = vec![0.0; group.chips().len()];
         for &receiver in receivers {
-            pattern.senders(group, receiver, |sender, weight| {
+            pattern.each_sender(group, receiver, |sender, weight| {
                 sent[sender as usize] += weight;
                 received[receiver as usize] += weight;
             });

@@ -9,6 +9,7 @@
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
+//! | how do collectives of several groups slow each other? | `together.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `survey.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
@@ -24,23 +25,27 @@ mod loads;
 mod moe;
 #[expect(clippy::module_inception, reason = "the file holds the `Network`")]
 mod network;
+mod op;
 mod pattern;
 mod pricing;
 mod profile;
 mod survey;
 mod symmetry;
+mod together;
 
 pub use algorithm::{Algorithm, Obstacle};
-pub use bound::lower_bound;
+pub use bound::{Cuts, lower_bound};
 pub use captured::captured_all_reduce;
-pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 pub use fair_share::completion::Accuracy;
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;
-pub use moe::{ExpertTraffic, distinct_ranks};
+pub use moe::{ExpertTraffic, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
+pub use op::Op;
 pub use pattern::Pattern;
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
 pub use survey::{Survey, survey};
+pub use together::{Crowd, CrowdTiming, Together, TogetherError, groups, together};

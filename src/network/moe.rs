@@ -1,6 +1,8 @@
 //! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back.
 
+use super::group::Group;
 use super::network::Network;
+use super::pattern::Pattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
@@ -66,13 +68,68 @@ impl ExpertTraffic {
             Some(rate) => pair * (ranks_per_chip - 1.0) / rate.value,
             None => Seconds::ZERO,
         };
+        (self.kernel_time(network, kernel, outside.max(inside), f64::from(self.ranks) - 1.0, profile.latency), bottleneck)
+    }
+
+    /// The form of [`ExpertTraffic::time`] for a given time on the wire, number of peers and path.
+    fn kernel_time(&self, network: &Network<'_>, kernel: &TokenKernel, busy: Seconds, peers: f64, path: Seconds) -> Seconds {
+        let message = self.message + kernel.message_overhead.value;
         let efficiency = kernel.efficiency.value.get();
-        let wire = outside.max(inside) / efficiency;
-        let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.injection() * (efficiency / f64::from(fabric.chip.ranks)));
+        let wire = busy / efficiency;
+        let ranks_per_chip = f64::from(network.fabric().chip.ranks);
+        let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.injection() * (efficiency / ranks_per_chip));
         let moving = (wire.get().powi(4) + local.get().powi(4)).powf(0.25);
-        let peers = f64::from(self.ranks) - 1.0;
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
         let ramp = kernel.ramp.as_ref().map_or(0.0, |ramp| (ramp.value.get() * moving).sqrt());
-        (waiting + profile.latency + Seconds::new(moving + ramp), bottleneck)
+        waiting + path + Seconds::new(moving + ramp)
     }
+
+    /// The same in two stages, as kernels do that save the outer levels (DeepEP's for many tokens): a token crosses once to every node in
+    /// which it has experts, to the rank that stands there where its own stands here, and that one hands it on inside. `None` where
+    /// the ranks do not fill several nodes, children of the innermost level.
+    ///
+    /// With w ranks in each of m nodes, d(x) the expected distinct among k choices of x: to each equal in another node `tokens d(m) / m`
+    /// messages, and from each rank to each inside its node `tokens d(m w) / w`, of which the busiest rank receives `imbalance` times
+    /// the mean. Chunks flow through both stages at once, so the longer one counts, and the paths add up. The kernel's constants are
+    /// those of the direct form: peers are then m - 1 + w - 1.
+    #[must_use]
+    pub fn relayed(&self, network: &Network<'_>, kernel: &TokenKernel) -> Option<Relayed> {
+        let fabric = network.fabric();
+        let (node, per_chip) = (fabric.level_sizes[0], fabric.chip.ranks);
+        let chips = self.chips(per_chip);
+        if !self.ranks.is_multiple_of(node * per_chip) || chips < 2 * node || node < 2 {
+            return None;
+        }
+        let nodes = chips / node;
+        let equals: Vec<Group> = (0..node).map(|position| Group::of((position..chips).step_by(node as usize).collect())).collect();
+        let across = network.profile(&network.loads_of_groups(&equals, Pattern::AllPairs));
+        let inside = network.all_to_all(node);
+        let message = self.message + kernel.message_overhead.value;
+        let (m, w, per_chip) = (f64::from(nodes), f64::from(node * per_chip), f64::from(per_chip));
+        let copies = if kernel.merges_copies { distinct_ranks(m * w, self.copies) } else { self.copies };
+        let to_equal = message * (self.tokens * distinct_ranks(m, self.copies) / m);
+        let to_neighbour = message * (self.tokens * copies / w * self.imbalance);
+        let (outer, outer_peak) = across.serialisation(fabric, to_equal * per_chip, message);
+        let (mut inner, inner_peak) = inside.serialisation(fabric, to_neighbour * (per_chip * per_chip), message);
+        if let Some(rate) = &fabric.chip.io.die_to_die {
+            inner = inner.max(to_neighbour * (per_chip - 1.0) / rate.value);
+        }
+        let path = across.latency + inside.latency;
+        let time = self.kernel_time(network, kernel, outer.max(inner), m - 1.0 + w - 1.0, path);
+        let bottleneck = if outer > inner { outer_peak } else { inner_peak };
+        Some(Relayed { time, across: to_equal * (m - 1.0), inside: to_neighbour * (w - 1.0), bottleneck })
+    }
+}
+
+/// Dispatch or combine in two stages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Relayed {
+    /// Time of the kernel.
+    pub time: Seconds,
+    /// Bytes that one rank sends to other nodes.
+    pub across: Bytes,
+    /// Bytes that the busiest rank receives from others in its node.
+    pub inside: Bytes,
+    /// The most loaded channel.
+    pub bottleneck: Option<Peak>,
 }

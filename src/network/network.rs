@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::profile::Profile;
 use super::symmetry::channel_classes;
 use crate::fabric::{Endpoint, Fabric, Policy, Router, payload_rate};
-use crate::units::{Bytes, BytesPerSecond};
+use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Messages so long that headers and partly filled packets no longer matter.
 pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
@@ -77,6 +77,14 @@ impl<'a> Network<'a> {
             .filter(|edge| counts(graph[edge.target()].endpoint))
             .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], LONG_MESSAGE) * f64::from(edge.weight().count))
             .sum()
+    }
+
+    /// What one chip can move with its loads and stores over a path of the given latency one way: bytes in flight over the round trip.
+    /// `None` where its part names no window, or the path takes no time.
+    #[must_use]
+    pub fn window_rate(&self, latency: Seconds) -> Option<BytesPerSecond> {
+        let window = self.fabric.chip.io.load_store_window.as_ref()?;
+        (latency > Seconds::ZERO).then(|| window.value / (latency * 2.0))
     }
 
     /// Payload rate of every channel, all its parallel links together, in long messages, bytes/s.
@@ -155,6 +163,14 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn all_to_all(&self, members: u32) -> Profile {
         self.play(&Group::first(members), Pattern::AllPairs)
+    }
+
+    /// Each of the first `members` chips sends one byte up to switches that reduce, and the sum comes back to all; `None` if no switches
+    /// that do so join them.
+    #[must_use]
+    pub fn in_switch_all_reduce(&self, members: u32) -> Option<Profile> {
+        let group = Group::first(members);
+        (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, Pattern::Aggregate { up: true, down: true }))
     }
 
     /// As [`Network::all_to_all`] without use of symmetry.

@@ -68,6 +68,16 @@ impl Pattern {
         }
     }
 
+    /// Ranks that send.
+    #[must_use]
+    pub fn senders(self, ranks: u32) -> u32 {
+        match self {
+            Self::FromRoot | Self::OnePair => 1,
+            Self::OneSided { senders } => senders,
+            _ => ranks,
+        }
+    }
+
     /// Whether it looks the same from every rank under all permutations of the children of every level.
     #[must_use]
     pub fn looks_alike_from_everywhere(self) -> bool {
@@ -75,7 +85,7 @@ impl Pattern {
     }
 
     /// Calls `each` with every rank that sends to `receiver` and the weight of what it sends.
-    pub fn senders(self, group: &Group, receiver: u32, mut each: impl FnMut(u32, f64)) {
+    pub fn each_sender(self, group: &Group, receiver: u32, mut each: impl FnMut(u32, f64)) {
         let ranks = group.ranks();
         match self {
             Self::AllPairs => (0..ranks).filter(|&sender| sender != receiver).for_each(|sender| each(sender, 1.0)),
@@ -136,8 +146,8 @@ impl Pattern {
 /// The rank before `rank` on the given ring of [`Pattern::multi_ring`].
 fn ring_predecessor(ranks: u32, block: u32, ring: u32, rank: u32) -> u32 {
     let blocks = ranks / block;
-    let strides: Vec<u32> = (1..block.max(2)).filter(|&stride| coprime(stride, block)).collect();
-    let stride = strides[ring as usize % strides.len()];
+    // The first few strides only: a block may have thousands. One is coprime to everything, so there is always a next.
+    let stride = (1..block.max(2)).filter(|&stride| coprime(stride, block)).cycle().nth(ring as usize).unwrap_or(1);
     let (own, position) = (rank / block, rank % block);
     if position != ring % block {
         return own * block + (position + block - stride) % block;
@@ -201,7 +211,7 @@ mod tests {
         let group = Group::first(ranks);
         let mut sent = vec![0.0; ranks as usize];
         for receiver in 0..ranks {
-            pattern.senders(&group, receiver, |sender, weight| sent[sender as usize] += weight);
+            pattern.each_sender(&group, receiver, |sender, weight| sent[sender as usize] += weight);
         }
         sent
     }

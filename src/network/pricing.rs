@@ -16,10 +16,11 @@
 use std::collections::BTreeMap;
 
 use super::algorithm::{Algorithm, Phase, Shape, phases};
-use super::bound::lower_bound;
-use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Op, Protocol, Timing};
+use super::bound::{Cuts, lower_bound};
+use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 use super::group::{Group, Placement};
 use super::network::Network;
+use super::op::Op;
 use super::pattern::Pattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::Library;
@@ -44,6 +45,7 @@ pub struct Pricing<'a> {
 struct Members {
     group: Group,
     shape: Shape,
+    cuts: Cuts,
 }
 
 impl<'a> Pricing<'a> {
@@ -69,8 +71,47 @@ impl<'a> Pricing<'a> {
                 let phases = self.phases(collective, algorithm)?;
                 self.time(collective, algorithm, &phases)
             }
-            None => self.ranking(collective)?.into_iter().next().ok_or(CollectiveError::TooFewRanks),
+            None => self.fastest(collective),
         }
+    }
+
+    /// The first of [`Pricing::ranking`], without playing the patterns of algorithms that cannot win.
+    fn fastest(&mut self, collective: &Collective) -> Result<Timing, CollectiveError> {
+        let mut applicable: Vec<_> = self.applicable(collective)?.into_iter().enumerate().collect();
+        applicable.sort_by(|a, b| self.least(collective, &a.1.1).get().total_cmp(&self.least(collective, &b.1.1).get()));
+        let mut best: Option<(f64, usize, Timing)> = None;
+        for (order, (algorithm, phases)) in applicable {
+            if best.as_ref().is_some_and(|best| self.least(collective, &phases).get() > best.0) {
+                break;
+            }
+            let timing = self.time(collective, algorithm, &phases)?;
+            let total = timing.total().get();
+            // Of equals the one that comes first in the list of algorithms, as in the ranking.
+            if best.as_ref().is_none_or(|best| (total, order) < (best.0, best.1)) {
+                best = Some((total, order, timing));
+            }
+        }
+        best.map(|(_, _, timing)| timing).ok_or(CollectiveError::TooFewRanks)
+    }
+
+    /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
+    fn least(&self, collective: &Collective, phases: &[Phase]) -> Seconds {
+        let library = self.library;
+        let figures = [Some(&library.wire_efficiency), library.low_latency_efficiency.as_ref(), library.reduction_efficiency.as_ref()];
+        let efficiency = figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max);
+        let rate = self.network.injection() * efficiency;
+        let each = phases.iter().map(|phase| library.round.value * phase.rounds + collective.bytes * phase.share / rate);
+        library.launch.value + each.sum()
+    }
+
+    /// Algorithms that the library offers, that apply and are not dominated, each with its phases.
+    fn applicable(&mut self, collective: &Collective) -> Result<Vec<(Algorithm, Vec<Phase>)>, CollectiveError> {
+        self.check(collective)?;
+        let offered = self.library.algorithms.get(collective.op.name());
+        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
+        let all = Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name));
+        let shape = &self.groups[&collective.ranks].shape;
+        Ok(all.filter_map(|(algorithm, _)| Some((algorithm, phases(collective.op, algorithm, shape).ok()?))).collect())
     }
 
     /// Every algorithm that applies and is not dominated, fastest first; ties keep the order of [`Algorithm::ALL`].
@@ -78,14 +119,9 @@ impl<'a> Pricing<'a> {
     /// # Errors
     /// A group or a size that makes no sense here.
     pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
-        self.check(collective)?;
         let mut timings = Vec::new();
-        let offered = self.library.algorithms.get(collective.op.name());
-        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
-        for (algorithm, _) in Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name)) {
-            if let Ok(phases) = phases(collective.op, algorithm, &self.groups[&collective.ranks].shape) {
-                timings.push(self.time(collective, algorithm, &phases)?);
-            }
+        for (algorithm, phases) in self.applicable(collective)? {
+            timings.push(self.time(collective, algorithm, &phases)?);
         }
         timings.sort_by(|a, b| a.total().get().total_cmp(&b.total().get()));
         Ok(timings)
@@ -114,7 +150,7 @@ impl<'a> Pricing<'a> {
     }
 
     /// Checks the collective and lays its ranks on chips.
-    fn check(&mut self, collective: &Collective) -> Result<(), CollectiveError> {
+    pub(super) fn check(&mut self, collective: &Collective) -> Result<(), CollectiveError> {
         let fabric = self.network.fabric();
         let &Collective { ranks, bytes, .. } = collective;
         if ranks < 2 {
@@ -131,25 +167,38 @@ impl<'a> Pricing<'a> {
         }
         if !self.groups.contains_key(&ranks) {
             let group = self.placement.group(ranks, fabric)?;
-            let shape = Shape {
-                ranks,
-                widths: group.as_box(&fabric.level_sizes),
-                level_sizes: fabric.level_sizes.clone(),
-                reduces: !self.network.aggregation_roots(&group).is_empty(),
-            };
-            self.groups.insert(ranks, Members { group, shape });
+            let shape = self.shape(&group);
+            let cuts = Cuts::of(self.network, &group);
+            self.groups.insert(ranks, Members { group, shape, cuts });
         }
         Ok(())
     }
 
+    fn shape(&self, group: &Group) -> Shape {
+        let level_sizes = self.network.fabric().level_sizes.clone();
+        let reduces = !self.network.aggregation_roots(group).is_empty();
+        Shape { ranks: group.ranks(), widths: group.as_box(&level_sizes), level_sizes, reduces }
+    }
+
     fn phases(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<Vec<Phase>, CollectiveError> {
         self.check(collective)?;
-        let (op, shape) = (collective.op, &self.groups[&collective.ranks].shape);
-        phases(op, algorithm, shape).map_err(|obstacle| {
-            let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
-            let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();
-            CollectiveError::DoesNotApply { algorithm, op, obstacle, instead }
-        })
+        phases_on(collective.op, algorithm, &self.groups[&collective.ranks].shape)
+    }
+
+    /// As [`Pricing::price`] for the first group, with an algorithm that applies to all of `groups`.
+    pub(super) fn price_in(&mut self, collective: &Collective, algorithm: Option<Algorithm>, groups: &[Group]) -> Result<Timing, CollectiveError> {
+        if algorithm.is_some() {
+            return self.price(collective, algorithm);
+        }
+        let ranking = self.ranking(collective)?;
+        let shapes: Vec<Shape> = groups.iter().map(|group| self.shape(group)).collect();
+        let applies = |timing: &Timing| shapes.iter().all(|shape| phases(collective.op, timing.algorithm, shape).is_ok());
+        ranking.into_iter().find(applies).ok_or(CollectiveError::TooFewRanks)
+    }
+
+    /// The phases of an algorithm in another group of as many ranks.
+    pub(super) fn phases_in(&self, collective: &Collective, algorithm: Algorithm, group: &Group) -> Result<Vec<Phase>, CollectiveError> {
+        phases_on(collective.op, algorithm, &self.shape(group))
     }
 
     fn profile(&mut self, pattern: Pattern, ranks: u32) -> &Profile {
@@ -165,7 +214,7 @@ impl<'a> Pricing<'a> {
             if let Some((from, to)) = profile.unreachable {
                 return Err(CollectiveError::Unreachable { from, to });
             }
-            work.add(network, profile, phase, collective.bytes);
+            work.add(network, profile, phase, collective);
         }
         let own_part = collective.bytes / f64::from(collective.ranks) / (network.injection() * 2.0);
         let (protocol, stretched, ramp) = work.fastest(collective, algorithm, library, own_part);
@@ -186,9 +235,18 @@ impl<'a> Pricing<'a> {
             waiting: stretched * (1.0 - own),
             ramp,
             bottleneck: work.bottleneck,
-            lower_bound: lower_bound(network, collective, farthest),
+            lower_bound: lower_bound(network, collective, &self.groups[&collective.ranks].cuts, farthest),
         })
     }
+}
+
+/// The phases of an algorithm, or what would work instead.
+fn phases_on(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, CollectiveError> {
+    phases(op, algorithm, shape).map_err(|obstacle| {
+        let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
+        let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();
+        CollectiveError::DoesNotApply { algorithm, op, obstacle, instead }
+    })
 }
 
 /// What the phases of an algorithm ask of the fabric.
@@ -207,12 +265,17 @@ struct Work {
 }
 
 impl Work {
-    fn add(&mut self, network: &Network<'_>, profile: &Profile, phase: &Phase, size: Bytes) {
+    fn add(&mut self, network: &Network<'_>, profile: &Profile, phase: &Phase, collective: &Collective) {
         let fabric = network.fabric();
-        let (bytes, message) = (size * phase.share, size * phase.message);
+        let (bytes, message) = (collective.bytes * phase.share, collective.bytes * phase.message);
         let (time, peak) = profile.serialisation(fabric, bytes, message);
         let at_ports = profile.peaks.iter().filter(|peak| peak.at_chip).map(|peak| peak.time(fabric, bytes, message));
-        self.ports += at_ports.fold(Seconds::ZERO, Seconds::max);
+        let ports = at_ports.fold(Seconds::ZERO, Seconds::max);
+        // Loads and stores in flight hold each sender back on its own ports.
+        let sent = bytes * (profile.sent_bytes / f64::from(phase.pattern.senders(collective.ranks)));
+        let window = network.window_rate(profile.latency).map_or(Seconds::ZERO, |rate| sent / rate);
+        let time = time.max(window);
+        self.ports += ports.max(window);
         self.wire += time;
         self.propagation += profile.latency * phase.rounds;
         self.rounds += phase.rounds;

@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::fabric::Policy;
-use crate::network::{Collective, LevelUse, Op, Timing};
-use crate::units::{Bytes, render};
+use crate::network::{Collective, CrowdTiming, LevelUse, Op, Timing};
+use crate::units::{Bytes, Seconds, render};
 
 /// One size.
 #[derive(Clone, Debug)]
@@ -18,6 +18,33 @@ pub struct CollectiveRow {
     pub runner_up: Option<Timing>,
     /// How busy the fabric is, busiest first.
     pub levels: Vec<LevelRow>,
+    /// What becomes of it beside others, if any were asked for.
+    pub together: Option<TogetherRow>,
+}
+
+/// Collectives of several groups at once.
+#[derive(Clone, Debug)]
+pub struct TogetherRow {
+    /// The collective of the row first, then what runs beside it.
+    pub crowds: Vec<CrowdRow>,
+    /// How busy the fabric is with all of them, busiest first.
+    pub levels: Vec<LevelRow>,
+}
+
+/// One collective in its groups.
+#[derive(Clone, Debug)]
+pub struct CrowdRow {
+    /// What each group does.
+    pub collective: Collective,
+    /// How long it takes.
+    pub timing: CrowdTiming,
+}
+
+impl CrowdRow {
+    /// The last group's time over that of a group alone.
+    fn slowdown(&self) -> f64 {
+        self.timing.slowest / self.timing.alone.total()
+    }
 }
 
 /// The links of one level, one direction.
@@ -79,6 +106,7 @@ impl Report for CollectiveReport {
                     "bottleneck": row.bottleneck(),
                     "levels": row.levels.iter().map(level_json).collect::<Vec<_>>(),
                     "runner_up": row.runner_up.map(|timing| json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })),
+                    "together": row.together.as_ref().map(together_json),
                 })
             })
             .collect();
@@ -138,8 +166,67 @@ impl Report for CollectiveReport {
             sections.push(Section::Note(format!("Where the wire is busy at {}, share of the time:", binary_size(last.collective.bytes))));
             sections.push(Section::Table(level_table(&last.levels)));
         }
+        if self.rows.iter().any(|row| row.together.is_some()) {
+            sections.push(Section::Note(
+                "Together, all from the same instant, each once; alone is the first group with the fabric to itself:".to_owned(),
+            ));
+            sections.push(Section::Table(together_table(&self.rows)));
+        }
+        if let Some((last, together)) = self.rows.last().and_then(|row| Some((row, row.together.as_ref()?))) {
+            sections.push(Section::Note(format!(
+                "Where the wire is busy at {} until the last group ends, share of the time:",
+                binary_size(last.collective.bytes)
+            )));
+            sections.push(Section::Table(level_table(&together.levels)));
+        }
+        sections.push(Section::Note(QUEUES.to_owned()));
         sections
     }
+}
+
+/// What the times leave out.
+const QUEUES: &str = "Rates are max-min fair on a fabric that loses nothing. Waiting is for more loaded channels further in; packets that \
+                      queue behind each other in a switch add to the path of short messages under load, and are not modelled.";
+
+fn together_table(rows: &[CollectiveRow]) -> Table {
+    let mut table = Table::new(&["size", "<op", "ranks", "groups", "<algorithm", "alone µs", "first µs", "last µs", "slowdown"]);
+    for crowd in rows.iter().filter_map(|row| row.together.as_ref()).flat_map(|together| &together.crowds) {
+        let (collective, timing) = (&crowd.collective, &crowd.timing);
+        let time = |time: Seconds| format!("{:.2}", time.microseconds());
+        table.row([
+            binary_size(collective.bytes),
+            collective.op.name().to_owned(),
+            collective.ranks.to_string(),
+            timing.groups.to_string(),
+            timing.alone.algorithm.name().to_owned(),
+            time(timing.alone.total()),
+            time(timing.fastest),
+            time(timing.slowest),
+            format!("{:.2} x", crowd.slowdown()),
+        ]);
+    }
+    table
+}
+
+fn together_json(together: &TogetherRow) -> Json {
+    let crowd = |crowd: &CrowdRow| {
+        let (collective, timing) = (&crowd.collective, &crowd.timing);
+        json!({
+            "op": collective.op.name(),
+            "ranks": collective.ranks,
+            "groups": timing.groups,
+            "bytes": collective.bytes,
+            "algorithm": timing.alone.algorithm.name(),
+            "alone_s": timing.alone.total(),
+            "first_s": timing.fastest,
+            "last_s": timing.slowest,
+            "slowdown": crowd.slowdown(),
+        })
+    };
+    json!({
+        "crowds": together.crowds.iter().map(crowd).collect::<Vec<_>>(),
+        "levels": together.levels.iter().map(level_json).collect::<Vec<_>>(),
+    })
 }
 
 fn level_table(levels: &[LevelRow]) -> Table {

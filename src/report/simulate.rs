@@ -6,7 +6,7 @@ use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
-use crate::serving::{DecodePoint, Mapping, No, Phase, PrefillPoint, Step};
+use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::Simulation;
 use crate::study::validate::Comparison;
 use crate::units::{Seconds, render};
@@ -53,40 +53,78 @@ impl SimulateReport {
         chips
     }
 
-    fn decode_json(&self, found: &Result<Phase<DecodePoint>, No>) -> Json {
-        match found {
-            Ok(phase) => json!({
-                "tokens_per_s": phase.rate,
-                "tokens_per_s_per_chip": phase.rate.get() / self.chips(),
-                "batch_per_chip": phase.point.batch_per_chip(self.ranks_per_chip),
-                "mapping": mapping_json(&phase.point.mapping),
-                "instances": phase.instances,
-                "micro_batches": phase.point.micro_batches,
-                "tpot_s": phase.point.tpot,
-                "step_s": phase.point.step.time,
-                "bound_by": phase.point.step.bound.largest().0,
-                "time": bound_json(&phase.point.step),
-            }),
-            Err(_) => Json::Null,
+    /// What every phase says; its latencies under the keys given.
+    fn phase_json<P: Point>(&self, found: &Result<Phase<P>, No>, latencies: impl Fn(&P) -> Vec<(&'static str, Seconds)>) -> Json {
+        let Ok(phase) = found else { return Json::Null };
+        let (point, step) = (&phase.point, phase.point.step());
+        let mut json = json!({
+            "tokens_per_s": phase.rate,
+            "tokens_per_s_per_chip": phase.rate.get() / self.chips(),
+            "batch_per_chip": point.batch_per_chip(self.ranks_per_chip),
+            "mapping": mapping_json(&point.mapping()),
+            "instances": phase.instances,
+            "micro_batches": point.micro_batches(),
+        });
+        for (key, time) in latencies(point) {
+            json[key] = json!(time);
         }
+        json["step_s"] = json!(step.time);
+        json["bound_by"] = json!(step.bound.largest().0);
+        json["time"] = bound_json(step);
+        json
+    }
+
+    fn decode_json(&self, found: &Result<Phase<DecodePoint>, No>) -> Json {
+        self.phase_json(found, |point| vec![("tpot_s", point.tpot)])
     }
 
     fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, No>) -> Json {
-        match found {
-            Ok(phase) => json!({
-                "tokens_per_s": phase.rate,
-                "tokens_per_s_per_chip": phase.rate.get() / self.chips(),
-                "batch_per_chip": phase.point.batch_per_chip(self.ranks_per_chip),
-                "mapping": mapping_json(&phase.point.mapping),
-                "instances": phase.instances,
-                "micro_batches": phase.point.micro_batches,
-                "ttft_s": phase.point.ttft,
-                "step_s": phase.point.step.time,
-                "bound_by": phase.point.step.bound.largest().0,
-                "time": bound_json(&phase.point.step),
-            }),
-            Err(_) => Json::Null,
+        let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
+        if let Ok(Some(handover)) = found.as_ref().map(|phase| &phase.point.handover) {
+            json["kv_transfer"] = json!({ "prompt_bytes": handover.prompt, "time_s": handover.time, "exposed_s": handover.exposed });
         }
+        json
+    }
+
+    fn aggregated_json(&self, found: &Result<Phase<AggregatedPoint>, No>) -> Json {
+        let mut json = self.phase_json(found, |point| vec![("tpot_s", point.tpot), ("ttft_s", point.ttft)]);
+        if let Ok(phase) = found {
+            json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));
+            json["chunk_tokens"] = json!(phase.point.chunk);
+            json["passes_with_a_chunk"] = json!(phase.point.reading);
+        }
+        json
+    }
+
+    /// Prompts and answers on chips of their own against both on the same.
+    fn layout_facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        if let Some(Ok(phase)) = &self.simulation.prefill
+            && let Some(handover) = &phase.point.handover
+        {
+            let [bytes, exposed] = [render(handover.prompt), render(handover.exposed)];
+            let share = 100.0 * (handover.time / phase.point.step.time);
+            facts.push(("KV transfer".to_owned(), format!("{bytes} a prompt, {share:.1} % of a pass beside it, {exposed} of it waited for")));
+        }
+        let Some(split) = self.simulation.requests_per_second else { return facts };
+        facts.push(("on chips of their own".to_owned(), format!("{split:.2} requests/s of the workload's lengths")));
+        facts.push((
+            "on the same chips".to_owned(),
+            match &self.simulation.aggregated {
+                Some(Ok(phase)) => {
+                    let point = &phase.point;
+                    format!(
+                        "{:.2} requests/s, chunks of {} prompt tokens in {:.0} % of the passes",
+                        point.requests_per_second * f64::from(phase.instances),
+                        point.chunk,
+                        100.0 * point.reading
+                    )
+                }
+                Some(Err(no)) => no.to_string(),
+                None => "not asked for".to_owned(),
+            },
+        ));
+        facts
     }
 
     /// Why the target is missed although the input is right: the reasons of the impossible phases.
@@ -131,38 +169,35 @@ impl SimulateReport {
             "<latency",
             "<bound by",
         ]);
-        let mapping = |mapping: &Mapping| format!("TP{} EP{} DP{} PP{}", mapping.tp, mapping.ep, mapping.dp, mapping.pp);
-        if let Some(Ok(phase)) = &self.simulation.decode {
-            let point = &phase.point;
-            table.row([
-                "decode".to_owned(),
-                format!("{:.0}", phase.rate.get()),
-                format!("{:.0}", phase.rate.get() / self.chips()),
-                mapping(&point.mapping),
-                point.mapping.chips(self.ranks_per_chip).to_string(),
-                phase.instances.to_string(),
-                format!("{:.0}", point.batch_per_chip(self.ranks_per_chip)),
-                point.micro_batches.to_string(),
-                format!("TPOT {}", render(point.tpot)),
-                point.step.bound.largest().0.to_owned(),
-            ]);
+        let simulation = &self.simulation;
+        if let Some(Ok(phase)) = &simulation.decode {
+            table.row(self.phase_row("decode", phase, format!("TPOT {}", render(phase.point.tpot))));
         }
-        if let Some(Ok(phase)) = &self.simulation.prefill {
-            let point = &phase.point;
-            table.row([
-                "prefill".to_owned(),
-                format!("{:.0}", phase.rate.get()),
-                format!("{:.0}", phase.rate.get() / self.chips()),
-                mapping(&point.mapping),
-                point.mapping.chips(self.ranks_per_chip).to_string(),
-                phase.instances.to_string(),
-                format!("{:.1}", point.batch_per_chip(self.ranks_per_chip)),
-                point.micro_batches.to_string(),
-                format!("TTFT {}", render(point.ttft)),
-                point.step.bound.largest().0.to_owned(),
-            ]);
+        if let Some(Ok(phase)) = &simulation.prefill {
+            table.row(self.phase_row("prefill", phase, format!("TTFT {}", render(phase.point.ttft))));
+        }
+        if let Some(Ok(phase)) = &simulation.aggregated {
+            let latency = format!("TPOT {}, TTFT {}", render(phase.point.tpot), render(phase.point.ttft));
+            table.row(self.phase_row("both on the same chips", phase, latency));
         }
         table
+    }
+
+    fn phase_row<P: Point>(&self, name: &str, phase: &Phase<P>, latency: String) -> [String; 10] {
+        let (point, mapping) = (&phase.point, phase.point.mapping());
+        let batch = point.batch_per_chip(self.ranks_per_chip);
+        [
+            name.to_owned(),
+            format!("{:.0}", phase.rate.get()),
+            format!("{:.0}", phase.rate.get() / self.chips()),
+            format!("TP{} EP{} DP{} PP{}", mapping.tp, mapping.ep, mapping.dp, mapping.pp),
+            mapping.chips(self.ranks_per_chip).to_string(),
+            phase.instances.to_string(),
+            if batch < 10.0 { format!("{batch:.1}") } else { format!("{batch:.0}") },
+            point.micro_batches().to_string(),
+            latency,
+            point.step().bound.largest().0.to_owned(),
+        ]
     }
 
     fn time_table(&self) -> Table {
@@ -187,19 +222,28 @@ impl SimulateReport {
         if let Some(Ok(phase)) = &self.simulation.prefill {
             row("prefill", &phase.point.step);
         }
+        if let Some(Ok(phase)) = &self.simulation.aggregated {
+            row("both, with a chunk", &phase.point.step);
+        }
         table
     }
 
     fn explain_sections(&self) -> Vec<Section> {
         let decode = self.simulation.decode_search.iter().flat_map(|search| explain::sections("decode", "TPOT", search, self.ranks_per_chip));
         let prefill = self.simulation.prefill_search.iter().flat_map(|search| explain::sections("prefill", "TTFT", search, self.ranks_per_chip));
-        decode.chain(prefill).filter(|_| self.explain).collect()
+        let aggregated = self
+            .simulation
+            .aggregated_search
+            .iter()
+            .flat_map(|search| explain::sections("both on the same chips", "TPOT", search, self.ranks_per_chip));
+        decode.chain(prefill).chain(aggregated).filter(|_| self.explain).collect()
     }
 
     fn explain_json(&self) -> Json {
         json!({
             "decode": self.simulation.decode_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
             "prefill": self.simulation.prefill_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
+            "aggregated": self.simulation.aggregated_search.as_ref().map(|search| explain::json(search, self.ranks_per_chip)),
         })
     }
 }
@@ -217,6 +261,8 @@ impl Report for SimulateReport {
             "latency_s": { "min": simulation.survey.latency_min, "mean": simulation.survey.latency_mean, "max": simulation.survey.latency_max },
             "decode": simulation.decode.as_ref().map(|found| self.decode_json(found)),
             "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
+            "aggregated": simulation.aggregated.as_ref().map(|found| self.aggregated_json(found)),
+            "requests_per_s": simulation.requests_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
             "verdict": {
                 "target": self.target.0,
@@ -258,6 +304,10 @@ impl Report for SimulateReport {
         sections.push(Section::Table(self.phase_table()));
         for (phase, reason) in self.refusals() {
             sections.push(Section::Note(format!("{phase}: {reason}")));
+        }
+        let layout = self.layout_facts();
+        if !layout.is_empty() {
+            sections.push(Section::Facts(layout));
         }
         sections.push(Section::Title("Where the time of a step goes".into()));
         sections.push(Section::Table(self.time_table()));

@@ -4,26 +4,34 @@ use std::collections::BTreeMap;
 
 use crate::input::document::{Library, TokenKernel};
 use crate::network::{ExpertTraffic, Network, Profile, captured_all_reduce};
-use crate::units::{Bytes, Seconds};
+use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Traffic profiles of the group sizes in use, walked once.
 #[derive(Debug)]
 pub struct Communication<'a> {
     network: &'a Network<'a>,
     library: &'a Library,
-    /// All-to-all over the first n chips, by n.
+    /// All-to-all over the first n chips, by n; that of the whole machine is always there.
     all_to_all: BTreeMap<u32, Profile>,
+    /// Reduction of one byte of every chip in the switches, and its way back, over the first n chips; where the switches can.
+    in_switch: BTreeMap<u32, Profile>,
 }
+
+/// All-reduces of larger groups are not asked for: no model's heads divide further.
+const MOST_REDUCING: u32 = 64;
 
 impl<'a> Communication<'a> {
     /// Walks the all-to-all of every group size in `chips`.
     #[must_use]
     pub fn new(network: &'a Network<'a>, library: &'a Library, chips: impl IntoIterator<Item = u32>) -> Self {
-        let mut all_to_all = BTreeMap::new();
-        for size in chips {
+        let (mut all_to_all, mut in_switch) = (BTreeMap::new(), BTreeMap::new());
+        for size in chips.into_iter().chain([network.fabric().chips]) {
             all_to_all.entry(size).or_insert_with(|| network.all_to_all(size));
+            if size > 1 && size <= MOST_REDUCING && !in_switch.contains_key(&size) {
+                in_switch.extend(network.in_switch_all_reduce(size).map(|profile| (size, profile)));
+            }
         }
-        Self { network, library, all_to_all }
+        Self { network, library, all_to_all, in_switch }
     }
 
     /// The same groups on the same fabric with another library.
@@ -32,7 +40,7 @@ impl<'a> Communication<'a> {
     where
         'a: 'b,
     {
-        Communication { network: self.network, library, all_to_all: self.all_to_all.clone() }
+        Communication { network: self.network, library, all_to_all: self.all_to_all.clone(), in_switch: self.in_switch.clone() }
     }
 
     /// The network.
@@ -56,8 +64,25 @@ impl<'a> Communication<'a> {
         self.all_to_all.get(&chips).expect("every group size is named up front")
     }
 
-    /// All-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: the fastest engine kernel that the library has, or
-    /// reduce-scatter, then all-gather, all pairs at once.
+    /// What one chip sends in a second, one way, while every chip of the machine sends as much to every other.
+    #[must_use]
+    pub fn chip_to_all(&self) -> BytesPerSecond {
+        let fabric = self.network.fabric();
+        let others = f64::from(fabric.chips - 1);
+        let pair = Bytes::new(1e9);
+        let (time, _) = self.profile(fabric.chips).serialisation(fabric, pair, pair);
+        let carried = if time > Seconds::ZERO { pair * others / time } else { self.network.injection() };
+        carried.min(self.network.injection()) * self.library.wire_efficiency.value.get()
+    }
+
+    /// Latency of the longest path of the machine.
+    #[must_use]
+    pub fn farthest(&self) -> Seconds {
+        self.profile(self.network.fabric().chips).latency
+    }
+
+    /// All-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: the fastest engine kernel that the library has; or
+    /// else the faster of reduce-scatter and all-gather, all pairs at once, and of one trip through switches that reduce.
     #[must_use]
     pub fn all_reduce(&self, ranks: u32, bytes: Bytes) -> Seconds {
         if ranks < 2 || bytes <= Bytes::ZERO {
@@ -71,8 +96,16 @@ impl<'a> Communication<'a> {
             return fastest;
         }
         let (busy, latency) = self.exchange_pairs(ranks, bytes / f64::from(ranks));
-        let wire = busy * (2.0 / self.library.wire_efficiency.value.get());
-        self.library.launch.value + (self.library.round.value + latency) * 2.0 + wire
+        let (launch, round, efficiency) = (self.library.launch.value, self.library.round.value, self.library.wire_efficiency.value.get());
+        let by_pairs = launch + (round + latency) * 2.0 + busy * (2.0 / efficiency);
+        match self.in_switch.get(&ranks).filter(|_| fabric.chip.ranks == 1) {
+            Some(profile) => {
+                let efficiency = self.library.reduction_efficiency.as_ref().map_or(efficiency, |figure| figure.value.get());
+                let busy = profile.serialisation(fabric, bytes, bytes).0;
+                by_pairs.min(launch + round + profile.latency + busy / efficiency)
+            }
+            None => by_pairs,
+        }
     }
 
     /// Time on the busiest wire while each of the first `ranks` ranks sends `pair` to each other, and the latency of the longest path.

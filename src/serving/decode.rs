@@ -1,9 +1,11 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
+use super::batch::largest_within;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
-use super::search::No;
-use super::step::{Machine, Step, StepShape, step};
+use super::pass::{Machine, StepShape};
+use super::refusal::No;
+use super::step::{Step, step, step_time};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -38,64 +40,54 @@ impl DecodePoint {
 /// Decodes `sequences` sequences in each attention group.
 #[must_use]
 pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> DecodePoint {
-    let drafts = phase.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
-    let new_tokens = f64::from(1 + drafts);
-    let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
-    let sampled = batch.tokens();
-    let step = step(machine, &StepShape { mapping, batch, chunk: None, micro_batches, sampled, drafts });
-    let tokens = phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
-    let tpot = step.time / tokens;
-    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
-    let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
-    let rate = TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get());
+    let step = step(machine, &shape(phase, mapping, sequences, micro_batches));
+    let (tpot, rate) = pace(machine, phase, mapping, sequences, step.time);
     DecodePoint { mapping, sequences, micro_batches, tpot, rate, fills_memory: false, step }
 }
 
-/// The largest batch whose TPOT and memory hold, for one mapping and number of micro-batches.
+fn shape(phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> StepShape {
+    let drafts = phase.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
+    let new_tokens = f64::from(1 + drafts);
+    let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
+    StepShape { mapping, batch, chunk: None, micro_batches, sampled: batch.tokens(), drafts }
+}
+
+/// Time per output token, and tokens per second of the instance, from the time of a step.
+fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, step: Seconds) -> (Seconds, TokensPerSecond) {
+    let tpot = step / phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
+    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
+    let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
+    (tpot, TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get()))
+}
+
+/// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches. Micro-batches are
+/// whole sequences, so a batch is `micro_batches` times their number.
 ///
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
-    let most = memory_limit(machine, phase, &mapping)?;
-    let least = micro_batches;
-    if most < least {
-        return Err(No::Cache { mapping, sequences: most });
+    let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
+    let most = fit / micro_batches;
+    if most == 0 {
+        return Err(No::Cache { mapping, sequences: fit });
     }
     let limit = phase.tpot_limit.value;
-    let at = |sequences: u32| decode_at(machine, phase, mapping, sequences / micro_batches * micro_batches, micro_batches);
-    let smallest = at(least);
-    if smallest.tpot > limit {
-        return Err(No::TooSlow { mapping, time: smallest.tpot, limit });
-    }
-    let (mut good, mut bad) = (least, most + 1);
-    let mut point = smallest;
-    // Grow geometrically, then bisect; time grows with the batch.
-    let mut next = least * 2;
-    while bad - good > micro_batches.max(good / 64) {
-        let candidate = next.clamp(good + 1, bad - 1);
-        let found = at(candidate);
-        if found.tpot <= limit {
-            good = candidate;
-            if found.rate > point.rate {
-                point = found;
-            }
-            next = if bad > most { good * 2 } else { good.midpoint(bad) };
-        } else {
-            bad = candidate;
-            next = good.midpoint(bad);
-        }
-    }
-    point.fills_memory = bad > most;
-    Ok(point)
+    let at = |number: u32| {
+        let sequences = number * micro_batches;
+        let (tpot, rate) = pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)));
+        (tpot / limit, rate.get())
+    };
+    let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
+    Ok(DecodePoint { fills_memory: found.all, ..decode_at(machine, phase, mapping, found.best * micro_batches, micro_batches) })
 }
 
-/// Sequences of one attention group whose caches fit beside the weights.
-fn memory_limit(machine: &Machine<'_>, phase: &DecodePhase, mapping: &Mapping) -> Result<u32, No> {
+/// Sequences of one attention group whose caches of `context` tokens fit beside the weights.
+pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, No> {
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
     let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
-    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, f64::from(*phase.context));
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::timeline::MOST_MICRO_BATCHES;
 use crate::input::document::Model;
 
 /// Parallel degrees of one instance of the model. Attention groups of `tp` ranks, `dp` of them, make up the instance; a mixture of
@@ -175,8 +176,8 @@ impl FromStr for MappingRequest {
             };
             *field = Some(number);
         }
-        if request.micro_batches.is_some_and(|parts| parts > 8) {
-            return Err("more than 8 micro_batches are not scheduled".to_owned());
+        if request.micro_batches.is_some_and(|parts| parts > MOST_MICRO_BATCHES) {
+            return Err(format!("more than {MOST_MICRO_BATCHES} micro_batches are not scheduled"));
         }
         Ok(request)
     }

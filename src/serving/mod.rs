@@ -6,30 +6,46 @@
 //! | does it fit in memory? | `memory.rs` |
 //! | what does a transfer between ranks cost? | `communication.rs` |
 //! | what runs beside what, and what is exposed? | `timeline.rs` |
-//! | how long is one pass of the model? | `step.rs` |
+//! | what does one pass of the model consist of? | `pass.rs` |
+//! | which cores do what? | `streams.rs` |
+//! | how long is a pass, what holds it back? | `step.rs` |
 //! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
+//! | how does a prompt's cache reach the chips that answer? | `handover.rs` |
+//! | and with prompts and answers on the same chips? | `aggregated.rs` |
+//! | how is the largest batch found? | `batch.rs` |
 //! | which mapping is best? | `search.rs` |
+//! | why does a mapping not work? | `refusal.rs` |
 
+mod aggregated;
+mod batch;
 mod chip_power;
 mod clip;
 mod communication;
 mod decode;
+mod handover;
 mod mapping;
 mod memory;
+mod pass;
 mod prefill;
+mod refusal;
 mod search;
 mod step;
+mod streams;
 mod timeline;
 
+pub use aggregated::{AggregatedPoint, aggregated_at, most_requests};
 pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
 pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
 pub use decode::{DecodePoint, decode_at, largest_batch};
+pub use handover::Handover;
 pub use mapping::{Mapping, MappingRequest, mappings};
 pub use memory::{cache_room, weight_bytes};
-pub use prefill::{PrefillPoint, prefill_at};
-pub use search::{MICRO_BATCHES, No, Phase, Point, Search, best_decode, best_prefill, search_decode, search_prefill};
-pub use step::{Activity, Bound, Machine, OperatorWork, Segment, Step, StepShape, step};
+pub use pass::{Machine, StepShape};
+pub use prefill::{PrefillPoint, most_prompts, prefill_at};
+pub use refusal::No;
+pub use search::{MICRO_BATCHES, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill};
+pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
 pub use timeline::{Resource, Slot, Stage, schedule};

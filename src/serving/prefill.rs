@@ -1,9 +1,11 @@
 //! Prompt processing: one operating point.
 
+use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
-use super::search::No;
-use super::step::{Machine, Step, StepShape, step};
+use super::pass::{Machine, StepShape};
+use super::refusal::No;
+use super::step::{Step, step, step_time};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, prompt_cache_per_token, sequence_cache};
@@ -17,12 +19,16 @@ pub struct PrefillPoint {
     pub prompts: f64,
     /// Micro-batches.
     pub micro_batches: u32,
-    /// Time to first token: half a pass of waiting, then as many passes as the prompt needs.
+    /// Time to first token: half a pass of waiting, as many passes as the prompt needs, and what is left of the handover.
     pub ttft: Seconds,
     /// Prompt tokens per second of one instance, cached ones not counted.
     pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
     /// Of a pass, the time in which the prefix cache is read from outside the chip; it runs beside the pass.
     pub cache_load: Seconds,
+    /// The caches' way to the chips that decode; absent where nothing is decoded.
+    pub handover: Option<Handover>,
     /// The pass behind it.
     pub step: Step,
 }
@@ -35,36 +41,129 @@ impl PrefillPoint {
     }
 }
 
+/// One pass over prompts, before anybody has timed it.
+struct Reading<'a> {
+    machine: &'a Machine<'a>,
+    phase: &'a PrefillPhase,
+    mapping: Mapping,
+    prompts: f64,
+    shape: StepShape,
+}
+
+impl<'a> Reading<'a> {
+    fn new(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<Self, No> {
+        let workload = &machine.workload.workload;
+        let model = &machine.workload.model;
+        let prompt = f64::from(*phase.prompt);
+        let fresh = prompt * (1.0 - phase.cache_hit);
+        let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
+        if sequence_cache(model, &workload.precision, mapping.tp, prompt) * prompts.max(1.0) > room {
+            return Err(No::Cache { mapping, sequences: 0 });
+        }
+        // A fresh token sees the cached prefix and, on average, half of the fresh ones, of which long prompts have more.
+        let context = prompt * phase.cache_hit + fresh / 2.0 * (1.0 + phase.variation * phase.variation);
+        let batch = AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context, prefill: true };
+        let shape = StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, drafts: 0 };
+        Ok(Self { machine, phase, mapping, prompts, shape })
+    }
+
+    /// Batches in work: each pipeline stage has one of its own; the fullest stage sets the beat.
+    fn batches(&self) -> f64 {
+        1.0 / self.mapping.fullest_stage(self.machine.workload.model.layers())
+    }
+
+    /// Time in which the prefix cache is read from outside the chips.
+    fn cache_load(&self) -> Seconds {
+        let prompt = f64::from(*self.phase.prompt);
+        let cached = self.prompts * f64::from(self.mapping.dp) * self.batches() * prompt * self.phase.cache_hit;
+        self.phase.prefix_cache.as_ref().map_or(Seconds::ZERO, |cache| {
+            let workload = self.machine.workload;
+            let chips = self.mapping.chips(self.machine.communication.network().fabric().chip.ranks);
+            let per_token = prompt_cache_per_token(&workload.model, &workload.workload.precision, prompt);
+            per_token * cached / (cache.bandwidth.value * f64::from(chips))
+        })
+    }
+
+    /// The caches of a pass go to other chips where answers are made on chips of their own.
+    fn handover(&self) -> Option<Handover> {
+        let prompts = self.prompts * f64::from(self.mapping.dp) * self.batches();
+        let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), prompts);
+        self.machine.workload.workload.decode.is_some().then(handed_over)
+    }
+
+    /// Time to first token and tokens per second of the instance, from the time of a step. Layer by layer the prefix cache comes and the
+    /// prompts' caches go beside the pass: only what takes longer than the pass is waited for.
+    fn pace(&self, step: Seconds) -> (Seconds, TokensPerSecond) {
+        let handover = self.handover();
+        let pass = step.max(self.cache_load()).max(handover.map_or(Seconds::ZERO, |handover| handover.time));
+        let passes = (1.0 / self.prompts).ceil().max(1.0);
+        let rate = self.shape.batch.tokens() * f64::from(self.mapping.dp) * self.batches() / pass.get();
+        (pass * (0.5 + passes) + handover.map_or(Seconds::ZERO, |handover| handover.exposed), TokensPerSecond::new(rate))
+    }
+
+    fn point(&self) -> PrefillPoint {
+        let step = step(self.machine, &self.shape);
+        let (ttft, rate) = self.pace(step.time);
+        let Self { mapping, prompts, .. } = *self;
+        PrefillPoint {
+            mapping,
+            prompts,
+            micro_batches: self.shape.micro_batches,
+            ttft,
+            rate,
+            fills_memory: false,
+            cache_load: self.cache_load(),
+            handover: self.handover(),
+            step,
+        }
+    }
+}
+
 /// Reads `prompts` prompts in each attention group in one pass.
 ///
 /// # Errors
 /// Weights or caches that do not fit.
 pub fn prefill_at(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<PrefillPoint, No> {
-    let workload = &machine.workload.workload;
-    let model = &machine.workload.model;
-    let prompt = f64::from(*phase.prompt);
-    let fresh = prompt * (1.0 - phase.cache_hit);
-    let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
-    let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
-    if sequence_cache(model, &workload.precision, mapping.tp, prompt) * prompts.max(1.0) > room {
-        return Err(No::Cache { mapping, sequences: 0 });
+    Ok(Reading::new(machine, phase, mapping, prompts, micro_batches)?.point())
+}
+
+/// Whole prompts that are tried as the batch of an attention group, and shares of one for where a whole one takes too long.
+const PROMPTS: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
+const SHARES: [f64; 2] = [0.5, 0.25];
+
+/// The batch with the most tokens per second whose TTFT and memory hold, for one mapping and number of micro-batches.
+///
+/// # Errors
+/// Why no batch works: of those that are too slow, the fastest.
+pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, No> {
+    let limit = phase.ttft_limit.value;
+    let at = |prompts: f64| {
+        let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
+        let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
+        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
+    };
+    let mut best = at(PROMPTS[0]);
+    for share in SHARES {
+        let Err(No::TooSlow { time, .. }) = &best else { break };
+        let time = *time;
+        match at(share) {
+            Err(No::TooSlow { time: shorter, .. }) if shorter >= time => {}
+            found => best = found,
+        }
     }
-    // A fresh token sees the cached prefix and, on average, half of the fresh ones, of which long prompts have more.
-    let context = prompt * phase.cache_hit + fresh / 2.0 * (1.0 + phase.variation * phase.variation);
-    let batch = AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context, prefill: true };
-    let tokens = batch.tokens();
-    let step = step(machine, &StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, drafts: 0 });
-    // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
-    let batches = 1.0 / mapping.fullest_stage(model.layers());
-    let cached = prompts * f64::from(mapping.dp) * batches * prompt * phase.cache_hit;
-    let cache_load = phase.prefix_cache.as_ref().map_or(Seconds::ZERO, |cache| {
-        let chips = mapping.chips(machine.communication.network().fabric().chip.ranks);
-        prompt_cache_per_token(model, &workload.precision, prompt) * cached / (cache.bandwidth.value * f64::from(chips))
-    });
-    // Layer by layer beside the pass: only what takes longer than the pass is waited for.
-    let pass = step.time.max(cache_load);
-    let passes = (1.0 / prompts).ceil().max(1.0);
-    let ttft = pass * (0.5 + passes);
-    let rate = TokensPerSecond::new(tokens * f64::from(mapping.dp) * batches / pass.get());
-    Ok(PrefillPoint { mapping, prompts, micro_batches, ttft, rate, cache_load, step })
+    let (mut best, mut most) = best?;
+    let mut fills_memory = false;
+    for prompts in &PROMPTS[1..] {
+        // More prompts take more time and more room.
+        match at(*prompts) {
+            Ok((reading, rate)) if rate > most => (best, most) = (reading, rate),
+            Ok(_) => {}
+            Err(no) => {
+                fills_memory = matches!(no, No::Cache { .. });
+                break;
+            }
+        }
+    }
+    Ok(PrefillPoint { fills_memory, ..best.point() })
 }

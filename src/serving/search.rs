@@ -1,68 +1,18 @@
 //! The best mapping and batch: every legal one is tried, in parallel.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use rayon::prelude::*;
 
+use super::aggregated::{AggregatedPoint, most_requests};
 use super::decode::{DecodePoint, largest_batch};
 use super::mapping::Mapping;
-use super::prefill::{PrefillPoint, prefill_at};
-use super::step::{Machine, Step};
-use crate::input::document::{DecodePhase, PrefillPhase};
-use crate::units::{Bytes, Seconds, TokensPerSecond, render};
-
-/// Why a mapping does not work.
-#[derive(Clone, Debug, PartialEq)]
-pub enum No {
-    /// The weights do not fit.
-    Weights {
-        /// Degrees.
-        mapping: Mapping,
-        /// Needed on one rank.
-        weights: Bytes,
-        /// Usable on one rank.
-        memory: Bytes,
-    },
-    /// The caches do not fit beside the weights.
-    Cache {
-        /// Degrees.
-        mapping: Mapping,
-        /// Sequences that would fit in one attention group.
-        sequences: u32,
-    },
-    /// Even the smallest batch takes longer than the service level allows.
-    TooSlow {
-        /// Degrees.
-        mapping: Mapping,
-        /// Best time.
-        time: Seconds,
-        /// Allowed.
-        limit: Seconds,
-    },
-}
-
-impl No {
-    /// The mapping that does not work.
-    #[must_use]
-    pub fn mapping(&self) -> Mapping {
-        match self {
-            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } => *mapping,
-        }
-    }
-}
-
-impl fmt::Display for No {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Weights { weights, memory, .. } => {
-                write!(out, "does not fit: the weights take {} on each rank, {} is usable", render(*weights), render(*memory))
-            }
-            Self::Cache { .. } => write!(out, "does not fit: no room for the KV cache beside the weights"),
-            Self::TooSlow { time, limit, .. } => write!(out, "too slow: {} at best, {} allowed", render(*time), render(*limit)),
-        }
-    }
-}
+use super::pass::Machine;
+use super::prefill::{PrefillPoint, most_prompts};
+use super::refusal::No;
+use super::step::Step;
+use crate::input::document::{DecodePhase, PrefillPhase, Request};
+use crate::units::{Seconds, TokensPerSecond};
 
 /// An operating point of either phase.
 pub trait Point: Clone + Send {
@@ -106,6 +56,30 @@ impl Point for DecodePoint {
     }
 }
 
+impl Point for AggregatedPoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.tpot
+    }
+    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
+        Self::batch_per_chip(self, ranks_per_chip)
+    }
+    fn fills_memory(&self) -> bool {
+        self.fills_memory
+    }
+    fn step(&self) -> &Step {
+        &self.step
+    }
+}
+
 impl Point for PrefillPoint {
     fn mapping(&self) -> Mapping {
         self.mapping
@@ -123,7 +97,7 @@ impl Point for PrefillPoint {
         Self::batch_per_chip(self, ranks_per_chip)
     }
     fn fills_memory(&self) -> bool {
-        false
+        self.fills_memory
     }
     fn step(&self) -> &Step {
         &self.step
@@ -177,7 +151,7 @@ impl<P: Clone> Search<P> {
     }
 
     fn nearest(&self) -> No {
-        let nearest = self.refused.iter().fold(None, |nearest, no| Some(nearer(nearest, no.clone())));
+        let nearest = self.refused.iter().fold(None, |nearest, no| Some(no.clone().nearer(nearest)));
         nearest.unwrap_or(No::Cache { mapping: Mapping { tp: 1, ep: 1, dp: 1, pp: 1 }, sequences: 0 })
     }
 }
@@ -191,20 +165,16 @@ pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[M
     search(machine, candidates, |mapping| micro_batches.iter().map(|parts| largest_batch(machine, phase, mapping, *parts)).collect())
 }
 
-/// Prompts, or shares of a prompt, that are tried as the batch of an attention group.
-const PROMPTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
-
-/// Every prefill mapping at every batch under the TTFT limit.
+/// Every prefill mapping at the batch that makes most tokens under the TTFT limit.
 #[must_use]
 pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<PrefillPoint> {
-    let limit = phase.ttft_limit.value;
-    let at = |mapping, prompts, parts| {
-        let point = prefill_at(machine, phase, mapping, prompts, parts)?;
-        if point.ttft > limit { Err(No::TooSlow { mapping, time: point.ttft, limit }) } else { Ok(point) }
-    };
-    search(machine, candidates, |mapping| {
-        PROMPTS.iter().flat_map(|prompts| micro_batches.iter().map(|parts| at(mapping, *prompts, *parts))).collect()
-    })
+    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_prompts(machine, phase, mapping, *parts)).collect())
+}
+
+/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips.
+#[must_use]
+pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &[Mapping], micro_batches: &[u32]) -> Search<AggregatedPoint> {
+    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_requests(machine, request, mapping, *parts)).collect())
 }
 
 /// The decode mapping with the most tokens per second under the TPOT limit.
@@ -275,17 +245,4 @@ fn while_memory_lacks<P: Point>(stages: Vec<Mapping>, points: impl Fn(Mapping) -
         }
     }
     all
-}
-
-/// Of two refusals the one that was nearer to working: too slow before no room before too heavy, and the smaller excess.
-fn nearer(a: Option<No>, b: No) -> No {
-    let excess = |no: &No| match no {
-        No::TooSlow { time, limit, .. } => (0, *time / *limit),
-        No::Cache { .. } => (1, 0.0),
-        No::Weights { weights, memory, .. } => (2, *weights / *memory),
-    };
-    match a {
-        Some(a) if excess(&a) <= excess(&b) => a,
-        _ => b,
-    }
 }

@@ -1,13 +1,13 @@
 //! The main job: one supernode, one workload, one target.
 
-use super::verdict::{Service, Verdict, service, verdict};
+use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, inventory, mixed, power};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
-    Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, search_decode,
-    search_prefill,
+    AggregatedPoint, Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings,
+    search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
@@ -28,10 +28,17 @@ pub struct Simulation {
     pub decode: PhaseResult<DecodePoint>,
     /// Prompt processing.
     pub prefill: PhaseResult<PrefillPoint>,
+    /// Prompts and answers on the same chips; for workloads that say what a request is.
+    pub aggregated: PhaseResult<AggregatedPoint>,
     /// All decode mappings that were tried.
     pub decode_search: Option<Search<DecodePoint>>,
     /// All prefill mappings that were tried.
     pub prefill_search: Option<Search<PrefillPoint>>,
+    /// All mappings that were tried for both together.
+    pub aggregated_search: Option<Search<AggregatedPoint>>,
+    /// Requests of the workload that end in a second, with the chips split between prefill and decode; for workloads that say what a
+    /// request is.
+    pub requests_per_second: Option<f64>,
     /// Watts while the supernode serves the target's mix.
     pub power: Power,
     /// Served against demanded.
@@ -78,12 +85,15 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     let parts = choice.micro_batches.map_or(MICRO_BATCHES.to_vec(), |parts| vec![parts]);
     let decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, &parts));
     let prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &candidates, &parts));
+    let aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &candidates, &parts));
     let decode = decode_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
     let prefill = prefill_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
+    let aggregated = aggregated_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let serves = service(&target.target, prefill_rate, decode_rate);
+    let requests_per_second = workload.workload.request.as_ref().map(|request| requests(request, prefill_rate, decode_rate));
     let verdict = verdict(&target.target, serves);
 
     let drawn = draw(spec, &inventory, &machine, &decode, &prefill, serves);
@@ -94,8 +104,11 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         collectives: collectives(&network, spec),
         decode,
         prefill,
+        aggregated,
         decode_search,
         prefill_search,
+        aggregated_search,
+        requests_per_second,
         power: drawn,
         verdict,
         energy_per_token,

@@ -1,6 +1,6 @@
 //! A capacity held against a demand.
 
-use crate::input::document::Target;
+use crate::input::document::{Request, Target};
 use crate::units::TokensPerSecond;
 
 /// What a supernode serves of a target's mix of prompts and answers, when its chips are split between prefill and decode so that
@@ -33,6 +33,15 @@ pub fn service(target: &Target, prefill: Option<TokensPerSecond>, decode: Option
         return Service { rate: TokensPerSecond::ZERO, prefill_share: 0.0 };
     }
     Service { rate: TokensPerSecond::new(1.0 / both), prefill_share: prefill / both }
+}
+
+/// Requests that end in a second when the chips are split as [`service`] splits them: one takes `I (1 - h) / p + O / d` of the supernode
+/// for a second, with `I` prompt tokens, a share `h` of them cached, and `O` answer tokens.
+#[must_use]
+pub fn requests(request: &Request, prefill: Option<TokensPerSecond>, decode: Option<TokensPerSecond>) -> f64 {
+    let fresh = f64::from(request.input.mean) * (1.0 - request.cache_hit);
+    let take = |tokens: f64, rate: Option<TokensPerSecond>| rate.map_or(f64::INFINITY, |rate| tokens / rate.get());
+    1.0 / (take(fresh, prefill) + take(f64::from(request.output.mean), decode))
 }
 
 /// Met or missed.

@@ -4,9 +4,10 @@ use std::hint::black_box;
 
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use supernode::fabric::{Fabric, Policy};
-use supernode::network::fair_share::completion::{Accuracy, Transfers, TransfersInput};
+use supernode::network::fair_share::completion::Accuracy;
 use supernode::network::fair_share::sample_fabrics::{crossbar_all_to_all, spread_sizes};
 use supernode::network::fair_share::sharing::Sharing;
+use supernode::network::fair_share::transfers::{Transfers, TransfersInput};
 use supernode::network::{Network, Profile};
 use supernode_instructions::cases;
 

@@ -169,6 +169,9 @@ pub struct ChipIo {
     pub die_to_die: Option<Figure<BytesPerSecond>>,
     /// From the core that asks to the first lane, and back on the other side.
     pub endpoint_latency: Figure<Seconds>,
+    /// Bytes of loads and stores that the chip can have in flight to others: over a round trip it moves no more. Absent if that never
+    /// holds it back, as where DMA engines copy.
+    pub load_store_window: Option<Figure<Bytes>>,
 }
 
 /// Power of the package.

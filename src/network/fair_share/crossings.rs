@@ -3,8 +3,6 @@
 //! The *push* of `a` on `b` is the summed weight on `b` of the flows that `a` holds. When the level of `a` moves by `d`, the
 //! load on `b` moves by `push * d`; nothing else couples two channels.
 
-use std::ops::Range;
-
 use super::table::Table;
 
 const NOWHERE: u32 = u32::MAX;
@@ -14,26 +12,44 @@ const SPARSE_MIN: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Crossings {
-    /// Neighbours of each holder, ascending; a *pair* is a place in `neighbour`.
+    holders: usize,
+    /// The pairs of each holder with higher ones, by the higher one; a *pair* is a place in `higher`.
     pair_start: Vec<usize>,
-    neighbour: Vec<u32>,
-    /// Pair of each holder with each, row by row, `NOWHERE` if they never meet; empty if that would be mostly so.
+    higher: Vec<u32>,
+    /// Pair of each holder with each higher one, row by row, `NOWHERE` if they never meet; empty if that would be mostly so.
     square: Vec<u32>,
+    /// One bit for each holder and each other that it pushes on, row by row; empty where `square` is. Small enough to stay
+    /// in a near cache, where it spares most looks into the tables above.
+    pushes_on: Vec<u64>,
     pairs: Vec<Pair>,
-    /// Flows of all pairs, end to end.
+    /// Flows of all pairs that share more than one, end to end.
     shared_flow: Vec<u32>,
     pushes: Vec<Pushes>,
 }
 
+/// Two holders that meet, lower number first.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
-    /// Where its flows lie in `shared_flow`.
-    shared_start: usize,
-    shared_end: usize,
+    /// Where its flows lie in `shared_flow`; the flow itself if there is but one.
+    shared_start: u32,
+    shared_flows: u32,
+    /// Of the lower on the higher, and of the higher on the lower.
+    push: [Push; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Push {
     /// Where it stands among its holder's pushes.
     slot: u32,
-    /// How many flows that push stands for.
+    /// How many flows it stands for.
     flows: u32,
+}
+
+/// Flows that two holders share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shared {
+    start: u32,
+    pub flows: u32,
 }
 
 /// The pushes of one holder that are not zero.
@@ -50,82 +66,105 @@ impl Crossings {
     pub fn new(table: &Table) -> Self {
         let holders = table.holders();
         let mut pair_start = vec![0];
-        let mut neighbour = Vec::new();
+        let mut higher = Vec::new();
         let mut pairs: Vec<Pair> = Vec::new();
         let mut shared_flow: Vec<u32> = Vec::new();
         let mut meetings: Vec<(u32, u32)> = Vec::new();
         for holder in 0..holders as u32 {
             meetings.clear();
             for (flow, _) in table.column(holder) {
-                meetings.extend(table.row(flow).filter(|&(other, _)| other != holder).map(|(other, _)| (other, flow)));
+                meetings.extend(table.row(flow).filter(|&(other, _)| other > holder).map(|(other, _)| (other, flow)));
             }
             meetings.sort_unstable();
             for shared in meetings.chunk_by(|a, b| a.0 == b.0) {
-                neighbour.push(shared[0].0);
-                let shared_start = shared_flow.len();
-                shared_flow.extend(shared.iter().map(|&(_, flow)| flow));
-                pairs.push(Pair { shared_start, shared_end: shared_flow.len(), slot: NOWHERE, flows: 0 });
+                higher.push(shared[0].0);
+                let mut shared_start = shared[0].1;
+                if shared.len() > 1 {
+                    shared_start = shared_flow.len() as u32;
+                    shared_flow.extend(shared.iter().map(|&(_, flow)| flow));
+                }
+                pairs.push(Pair { shared_start, shared_flows: shared.len() as u32, push: [Push { slot: NOWHERE, flows: 0 }; 2] });
             }
-            pair_start.push(neighbour.len());
+            pair_start.push(higher.len());
         }
         let mut square = Vec::new();
-        if holders * holders <= SPARSE_MIN * pairs.len() {
+        let mut pushes_on = Vec::new();
+        if holders * holders <= SPARSE_MIN * 2 * pairs.len() {
             square.resize(holders * holders, NOWHERE);
             for holder in 0..holders {
                 for pair in pair_start[holder]..pair_start[holder + 1] {
-                    square[holder * holders + neighbour[pair] as usize] = pair as u32;
+                    square[holder * holders + higher[pair] as usize] = pair as u32;
                 }
             }
+            pushes_on.resize((holders * holders).div_ceil(64), 0);
         }
         let pushes = std::iter::repeat_with(Pushes::default).take(holders).collect();
-        Self { pair_start, neighbour, square, pairs, shared_flow, pushes }
+        Self { holders, pair_start, higher, square, pushes_on, pairs, shared_flow, pushes }
     }
 
-    fn pair(&self, from: u32, on: u32) -> Option<usize> {
+    fn pair(&self, a: u32, b: u32) -> Option<usize> {
+        let (low, high) = if a < b { (a, b) } else { (b, a) };
         if !self.square.is_empty() {
-            let pair = self.square[from as usize * self.pushes.len() + on as usize];
+            let pair = self.square[low as usize * self.holders + high as usize];
             return (pair != NOWHERE).then_some(pair as usize);
         }
-        let start = self.pair_start[from as usize];
-        let neighbours = &self.neighbour[start..self.pair_start[from as usize + 1]];
-        neighbours.binary_search(&on).ok().map(|place| start + place)
+        let start = self.pair_start[low as usize];
+        let others = &self.higher[start..self.pair_start[low as usize + 1]];
+        others.binary_search(&high).ok().map(|place| start + place)
     }
 
-    /// Where the flows that cross both holders, running or not, stand for `shared_flow`.
-    pub fn shared(&self, a: u32, b: u32) -> Range<usize> {
-        self.pair(a, b).map_or(0..0, |pair| self.pairs[pair].shared_start..self.pairs[pair].shared_end)
+    /// Whether `from` can hold a flow that crosses `on`. True for certain if it does; a ceiling pushes on nothing and is told
+    /// apart by the caller.
+    pub fn may_push(&self, from: u32, on: u32) -> bool {
+        let bit = from as usize * self.holders + on as usize;
+        self.pushes_on.is_empty() || self.pushes_on[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    pub fn shared_flow(&self, place: usize) -> u32 {
-        self.shared_flow[place]
+    fn flip_bit(&mut self, from: u32, on: u32) {
+        let bit = from as usize * self.holders + on as usize;
+        if !self.pushes_on.is_empty() {
+            self.pushes_on[bit / 64] ^= 1 << (bit % 64);
+        }
+    }
+
+    /// The flows that cross both holders, running or not, numbered for `shared_flow`.
+    pub fn shared(&self, a: u32, b: u32) -> Shared {
+        let none = Shared { start: 0, flows: 0 };
+        self.pair(a, b).map_or(none, |pair| Shared { start: self.pairs[pair].shared_start, flows: self.pairs[pair].shared_flows })
+    }
+
+    pub fn shared_flow(&self, shared: Shared, place: u32) -> u32 {
+        if shared.flows == 1 { shared.start } else { self.shared_flow[(shared.start + place) as usize] }
     }
 
     pub fn clear(&mut self) {
         for pushes in &mut self.pushes {
             for &pair in &pushes.pair {
-                self.pairs[pair as usize].flows = 0;
+                self.pairs[pair as usize].push.iter_mut().for_each(|push| push.flows = 0);
             }
             pushes.on.clear();
             pushes.weight.clear();
             pushes.pair.clear();
             pushes.uneven = 0;
         }
+        self.pushes_on.fill(0);
     }
 
     /// `from` holds one more flow, which weighs `weight` on `on`.
     pub fn add(&mut self, from: u32, on: u32, weight: f64) {
         let Some(pair) = self.pair(from, on) else { return };
         let pushes = &mut self.pushes[from as usize];
-        let entry = &mut self.pairs[pair];
-        entry.flows += 1;
-        if entry.flows == 1 {
-            entry.slot = pushes.on.len() as u32;
+        let push = &mut self.pairs[pair].push[usize::from(from > on)];
+        push.flows += 1;
+        if push.flows == 1 {
+            push.slot = pushes.on.len() as u32;
             pushes.on.push(on);
             pushes.weight.push(weight);
             pushes.pair.push(pair as u32);
             pushes.uneven += usize::from(weight != 1.0);
+            self.flip_bit(from, on);
         } else {
-            pushes.change_weight(entry.slot as usize, weight);
+            pushes.change_weight(push.slot as usize, weight);
         }
     }
 
@@ -133,10 +172,10 @@ impl Crossings {
     pub fn remove(&mut self, from: u32, on: u32, weight: f64) {
         let Some(pair) = self.pair(from, on) else { return };
         let pushes = &mut self.pushes[from as usize];
-        let entry = &mut self.pairs[pair];
-        let slot = entry.slot as usize;
-        entry.flows -= 1;
-        if entry.flows > 0 {
+        let push = &mut self.pairs[pair].push[usize::from(from > on)];
+        let slot = push.slot as usize;
+        push.flows -= 1;
+        if push.flows > 0 {
             pushes.change_weight(slot, -weight);
             return;
         }
@@ -145,8 +184,10 @@ impl Crossings {
         pushes.weight.swap_remove(slot);
         pushes.pair.swap_remove(slot);
         if let Some(&moved) = pushes.pair.get(slot) {
-            self.pairs[moved as usize].slot = slot as u32;
+            let is_higher = from > pushes.on[slot];
+            self.pairs[moved as usize].push[usize::from(is_higher)].slot = slot as u32;
         }
+        self.flip_bit(from, on);
     }
 
     /// Holders that `from` pushes on.

@@ -1,7 +1,7 @@
 //! A slow, obvious solver to judge the fast ones by. It shares no code with them beyond the problem itself.
 
-use super::completion::TransfersInput;
 use super::sharing::Sharing;
+use super::transfers::TransfersInput;
 
 /// Bytes/s of every running flow, 0 for the others: find the lowest level at which anything holds a rising flow, hold the flows
 /// it holds, and start over from the original inequalities.

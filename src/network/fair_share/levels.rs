@@ -22,6 +22,8 @@
 //! it behaves as an insertion sort and no test has seen it do otherwise. So it carries a budget; past it, `settle` gives up
 //! and the caller fills from scratch.
 
+use std::sync::Arc;
+
 use super::crossings::Crossings;
 use super::dirty_set::DirtySet;
 use super::max_min::{self, NOBODY, TIE};
@@ -35,10 +37,10 @@ const SAME_LEVEL: f64 = 4.0 * f64::EPSILON;
 const STEPS_PER_HOLDER_MAX: usize = 64;
 
 /// `foreign` is kept by adding differences, which rounds each time; it is added up afresh after so many settlings.
-const SETTLINGS_PER_RECOUNT: usize = 256;
+const SETTLINGS_PER_RECOUNT: usize = 4096;
 
-pub(crate) struct Levels<'a> {
-    table: &'a Table,
+pub(crate) struct Levels {
+    table: Arc<Table>,
     standing: Vec<Standing>,
     /// Apart from the rest, since pushes write it and read nothing else.
     foreign: Vec<f64>,
@@ -95,9 +97,9 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct OutOfSteps;
 
-impl<'a> Levels<'a> {
+impl Levels {
     /// Holds nothing yet; begin with `fill`.
-    pub fn new(table: &'a Table) -> Self {
+    pub fn new(table: Arc<Table>) -> Self {
         let holders = table.holders();
         let standing = |holder: usize| Standing {
             level: f64::INFINITY,
@@ -110,10 +112,10 @@ impl<'a> Levels<'a> {
         };
         let standing = (0..holders).map(standing).collect();
         Self {
-            table,
             standing,
             foreign: vec![0.0; holders],
             holder: vec![NOBODY; table.flows()],
+            table,
             order: Vec::new(),
             place: vec![0; holders],
             marks: DirtySet::new(holders),
@@ -123,13 +125,14 @@ impl<'a> Levels<'a> {
         }
     }
 
-    pub fn holders(&self) -> usize {
-        self.table.holders()
+    /// Whether `prepare` has nothing to do.
+    pub fn knows_pushes(&self) -> bool {
+        self.pushes_known
     }
 
     /// Solves from scratch for the flows that run: who holds each, and at what level. The caller tells the service.
-    pub fn fill(&mut self, runs: impl Fn(u32) -> bool) -> (&[u32], Vec<f64>) {
-        let filled = max_min::fill(self.table, runs);
+    pub fn fill(&mut self, limit: &[f64], runs: impl Fn(u32) -> bool) -> (&[u32], Vec<f64>) {
+        let filled = max_min::fill(&self.table, limit, runs);
         self.holder = filled.holder;
         self.order = filled.order;
         for (place, &holder) in self.order.iter().enumerate() {
@@ -177,12 +180,12 @@ impl<'a> Levels<'a> {
             return;
         }
         self.recount();
-        let mut crossings = self.crossings.take().unwrap_or_else(|| Crossings::new(self.table));
+        let mut crossings = self.crossings.take().unwrap_or_else(|| Crossings::new(&self.table));
         crossings.clear();
         for flow in 0..self.table.flows() as u32 {
             let held_by = self.holder[flow as usize];
             if held_by != NOBODY {
-                for (other, weight) in pushed_on(self.table, held_by, flow) {
+                for (other, weight) in pushed_on(&self.table, held_by, flow) {
                     crossings.add(held_by, other, weight);
                 }
             }
@@ -193,12 +196,12 @@ impl<'a> Levels<'a> {
 
     /// `flow` begins to run with `bytes` to go. Call `prepare` before and `settle` after.
     pub fn start(&mut self, flow: u32, bytes: f64, service: &mut Service) {
-        let row = self.table.row(flow);
-        let Some((holder, _)) = row.clone().min_by_key(|&(other, _)| self.place[other as usize]) else { return };
+        let Some((holder, _)) = self.table.row(flow).min_by_key(|&(other, _)| self.place[other as usize]) else { return };
         if self.standing[holder as usize].own_flows == 0 && !self.table.is_ceiling(holder) {
             // No level the flow could ever reach is higher, so no channel sees a load beyond its capacity from the guess.
-            let highest = row.filter(|&(other, _)| !self.table.is_ceiling(other)).map(|(other, weight)| self.table.limit[other as usize] / weight);
-            self.wake(holder, highest.fold(f64::INFINITY, f64::min), service);
+            let row = self.table.row(flow).filter(|&(other, _)| !self.table.is_ceiling(other));
+            let highest = row.map(|(other, weight)| self.table.limit[other as usize] / weight).fold(f64::INFINITY, f64::min);
+            self.wake(holder, highest, service);
         }
         self.take(flow, holder);
         service.join(holder, flow, bytes);
@@ -235,7 +238,7 @@ impl<'a> Levels<'a> {
             self.marks.mark(self.place[other as usize] as usize);
         }
         if let Some(crossings) = &mut self.crossings {
-            for (other, weight) in pushed_on(self.table, holder, flow) {
+            for (other, weight) in pushed_on(&self.table, holder, flow) {
                 crossings.add(holder, other, weight);
             }
         }
@@ -264,7 +267,7 @@ impl<'a> Levels<'a> {
             standing.own_counted = standing.own;
         }
         if let Some(crossings) = &mut self.crossings {
-            for (other, weight) in pushed_on(self.table, held_by, flow) {
+            for (other, weight) in pushed_on(&self.table, held_by, flow) {
                 crossings.remove(held_by, other, weight);
             }
         }
@@ -365,9 +368,11 @@ impl<'a> Levels<'a> {
         self.marks.swap(place, place + 1);
         self.place[from as usize] = place as u32 + 1;
         self.place[to as usize] = place as u32;
-        let shared = self.crossings.as_ref().map_or(0..0, |crossings| crossings.shared(from, to));
-        for shared in shared {
-            let flow = self.crossings.as_ref().map_or(NOBODY, |crossings| crossings.shared_flow(shared));
+        let is_capped = self.table.is_ceiling(from) || self.table.is_ceiling(to);
+        let Some(crossings) = self.crossings.as_ref().filter(|crossings| is_capped || crossings.may_push(from, to)) else { return };
+        let shared = crossings.shared(from, to);
+        for place in 0..shared.flows {
+            let flow = self.crossings.as_ref().map_or(NOBODY, |crossings| crossings.shared_flow(shared, place));
             if self.holder[flow as usize] == from {
                 if self.standing[to as usize].own_flows == 0 && !self.table.is_ceiling(to) {
                     self.wake(to, self.level(from), service);

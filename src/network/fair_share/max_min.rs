@@ -48,7 +48,7 @@ pub struct Rates {
 /// The max-min fair rates of all flows.
 pub fn max_min(sharing: &Sharing) -> Rates {
     let table = Table::new(sharing);
-    let filled = fill(&table, |_| true);
+    let filled = fill(&table, &table.limit, |_| true);
     let bottleneck = filled.holder.iter().map(|&holder| if table.is_ceiling(holder) { Bottleneck::Cap } else { Bottleneck::Channel(holder) });
     Rates { bottleneck: bottleneck.collect(), rate: filled.holder.iter().map(|&holder| filled.level[holder as usize]).collect() }
 }
@@ -89,7 +89,8 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-pub(crate) fn fill(table: &Table, runs: impl Fn(u32) -> bool) -> Filled {
+/// Fills the channels of `table` up to `limit` (bytes/s, by holder) with the flows that run.
+pub(crate) fn fill(table: &Table, limit: &[f64], runs: impl Fn(u32) -> bool) -> Filled {
     let holders = table.holders();
     let mut rises: Vec<bool> = (0..table.flows() as u32).map(runs).collect();
     let mut rising = Rising { held: vec![0.0; holders], free: vec![0.0; holders], counted: vec![0.0; holders], free_flows: vec![0; holders] };
@@ -98,7 +99,7 @@ pub(crate) fn fill(table: &Table, runs: impl Fn(u32) -> bool) -> Filled {
     }
 
     let mut answer = Filled { level: vec![f64::INFINITY; holders], holder: vec![NOBODY; table.flows()], order: Vec::with_capacity(holders) };
-    let mut queue: BinaryHeap<Key> = (0..holders as u32).map(|holder| Key { level: rising.level(table, holder), holder }).collect();
+    let mut queue: BinaryHeap<Key> = (0..holders as u32).map(|holder| Key { level: rising.level(table, limit, holder), holder }).collect();
     let mut never_full = Vec::new();
     let mut free_flows = Vec::new();
     let mut water = 0.0_f64;
@@ -109,12 +110,12 @@ pub(crate) fn fill(table: &Table, runs: impl Fn(u32) -> bool) -> Filled {
         }
         // Subtracting weights one by one loses digits once little is left: then add up afresh what still rises, and
         // always before a level is used.
-        let mut level = rising.level(table, holder);
+        let mut level = rising.level(table, limit, holder);
         if level <= queued * (1.0 + TIE) || rising.has_faded(holder) {
             free_flows.clear();
             free_flows.extend(table.column(holder).filter(|&(flow, _)| rises[flow as usize]));
             rising.recount(holder, free_flows.iter().map(|(_, weight)| weight).sum());
-            level = rising.level(table, holder);
+            level = rising.level(table, limit, holder);
         }
         if level > queued * (1.0 + TIE) {
             queue.push(Key { level, holder });
@@ -171,14 +172,14 @@ impl Rising {
         self.counted[holder as usize] = free;
     }
 
-    fn level(&self, table: &Table, holder: u32) -> f64 {
+    fn level(&self, table: &Table, limit: &[f64], holder: u32) -> f64 {
         let index = holder as usize;
         if table.is_ceiling(holder) {
-            table.limit[index]
+            limit[index]
         } else if self.free_flows[index] == 0 {
             f64::INFINITY
         } else {
-            (table.limit[index] - self.held[index]).max(0.0) / self.free[index].max(f64::MIN_POSITIVE)
+            (limit[index] - self.held[index]).max(0.0) / self.free[index].max(f64::MIN_POSITIVE)
         }
     }
 }

@@ -20,20 +20,25 @@
 //! | `max_min.rs` | rates, by progressive filling |
 //! | `levels.rs` | rates kept right while flows come and go; `crossings.rs` and `dirty_set.rs` are its bookkeeping |
 //! | `service.rs` | bytes delivered, and who ends next |
-//! | `completion.rs` | when each flow ends |
+//! | `live.rs` | rates and bytes of the flows that have not ended, in step |
+//! | `transfers.rs` | what flows carry and when they may start, checked |
+//! | `completion.rs` | when each flow ends; `events.rs` is one pass through its events |
 //! | `sample_fabrics.rs` | a crossbar and a Clos for tests, benches and the comparison with peers |
 //! | `judge.rs` | a slow and obvious solver that the others must agree with |
 
 pub mod completion;
 mod crossings;
 mod dirty_set;
+mod events;
 mod levels;
+mod live;
 pub mod max_min;
 pub mod reduce;
 pub mod sample_fabrics;
 mod service;
 pub mod sharing;
 mod table;
+pub mod transfers;
 
 #[cfg(test)]
 mod judge;

@@ -4,8 +4,6 @@
 //! the clock was last set to zero. A flow that joins with `left` bytes to go is due when the clock shows
 //! `served + left`. A change of level thus costs one clock, not one visit to every flow.
 
-use super::max_min::NOBODY;
-
 /// Holders whose next ends share one cached minimum.
 const BLOCK: usize = 64;
 
@@ -139,26 +137,27 @@ impl Service {
         left
     }
 
-    /// Hands every flow to the holder given for it (`NOBODY`: it stops), at the rates given. `fresh` are flows not served
-    /// before, with their bytes.
-    pub fn hand_out(&mut self, holder_of: &[u32], rate: &[f64], fresh: impl Iterator<Item = (u32, f64)>) {
-        let mut left = vec![0.0; self.slot.len()];
-        for (clock, queue) in self.clocks.iter().zip(&mut self.queues) {
-            let served = clock.served_at(self.now_s);
-            for (flow, due) in queue.flow.drain(..).zip(queue.due.drain(..)) {
-                left[flow as usize] = f64::max(due - served, 0.0);
-            }
-        }
-        for (flow, bytes) in fresh {
-            left[flow as usize] = bytes;
-        }
+    pub fn now_s(&self) -> f64 {
+        self.now_s
+    }
+
+    /// Takes every flow away from its holder; gives each with the bytes it has to go.
+    pub fn take_left(&mut self) -> impl Iterator<Item = (u32, f64)> {
+        let now_s = self.now_s;
+        self.clocks.iter_mut().zip(&mut self.queues).flat_map(move |(clock, queue)| {
+            let served = clock.served_at(now_s);
+            clock.first_due = f64::INFINITY;
+            queue.flow.drain(..).zip(queue.due.drain(..)).map(move |(flow, due)| (flow, f64::max(due - served, 0.0)))
+        })
+    }
+
+    /// Hands every flow, with the bytes it has to go, to the holder given for it, at the rates given. No flow has a holder yet.
+    pub fn hand_out(&mut self, holder_of: &[u32], rate: &[f64], left: impl Iterator<Item = (u32, f64)>) {
         for (clock, &rate) in self.clocks.iter_mut().zip(rate) {
             *clock = Clock { rate, served: 0.0, since_s: self.now_s, first_due: f64::INFINITY };
         }
-        for (flow, (&holder, &left)) in holder_of.iter().zip(&left).enumerate() {
-            if holder != NOBODY {
-                self.join(holder, flow as u32, left);
-            }
+        for (flow, left) in left {
+            self.join(holder_of[flow as usize], flow, left);
         }
         for holder in 0..self.clocks.len() as u32 {
             self.mark_stale(holder);

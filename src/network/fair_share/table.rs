@@ -62,6 +62,19 @@ impl Table {
         Self { channels, limit, row_start, row, column_start, column }
     }
 
+    /// The same holders and only the given flows, renumbered in the order given.
+    pub fn only(&self, flows: &[u32]) -> Self {
+        let mut row_start = Vec::with_capacity(flows.len() + 1);
+        row_start.push(0);
+        let mut row = Vec::new();
+        for &flow in flows {
+            row.extend(self.row(flow));
+            row_start.push(row.len());
+        }
+        let (column_start, column) = transpose(&row_start, &row, self.limit.len());
+        Self { channels: self.channels, limit: self.limit.clone(), row_start, row, column_start, column }
+    }
+
     pub fn flows(&self) -> usize {
         self.row_start.len() - 1
     }

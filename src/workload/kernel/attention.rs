@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::overlap;
+use super::{Norm, whole};
 use crate::input::document::{AttentionKernel, Kernels, Precision};
 use crate::units::Seconds;
 
@@ -45,13 +45,18 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
     let streaming = sequences * (context * sequence_bytes.get() + query_bytes.get()) / memory;
     let mut best = f64::INFINITY;
     let mut split = 1.0;
-    while split <= 2048.0 && split <= (context / 64.0).ceil().max(1.0) {
-        let waves = (sequences * units * split / device.cores).ceil();
-        let chunk = 64.0 * (context / split / 64.0).ceil();
+    while split <= 2048.0 && split <= whole(context / 64.0).max(1.0) {
+        let waves = whole(sequences * units * split / device.cores);
+        let chunk = 64.0 * whole(context / (64.0 * split));
         let compute = waves * chunk * padded_rows * flop_per_row / core_peak;
         let load = waves * chunk * unit_bytes.get() / (2.0 * memory / device.cores);
-        best = best.min(overlap(&[compute, load, streaming], 3) + kernel.merge.value.get() * (split - 1.0));
+        let merging = kernel.merge.value.get() * (split - 1.0);
         split *= 2.0;
+        // Together they take at least as long as the longest.
+        if compute.max(load).max(streaming) + merging >= best {
+            continue;
+        }
+        best = best.min(Norm::Three.of([compute, load, streaming]) + merging);
     }
     kernel.launch.value + Seconds::new(best)
 }

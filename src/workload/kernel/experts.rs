@@ -9,7 +9,7 @@
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::overlap;
+use super::{Norm, whole};
 use crate::input::document::{Kernels, Precision};
 use crate::units::Seconds;
 
@@ -42,7 +42,7 @@ impl GroupedRows {
 /// Rows of one expert in whole tiles.
 #[must_use]
 pub fn padded_rows(rows: f64) -> f64 {
-    TILE_ROWS * (rows / TILE_ROWS).ceil()
+    TILE_ROWS * whole(rows / TILE_ROWS)
 }
 
 /// Time of a [`Work::Experts`], launch included; zero for no copies.
@@ -65,5 +65,5 @@ pub fn grouped_time(device: &Device, rows: &GroupedRows, hidden: f64, width: f64
     let streaming = rows.active * weights * precision.bytes() / memory;
     let compute = rows.padded * 2.0 * weights / (device.peak(precision).get() * kernel.compute_efficiency.value.get());
     let around = rows.tokens * hidden * (4.0 + activation) + rows.copies * (hidden * (4.0 + activation) + width * (4.0 + 2.0 * activation));
-    kernel.launch.value + kernel.per_expert.value * rows.local + Seconds::new(overlap(&[streaming, compute], 2) + around / memory)
+    kernel.launch.value + kernel.per_expert.value * rows.local + Seconds::new(Norm::Two.of([streaming, compute]) + around / memory)
 }

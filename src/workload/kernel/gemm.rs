@@ -10,7 +10,7 @@
 //! ```
 
 use super::super::device::Device;
-use super::overlap;
+use super::{Norm, whole};
 use crate::input::document::{Kernels, Precision};
 use crate::units::Seconds;
 
@@ -19,13 +19,22 @@ struct Menu {
     rows: &'static [f64],
     columns: &'static [f64],
     splits: &'static [f64],
+    most_splits: f64,
     /// Accumulators of one core: rows x columns at most.
     largest: f64,
 }
 
-const BF16: Menu = Menu { rows: &[16.0, 32.0, 64.0, 128.0, 256.0], columns: &[64.0, 128.0, 256.0], splits: &[1.0, 2.0, 4.0, 8.0], largest: 32_768.0 };
-const EIGHT_BIT: Menu = Menu { rows: &[16.0, 32.0, 64.0, 128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], largest: 32_768.0 };
-const FOUR_BIT: Menu = Menu { rows: &[128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], largest: 65_536.0 };
+/// The tiles that win most often come first, so that the others are left out early.
+const BF16: Menu = Menu {
+    rows: &[64.0, 128.0, 32.0, 16.0, 256.0],
+    columns: &[128.0, 64.0, 256.0],
+    splits: &[1.0, 2.0, 4.0, 8.0],
+    most_splits: 8.0,
+    largest: 32_768.0,
+};
+const EIGHT_BIT: Menu =
+    Menu { rows: &[64.0, 128.0, 32.0, 16.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], most_splits: 1.0, largest: 32_768.0 };
+const FOUR_BIT: Menu = Menu { rows: &[128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], most_splits: 1.0, largest: 65_536.0 };
 
 fn menu(precision: Precision) -> &'static Menu {
     match precision.computes_in() {
@@ -33,6 +42,10 @@ fn menu(precision: Precision) -> &'static Menu {
         Precision::Fp4 => &FOUR_BIT,
         _ => &BF16,
     }
+}
+
+fn sum_of_fourth_powers(a: f64, b: f64) -> f64 {
+    (a * a) * (a * a) + (b * b) * (b * b)
 }
 
 /// Body of `batch` products (rows x depth)(depth x columns), without any launch. Zero for no rows.
@@ -47,29 +60,39 @@ pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f6
     let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
     let element = precision.activation_bytes().max(precision.bytes());
     let menu = menu(precision);
+    let (per_flop, per_byte, per_core) = (1.0 / core_peak, 1.0 / operand, 1.0 / device.cores);
     // Sums of fourth powers order like their roots, so the root is taken once, of the best.
     let (mut least, mut best) = (f64::INFINITY, [0.0; 2]);
     for &tile_rows in menu.rows {
+        let down = batch * whole(rows / tile_rows);
         for &tile_columns in menu.columns {
             if tile_rows * tile_columns > menu.largest {
                 continue;
             }
-            let tiles = batch * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
+            let tiles = down * whole(columns / tile_columns) * per_core;
+            let flop_of_row = 2.0 * tile_rows * tile_columns * per_flop;
+            let bytes_of_row = (tile_rows + tile_columns) * element;
+            // No split needs fewer rows of depth on the busiest core than an even share, or than its own part.
+            let fewest = depth * tiles.max(1.0 / menu.most_splits);
+            if sum_of_fourth_powers(fewest * flop_of_row, fewest * bytes_of_row * per_byte) >= least {
+                continue;
+            }
             for &split in menu.splits {
-                let waves = (tiles * split / device.cores).ceil();
-                let padded = 64.0 * (depth / split / 64.0).ceil();
+                // A count that is whole but for rounding is whole.
+                let waves = whole(tiles * split * (1.0 - 1e-12));
+                let padded = 64.0 * whole(depth / (64.0 * split));
                 let partial = if split > 1.0 { 8.0 * tile_rows * tile_columns } else { 0.0 };
-                let flop = waves * padded * 2.0 * tile_rows * tile_columns / core_peak;
-                let load = waves * (padded * (tile_rows + tile_columns) * element + partial) / operand;
-                let demand = flop * flop * flop * flop + load * load * load * load;
+                let flop = waves * padded * flop_of_row;
+                let load = waves * (padded * bytes_of_row + partial) * per_byte;
+                let demand = sum_of_fourth_powers(flop, load);
                 if demand < least {
                     (least, best) = (demand, [flop, load]);
                 }
             }
         }
     }
-    let core = overlap(&best, 4);
+    let core = Norm::Four.of(best);
     let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + 2.0 * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
-    Seconds::new(overlap(&[core, bytes / memory], 3) + quantise)
+    Seconds::new(Norm::Three.of([core, bytes / memory]) + quantise)
 }

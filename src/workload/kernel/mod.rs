@@ -45,12 +45,56 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     if time > launch { time - launch } else { Seconds::ZERO }
 }
 
-/// `(a^p + b^p)^(1/p)`: two demands on one kernel that overlap, but not perfectly.
-fn overlap(times: &[f64], exponent: i32) -> f64 {
-    let longest = times.iter().copied().fold(0.0, f64::max);
-    if longest == 0.0 {
-        return 0.0;
+/// How two demands on one kernel add up that overlap, but not perfectly: `(a^p + b^p)^(1/p)` with this p.
+#[derive(Clone, Copy, Debug)]
+enum Norm {
+    Two,
+    Three,
+    Four,
+}
+
+impl Norm {
+    fn of<const N: usize>(self, times: [f64; N]) -> f64 {
+        let longest = times.iter().copied().fold(0.0, f64::max);
+        if longest == 0.0 {
+            return 0.0;
+        }
+        // Scaled by the longest, so that tiny and huge times neither vanish nor overflow.
+        let scaled = times.into_iter().map(|time| time / longest);
+        longest
+            * match self {
+                Self::Two => scaled.map(|time| time * time).sum::<f64>().sqrt(),
+                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().powf(1.0 / 3.0),
+                Self::Four => scaled.map(|time| (time * time) * (time * time)).sum::<f64>().sqrt().sqrt(),
+            }
     }
-    // Scaled by the longest, so that tiny and huge times neither vanish nor overflow.
-    longest * times.iter().map(|time| (time / longest).powi(exponent)).sum::<f64>().powf(1.0 / f64::from(exponent))
+}
+
+/// The least whole number that is not below `count`, for counts far below 2^63: one instruction there and one back where `f64::ceil` is
+/// a call. A search asks for it millions of times.
+fn whole(count: f64) -> f64 {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and then nothing is below it")]
+    let below = count as i64 as f64;
+    if below < count { below + 1.0 } else { below }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_is_the_ceiling() {
+        for count in [0.0, 0.2, 1.0, 1.000_000_1, 7.5, 8.0, 123_456_789.25, 1e15] {
+            assert_eq!(whole(count), count.ceil(), "{count}");
+        }
+    }
+
+    /// 3 and 4 give 5; 1, 1 and 1 give the third root of 3; 2 and 2 the fourth root of 32.
+    #[test]
+    fn norms_by_hand() {
+        assert_eq!(Norm::Two.of([3.0, 4.0]), 5.0);
+        assert!((Norm::Three.of([1.0; 3]) - 3_f64.powf(1.0 / 3.0)).abs() < 1e-15);
+        assert!((Norm::Four.of([2.0, 2.0]) - 32_f64.powf(0.25)).abs() < 1e-14);
+        assert_eq!(Norm::Two.of([0.0, 0.0]), 0.0);
+    }
 }

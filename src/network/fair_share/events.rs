@@ -1,0 +1,174 @@
+//! One pass through the starts and ends of transfers.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::completion::Completion;
+use super::live::{Begin, Live};
+use super::max_min::TIE;
+use super::service::End;
+use super::table::Table;
+use super::transfers::Transfers;
+
+/// A time in the queue of starts; earliest first, then by flow.
+#[derive(Clone, Copy, PartialEq)]
+struct Start {
+    time_s: f64,
+    flow: u32,
+}
+
+impl Eq for Start {}
+
+impl Ord for Start {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.time_s.total_cmp(&other.time_s).then(self.flow.cmp(&other.flow))
+    }
+}
+
+impl PartialOrd for Start {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// When each transfer starts and ends, if ends in one `window` count as one. It is relative to the time since the beginning, and to
+/// the time each flow has run.
+pub(crate) fn run(transfers: &Transfers<'_>, table: &Arc<Table>, window: f64) -> Completion {
+    Run::new(transfers, table, window).finish()
+}
+
+struct Run<'a> {
+    transfers: &'a Transfers<'a>,
+    window: f64,
+    now_s: f64,
+    runs: Vec<bool>,
+    has_ended: Vec<bool>,
+    /// Flows that have not ended.
+    remaining: usize,
+    awaited: Vec<u32>,
+    starts: BinaryHeap<Reverse<Start>>,
+    live: Live,
+    answer: Completion,
+}
+
+impl<'a> Run<'a> {
+    fn new(transfers: &'a Transfers<'a>, table: &Arc<Table>, window: f64) -> Self {
+        let flows = table.flows();
+        let awaited = transfers.waiters().awaited.clone();
+        let mut run = Self {
+            transfers,
+            window,
+            now_s: 0.0,
+            runs: vec![false; flows],
+            has_ended: vec![false; flows],
+            remaining: flows,
+            awaited,
+            starts: BinaryHeap::new(),
+            live: Live::new(Arc::clone(table), window > TIE),
+            answer: Completion {
+                start_s: transfers.input().release_s.clone().unwrap_or_else(|| vec![0.0; flows]),
+                end_s: vec![0.0; flows],
+                reshares: 0,
+                size_error: 0.0,
+                end_difference: 0.0,
+            },
+        };
+        for flow in (0..flows as u32).filter(|&flow| transfers.waiters().awaited[flow as usize] == 0) {
+            run.schedule(flow);
+        }
+        run
+    }
+
+    fn schedule(&mut self, flow: u32) {
+        let start_s = &mut self.answer.start_s[flow as usize];
+        *start_s += self.transfers.input().delay_s.as_ref().map_or(0.0, |delays| delays[flow as usize]);
+        self.starts.push(Reverse(Start { time_s: *start_s, flow }));
+    }
+
+    /// Every turn of the loop ends or starts at least one flow, and each does so once.
+    fn finish(mut self) -> Completion {
+        loop {
+            let next_start_s = self.starts.peek().map_or(f64::INFINITY, |start| start.0.time_s);
+            let next_end_s = self.live.next_end_s();
+            if next_start_s == f64::INFINITY && next_end_s == f64::INFINITY {
+                return self.answer;
+            }
+            let ended = if next_end_s <= next_start_s { self.ends_together(next_end_s, next_start_s) } else { Vec::new() };
+            let now_s = if ended.is_empty() { next_start_s } else { balance(&ended) };
+            self.now_s = self.now_s.max(now_s);
+            self.live.advance(self.now_s);
+            for end in &ended {
+                self.end(end);
+            }
+            let begun = self.start_due();
+            if !ended.is_empty() || !begun.is_empty() {
+                self.answer.reshares += 1;
+                self.live.change(&ended, &begun, &self.runs, &self.has_ended, self.remaining);
+            }
+        }
+    }
+
+    /// The ends to take as one with the first: none later than the next start, and all within the window.
+    fn ends_together(&self, first_s: f64, next_start_s: f64) -> Vec<End> {
+        let mut ends = self.live.ends_by((first_s * (1.0 + self.window)).min(next_start_s));
+        ends.sort_unstable_by(|a, b| a.time_s.total_cmp(&b.time_s).then(a.flow.cmp(&b.flow)));
+        let mut width_s = f64::INFINITY;
+        let together = ends.iter().take_while(|end| {
+            width_s = width_s.min(self.window * (end.time_s - self.answer.start_s[end.flow as usize]));
+            end.time_s - first_s <= width_s
+        });
+        let together = together.count().max(1);
+        ends.truncate(together);
+        ends
+    }
+
+    fn end(&mut self, end: &End) {
+        let off = end.rate * (end.time_s - self.now_s).abs() / self.transfers.input().bytes[end.flow as usize];
+        self.answer.size_error = self.answer.size_error.max(off);
+        self.runs[end.flow as usize] = false;
+        self.release_waiters(end.flow, end.time_s);
+    }
+
+    fn release_waiters(&mut self, flow: u32, end_s: f64) {
+        self.has_ended[flow as usize] = true;
+        self.remaining -= 1;
+        self.answer.end_s[flow as usize] = end_s;
+        let transfers = self.transfers;
+        for &waiter in transfers.waiters().of(flow) {
+            let start_s = &mut self.answer.start_s[waiter as usize];
+            *start_s = start_s.max(end_s);
+            self.awaited[waiter as usize] -= 1;
+            if self.awaited[waiter as usize] == 0 {
+                self.schedule(waiter);
+            }
+        }
+    }
+
+    /// Starts every flow that is due; one without bytes ends at once, which may make others due.
+    fn start_due(&mut self) -> Vec<Begin> {
+        let mut begun = Vec::new();
+        while let Some(&Reverse(start)) = self.starts.peek() {
+            if start.time_s > self.now_s * (1.0 + TIE) {
+                break;
+            }
+            self.starts.pop();
+            let bytes = self.transfers.input().bytes[start.flow as usize];
+            if bytes == 0.0 {
+                self.release_waiters(start.flow, start.time_s);
+            } else {
+                begun.push(Begin { flow: start.flow, bytes });
+                self.runs[start.flow as usize] = true;
+            }
+        }
+        begun
+    }
+}
+
+/// The instant at which the bytes that flows still lack equal the bytes that others got too many.
+fn balance(ends: &[End]) -> f64 {
+    let first_s = ends.iter().map(|end| end.time_s).fold(f64::INFINITY, f64::min);
+    let rate: f64 = ends.iter().map(|end| end.rate).sum();
+    let lacking: f64 = ends.iter().map(|end| end.rate * (end.time_s - first_s)).sum();
+    first_s + lacking / rate
+}

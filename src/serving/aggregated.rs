@@ -1,0 +1,191 @@
+//! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes read a chunk of waiting
+//! prompts beside them.
+
+use super::batch::largest_within;
+use super::decode::sequences_that_fit;
+use super::mapping::Mapping;
+use super::pass::{Machine, StepShape};
+use super::refusal::No;
+use super::step::{Step, step, step_time};
+use crate::input::document::{Request, Speculation};
+use crate::units::{Seconds, TokensPerSecond};
+use crate::workload::AttentionBatch;
+
+/// Aggregated serving at one batch and chunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregatedPoint {
+    /// Degrees.
+    pub mapping: Mapping,
+    /// Sequences that make tokens in one attention group and pipeline stage.
+    pub sequences: u32,
+    /// Prompt tokens that an attention group reads in a pass that reads any.
+    pub chunk: u32,
+    /// Of all passes, those that read a chunk.
+    pub reading: f64,
+    /// Micro-batches.
+    pub micro_batches: u32,
+    /// Mean time per output token.
+    pub tpot: Seconds,
+    /// Mean time to first token.
+    pub ttft: Seconds,
+    /// Requests that one instance ends in a second.
+    pub requests_per_second: f64,
+    /// Answer tokens per second of one instance.
+    pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
+    /// A pass that reads a chunk.
+    pub step: Step,
+}
+
+impl AggregatedPoint {
+    /// Sequences in flight on one chip.
+    #[must_use]
+    pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
+        f64::from(self.sequences) * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
+    }
+}
+
+/// Chunks that are tried, tokens of an attention group: more read weights less often and hold up the answers for longer.
+const CHUNKS: [u32; 4] = [512, 2048, 8192, 32_768];
+
+/// Share of the passes that may read a chunk. Beyond it the wait for a chunk has no mean.
+const MOST_READING: f64 = 0.95;
+
+/// One mapping under requests of one kind.
+struct Mixed<'a> {
+    machine: &'a Machine<'a>,
+    request: &'a Request,
+    mapping: Mapping,
+    micro_batches: u32,
+}
+
+/// What a batch and a chunk give, without the pass behind it.
+#[derive(Clone, Copy)]
+struct Pace {
+    reading: f64,
+    tpot: Seconds,
+    ttft: Seconds,
+    requests_per_second: f64,
+}
+
+impl Mixed<'_> {
+    fn tokens_per_step(&self) -> f64 {
+        self.request.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step)
+    }
+
+    /// Prompt tokens of a request that are not in the cache. Of a prompt that is there whole, the last token is read again to have the
+    /// first one of the answer.
+    fn fresh(&self) -> f64 {
+        (f64::from(self.request.input.mean) * (1.0 - self.request.cache_hit)).max(1.0)
+    }
+
+    fn shape(&self, sequences: u32, chunk: Option<u32>) -> StepShape {
+        let request = self.request;
+        let drafts = request.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
+        let context = f64::from(*request.decode().context);
+        let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens: f64::from(1 + drafts), context, prefill: false };
+        let (prompt, fresh) = (f64::from(request.input.mean), self.fresh());
+        let chunk = chunk.map(|tokens| {
+            let tokens = f64::from(tokens);
+            // A fresh token sees the cached prefix and, on average, half of the fresh ones, of which long prompts have more.
+            let seen = prompt * request.cache_hit + fresh / 2.0 * (1.0 + request.input.variation * request.input.variation);
+            AttentionBatch { sequences: (tokens / fresh).max(1.0), new_tokens: tokens.min(fresh), context: seen, prefill: true }
+        });
+        let ended = chunk.map_or(0.0, |chunk| chunk.tokens() / fresh);
+        StepShape { mapping: self.mapping, batch, chunk, micro_batches: self.micro_batches, sampled: batch.tokens() + ended, drafts }
+    }
+
+    /// Passes make `B a` tokens (`B` sequences, `a` tokens a step), so `B a / L` answers of `L` tokens end in one, and as many prompts of
+    /// `F` fresh tokens must be read: a share `f = B a F / (L C)` of the passes reads a chunk of `C`. With `t_0` and `t_C` the times of
+    /// passes without and with one,
+    ///
+    /// ```text
+    /// t    = f t_C + (1 - f) t_0                  TPOT = t / a
+    /// s    = ceil(F / C) t_C                      load u = f t_C / t
+    /// TTFT = t / 2 + s + s u / (2 (1 - u))
+    /// ```
+    ///
+    /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine).
+    fn pace(&self, sequences: u32, chunk: u32, without: Seconds, with: Seconds) -> Pace {
+        let (answer, per_step) = (f64::from(self.request.output.mean), self.tokens_per_step());
+        let ended = f64::from(sequences) * per_step / answer;
+        let reading = ended * self.fresh() / f64::from(chunk);
+        let share = reading.min(MOST_READING);
+        let pass = with * share + without * (1.0 - share);
+        let service = with * (self.fresh() / f64::from(chunk)).ceil().max(1.0);
+        let load = share * (with / pass);
+        let batches = f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
+        Pace {
+            reading,
+            tpot: pass / per_step,
+            ttft: pass * 0.5 + service + service * (load / (2.0 * (1.0 - load))),
+            requests_per_second: ended * batches / pass.get(),
+        }
+    }
+
+    fn at(&self, sequences: u32, chunk: u32) -> Pace {
+        let time = |chunk| step_time(self.machine, &self.shape(sequences, chunk));
+        self.pace(sequences, chunk, time(None), time(Some(chunk)))
+    }
+
+    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> AggregatedPoint {
+        let step = step(self.machine, &self.shape(sequences, Some(chunk)));
+        let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk);
+        let rate = TokensPerSecond::new(requests_per_second * f64::from(self.request.output.mean));
+        let Self { mapping, micro_batches, .. } = *self;
+        AggregatedPoint { mapping, sequences, chunk, reading, micro_batches, tpot, ttft, requests_per_second, rate, fills_memory, step }
+    }
+
+    /// The largest batch with this chunk, and its rate.
+    fn largest(&self, chunk: u32, most: u32) -> Result<(u32, bool, f64), No> {
+        let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
+        let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
+        let at = |number: u32| {
+            let pace = self.at(number * parts, chunk);
+            let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.reading / MOST_READING);
+            (strain, pace.requests_per_second)
+        };
+        let found = largest_within(most / parts, at).map_err(|_| {
+            let pace = self.at(parts, chunk);
+            let (time, limit) = if pace.tpot / tpot_limit > pace.ttft / ttft_limit { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
+            No::TooSlow { mapping, time, limit }
+        })?;
+        let sequences = found.best * parts;
+        Ok((sequences, found.all, self.at(sequences, chunk).requests_per_second))
+    }
+}
+
+/// Serves `sequences` sequences in each attention group, reading prompts in chunks of `chunk` tokens.
+#[must_use]
+pub fn aggregated_at(machine: &Machine<'_>, request: &Request, mapping: Mapping, sequences: u32, chunk: u32, micro_batches: u32) -> AggregatedPoint {
+    Mixed { machine, request, mapping, micro_batches }.point(sequences, chunk, false)
+}
+
+/// The batch and chunk with the most requests per second whose TPOT, TTFT and memory hold, for one mapping and number of micro-batches.
+///
+/// # Errors
+/// Why nothing works: of the chunks that are too slow, the one that comes nearest.
+pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<AggregatedPoint, No> {
+    // One more sequence is being read, and its cache is whole when it ends.
+    let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
+    let fit = sequences_that_fit(machine, &mapping, context)?.saturating_sub(1);
+    if fit < micro_batches {
+        return Err(No::Cache { mapping, sequences: fit });
+    }
+    let mixed = Mixed { machine, request, mapping, micro_batches };
+    let mut best: Option<(u32, u32, bool, f64)> = None;
+    let mut nearest: Option<No> = None;
+    for chunk in CHUNKS {
+        match mixed.largest(chunk, fit) {
+            Ok((sequences, all, rate)) if best.is_none_or(|(.., most)| rate > most) => best = Some((sequences, chunk, all, rate)),
+            Ok(_) => {}
+            Err(no) => nearest = Some(no.nearer(nearest)),
+        }
+    }
+    match (best, nearest) {
+        (Some((sequences, chunk, all, _)), _) => Ok(mixed.point(sequences, chunk, all)),
+        (None, Some(no)) => Err(no),
+        (None, None) => Err(No::Cache { mapping, sequences: 0 }),
+    }
+}

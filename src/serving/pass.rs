@@ -1,0 +1,224 @@
+//! What one pass of a model over one batch consists of: the operators and transfers of one micro-batch in every layer, before anybody
+//! says which cores they run on.
+
+use super::communication::Communication;
+use super::mapping::Mapping;
+use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
+use crate::input::spec::WorkloadSpec;
+use crate::network::ExpertTraffic;
+use crate::units::{Bytes, Seconds};
+use crate::workload::{
+    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, layer_attention, shared_block,
+};
+
+/// A machine ready to run one workload.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// Transfers.
+    pub communication: Communication<'a>,
+    /// One rank.
+    pub device: Device,
+    /// The model and how it is stored.
+    pub workload: &'a WorkloadSpec,
+}
+
+/// What one pass works on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepShape {
+    /// Degrees.
+    pub mapping: Mapping,
+    /// All sequences of one attention group.
+    pub batch: AttentionBatch,
+    /// A chunk of prompts that is read in the same pass, where decode and prefill share chips.
+    pub chunk: Option<AttentionBatch>,
+    /// Parts that the batch is cut into, to overlap.
+    pub micro_batches: u32,
+    /// Tokens of one attention group whose next token is wanted.
+    pub sampled: f64,
+    /// Further passes through one more layer and the head: draft tokens of an MTP module.
+    pub drafts: u32,
+}
+
+impl StepShape {
+    /// Whether many tokens move at once, so that kernels for throughput are used.
+    pub(super) fn bulk(&self) -> bool {
+        self.batch.prefill || self.chunk.is_some()
+    }
+}
+
+/// Equal layers, and one micro-batch's work in one of them.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// Layers that follow each other.
+    pub count: u32,
+    /// Of the last group: further passes through one such layer for draft tokens.
+    pub drafts: u32,
+    pub attention: Vec<Operator>,
+    /// All-reduce after a block that TP divides.
+    pub reduce: Option<Seconds>,
+    pub block: Block,
+    /// Sent by one rank.
+    pub sent: Bytes,
+}
+
+impl Layers {
+    /// Dispatch and combine together.
+    pub fn exchanged(&self) -> Seconds {
+        match &self.block {
+            Block::Experts { exchange: Some((dispatch, combine)), .. } => *dispatch + *combine,
+            _ => Seconds::ZERO,
+        }
+    }
+}
+
+/// What follows attention in a layer.
+#[derive(Debug)]
+pub(super) enum Block {
+    Dense(Vec<Operator>),
+    Experts {
+        /// Norm, router, shared experts.
+        gate: Vec<Operator>,
+        routed: [Operator; 1],
+        /// Dispatch and combine; absent when all experts are on one rank.
+        exchange: Option<(Seconds, Seconds)>,
+    },
+}
+
+/// Operators and transfers of a pass.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub layers: Vec<Layers>,
+    pub head: Vec<Operator>,
+    /// Times that the head runs.
+    pub heads: f64,
+    /// Launches of the captured graphs.
+    pub launches: Seconds,
+    /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
+    pub handovers: (Seconds, Bytes),
+    pub micro_batches: u32,
+}
+
+impl Pass {
+    pub fn new(machine: &Machine<'_>, shape: &StepShape) -> Self {
+        let parts: Vec<AttentionBatch> = std::iter::once(shape.batch).chain(shape.chunk).map(|batch| batch.part(shape.micro_batches)).collect();
+        let tokens = parts.iter().map(AttentionBatch::tokens).sum();
+        let part = MicroBatch { machine, shape, parts, tokens };
+        let model = &machine.workload.model;
+        let last = model.layer.len().saturating_sub(1);
+        let drafts = |index: usize| if index == last { shape.drafts } else { 0 };
+        Self {
+            layers: model.layer.iter().enumerate().map(|(index, group)| part.layers(group, drafts(index))).collect(),
+            head: head(model, shape.mapping.tp, shape.sampled),
+            heads: f64::from(1 + shape.drafts),
+            launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
+            handovers: part.handovers(),
+            micro_batches: shape.micro_batches,
+        }
+    }
+
+    /// Operators with the times that each runs in the pass.
+    pub fn operators(&self) -> impl Iterator<Item = (&Operator, f64)> {
+        let layers = self.layers.iter().flat_map(|layers| {
+            let times = self.times(layers);
+            let (first, second): (&[Operator], &[Operator]) = match &layers.block {
+                Block::Dense(block) => (block, &[]),
+                Block::Experts { gate, routed, .. } => (gate, routed),
+            };
+            layers.attention.iter().chain(first).chain(second).map(move |operator| (operator, times))
+        });
+        layers.chain(self.head.iter().map(|operator| (operator, self.heads)))
+    }
+
+    /// Times that a micro-batch passes through layers of this group.
+    pub fn times(&self, layers: &Layers) -> f64 {
+        f64::from(self.micro_batches) * f64::from(layers.count + layers.drafts)
+    }
+}
+
+/// One micro-batch on its way through the model.
+struct MicroBatch<'a> {
+    machine: &'a Machine<'a>,
+    shape: &'a StepShape,
+    /// The attention group's batch and the chunk read beside it.
+    parts: Vec<AttentionBatch>,
+    /// New tokens.
+    tokens: f64,
+}
+
+impl<'a> MicroBatch<'a> {
+    fn model(&self) -> &'a Model {
+        &self.machine.workload.model
+    }
+
+    fn layers(&self, group: &LayerGroup, drafts: u32) -> Layers {
+        let precisions = &self.machine.workload.workload.precision;
+        let tp = self.shape.mapping.tp;
+        let attention = layer_attention(&group.attention, self.model().hidden, precisions, tp, &self.parts);
+        let reduce = (tp > 1).then(|| self.machine.communication.all_reduce(tp, self.stream_bytes()));
+        let (block, sent) = match &group.ffn {
+            Ffn::Dense { width } => (Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)), self.reduced_bytes() * 2.0),
+            Ffn::Experts(experts) => {
+                let (block, exchanged) = self.expert_block(experts);
+                (block, self.reduced_bytes() + exchanged)
+            }
+        };
+        Layers { count: group.count, drafts, attention, reduce, block, sent }
+    }
+
+    /// Experts of one layer, and the bytes that dispatch and combine send from one rank.
+    fn expert_block(&self, experts: &Experts) -> (Block, Bytes) {
+        let workload = &self.machine.workload.workload;
+        let model = self.model();
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
+        let mapping = self.shape.mapping;
+        // After a divided attention block every rank of the TP group passes on its part of the tokens.
+        let tokens = self.tokens / f64::from(mapping.tp);
+        let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
+        let mut gate = gate(model, experts, &workload.precision, tokens);
+        if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
+            gate.extend(shared_block(model, experts, &workload.precision, tokens));
+        }
+        let routed = [expert_block(model, experts, placement, &workload.precision, &load)];
+        if mapping.ep == 1 {
+            return (Block::Experts { gate, routed, exchange: None }, Bytes::ZERO);
+        }
+        let bulk = self.shape.bulk();
+        let communication = &self.machine.communication;
+        let traffic = |precision: Precision| ExpertTraffic {
+            ranks: mapping.ep,
+            tokens,
+            copies: load.copies,
+            message: Bytes::new(f64::from(experts.stream(model.hidden)) * precision.activation_bytes()),
+            imbalance: load.imbalance,
+        };
+        let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
+        let exchange = Some((communication.dispatch(&out, bulk), communication.combine(&back, bulk)));
+        let sent = out.sent_bytes(communication.dispatch_kernel(bulk)) + back.sent_bytes(communication.combine_kernel(bulk));
+        (Block::Experts { gate, routed, exchange }, sent)
+    }
+
+    /// The residual stream in 16 bit.
+    fn stream_bytes(&self) -> Bytes {
+        Bytes::new(self.tokens * f64::from(self.model().hidden) * 2.0)
+    }
+
+    /// Bytes that one rank sends in an all-reduce of it.
+    fn reduced_bytes(&self) -> Bytes {
+        let tp = f64::from(self.shape.mapping.tp);
+        self.stream_bytes() * (2.0 * (tp - 1.0) / tp)
+    }
+
+    /// Time in which the residual stream of the whole batch goes from stage to stage, and what one rank sends for it; a rank of a TP
+    /// group passes on its part.
+    fn handovers(&self) -> (Seconds, Bytes) {
+        let mapping = self.shape.mapping;
+        if mapping.pp < 2 {
+            return (Seconds::ZERO, Bytes::ZERO);
+        }
+        let bytes = self.stream_bytes() * (f64::from(self.shape.micro_batches) / f64::from(mapping.tp));
+        let times = f64::from(mapping.pp - 1);
+        let chips = mapping.chips(self.machine.communication.network().fabric().chip.ranks);
+        (self.machine.communication.send(chips, bytes) * times, bytes * (times / f64::from(mapping.pp)))
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a mapping does not work.
+
+use std::fmt;
+
+use super::mapping::Mapping;
+use crate::units::{Bytes, Seconds, render};
+
+/// Why a mapping does not work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum No {
+    /// The weights do not fit.
+    Weights {
+        /// Degrees.
+        mapping: Mapping,
+        /// Needed on one rank.
+        weights: Bytes,
+        /// Usable on one rank.
+        memory: Bytes,
+    },
+    /// The caches do not fit beside the weights.
+    Cache {
+        /// Degrees.
+        mapping: Mapping,
+        /// Sequences that would fit in one attention group.
+        sequences: u32,
+    },
+    /// Even the smallest batch takes longer than the service level allows.
+    TooSlow {
+        /// Degrees.
+        mapping: Mapping,
+        /// Best time.
+        time: Seconds,
+        /// Allowed.
+        limit: Seconds,
+    },
+}
+
+impl No {
+    /// The mapping that does not work.
+    #[must_use]
+    pub fn mapping(&self) -> Mapping {
+        match self {
+            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } => *mapping,
+        }
+    }
+}
+
+impl No {
+    /// Of two refusals the one that was nearer to working, `other` on a tie: too slow before no room before too heavy, and the smaller
+    /// excess.
+    #[must_use]
+    pub fn nearer(self, other: Option<Self>) -> Self {
+        let excess = |no: &Self| match no {
+            Self::TooSlow { time, limit, .. } => (0, *time / *limit),
+            Self::Cache { .. } => (1, 0.0),
+            Self::Weights { weights, memory, .. } => (2, *weights / *memory),
+        };
+        match other {
+            Some(other) if excess(&other) <= excess(&self) => other,
+            _ => self,
+        }
+    }
+}
+
+impl fmt::Display for No {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weights { weights, memory, .. } => {
+                write!(out, "does not fit: the weights take {} on each rank, {} is usable", render(*weights), render(*memory))
+            }
+            Self::Cache { .. } => write!(out, "does not fit: no room for the KV cache beside the weights"),
+            Self::TooSlow { time, limit, .. } => write!(out, "too slow: {} at best, {} allowed", render(*time), render(*limit)),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Which cores attention and experts run on, and how long the stages of a layer take there.
+
+use super::pass::{Block, Layers, Machine, Pass, StepShape};
+use super::timeline::{Resource, Stage, makespan};
+use crate::units::Seconds;
+use crate::workload::{Device, Operator, kernel};
+
+/// The cores that attention and experts run on; the same in all layers, since streams keep theirs for the whole pass.
+pub(super) struct Streams {
+    /// Attention and dense blocks.
+    pub attention: Device,
+    /// Gate and experts.
+    pub experts: Device,
+    /// Where the experts' computing is scheduled.
+    pub expert_resource: Resource,
+}
+
+/// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate and experts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    attention: Seconds,
+    dense: Seconds,
+    gate: Seconds,
+    experts: Seconds,
+}
+
+impl Streams {
+    /// All cores for one kernel after the other, where transfers that overlap with computing take theirs from it; or, on chips that
+    /// split their cores in decode, attention and experts side by side on the cores that make the pass shortest.
+    pub fn choose(machine: &Machine<'_>, shape: &StepShape, pass: &Pass) -> Self {
+        let overlaps = shape.micro_batches > 1;
+        let sparse = pass.layers.iter().any(|layers| matches!(layers.block, Block::Experts { .. }));
+        if machine.device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
+            return Split::new(&machine.device, pass).best();
+        }
+        let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
+        let device = machine.device.with_cores(1.0 - taken);
+        Self { attention: device.clone(), experts: device, expert_resource: Resource::Compute }
+    }
+
+    /// Stages of one micro-batch in one layer.
+    pub fn stages(&self, layers: &Layers) -> Vec<Stage> {
+        let (gate, experts) = expert_times(&self.experts, layers);
+        let times = Times { attention: sum(&self.attention, &layers.attention), gate, experts, ..dense_time(&self.attention, layers) };
+        stages(layers, times, self.expert_resource)
+    }
+}
+
+fn sum(device: &Device, operators: &[Operator]) -> Seconds {
+    operators.iter().map(|operator| kernel::time(device, operator)).sum()
+}
+
+/// The dense block's time alone.
+fn dense_time(device: &Device, layers: &Layers) -> Times {
+    let dense = match &layers.block {
+        Block::Dense(block) => sum(device, block),
+        Block::Experts { .. } => Seconds::ZERO,
+    };
+    Times { dense, ..Times::default() }
+}
+
+/// Gate, then experts.
+fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
+    match &layers.block {
+        Block::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
+        Block::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
+    }
+}
+
+fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
+    let reduce = layers.reduce.map(|time| Stage { name: "all-reduce", resource: Resource::Fabric, time });
+    let mut stages = Vec::with_capacity(6);
+    stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
+    stages.extend(reduce);
+    match &layers.block {
+        Block::Dense(_) => {
+            stages.push(Stage { name: "dense block", resource: Resource::Compute, time: times.dense });
+            stages.extend(reduce);
+        }
+        Block::Experts { exchange, .. } => {
+            stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
+            stages.extend(exchange.map(|(dispatch, _)| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch }));
+            stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
+            stages.extend(exchange.map(|(_, combine)| Stage { name: "combine", resource: Resource::Fabric, time: combine }));
+        }
+    }
+    stages
+}
+
+/// The search for the best whole number of cores for attention.
+///
+/// More cores for one stream never slow it and never speed up the other, so a range of splits is bounded below by giving each stream
+/// the most that any split of the range gives it; ranges that cannot beat the best split found so far are left out.
+struct Split<'a> {
+    device: &'a Device,
+    pass: &'a Pass,
+    /// By number of cores, by group of layers; filled as they are asked for.
+    attention: Vec<Option<Vec<Times>>>,
+    experts: Vec<Option<Vec<(Seconds, Seconds)>>>,
+    best: Option<(Seconds, u32)>,
+}
+
+impl<'a> Split<'a> {
+    fn new(device: &'a Device, pass: &'a Pass) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cores of a chip")]
+        let cores = (device.cores as usize).max(2);
+        Self { device, pass, attention: vec![None; cores], experts: vec![None; cores], best: None }
+    }
+
+    fn cores(&self) -> u32 {
+        u32::try_from(self.attention.len()).unwrap_or(u32::MAX)
+    }
+
+    fn best(mut self) -> Streams {
+        let cores = self.cores();
+        let guess = self.guess();
+        let time = self.time(guess, cores - guess);
+        self.best = Some((time, guess));
+        for (least, most) in [(1, guess - 1), (guess + 1, cores - 1)] {
+            if least <= most {
+                let bound = self.time(most, cores - least);
+                self.narrow(least, most, bound);
+            }
+        }
+        let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
+        Streams { attention: self.part(for_attention), experts: self.part(cores - for_attention), expert_resource: Resource::Fabric }
+    }
+
+    /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.
+    fn guess(&mut self) -> u32 {
+        let half = self.cores() / 2;
+        self.time(half, self.cores() - half);
+        let weighted = |time: Seconds, layers: &Layers| time.get() * f64::from(layers.count);
+        let attention = self.attention[half as usize].iter().flatten().zip(&self.pass.layers);
+        let attention: f64 = attention.map(|(times, layers)| weighted(times.attention, layers)).sum();
+        let experts = self.experts[(self.cores() - half) as usize].iter().flatten().zip(&self.pass.layers);
+        let experts: f64 = experts.map(|((gate, experts), layers)| weighted(*gate + *experts + layers.exchanged(), layers)).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
+        let guess = (f64::from(self.cores()) * attention / (attention + experts)) as u32;
+        guess.clamp(1, self.cores() - 1)
+    }
+
+    fn part(&self, cores: u32) -> Device {
+        self.device.with_cores(f64::from(cores) / f64::from(self.cores()))
+    }
+
+    /// Looks for a better split with `least..=most` cores for attention, none of which takes less than `bound`.
+    fn narrow(&mut self, least: u32, most: u32, bound: Seconds) {
+        if self.best.is_some_and(|(time, _)| bound >= time) {
+            return;
+        }
+        if least == most {
+            self.best = Some((bound, least));
+            return;
+        }
+        let middle = least.midpoint(most);
+        let low = self.time(middle, self.cores() - least);
+        let high = self.time(most, self.cores() - middle - 1);
+        if low <= high {
+            self.narrow(least, middle, low);
+            self.narrow(middle + 1, most, high);
+        } else {
+            self.narrow(middle + 1, most, high);
+            self.narrow(least, middle, low);
+        }
+    }
+
+    /// Time of all layers with so many cores for attention and for experts.
+    fn time(&mut self, for_attention: u32, for_experts: u32) -> Seconds {
+        let pass = self.pass;
+        if self.attention[for_attention as usize].is_none() {
+            let device = self.part(for_attention);
+            let mut times: Vec<Times> = Vec::with_capacity(pass.layers.len());
+            for (index, layers) in pass.layers.iter().enumerate() {
+                // Groups of layers often differ in what follows attention only.
+                let known = index.checked_sub(1).filter(|before| pass.layers[*before].attention == layers.attention);
+                let attention = known.map_or_else(|| sum(&device, &layers.attention), |before| times[before].attention);
+                times.push(Times { attention, ..dense_time(&device, layers) });
+            }
+            self.attention[for_attention as usize] = Some(times);
+        }
+        if self.experts[for_experts as usize].is_none() {
+            let device = self.part(for_experts);
+            self.experts[for_experts as usize] = Some(pass.layers.iter().map(|layers| expert_times(&device, layers)).collect());
+        }
+        let attention = self.attention[for_attention as usize].iter().flatten();
+        let experts = self.experts[for_experts as usize].iter().flatten();
+        let each = pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), (gate, experts))| {
+            let stages = stages(layers, Times { gate: *gate, experts: *experts, ..*attention }, Resource::Fabric);
+            layers_time(layers, &stages, pass.micro_batches)
+        });
+        each.sum()
+    }
+}
+
+/// Time of a group of layers, with the further passes of draft tokens.
+pub(super) fn layers_time(layers: &Layers, stages: &[Stage], micro_batches: u32) -> Seconds {
+    let drafts = if layers.drafts > 0 { makespan(stages, micro_batches, 1) * f64::from(layers.drafts) } else { Seconds::ZERO };
+    makespan(stages, micro_batches, layers.count) + drafts
+}
