@@ -207,6 +207,6 @@ mod tests {
         let all: Vec<(u32, u32)> = [0, 1, 2, 3, 24, 33, 40].iter().map(|&value| around(value, 1, 40)).collect();
         assert_eq!(all, [(0, 0), (1, 1), (2, 2), (2, 4), (16, 32), (32, 40), (40, 40)]);
         assert_eq!(around(100, 128, 8192), (0, 128));
-        assert_eq!(around(5, 128, 4), (0, 5).max((5, 5)));
+        assert_eq!(around(5, 128, 4), (5, 5));
     }
 }
