@@ -59,6 +59,14 @@ fn ranks(case: &Case) -> u32 {
     case.settings.count("ranks").unwrap_or(0)
 }
 
+/// A limit has no median to guard: each must hold.
+#[test]
+fn published_limits_hold() {
+    let limits: Vec<Case> = all_cases().into_iter().filter(|case| case.value.0 <= 0.0 && case.value.1.is_some()).collect();
+    let broken: Vec<String> = validate(&limits).into_iter().filter(|found| found.error() != Some(0.0)).map(|found| found.id).collect();
+    assert!(limits.len() >= 4 && broken.is_empty(), "{broken:?}");
+}
+
 #[test]
 fn no_median_is_worse_than_committed() {
     let scores = scores(&validate(&all_cases()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::inventory::Inventory;
 use crate::fabric::{Endpoint, Fabric};
-use crate::input::document::{Cooling, Medium, Racks, SwitchPower};
+use crate::input::document::{ChipPower, Cooling, Medium, Racks, SwitchPower};
 use crate::input::spec::Spec;
 use crate::network::Profile;
 use crate::serving::{Step, arithmetic_energy, memory_energy, port_energy};
@@ -13,7 +13,7 @@ use crate::units::{BytesPerSecond, Watts};
 /// What the chips of a machine do on average while it runs one phase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Duty {
-    /// Watts of one chip beyond waiting, by operator.
+    /// Watts of one chip beyond waiting, by operator; what kernels draw whatever they do is the last.
     pub operators: Vec<(&'static str, Watts)>,
     /// Watts of one chip's scale-up ports beyond waiting.
     pub ports: Watts,
@@ -27,18 +27,26 @@ impl Duty {
     /// Chips of `ranks` ranks run `step` again and again; only the share `busy` of them has an instance to run.
     #[must_use]
     pub fn of(step: &Step, fabric: &Fabric, busy: f64) -> Self {
-        let power = &fabric.chip.power;
-        let ranks = f64::from(fabric.chip.ranks) * busy;
+        Self::with(&fabric.chip.power, fabric.chip.ranks, step, busy)
+    }
+
+    /// As [`Duty::of`], for a chip of so many ranks that is not the fabric's.
+    #[must_use]
+    pub fn with(power: &ChipPower, ranks: u32, step: &Step, busy: f64) -> Self {
+        let ranks = f64::from(ranks) * busy;
         let operators = step.activity.operators.iter().map(|work| {
             let energy = arithmetic_energy(power, &work.flop) + memory_energy(power, work.memory);
             (work.name, energy * ranks / step.time)
         });
-        Self {
-            operators: operators.collect(),
-            ports: port_energy(power, step.activity.sent) * ranks / step.time,
-            sent: BytesPerSecond::new(step.activity.sent.get() * ranks / step.time.get()),
-            busy,
+        let mut operators: Vec<(&'static str, Watts)> = operators.collect();
+        let ports = port_energy(power, step.activity.sent) * ranks / step.time;
+        // Cores that work stall less: what they draw whatever they do gives way where the chip reaches its limit.
+        let room = (power.tdp.value - power.idle.value) * busy - operators.iter().map(|(_, watts)| *watts).sum::<Watts>() - ports;
+        let running = (power.active() * busy).min(room);
+        if running > Watts::ZERO {
+            operators.push(("clocks and caches", running));
         }
+        Self { operators, ports, sent: BytesPerSecond::new(step.activity.sent.get() * ranks / step.time.get()), busy }
     }
 }
 
@@ -268,7 +276,7 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Ve
             count: *count,
             waiting: idle * real(*count),
             working: (serving - idle) * (real(*count) * duty.busy),
-            rated: serving * real(*count),
+            rated: cpu.power.limit.as_ref().map_or(serving, |limit| limit.value.max(serving)) * real(*count),
         });
         lines.push(constant(format!("DRAM ({name})"), Place::Host, *count, cpu.power.memory.value));
     }

@@ -1,7 +1,8 @@
 //! Measurements as CSV: the shipped ones under `validation/`, and users' own.
 //!
 //! One measurement a line, with these columns: `id,system,quantity,settings,value,unit,source,confidence`. `settings` holds
-//! `key=value` pairs between semicolons; `value` is a number or a range `23..31`. docs/validation.md lists quantities and settings.
+//! `key=value` pairs between semicolons; `value` is a number, a range `23..31` or an upper limit `..45`. docs/validation.md lists quantities and
+//! settings.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -38,7 +39,7 @@ pub struct Case {
     pub quantity: String,
     /// The settings it was measured with.
     pub settings: Settings,
-    /// As printed; a range has two ends.
+    /// As printed; a range has two ends, an upper limit is a range from zero.
     pub value: (f64, Option<f64>),
     /// Unit of `value`.
     pub unit: Unit,
@@ -264,11 +265,13 @@ fn case(source: &Arc<Source>, fields: &[Field]) -> Result<Case, Problems> {
     let here = |field: &Field| place(source, field.span.clone());
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let range = match value.text.split_once("..") {
+        Some(("", high)) => number(high).filter(|high| *high > 0.0).map(|high| (0.0, Some(high))),
         Some((low, high)) => number(low).zip(number(high)).filter(|(low, high)| low <= high).map(|(low, high)| (low, Some(high))),
         None => number(&value.text).map(|value| (value, None)),
     };
     let Some(range) = range else {
-        let problem = Problem::new(format!("`{}` is not a value", value.text)).at(here(value), "expected a number, or a range such as 23..31");
+        let problem = Problem::new(format!("`{}` is not a value", value.text))
+            .at(here(value), "expected a number, a range such as 23..31, or a limit such as ..45");
         return Err(problem.into());
     };
     let Some(&(unit_found, _)) = Unit::ALL.iter().find(|entry| entry.1 == unit.text) else {
@@ -385,7 +388,7 @@ mod tests {
          --> mine.csv:2:19
           |
         2 | A-1,x,gemm,rows=1,fast,us,s,measured
-          |                   ^^^^ expected a number, or a range such as 23..31
+          |                   ^^^^ expected a number, a range such as 23..31, or a limit such as ..45
 
         error: `rows` is not a setting
          --> mine.csv:3:12

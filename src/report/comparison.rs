@@ -35,9 +35,13 @@ pub fn comparison_sections(cases: &[Comparison]) -> Vec<Section> {
             case.quantity.clone(),
             case.settings.clone(),
             case.unit.name().to_owned(),
-            high.map_or_else(|| significant(low), |high| format!("{} to {}", significant(low), significant(high))),
+            match high {
+                Some(high) if case.is_limit() => format!("below {}", significant(high)),
+                Some(high) => format!("{} to {}", significant(low), significant(high)),
+                None => significant(low),
+            },
             significant(*predicted),
-            format!("{:+.1} %", 100.0 * error),
+            if case.is_limit() && error == 0.0 { "holds".to_owned() } else { format!("{:+.1} %", 100.0 * error) },
         ]);
     }
     let mut sections = vec![Section::Table(table)];

@@ -59,6 +59,7 @@ mod tests {
     fn power() -> ChipPower {
         ChipPower {
             idle: Figure::plain(Watts::new(100.0)),
+            active: None,
             tdp: Figure::plain(Watts::new(500.0)),
             energy_per_flop: Figure::plain(JoulesPerFlop::new(1e-12)),
             memory_energy: Figure::plain(JoulesPerBit::new(5e-12)),

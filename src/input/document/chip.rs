@@ -180,14 +180,24 @@ pub struct ChipIo {
 pub struct ChipPower {
     /// Powered and waiting.
     pub idle: Figure<Watts>,
+    /// Beyond waiting, while kernels run, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if absent.
+    pub active: Option<Figure<Watts>>,
     /// Sustained limit.
     pub tdp: Figure<Watts>,
     /// Per operation at BF16; 8-bit formats take half of it, 4-bit a quarter.
     pub energy_per_flop: Figure<JoulesPerFlop>,
-    /// Per bit moved to or from memory.
+    /// Per bit moved between memory and cores: cell, interface, and the way through the caches.
     pub memory_energy: Figure<JoulesPerBit>,
     /// Per bit sent or received on the scale-up ports.
     pub io_energy: Figure<JoulesPerBit>,
+}
+
+impl ChipPower {
+    /// What running kernels draw beyond waiting, whatever they do.
+    #[must_use]
+    pub fn active(&self) -> Watts {
+        self.active.as_ref().map_or(Watts::ZERO, |active| active.value)
+    }
 }
 
 /// How far the chip's kernels reach towards its peaks: few constants, each with a mechanism, by number format.

@@ -37,6 +37,8 @@ pub struct CpuPower {
     pub serving: Figure<Watts>,
     /// DRAM of one socket.
     pub memory: Figure<Watts>,
+    /// What its supply is built for; as `serving` if absent.
+    pub limit: Option<Figure<Watts>>,
 }
 
 /// A network interface card.

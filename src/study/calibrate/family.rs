@@ -27,6 +27,8 @@ pub enum Family {
     Experts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
     Gap,
+    /// The chip's watts, from engines at work.
+    Power,
 }
 
 /// Which file holds the constants.
@@ -92,6 +94,7 @@ impl Family {
         Ok(match kind {
             "collectives" if name.is_empty() => Self::Collectives,
             "gap" if name.is_empty() => Self::Gap,
+            "power" if name.is_empty() => Self::Power,
             "all-reduce" if !name.is_empty() => Self::CapturedAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
             "gemm" => Self::Gemm(precision()?),
@@ -101,7 +104,7 @@ impl Family {
             "experts" => Self::Experts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap"
+                    "`{text}` is no family; known: collectives, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power"
                 ));
             }
         })
@@ -135,15 +138,17 @@ impl Family {
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
             Self::Gap => vec!["chip", "kernels"],
+            Self::Power => vec!["chip", "power"],
         }
     }
 
-    /// Whether a measurement says something about its constants. Only times do: shares and rates come from other hosts.
+    /// Whether a measurement says something about its constants. Only times do, and watts for power: shares and rates come from other hosts.
     #[must_use]
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
         let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
-        case.unit.is_time()
+        let power = *self == Self::Power;
+        (case.unit.is_time() || power)
             && match self {
                 Self::Collectives => case.quantity == "collective",
                 Self::CapturedAllReduce(engine) => is("captured_all_reduce", "engine", engine),
@@ -154,6 +159,7 @@ impl Family {
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
                 Self::Experts(format) => is("experts", "format", format.name()),
                 Self::Gap => case.quantity == "mla_module",
+                Self::Power => case.quantity == "serving_power",
             }
     }
 
@@ -210,6 +216,10 @@ impl Family {
                 ]
             }
             Self::Gap => vec![time("launch", &mut kernels.launch)],
+            Self::Power => {
+                let active = chip.power.active.as_mut().ok_or_else(missing)?;
+                vec![Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active }]
+            }
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
     }
@@ -248,6 +258,7 @@ impl fmt::Display for Family {
             Self::Mha(format) => write!(out, "mha:{}", format.name()),
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
             Self::Gap => write!(out, "gap"),
+            Self::Power => write!(out, "power"),
         }
     }
 }

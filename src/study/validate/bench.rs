@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{fabric, operator, phase, transfer};
+use super::engine::Served;
+use super::{fabric, operator, phase, power, serving, transfer};
 use crate::input::cases::{Case, Unit};
 use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Library, Model};
 use crate::input::problem::suggest;
 use crate::input::spec::{Spec, WorkloadSpec, load_model, load_workload};
 use crate::network::{Network, Pricing, Profile};
-use crate::units::{BytesPerSecond, Seconds, TokensPerSecond};
+use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
 
 /// Predicts one measurement.
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 22] = [
+pub const QUANTITIES: [(&str, &str); 27] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -35,6 +36,11 @@ pub const QUANTITIES: [(&str, &str); 22] = [
     ("prefill_overlap_gain", "prompt tokens gained by micro-batches"),
     ("serving_tpot", "time per output token of an engine that prefills on the same chips"),
     ("serving_ttft", "time to first token of such an engine"),
+    ("serving_gap", "median time between two tokens of a request of such an engine"),
+    ("serving_rate", "output tokens a second of such an engine"),
+    ("serving_power", "watts of its chips, without hosts and fabric"),
+    ("serving_energy", "joules of its chips for an output token"),
+    ("power", "watts of the whole machine at its racks, every part at its rating or waiting"),
     ("exchange_limit", "time per output token if nothing but the exchange took time"),
     ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
     ("node_boundary", "one-way latency that a pair in different nodes has more than one in the same node"),
@@ -54,7 +60,8 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "experts" => operator::experts,
         "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
-        "serving_tpot" | "serving_ttft" => phase::serving,
+        "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,
+        "power" => power::machine,
         "oversubscription" => fabric::oversubscription,
         "node_boundary" => fabric::node_boundary,
         "node_loss" => fabric::node_loss,
@@ -72,10 +79,14 @@ pub struct Bench<'a> {
     pub library: Library,
     /// One rank.
     pub device: Device,
+    /// The chip.
+    pub chip: Chip,
     /// All-to-all of the first n chips, by n.
     profiles: BTreeMap<u32, Profile>,
     workloads: BTreeMap<String, WorkloadSpec>,
     models: BTreeMap<String, Model>,
+    /// Replayed benchmarks of engines, by their settings.
+    pub(super) served: BTreeMap<String, Result<Served, String>>,
 }
 
 impl<'a> Bench<'a> {
@@ -87,16 +98,20 @@ impl<'a> Bench<'a> {
             network,
             library: spec.library.clone(),
             device: Device::new(&spec.chip),
+            chip: spec.chip.clone(),
             profiles: BTreeMap::new(),
             workloads: BTreeMap::new(),
             models: BTreeMap::new(),
+            served: BTreeMap::new(),
         }
     }
 
     /// Puts other constants in the place of the described ones.
     pub fn replace(&mut self, chip: &Chip, library: &Library) {
         self.device = Device::new(chip);
+        self.chip = chip.clone();
         self.library = library.clone();
+        self.served.clear();
     }
 
     /// Predicts each case, or says why not.
@@ -173,4 +188,14 @@ pub(super) fn share_in(unit: Unit, share: f64) -> Result<f64, String> {
         Unit::Ratio => Ok(share),
         other => Err(format!("a share has the unit % or ratio, not {}", other.name())),
     }
+}
+
+/// A power in the unit of a case.
+pub(super) fn power_in(unit: Unit, power: Watts) -> Result<f64, String> {
+    if unit == Unit::Watts { Ok(power.get()) } else { Err(format!("a power has the unit W, not {}", unit.name())) }
+}
+
+/// An energy in the unit of a case.
+pub(super) fn energy_in(unit: Unit, energy: Joules) -> Result<f64, String> {
+    if unit == Unit::Joules { Ok(energy.get()) } else { Err(format!("an energy has the unit J, not {}", unit.name())) }
 }

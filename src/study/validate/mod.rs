@@ -5,17 +5,22 @@
 //! | what does a measurement need of its machine? | `bench.rs` |
 //! | how long do transfers between chips take? | `transfer.rs` |
 //! | how long do kernels take? | `operator.rs` |
-//! | how fast is a whole model? | `phase.rs` |
+//! | how fast is a phase of a whole model? | `phase.rs` |
+//! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
+//! | what does the machine draw? | `power.rs` |
 //! | how large are the errors? | `score.rs` |
 //! | are they larger than last time? | `bound.rs` |
 
 mod bench;
 mod bound;
+mod engine;
 mod fabric;
 mod operator;
 mod phase;
+mod power;
 mod score;
+mod serving;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -69,7 +74,13 @@ impl Comparison {
         }
     }
 
-    /// Predicted over measured, less one; zero inside a published range. `None` if not predicted, or if nothing was measured to divide by.
+    /// Whether the figure is an upper limit: that it holds says nothing about the size of an error.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        self.measured.0 <= 0.0 && self.measured.1.is_some()
+    }
+
+    /// Predicted over measured, less one; from the nearer end of a published range, zero inside it. `None` if not predicted, or if nothing was measured to divide by.
     #[must_use]
     pub fn error(&self) -> Option<f64> {
         let predicted = *self.predicted.as_ref().ok()?;

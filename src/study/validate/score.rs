@@ -52,7 +52,9 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
 #[must_use]
 pub fn scores(comparisons: &[Comparison]) -> Vec<Score> {
     let mut groups: BTreeMap<(Option<&str>, Option<&str>), Vec<f64>> = BTreeMap::new();
-    for (comparison, error) in comparisons.iter().filter_map(|comparison| Some((comparison, comparison.error()?))) {
+    let scored = comparisons.iter().filter_map(|comparison| Some((comparison, comparison.error()?)));
+    // A limit that holds has no error to average; one that does not counts like any figure.
+    for (comparison, error) in scored.filter(|(comparison, error)| *error != 0.0 || !comparison.is_limit()) {
         let (system, quantity) = (Some(comparison.system.as_str()), Some(comparison.quantity.as_str()));
         for group in [(None, None), (None, quantity), (system, quantity)] {
             groups.entry(group).or_default().push(error);
