@@ -121,6 +121,45 @@ error: `serdes_latency` is not a time
 }
 
 #[test]
+fn hosts_that_the_chips_do_not_fill() {
+    let project = Project::new("hosts").file("node.toml", &NODE.replace("library = \"cann\"", "library = \"cann\"\nhost_chips = 3"));
+    project.run(&["describe", "./node.toml"]).fails(
+        r#"error: 8 chips do not fill hosts of 3
+ --> ./node.toml:8:14
+  |
+8 | host_chips = 3
+  |              ^ must divide the number of chips
+"#,
+    );
+}
+
+/// Once a misspelt op or algorithm was passed over in silence, and the library offered everything instead.
+#[test]
+fn an_algorithm_that_nobody_knows() {
+    let library = std::fs::read_to_string("topologies/parts/libraries/generic.toml").unwrap();
+    let broken = library.replacen("[library]\n", "[library]\nalgorithms = { all_redcue = [], all_gather = [\"rign\"] }\n", 1);
+    let project = Project::new("algorithms").file("library.toml", &broken);
+    project.run(&["check", "library.toml"]).fails(
+        r#"error: unknown key `all_redcue`
+ --> library.toml:6:16
+  |
+6 | algorithms = { all_redcue = [], all_gather = ["rign"] }
+  |                ^^^^^^^^^^ did you mean `all_reduce`?
+  |
+  = help: algorithms takes: `all_reduce`, `all_gather`, `reduce_scatter`, `all_to_all`, `broadcast`, `send`
+
+error: unknown `all_gather`: `rign`
+ --> library.toml:6:47
+  |
+6 | algorithms = { all_redcue = [], all_gather = ["rign"] }
+  |                                               ^^^^^^ not known here
+  |
+  = help: did you mean `ring`?
+"#,
+    );
+}
+
+#[test]
 fn bits_must_be_spelt_out() {
     let project = Project::new("bits").file("link.toml", &LINK.replace("112 Gbit/s", "400 Gb/s"));
     project.run(&["check", "link.toml"]).fails(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Origin;
+use super::{Algorithms, Origin};
 use crate::units::{Bytes, Figure, Ratio, Seconds};
 
 /// A communication library on one kind of link.
@@ -19,7 +19,10 @@ pub struct Library {
     pub origin: Origin,
     /// Algorithms that it offers for an op (`all_reduce = ["ring"]`); every one that applies for an op that is not listed.
     #[serde(default)]
-    pub algorithms: BTreeMap<String, Vec<String>>,
+    pub algorithms: Algorithms,
+    /// Algorithms that it offers besides where a group spans several hosts.
+    #[serde(default)]
+    pub algorithms_across_hosts: Algorithms,
     /// Once a call: launch, barrier, finish.
     pub launch: Figure<Seconds>,
     /// Once a round: flag, synchronisation, issue; the path's own latency comes on top.

@@ -22,6 +22,9 @@ pub struct Supernode {
     pub chip: At<String>,
     /// Communication library part.
     pub library: At<String>,
+    /// Chips under one operating system; the size of the innermost level if absent.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub host_chips: Option<At<u32>>,
     /// Workload that `simulate` runs when none is named.
     pub workload: Option<At<String>>,
     /// Published measurements of this machine (a file under `validation/`) that `simulate` sets beside its predictions.
