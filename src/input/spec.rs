@@ -153,6 +153,18 @@ pub struct WorkloadSpec {
     pub model: Model,
 }
 
+impl WorkloadSpec {
+    /// The same in the 8-bit format of `chip`; see [`Precisions::on`].
+    ///
+    /// [`Precisions::on`]: super::document::Precisions::on
+    #[must_use]
+    pub fn on(&self, chip: &Chip) -> Self {
+        let mut workload = self.clone();
+        workload.workload.precision = workload.workload.precision.on(chip);
+        workload
+    }
+}
+
 /// A target with the name it was asked for by.
 #[derive(Clone, Debug)]
 pub struct TargetSpec {

@@ -6,6 +6,7 @@ use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
+use crate::input::document::Precisions;
 use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::Simulation;
 use crate::study::validate::Comparison;
@@ -40,6 +41,11 @@ fn mapping_json(mapping: &Mapping) -> Json {
     json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp })
 }
 
+fn formats_json(formats: &Precisions) -> Json {
+    json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
+        "kv_cache": formats.kv_cache.name(), "dispatch": formats.dispatch.name(), "combine": formats.combine.name() })
+}
+
 fn bound_json(step: &Step) -> Json {
     let bound = &step.bound;
     json!({ "compute_s": bound.compute, "memory_s": bound.memory, "communication_s": bound.communication, "launch_s": bound.launch,
@@ -51,6 +57,20 @@ impl SimulateReport {
         #[expect(clippy::cast_precision_loss, reason = "chip counts are far below 2^53")]
         let chips = self.simulation.inventory.chips as f64;
         chips
+    }
+
+    /// The formats that run, and what they stand for where this chip has a faster one than the workload names.
+    fn formats_sentence(&self) -> String {
+        let [named, run] = &self.simulation.formats;
+        let list = |formats: &Precisions| {
+            let parts = [("weights", formats.weights), ("attention", formats.attention), ("cache", formats.kv_cache), ("dispatch", formats.dispatch)];
+            parts.map(|(part, format)| format!("{part} {}", format.name())).join(", ")
+        };
+        if named == run {
+            list(run)
+        } else {
+            format!("{}; the workload names {} weights, this chip's {} is better", list(run), named.weights.name(), run.weights.name())
+        }
     }
 
     /// What every phase says; its latencies under the keys given.
@@ -255,6 +275,7 @@ impl Report for SimulateReport {
         let mut json = json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
+            "formats": formats_json(&simulation.formats[1]),
             "chips": simulation.inventory.chips,
             "injection_bytes_per_s": simulation.survey.injection,
             "bisection_bytes_per_s": simulation.survey.bisection,
@@ -288,6 +309,7 @@ impl Report for SimulateReport {
         let mut facts = vec![
             ("chips".to_owned(), format!("{} x {}, {} ranks each", simulation.inventory.chips, self.chip, self.ranks_per_chip)),
             ("workload".to_owned(), self.workload.1.clone()),
+            ("formats".to_owned(), self.formats_sentence()),
             ("injection".to_owned(), format!("{} a chip, one way", render(survey.injection))),
             ("bisection".to_owned(), format!("{}, one way", render(survey.bisection))),
             (
