@@ -95,6 +95,7 @@ pub struct ExpertPlacement {
     #[serde(default)]
     pub redundant: u32,
     /// Load of the busiest rank over the mean, beyond the scatter of random routing.
+    #[schemars(extend("x-range" = [1.0, 1000.0]))]
     pub imbalance: Figure<Ratio>,
 }
 
