@@ -55,20 +55,34 @@ pub(super) struct Layers {
     pub drafts: u32,
     pub attention: Vec<Operator>,
     /// All-reduce after a block that TP divides.
-    pub reduce: Option<Seconds>,
+    pub reduce: Option<Transfer>,
     pub block: Block,
-    /// Sent by one rank.
-    pub sent: Bytes,
 }
 
 impl Layers {
+    /// Sent by one rank in one layer for one micro-batch.
+    pub fn sent(&self) -> Bytes {
+        let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
+        match &self.block {
+            Block::Dense(_) => reduced * 2.0,
+            Block::Experts { exchange, .. } => reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
+        }
+    }
+
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some((dispatch, combine)), .. } => *dispatch + *combine,
+            Block::Experts { exchange: Some([dispatch, combine]), .. } => dispatch.time + combine.time,
             _ => Seconds::ZERO,
         }
     }
+}
+
+/// A transfer among all ranks, and the bytes that one of them sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer {
+    pub time: Seconds,
+    pub sent: Bytes,
 }
 
 /// What follows attention in a layer.
@@ -80,7 +94,7 @@ pub(super) enum Block {
         gate: Vec<Operator>,
         routed: [Operator; 1],
         /// Dispatch and combine; absent when all experts are on one rank.
-        exchange: Option<(Seconds, Seconds)>,
+        exchange: Option<[Transfer; 2]>,
     },
 }
 
@@ -154,19 +168,16 @@ impl<'a> MicroBatch<'a> {
         let precisions = &self.machine.workload.workload.precision;
         let tp = self.shape.mapping.tp;
         let attention = layer_attention(&group.attention, self.model().hidden, precisions, tp, &self.parts);
-        let reduce = (tp > 1).then(|| self.machine.communication.all_reduce(tp, self.stream_bytes()));
-        let (block, sent) = match &group.ffn {
-            Ffn::Dense { width } => (Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)), self.reduced_bytes() * 2.0),
-            Ffn::Experts(experts) => {
-                let (block, exchanged) = self.expert_block(experts);
-                (block, self.reduced_bytes() + exchanged)
-            }
+        let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
+        let block = match &group.ffn {
+            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)),
+            Ffn::Experts(experts) => self.expert_block(experts),
         };
-        Layers { count: group.count, drafts, attention, reduce, block, sent }
+        Layers { count: group.count, drafts, attention, reduce, block }
     }
 
-    /// Experts of one layer, and the bytes that dispatch and combine send from one rank.
-    fn expert_block(&self, experts: &Experts) -> (Block, Bytes) {
+    /// Experts of one layer.
+    fn expert_block(&self, experts: &Experts) -> Block {
         let workload = &self.machine.workload.workload;
         let model = self.model();
         let even = ExpertPlacement::even();
@@ -181,7 +192,7 @@ impl<'a> MicroBatch<'a> {
         }
         let routed = [expert_block(model, experts, placement, &workload.precision, &load)];
         if mapping.ep == 1 {
-            return (Block::Experts { gate, routed, exchange: None }, Bytes::ZERO);
+            return Block::Experts { gate, routed, exchange: None };
         }
         let bulk = self.shape.bulk();
         let communication = &self.machine.communication;
@@ -193,9 +204,9 @@ impl<'a> MicroBatch<'a> {
             imbalance: load.imbalance,
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
-        let exchange = Some((communication.dispatch(&out, bulk), communication.combine(&back, bulk)));
-        let sent = out.sent_bytes(communication.dispatch_kernel(bulk)) + back.sent_bytes(communication.combine_kernel(bulk));
-        (Block::Experts { gate, routed, exchange }, sent)
+        let dispatch = Transfer { time: communication.dispatch(&out, bulk), sent: out.sent_bytes(communication.dispatch_kernel(bulk)) };
+        let combine = Transfer { time: communication.combine(&back, bulk), sent: back.sent_bytes(communication.combine_kernel(bulk)) };
+        Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
     }
 
     /// The residual stream in 16 bit.
