@@ -6,7 +6,7 @@ use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
-use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
+use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, PrefixUse, Step};
 use crate::study::Simulation;
 use crate::study::validate::Comparison;
 use crate::units::{Seconds, render};
@@ -38,6 +38,22 @@ pub struct SimulateReport {
 
 fn mapping_json(mapping: &Mapping) -> Json {
     json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp })
+}
+
+fn prefix_json(prefixes: &PrefixUse) -> Json {
+    json!({ "hit": prefixes.hit, "capacity_bytes": prefixes.capacity, "wanted_bytes": prefixes.wanted, "chip_bytes_per_s": prefixes.rate,
+        "time_s": prefixes.time, "exposed_s": prefixes.exposed })
+}
+
+/// What is found of earlier prompts, in words; nothing where nobody asks for a cache with a place.
+fn prefix_text(prefixes: &PrefixUse, step: Seconds) -> Option<String> {
+    let capacity = prefixes.capacity?;
+    let wanted = prefixes.wanted.map_or(String::new(), |wanted| format!(" for {} wanted", render(wanted)));
+    let reading = prefixes.rate.map_or("in place".to_owned(), |rate| {
+        let share = 100.0 * (prefixes.time / step);
+        format!("read at {} a chip, {share:.1} % of a pass beside it, {} of it waited for", render(rate), render(prefixes.exposed))
+    });
+    Some(format!("{:.1} % of a prompt found, {} of room{wanted}, {reading}", 100.0 * prefixes.hit, render(capacity)))
 }
 
 fn bound_json(step: &Step) -> Json {
@@ -80,6 +96,9 @@ impl SimulateReport {
 
     fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, No>) -> Json {
         let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
+        if let Some(phase) = found.as_ref().ok().filter(|phase| phase.point.prefixes.capacity.is_some()) {
+            json["prefix_cache"] = prefix_json(&phase.point.prefixes);
+        }
         if let Ok(Some(handover)) = found.as_ref().map(|phase| &phase.point.handover) {
             json["kv_transfer"] = json!({ "prompt_bytes": handover.prompt, "time_s": handover.time, "exposed_s": handover.exposed });
         }
@@ -92,6 +111,9 @@ impl SimulateReport {
             json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));
             json["chunk_tokens"] = json!(phase.point.chunk);
             json["passes_with_a_chunk"] = json!(phase.point.reading);
+            if phase.point.prefixes.capacity.is_some() {
+                json["prefix_cache"] = prefix_json(&phase.point.prefixes);
+            }
         }
         json
     }
@@ -99,6 +121,15 @@ impl SimulateReport {
     /// Prompts and answers on chips of their own against both on the same.
     fn layout_facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
+        let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
+        if let Some(text) = prefill.and_then(|phase| prefix_text(&phase.point.prefixes, phase.point.step.time)) {
+            facts.push(("prefix cache".to_owned(), text));
+        }
+        if let Some(Ok(phase)) = &self.simulation.aggregated
+            && let Some(text) = prefix_text(&phase.point.prefixes, phase.point.step.time)
+        {
+            facts.push(("prefix cache, on the same chips".to_owned(), text));
+        }
         if let Some(Ok(phase)) = &self.simulation.prefill
             && let Some(handover) = &phase.point.handover
         {

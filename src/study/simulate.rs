@@ -7,7 +7,7 @@ use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
     AggregatedPoint, Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings,
-    search_aggregated, search_decode, search_prefill,
+    reach, search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
@@ -122,7 +122,11 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
 pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'a WorkloadSpec, candidates: &[Mapping]) -> Machine<'a> {
     let ranks = network.fabric().chip.ranks;
     let sizes = candidates.iter().flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
-    let communication = Communication::new(network, &spec.library, sizes);
+    let mut communication = Communication::new(network, &spec.library, sizes);
+    let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
+    for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
+        communication = communication.with_far_memory(reach);
+    }
     Machine { communication, device: Device::new(&spec.chip), workload }
 }
 
