@@ -120,6 +120,81 @@ error: `serdes_latency` is not a time
     );
 }
 
+/// None of these can be built or drawn, and every one of them once gave infinite watts, a verdict of nothing, or hours for a byte.
+#[test]
+fn figures_that_cannot_be() {
+    let node = NODE.replace("conversion_efficiency = 0.94", "conversion_efficiency = 0.0").replace("pue = 1.16", "pue = 0.9");
+    let target = std::fs::read_to_string("workloads/targets/doubao-2026-04.toml").unwrap();
+    let target = target.replacen("peak_to_mean = { value = 1.45, range = [1.2, 2.0]", "peak_to_mean = { value = 1.45, range = [0.2, 2.0]", 1);
+    let project =
+        Project::new("figures").file("node.toml", &node).file("target.toml", &target).file("link.toml", &LINK.replace("112 Gbit/s", "0 Gbit/s"));
+    project.run(&["check", "node.toml", "target.toml", "link.toml"]).fails(
+        r#"error: `conversion_efficiency` is out of range
+  --> ./node.toml:19:25
+   |
+19 | conversion_efficiency = 0.0
+   |                         ^^^ expected a ratio from 0.01 to 1
+
+error: `pue` is out of range
+  --> ./node.toml:21:7
+   |
+21 | pue = 0.9
+   |       ^^^ expected a ratio from 1 to 10
+
+error: `peak_to_mean` is out of range
+ --> ./target.toml:8:41
+  |
+8 | peak_to_mean = { value = 1.45, range = [0.2, 2.0], source = "D7", confidence = "derived" }
+  |                                         ^^^ expected a ratio from 1 to 1000
+
+error: `lane_rate` is out of range
+ --> link.toml:7:13
+  |
+7 | lane_rate = "0 Gbit/s"
+  |             ^^^^^^^^^^ must be more than zero, such as "28 GB/s" or "224 Gbit/s"
+"#,
+    );
+}
+
+#[test]
+fn hosts_that_the_chips_do_not_fill() {
+    let project = Project::new("hosts").file("node.toml", &NODE.replace("library = \"cann\"", "library = \"cann\"\nhost_chips = 3"));
+    project.run(&["describe", "./node.toml"]).fails(
+        r#"error: 8 chips do not fill hosts of 3
+ --> ./node.toml:8:14
+  |
+8 | host_chips = 3
+  |              ^ must divide the number of chips
+"#,
+    );
+}
+
+/// Once a misspelt op or algorithm was passed over in silence, and the library offered everything instead.
+#[test]
+fn an_algorithm_that_nobody_knows() {
+    let library = std::fs::read_to_string("topologies/parts/libraries/generic.toml").unwrap();
+    let broken = library.replacen("[library]\n", "[library]\nalgorithms = { all_redcue = [], all_gather = [\"rign\"] }\n", 1);
+    let project = Project::new("algorithms").file("library.toml", &broken);
+    project.run(&["check", "library.toml"]).fails(
+        r#"error: unknown key `all_redcue`
+ --> library.toml:6:16
+  |
+6 | algorithms = { all_redcue = [], all_gather = ["rign"] }
+  |                ^^^^^^^^^^ did you mean `all_reduce`?
+  |
+  = help: algorithms takes: `all_reduce`, `all_gather`, `reduce_scatter`, `all_to_all`, `broadcast`, `send`
+
+error: unknown `all_gather`: `rign`
+ --> library.toml:6:47
+  |
+6 | algorithms = { all_redcue = [], all_gather = ["rign"] }
+  |                                               ^^^^^^ not known here
+  |
+  = help: did you mean `ring`?
+"#,
+    );
+}
+
 #[test]
 fn bits_must_be_spelt_out() {
     let project = Project::new("bits").file("link.toml", &LINK.replace("112 Gbit/s", "400 Gb/s"));

@@ -279,6 +279,20 @@ fn small_messages_have_a_floor() {
     assert!(time(2048.0) < time(1_048_576.0));
 }
 
+/// NCCL inside one host has rings; between hosts of four GPUs it adds trees: 2 x ceil(log2 72) = 14 rounds instead of 2 x 71.
+#[test]
+fn trees_are_offered_between_hosts_alone() {
+    let spec = supernode::input::spec::load_supernode("gb200-nvl72").unwrap();
+    let (fabric, round) = (fabric(&spec), spec.library.round.value);
+    let network = Network::new(&fabric);
+    let mut pricing = Pricing::new(&network, &spec.library);
+    let mut price = |ranks| pricing.price(&Collective { op: Op::AllReduce, ranks, bytes: Bytes::new(1024.0) }, None).unwrap();
+    let (one_host, rack) = (price(4), price(72));
+    assert_eq!((one_host.algorithm, rack.algorithm), (Algorithm::Ring, Algorithm::DoubleTree));
+    assert_close(one_host.synchronisation.get(), (round * 6.0).get(), "2 x 3 rounds");
+    assert_close(rack.synchronisation.get(), (round * 14.0).get(), "14 rounds");
+}
+
 /// One step of the command's table for each trap that makes peers hang or fail: one byte, two ranks, odd ranks, a group above 8.
 #[test]
 fn awkward_groups_get_answers() {

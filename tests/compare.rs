@@ -19,3 +19,16 @@ fn ratios_and_best_marks() {
     // DeepSeek-R1 in eight bits does not fit eight chips of 80 GB with room to spare: no rate, and no ratio invented.
     assert!(found["figures"]["decode_tokens_per_s"]["values"][1].as_f64().unwrap() > 0.0);
 }
+
+/// Money and failures are those of `plan` and `fail`: tokens a second times price over tokens a k$; failures a year of all classes together.
+#[test]
+fn money_and_failures_agree_with_the_other_commands() {
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&Project::new("money").run(arguments).output()).unwrap() };
+    let compared = json(&["compare", "hgx-h200", "--format", "json"]);
+    let figure = |key: &str| compared["figures"][key]["values"][0].as_f64().unwrap();
+    let (served, capital) = (figure("served_tokens_per_s"), figure("capital_usd"));
+    assert!((figure("served_per_kilodollar_tokens_per_s") * capital / 1e3 / served - 1.0).abs() < 1e-12);
+    let singles = json(&["fail", "hgx-h200", "--format", "json"]);
+    let each: f64 = singles["single_failures"].as_array().unwrap().iter().map(|single| single["failures_per_year"].as_f64().unwrap()).sum();
+    assert!((figure("failures_per_year") / each - 1.0).abs() < 1e-12, "{each}");
+}

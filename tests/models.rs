@@ -117,3 +117,15 @@ fn operators_do_two_operations_for_each_active_weight() {
         assert!(((flop + ffn) / expected - 1.0).abs() < 0.01, "{name}: {} against {expected}", flop + ffn);
     }
 }
+
+/// H100 multiplies INT8 and FP8 alike and has kernels for FP8 alone; GB300 has 150 TOP/s left of INT8; A100 and 910C have no FP8.
+#[test]
+fn eight_bits_are_those_of_the_chip() {
+    let weights = |supernode: &str, workload: &str| {
+        let chip = supernode::input::spec::load_supernode(supernode).unwrap().chip;
+        supernode::input::spec::load_workload(workload).unwrap().on(&chip).workload.precision.weights.name()
+    };
+    let found = ["hgx-h100", "gb300-nvl72", "hgx-a100", "cloudmatrix384"].map(|name| weights(name, "deepseek-r1-cloudmatrix"));
+    assert_eq!(found, ["fp8-block", "fp8", "int8", "int8"]);
+    assert_eq!(["hgx-h100", "hgx-a100"].map(|name| weights(name, "deepseek-r1-fp8")), ["fp8-block", "int8"]);
+}

@@ -4,7 +4,7 @@ use super::DEFAULT_WORKLOAD;
 use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::problem::Problems;
-use crate::input::spec::{load_supernode, load_target, load_workload};
+use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
 use crate::report::{self, CompareReport};
 use crate::study::{compare, with_chip};
 
@@ -45,6 +45,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if arguments.same_chips {
         specs = specs.iter().map(|spec| with_chip(spec, &chip)).collect();
     }
+    let (prices, reliability) = (load_prices()?, load_reliability()?);
     let mut designs = Vec::new();
     for spec in specs {
         let fabric = fabric::build(&spec)?;
@@ -52,7 +53,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let report = CompareReport {
         supernodes: arguments.supernodes.clone(),
-        rows: compare(&designs, &workload, &target),
+        rows: compare(&designs, &workload, &target, &prices, &reliability),
+        prices: prices.date.clone(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),
         same_chip: arguments.same_chips.then_some(chip.name),

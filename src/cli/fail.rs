@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return Err(bad_option("--level", "must be a share between 0 and 1"));
     }
     let spec = load_supernode(&arguments.supernode)?;
-    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?.on(&spec.chip);
     let target = load_target(&arguments.target)?;
     let reliability = load_reliability()?;
     let fabric = fabric::build(&spec)?;

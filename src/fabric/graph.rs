@@ -91,6 +91,8 @@ pub struct Fabric {
     pub chips: u32,
     /// The chip part.
     pub chip: Chip,
+    /// Chips under one operating system: equal runs in level order.
+    pub host_chips: u32,
     /// Link parts in use.
     pub links: Vec<LinkSpec>,
     /// Switch parts in use.

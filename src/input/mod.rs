@@ -2,6 +2,7 @@
 //!
 //! The only part of the library that touches the file system.
 
+mod bounds;
 pub mod cases;
 pub mod catalog;
 pub mod document;

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::bounds::Bounds;
 use super::problem::{Place, Problem, Source, near_name, suggest};
 use crate::units::{Dimension, QuantityError, parse_dimension};
 
@@ -64,9 +65,10 @@ impl<'a> Checker<'a> {
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Json, key: &str) {
+        let bounds = Bounds::of(schema);
         let schema = self.resolve(schema);
         if let Some(dimension) = schema.get("x-quantity").and_then(Json::as_str).and_then(Dimension::by_name) {
-            self.figure(value, dimension, key);
+            self.figure(value, dimension, bounds, key);
         } else if let Some(alternatives) = schema.get("oneOf").and_then(Json::as_array) {
             self.alternatives(value, alternatives, key);
         } else if let Some(names) = schema.get("enum").and_then(Json::as_array) {
@@ -217,19 +219,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn figure(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, key: &str) {
+    fn figure(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, bounds: Bounds, key: &str) {
         let DeValue::Table(table) = value.get_ref() else {
-            self.quantity(value, dimension, key);
+            self.bounded(value, dimension, bounds, key);
             return;
         };
         let mut central = None;
         let mut range = None;
         for (entry, inner) in table {
             match (entry.get_ref().as_ref(), inner.get_ref()) {
-                ("value", _) => central = self.quantity(inner, dimension, key),
+                ("value", _) => central = self.bounded(inner, dimension, bounds, key),
                 ("range", DeValue::Array(ends)) if ends.len() == 2 => {
-                    let low = self.quantity(&ends[0], dimension, key);
-                    let high = self.quantity(&ends[1], dimension, key);
+                    let low = self.bounded(&ends[0], dimension, bounds, key);
+                    let high = self.bounded(&ends[1], dimension, bounds, key);
                     range = low.zip(high).map(|ends| (ends, inner.span()));
                 }
                 ("range", _) => self.report(inner.span(), format!("the range of `{key}` needs two ends"), "expected [lowest, highest]", None),
@@ -254,6 +256,14 @@ impl<'a> Checker<'a> {
         {
             self.report(span, format!("the range of `{key}` does not contain its value"), "expected lowest <= value <= highest", None);
         }
+    }
+
+    /// A quantity within its key's bounds, SI.
+    fn bounded(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, bounds: Bounds, key: &str) -> Option<f64> {
+        let number = self.quantity(value, dimension, key)?;
+        let Some(label) = bounds.complaint(number, dimension) else { return Some(number) };
+        self.report(value.span(), format!("`{key}` is out of range"), label, None);
+        None
     }
 
     fn quantity(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, key: &str) -> Option<f64> {

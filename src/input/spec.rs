@@ -34,6 +34,8 @@ pub struct Spec {
     pub chip: Chip,
     /// Communication library.
     pub library: Library,
+    /// Chips under one operating system.
+    pub host_chips: u32,
     /// Rings of the onion, innermost first; never empty.
     pub levels: Vec<LevelSpec>,
     /// Parts beside the fabric.
@@ -151,6 +153,18 @@ pub struct WorkloadSpec {
     pub model: Model,
 }
 
+impl WorkloadSpec {
+    /// The same in the 8-bit format of `chip`; see [`Precisions::on`].
+    ///
+    /// [`Precisions::on`]: super::document::Precisions::on
+    #[must_use]
+    pub fn on(&self, chip: &Chip) -> Self {
+        let mut workload = self.clone();
+        workload.workload.precision = workload.workload.precision.on(chip);
+        workload
+    }
+}
+
 /// A target with the name it was asked for by.
 #[derive(Clone, Debug)]
 pub struct TargetSpec {
@@ -203,6 +217,14 @@ pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -
         let place = names.place(level.size.span());
         names.problems.push(Problem::new(format!("more than {MOST_CHIPS} chips")).at(place, "the sizes of all levels multiply to too many"));
     }
+    let innermost = document.levels.first().map_or(1, |level| *level.size);
+    let host_chips = head.host_chips.as_ref().map_or(innermost, |count| **count);
+    if let (Some(count), Some(chips)) = (&head.host_chips, chips)
+        && !chips.is_multiple_of(u64::from(host_chips))
+    {
+        let problem = Problem::new(format!("{chips} chips do not fill hosts of {host_chips}"));
+        names.problems.push(problem.at(names.place(count.span()), "must divide the number of chips"));
+    }
     let Names { problems, .. } = names;
     let parts = chip.zip(library).zip(levels.into_iter().collect::<Option<Vec<_>>>());
     Problems::check(problems, parts).and_then(|parts| {
@@ -213,6 +235,7 @@ pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -
             vendor: head.vendor.clone(),
             chip,
             library,
+            host_chips,
             levels,
             auxiliaries: document.auxiliaries,
             supply: document.supply,

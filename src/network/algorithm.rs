@@ -3,58 +3,11 @@
 //! S is the size as nccl-tests means it, n the number of ranks. A phase is a pattern played in so many rounds; `share` is what one
 //! unit of the pattern's weight moves in all of them together, `message` one contiguous piece, both as parts of S.
 
-use serde::Serialize;
-
 use super::op::Op;
 use super::pattern::{Pattern, tree_depth};
-
-/// How a collective is carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithm {
-    /// Around a ring of neighbours in rank order.
-    Ring,
-    /// Around several rings at once that leave every block of the innermost level by a different chip.
-    MultiRing,
-    /// In log2 n exchanges, the largest piece with the nearest partner (Rabenseifner, ICCS 2004).
-    HalvingDoubling,
-    /// Half the data down each of two trees in which every rank is a leaf once.
-    DoubleTree,
-    /// Everybody to everybody at once; an all-reduce in two such rounds (reduce-scatter, all-gather).
-    Direct,
-    /// All-reduce in one round: every rank sends its whole buffer to every other and adds up what it gets.
-    OneShot,
-    /// Level by level: inside the innermost first, then between equal positions of its siblings.
-    Hierarchical,
-    /// Switches add up on the way up and copy on the way down.
-    InNetwork,
-    /// All-to-all in n - 1 rounds, each rank with one partner at a time.
-    Pairwise,
-    /// All-to-all in log2 n rounds of half the data each (Bruck et al., IEEE Trans. Parallel Distrib. Syst. 8, 1997).
-    Bruck,
-}
+use crate::input::document::Algorithm;
 
 impl Algorithm {
-    /// All of them with the names used on the command line and in JSON.
-    pub const ALL: [(Algorithm, &'static str); 10] = [
-        (Algorithm::Ring, "ring"),
-        (Algorithm::MultiRing, "multi_ring"),
-        (Algorithm::HalvingDoubling, "halving_doubling"),
-        (Algorithm::DoubleTree, "double_tree"),
-        (Algorithm::Direct, "direct"),
-        (Algorithm::OneShot, "one_shot"),
-        (Algorithm::Hierarchical, "hierarchical"),
-        (Algorithm::InNetwork, "in_network"),
-        (Algorithm::Pairwise, "pairwise"),
-        (Algorithm::Bruck, "bruck"),
-    ];
-
-    /// Name on the command line and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|entry| entry.0 == self).map_or("", |entry| entry.1)
-    }
-
     /// Whether another algorithm is at least as fast term by term, so that a free choice need not price it: pairwise all-to-all
     /// plays one after the other what direct plays at once.
     #[must_use]

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::algorithm::{Algorithm, Obstacle};
+use super::algorithm::Obstacle;
 use super::group::PlacementError;
 use super::op::Op;
 use super::profile::Peak;
+use crate::input::document::Algorithm;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// A collective over a group of chips.

@@ -35,7 +35,8 @@ mod survey;
 mod symmetry;
 mod together;
 
-pub use algorithm::{Algorithm, Obstacle};
+pub use crate::input::document::Algorithm;
+pub use algorithm::Obstacle;
 pub use bound::{Cuts, lower_bound};
 pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use super::algorithm::{Algorithm, Phase, Shape, phases};
+use super::algorithm::{Phase, Shape, phases};
 use super::bound::{Cuts, lower_bound};
 use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 use super::group::{Group, Placement};
@@ -23,7 +23,7 @@ use super::network::Network;
 use super::op::Op;
 use super::pattern::Pattern;
 use super::profile::{Peak, Profile};
-use crate::input::document::Library;
+use crate::input::document::{Algorithm, Algorithms, Library};
 use crate::units::{Bytes, Seconds};
 
 /// A peer's messages of an all-to-all run on one of this many channels of the library, so that few peers do not fill the wire under
@@ -84,6 +84,9 @@ impl<'a> Pricing<'a> {
             if best.as_ref().is_some_and(|best| self.least(collective, &phases).get() > best.0) {
                 break;
             }
+            if best.as_ref().is_some_and(|best| self.takes_longer_than(best.0, collective, &phases)) {
+                continue;
+            }
             let timing = self.time(collective, algorithm, &phases)?;
             let total = timing.total().get();
             // Of equals the one that comes first in the list of algorithms, as in the ranking.
@@ -96,21 +99,49 @@ impl<'a> Pricing<'a> {
 
     /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
     fn least(&self, collective: &Collective, phases: &[Phase]) -> Seconds {
+        let rate = self.network.injection() * self.best_efficiency();
+        let each = phases.iter().map(|phase| self.library.round.value * phase.rounds + collective.bytes * phase.share / rate);
+        self.library.launch.value + each.sum()
+    }
+
+    /// Whether some of the phases, played on the fabric, with the least of the others, already take longer. The last are played first:
+    /// where an algorithm has many they reach farthest, and then the others need not be played at all.
+    fn takes_longer_than(&mut self, limit: f64, collective: &Collective, phases: &[Phase]) -> bool {
+        let efficiency = self.best_efficiency();
+        let mut time = self.least(collective, phases);
+        for phase in phases.iter().rev() {
+            let network = self.network;
+            let profile = self.profile(phase.pattern, collective.ranks);
+            let (wire, _) = profile.serialisation(network.fabric(), collective.bytes * phase.share, collective.bytes * phase.message);
+            let played = profile.latency * phase.rounds + wire / efficiency;
+            time = time - collective.bytes * phase.share / (network.injection() * efficiency) + played;
+            if time.get() > limit {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The largest share of the wire that any of the library's protocols reaches.
+    fn best_efficiency(&self) -> f64 {
         let library = self.library;
         let figures = [Some(&library.wire_efficiency), library.low_latency_efficiency.as_ref(), library.reduction_efficiency.as_ref()];
-        let efficiency = figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max);
-        let rate = self.network.injection() * efficiency;
-        let each = phases.iter().map(|phase| library.round.value * phase.rounds + collective.bytes * phase.share / rate);
-        library.launch.value + each.sum()
+        figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max)
     }
 
     /// Algorithms that the library offers, that apply and are not dominated, each with its phases.
     fn applicable(&mut self, collective: &Collective) -> Result<Vec<(Algorithm, Vec<Phase>)>, CollectiveError> {
         self.check(collective)?;
-        let offered = self.library.algorithms.get(collective.op.name());
-        let is_offered = |name: &str| offered.is_none_or(|names| names.iter().any(|known| known == name));
-        let all = Algorithm::ALL.into_iter().filter(|(algorithm, name)| !algorithm.is_dominated() && is_offered(name));
-        let shape = &self.groups[&collective.ranks].shape;
+        let Members { group, shape, .. } = &self.groups[&collective.ranks];
+        let host_chips = self.network.fabric().host_chips;
+        let several_hosts = group.chips().iter().any(|chip| chip / host_chips != group.chip(0) / host_chips);
+        let listed = offered(&self.library.algorithms, collective.op);
+        let added = offered(&self.library.algorithms_across_hosts, collective.op).filter(|_| several_hosts);
+        let is_offered = |algorithm: &Algorithm| match listed {
+            Some(listed) => listed.iter().chain(added.into_iter().flatten()).any(|known| known == algorithm),
+            None => true,
+        };
+        let all = Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated() && is_offered(algorithm));
         Ok(all.filter_map(|(algorithm, _)| Some((algorithm, phases(collective.op, algorithm, shape).ok()?))).collect())
     }
 
@@ -237,6 +268,18 @@ impl<'a> Pricing<'a> {
             bottleneck: work.bottleneck,
             lower_bound: lower_bound(network, collective, &self.groups[&collective.ranks].cuts, farthest),
         })
+    }
+}
+
+/// What a list offers for an op; `None` where the op is not listed.
+fn offered(algorithms: &Algorithms, op: Op) -> Option<&Vec<Algorithm>> {
+    match op {
+        Op::AllReduce => algorithms.all_reduce.as_ref(),
+        Op::AllGather => algorithms.all_gather.as_ref(),
+        Op::ReduceScatter => algorithms.reduce_scatter.as_ref(),
+        Op::AllToAll => algorithms.all_to_all.as_ref(),
+        Op::Broadcast => algorithms.broadcast.as_ref(),
+        Op::Send => algorithms.send.as_ref(),
     }
 }
 

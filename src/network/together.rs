@@ -10,7 +10,6 @@
 //!
 //! Launch, rounds and paths stay as they are alone. Packets that queue behind each other in switches add to this; that is not modelled.
 
-use super::algorithm::Algorithm;
 use super::collective::{Collective, CollectiveError, LevelUse, Timing};
 use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingInput};
@@ -22,7 +21,7 @@ use super::network::{LONG_MESSAGE, Network};
 use super::pricing::Pricing;
 use super::profile::Profile;
 use crate::fabric::Fabric;
-use crate::input::document::Library;
+use crate::input::document::{Algorithm, Library};
 use crate::units::{Bytes, Seconds};
 
 /// A collective in several groups.

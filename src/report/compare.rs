@@ -16,6 +16,8 @@ pub struct CompareReport {
     pub target: (String, String),
     /// The chip that all have, where they do.
     pub same_chip: Option<String>,
+    /// Month of the prices.
+    pub prices: String,
     /// Figures.
     pub rows: Vec<Row>,
 }
@@ -50,14 +52,16 @@ impl Report for CompareReport {
             Section::Title(format!("{} against {}{held}", self.workload.1, self.target.1)),
             Section::Table(table),
             Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
+            Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)),
         ]
     }
 }
 
-/// Three significant digits, or all digits before the point.
+/// Three significant digits, or all digits before the point; a count stays whole.
 fn digits(value: f64) -> String {
     match value.abs() {
-        large if large >= 100.0 || large == 0.0 => format!("{value:.0}"),
+        whole if whole.fract() == 0.0 => format!("{value:.0}"),
+        large if large >= 100.0 => format!("{value:.0}"),
         middle if middle >= 10.0 => format!("{value:.1}"),
         small if small >= 0.1 => format!("{value:.2}"),
         _ => format!("{value:.5}"),

@@ -6,7 +6,9 @@ use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
-use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, PrefixUse, Step};
+use super::prefixes::{prefix_json, prefix_text};
+use crate::input::document::Precisions;
+use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::Simulation;
 use crate::study::validate::Comparison;
 use crate::units::{Seconds, render};
@@ -40,20 +42,9 @@ fn mapping_json(mapping: &Mapping) -> Json {
     json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp })
 }
 
-fn prefix_json(prefixes: &PrefixUse) -> Json {
-    json!({ "hit": prefixes.hit, "capacity_bytes": prefixes.capacity, "wanted_bytes": prefixes.wanted, "chip_bytes_per_s": prefixes.rate,
-        "time_s": prefixes.time, "exposed_s": prefixes.exposed })
-}
-
-/// What is found of earlier prompts, in words; nothing where nobody asks for a cache with a place.
-fn prefix_text(prefixes: &PrefixUse, step: Seconds) -> Option<String> {
-    let capacity = prefixes.capacity?;
-    let wanted = prefixes.wanted.map_or(String::new(), |wanted| format!(" for {} wanted", render(wanted)));
-    let reading = prefixes.rate.map_or("in place".to_owned(), |rate| {
-        let share = 100.0 * (prefixes.time / step);
-        format!("read at {} a chip, {share:.1} % of a pass beside it, {} of it waited for", render(rate), render(prefixes.exposed))
-    });
-    Some(format!("{:.1} % of a prompt found, {} of room{wanted}, {reading}", 100.0 * prefixes.hit, render(capacity)))
+fn formats_json(formats: &Precisions) -> Json {
+    json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
+        "kv_cache": formats.kv_cache.name(), "dispatch": formats.dispatch.name(), "combine": formats.combine.name() })
 }
 
 fn bound_json(step: &Step) -> Json {
@@ -67,6 +58,20 @@ impl SimulateReport {
         #[expect(clippy::cast_precision_loss, reason = "chip counts are far below 2^53")]
         let chips = self.simulation.inventory.chips as f64;
         chips
+    }
+
+    /// The formats that run, and what they stand for where this chip has a faster one than the workload names.
+    fn formats_sentence(&self) -> String {
+        let [named, run] = &self.simulation.formats;
+        let list = |formats: &Precisions| {
+            let parts = [("weights", formats.weights), ("attention", formats.attention), ("cache", formats.kv_cache), ("dispatch", formats.dispatch)];
+            parts.map(|(part, format)| format!("{part} {}", format.name())).join(", ")
+        };
+        if named == run {
+            list(run)
+        } else {
+            format!("{}; the workload names {} weights, this chip's {} is better", list(run), named.weights.name(), run.weights.name())
+        }
     }
 
     /// What every phase says; its latencies under the keys given.
@@ -286,6 +291,7 @@ impl Report for SimulateReport {
         let mut json = json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
+            "formats": formats_json(&simulation.formats[1]),
             "chips": simulation.inventory.chips,
             "injection_bytes_per_s": simulation.survey.injection,
             "bisection_bytes_per_s": simulation.survey.bisection,
@@ -319,6 +325,7 @@ impl Report for SimulateReport {
         let mut facts = vec![
             ("chips".to_owned(), format!("{} x {}, {} ranks each", simulation.inventory.chips, self.chip, self.ranks_per_chip)),
             ("workload".to_owned(), self.workload.1.clone()),
+            ("formats".to_owned(), self.formats_sentence()),
             ("injection".to_owned(), format!("{} a chip, one way", render(survey.injection))),
             ("bisection".to_owned(), format!("{}, one way", render(survey.bisection))),
             (

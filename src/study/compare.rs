@@ -3,7 +3,8 @@
 use super::columns::{Better, COMPARED, Column};
 use super::simulate::{Simulation, simulate};
 use crate::fabric::Fabric;
-use crate::input::document::{Chip, ChipIo};
+use crate::footprint::{cost, energy, failures, ownership, part_classes};
+use crate::input::document::{Chip, ChipIo, Prices, Reliability};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 
 /// One figure of every design.
@@ -45,9 +46,9 @@ pub fn with_chip(spec: &Spec, chip: &Chip) -> Spec {
     Spec { chip: Chip { io, ..chip.clone() }, ..spec.clone() }
 }
 
-/// Simulates every design and lays the figures side by side, in the order given.
+/// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last.
 #[must_use]
-pub fn compare(designs: &[(Spec, Fabric)], workload: &WorkloadSpec, target: &TargetSpec) -> Vec<Row> {
+pub fn compare(designs: &[(Spec, Fabric)], workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Vec<Row> {
     // One after the other: each search is parallel in itself.
     let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate(spec, fabric, workload, target)).collect();
     let row = |column: &Column| Row {
@@ -57,5 +58,27 @@ pub fn compare(designs: &[(Spec, Fabric)], workload: &WorkloadSpec, target: &Tar
         better: column.better,
         values: simulations.iter().map(column.value).collect(),
     };
-    COMPARED.iter().map(row).collect()
+    let mut rows: Vec<Row> = COMPARED.iter().map(row).collect();
+    let accounts = designs.iter().zip(&simulations).map(|((spec, fabric), simulation)| account(spec, fabric, simulation, prices, reliability));
+    let accounts: Vec<[Option<f64>; 4]> = accounts.collect();
+    let last =
+        |place: usize, key, name, scale, better| Row { key, name, scale, better, values: accounts.iter().map(|account| account[place]).collect() };
+    rows.push(last(0, "capital_usd", "hardware from parts, M$", 1e6, Better::Less));
+    rows.push(last(1, "served_per_kilodollar_tokens_per_s", "served a k$ of it", 1.0, Better::More));
+    rows.push(last(2, "million_tokens_usd", "a million tokens, $", 1.0, Better::Less));
+    rows.push(last(3, "failures_per_year", "failures a year", 1.0, Better::Less));
+    rows
+}
+
+/// Dollars to buy the machine; tokens a second for a thousand of them; dollars for a million tokens while it serves without a pause (hardware
+/// over its life, and energy); failures of all parts in a year.
+fn account(spec: &Spec, fabric: &Fabric, simulation: &Simulation, prices: &Prices, reliability: &Reliability) -> [Option<f64>; 4] {
+    let capital = cost(spec, fabric, &simulation.inventory, &simulation.power, prices).capital();
+    let served = simulation.verdict.service.rate.get();
+    let running = ownership(capital, prices).plus(energy(simulation.power.facility(), prices));
+    let (classes, _) = part_classes(fabric);
+    #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
+    let failing: f64 = classes.iter().map(|class| failures(reliability, fabric, class.example).per_year * class.count as f64).sum();
+    let serves = (served > 0.0).then_some(served);
+    [Some(capital.value), serves.map(|served| served / capital.value * 1e3), serves.map(|served| running.value / served * 1e6), Some(failing)]
 }

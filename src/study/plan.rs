@@ -80,6 +80,7 @@ pub struct Design {
 /// Measures a design.
 #[must_use]
 pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Design {
+    let workload = &workload.on(&spec.chip);
     let network = Network::new(fabric);
     let simulation = simulate(spec, fabric, workload, target);
     let patient = Patient::new(spec, &network, workload, target);

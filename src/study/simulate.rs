@@ -3,6 +3,7 @@
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, inventory, mixed, power};
+use crate::input::document::Precisions;
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
@@ -47,6 +48,8 @@ pub struct Simulation {
     pub energy_per_token: Option<Joules>,
     /// Software-visible devices of one chip.
     pub ranks_per_chip: u32,
+    /// Number formats as the workload names them, and as they run on this chip.
+    pub formats: [Precisions; 2],
 }
 
 /// What makes one mapping better than another.
@@ -79,6 +82,8 @@ pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &
 /// Simulates a supernode.
 #[must_use]
 pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
+    let named = workload.workload.precision;
+    let workload = &workload.on(&spec.chip);
     let network = Network::new(fabric);
     let legal = || mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = choice.candidates.clone().unwrap_or_else(legal);
@@ -115,6 +120,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         verdict,
         energy_per_token,
         ranks_per_chip: fabric.chip.ranks,
+        formats: [named, workload.workload.precision],
     }
 }
 

@@ -116,12 +116,16 @@ pub struct Chip {
 #[serde(deny_unknown_fields)]
 pub struct Compute {
     /// BF16 and FP16.
+    #[schemars(extend("x-positive" = true))]
     pub bf16: Figure<FlopPerSecond>,
     /// INT8; absent if there is no faster path than BF16.
+    #[schemars(extend("x-positive" = true))]
     pub int8: Option<Figure<FlopPerSecond>>,
     /// FP8; absent if there is none.
+    #[schemars(extend("x-positive" = true))]
     pub fp8: Option<Figure<FlopPerSecond>>,
     /// FP4; absent if there is none.
+    #[schemars(extend("x-positive" = true))]
     pub fp4: Option<Figure<FlopPerSecond>>,
 }
 
@@ -147,10 +151,13 @@ impl Compute {
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Capacity.
+    #[schemars(extend("x-positive" = true))]
     pub capacity: Figure<Bytes>,
     /// Peak bandwidth.
+    #[schemars(extend("x-positive" = true))]
     pub bandwidth: Figure<BytesPerSecond>,
     /// Share of the capacity that weights and KV cache may fill; the rest is activations, buffers and the runtime.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub usable: Figure<Ratio>,
 }
 
@@ -166,11 +173,13 @@ pub struct ChipIo {
     #[schemars(range(max = 4096))]
     pub host_lanes: u32,
     /// Between ranks of the same package, one direction; absent for single-rank packages.
+    #[schemars(extend("x-positive" = true))]
     pub die_to_die: Option<Figure<BytesPerSecond>>,
     /// From the core that asks to the first lane, and back on the other side.
     pub endpoint_latency: Figure<Seconds>,
     /// Bytes of loads and stores that the chip can have in flight to others: over a round trip it moves no more. Absent if that never
     /// holds it back, as where DMA engines copy.
+    #[schemars(extend("x-positive" = true))]
     pub load_store_window: Option<Figure<Bytes>>,
 }
 
@@ -183,6 +192,7 @@ pub struct ChipPower {
     /// Beyond waiting, while kernels run, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if absent.
     pub active: Option<Figure<Watts>>,
     /// Sustained limit.
+    #[schemars(extend("x-positive" = true))]
     pub tdp: Figure<Watts>,
     /// Per operation at BF16; 8-bit formats take half of it, 4-bit a quarter.
     pub energy_per_flop: Figure<JoulesPerFlop>,
@@ -211,6 +221,7 @@ pub struct Kernels {
     /// Start of a whole captured graph from the host.
     pub graph_launch: Figure<Seconds>,
     /// Share of the memory bandwidth that a streaming kernel reaches.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub stream_efficiency: Figure<Ratio>,
     /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
     /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
@@ -243,10 +254,13 @@ pub struct GemmKernel {
     /// Fixed cost of a call on its own, launches included.
     pub launch: Figure<Seconds>,
     /// Share of peak in the main loop of full tiles.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
     /// Rate at which one core pulls its operand tiles; absent if not known, then it does not limit.
+    #[schemars(extend("x-positive" = true))]
     pub operand_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Share of memory bandwidth when streaming weights.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub memory_efficiency: Figure<Ratio>,
     /// Bytes moved to quantise one activation before the multiplication; 0 where none is needed or it is fused.
     pub quantise_bytes: f64,
@@ -261,8 +275,10 @@ pub struct AttentionKernel {
     /// Merging one more split of the KV length.
     pub merge: Figure<Seconds>,
     /// Share of peak when bound by compute.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
     /// Share of memory bandwidth when bound by the KV cache.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub memory_efficiency: Figure<Ratio>,
 }
 
@@ -275,7 +291,9 @@ pub struct ExpertKernel {
     /// Scheduling and descriptors of one local expert.
     pub per_expert: Figure<Seconds>,
     /// Share of peak; low because tiles are thin.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
     /// Share of memory bandwidth when streaming weights.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub memory_efficiency: Figure<Ratio>,
 }

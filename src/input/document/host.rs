@@ -20,8 +20,10 @@ pub struct Cpu {
     /// Lanes towards the scale-up fabric.
     pub lanes: u32,
     /// DRAM of one socket.
+    #[schemars(extend("x-positive" = true))]
     pub memory_capacity: Figure<Bytes>,
     /// What the socket reaches on the fabric, one direction.
+    #[schemars(extend("x-positive" = true))]
     pub fabric_bandwidth: Figure<BytesPerSecond>,
     /// Power.
     pub power: CpuPower,
@@ -81,8 +83,10 @@ pub struct MemoryExpander {
     #[schemars(range(min = 1, max = 1024))]
     pub lanes: u32,
     /// DRAM behind one controller.
+    #[schemars(extend("x-positive" = true))]
     pub capacity: Figure<Bytes>,
     /// What the DRAM delivers.
+    #[schemars(extend("x-positive" = true))]
     pub bandwidth: Figure<BytesPerSecond>,
     /// Controller and DRAM, request in to first byte out.
     pub latency: Figure<Seconds>,

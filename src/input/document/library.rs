@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Origin;
+use super::{Algorithms, Origin};
 use crate::units::{Bytes, Figure, Ratio, Seconds};
 
 /// A communication library on one kind of link.
@@ -19,21 +19,28 @@ pub struct Library {
     pub origin: Origin,
     /// Algorithms that it offers for an op (`all_reduce = ["ring"]`); every one that applies for an op that is not listed.
     #[serde(default)]
-    pub algorithms: BTreeMap<String, Vec<String>>,
+    pub algorithms: Algorithms,
+    /// Algorithms that it offers besides where a group spans several hosts.
+    #[serde(default)]
+    pub algorithms_across_hosts: Algorithms,
     /// Once a call: launch, barrier, finish.
     pub launch: Figure<Seconds>,
     /// Once a round: flag, synchronisation, issue; the path's own latency comes on top.
     pub round: Figure<Seconds>,
     /// Share of the payload rate that its copies reach on long messages.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub wire_efficiency: Figure<Ratio>,
     /// R of the pipeline ramp `sqrt(R^2 + 2 R x)` that a transfer of x seconds adds: filling the first chunk, and for long transfers
     /// the best compromise between handshakes and fill.
     pub ramp: Figure<Seconds>,
     /// Share of the payload rate that the low-latency protocol reaches, whose flags travel with the data; absent if it has none.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub low_latency_efficiency: Option<Figure<Ratio>>,
     /// Share of the payload rate that reduction in the switches reaches; as `wire_efficiency` if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub reduction_efficiency: Option<Figure<Ratio>>,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
+    #[schemars(extend("x-range" = [0.0, 0.99]))]
     pub core_share: Figure<Ratio>,
     /// Sending tokens to experts, few at a time (decode).
     pub dispatch: TokenKernel,
@@ -89,6 +96,7 @@ pub struct CapturedAllReduce {
     /// Barrier between reduce-scatter and all-gather of the two-shot form.
     pub second_barrier: Figure<Seconds>,
     /// Share of the payload rate that its stores reach.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub efficiency: Figure<Ratio>,
 }
 
@@ -103,8 +111,10 @@ pub struct TokenKernel {
     /// Growth with each peer, where the kernel works through its peers one by one.
     pub per_peer: Figure<Seconds>,
     /// Share of the payload rate that the copies reach.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub efficiency: Figure<Ratio>,
     /// Local pass over the tokens (pack, unpack, add), in token copies on the wire that would take as long.
+    #[schemars(extend("x-range" = [0.0, 1000.0]))]
     pub local_copies: Figure<Ratio>,
     /// R of a pipeline ramp `sqrt(R x)` that x seconds of moving add, where the kernel moves tokens chunk by chunk; none if absent.
     pub ramp: Option<Figure<Seconds>>,

@@ -21,6 +21,7 @@ pub struct Link {
     #[schemars(range(min = 1, max = 1024))]
     pub lanes: u32,
     /// Signalling rate of one lane, one direction, before coding.
+    #[schemars(extend("x-positive" = true))]
     pub lane_rate: Figure<BytesPerSecond>,
     /// Length of cable or trace.
     pub length: Figure<Metres>,

@@ -13,6 +13,7 @@ macro_rules! schema_once {
     };
 }
 
+mod algorithm;
 mod at;
 mod attention;
 mod chip;
@@ -34,6 +35,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 
+pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
 pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};

@@ -47,5 +47,6 @@ pub struct Prices {
     #[serde(default)]
     pub machine: BTreeMap<String, Figure<UsDollars>>,
     /// What a seller adds to the parts: integration, test, service, profit.
+    #[schemars(extend("x-range" = [0.0, 100.0]))]
     pub margin: Figure<Ratio>,
 }

@@ -16,8 +16,10 @@ pub struct Protocol {
     #[serde(default)]
     pub origin: Origin,
     /// Bits that carry data over bits signalled: line code and FEC. 128b/130b is 0.9846; Ethernet port rates are already net.
+    #[schemars(extend("x-range" = [0.01, 1.0]))]
     pub coding: Figure<Ratio>,
     /// Largest payload of one packet.
+    #[schemars(extend("x-positive" = true))]
     pub max_payload: Figure<Bytes>,
     /// Everything around the payload of one packet: headers, trailers, gaps.
     pub packet_overhead: Figure<Bytes>,
@@ -30,7 +32,9 @@ pub struct Protocol {
 #[serde(deny_unknown_fields)]
 pub struct Flit {
     /// On the wire.
+    #[schemars(extend("x-positive" = true))]
     pub size: Figure<Bytes>,
     /// Of it, room for packets.
+    #[schemars(extend("x-positive" = true))]
     pub payload: Figure<Bytes>,
 }

@@ -22,6 +22,9 @@ pub struct Supernode {
     pub chip: At<String>,
     /// Communication library part.
     pub library: At<String>,
+    /// Chips under one operating system; the size of the innermost level if absent.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub host_chips: Option<At<u32>>,
     /// Workload that `simulate` runs when none is named.
     pub workload: Option<At<String>>,
     /// Published measurements of this machine (a file under `validation/`) that `simulate` sets beside its predictions.
@@ -139,10 +142,13 @@ pub struct Auxiliary {
 #[serde(deny_unknown_fields)]
 pub struct Supply {
     /// Watts delivered to the parts over watts drawn by the rack.
+    #[schemars(extend("x-range" = [0.01, 1.0]))]
     pub conversion_efficiency: Figure<Ratio>,
     /// Fans and pumps inside the racks, as a share of what the parts draw.
+    #[schemars(extend("x-range" = [0.0, 10.0]))]
     pub cooling_share: Figure<Ratio>,
     /// Power of the hall over power of the racks.
+    #[schemars(extend("x-range" = [1.0, 10.0]))]
     pub pue: Figure<Ratio>,
     /// What carries the heat out of the racks.
     pub cooling: Option<Cooling>,

@@ -18,14 +18,19 @@ pub struct Target {
     /// Mean over the day, input and output tokens together.
     pub demand: At<Figure<TokensPerSecond>>,
     /// Busiest moment over the mean.
+    #[schemars(extend("x-range" = [1.0, 1000.0]))]
     pub peak_to_mean: Figure<Ratio>,
     /// Of all tokens, the share that users send (prompts); the rest is generated.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
     pub input_share: Figure<Ratio>,
     /// Of the prompt tokens, the share found in a prefix cache.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
     pub cache_hit: Figure<Ratio>,
     /// Of a supernode's tokens per second, the share that may be used at the busiest moment; all of it if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub utilisation: Option<Figure<Ratio>>,
     /// Supernodes kept beside those needed, as a share of them; none if absent.
+    #[schemars(extend("x-range" = [0.0, 10.0]))]
     pub spare: Option<Figure<Ratio>>,
     /// Day that the demand is of.
     pub date: Option<At<String>>,

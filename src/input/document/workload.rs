@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Origin, Precision, Speculation};
-use crate::units::{BytesPerSecond, Figure, Ratio, Seconds};
+use super::{At, Chip, Origin, Precision, Speculation};
+use crate::units::{BytesPerSecond, Figure, FlopPerSecond, Ratio, Seconds};
 
 /// A model, how it is stored, and what its users ask.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub struct Workload {
 }
 
 /// Number formats of what is stored, computed and sent.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Precisions {
     /// Weights and GEMMs.
@@ -53,6 +53,35 @@ impl Precisions {
     pub fn experts(&self) -> Precision {
         self.experts.unwrap_or(self.weights)
     }
+
+    /// The formats that a team would deploy on `chip`: where it multiplies the other 8-bit format faster than the one named here, or as
+    /// fast and with kernels of its own for that one alone, the other takes its place everywhere. Sizes stay.
+    #[must_use]
+    pub fn on(&self, chip: &Chip) -> Self {
+        let gemm = &chip.kernels.gemm;
+        let float = if gemm.contains_key(&Precision::Fp8Block) { Precision::Fp8Block } else { Precision::Fp8 };
+        // Constants of a format without its own are those of the nearest wider one: in 16 bit they say nothing of 8.
+        let has_kernels = |format| gemm.range(..=format).next_back().is_some_and(|(known, _)| *known != Precision::Bf16);
+        let rate = |figure: &Option<Figure<FlopPerSecond>>| figure.as_ref().map_or(0.0, |figure| figure.value.get());
+        let int8 = (rate(&chip.compute.int8), has_kernels(Precision::Int8));
+        let fp8 = (rate(&chip.compute.fp8), has_kernels(float));
+        // Vendors round their peaks: what differs by less than a tenth is as fast.
+        let better = |a: (f64, bool), b: (f64, bool)| a.0 > 1.1 * b.0 || a.0 * 1.1 > b.0 && a.1 && !b.1;
+        let swap = |format: Precision, floats: Precision| match format {
+            Precision::Int8 if better(fp8, int8) => floats,
+            Precision::Fp8 | Precision::Fp8Block if better(int8, fp8) => Precision::Int8,
+            other => other,
+        };
+        let element = |format| swap(format, Precision::Fp8);
+        Self {
+            weights: swap(self.weights, float),
+            experts: self.experts.map(|format| swap(format, float)),
+            attention: element(self.attention),
+            kv_cache: element(self.kv_cache),
+            dispatch: element(self.dispatch),
+            combine: element(self.combine),
+        }
+    }
 }
 
 /// How many copies of experts there are and how evenly they are used.
@@ -66,6 +95,7 @@ pub struct ExpertPlacement {
     #[serde(default)]
     pub redundant: u32,
     /// Load of the busiest rank over the mean, beyond the scatter of random routing.
+    #[schemars(extend("x-range" = [1.0, 1000.0]))]
     pub imbalance: Figure<Ratio>,
 }
 

@@ -33,6 +33,8 @@ pub struct FittedConstant {
     pub value: f64,
     /// Relative standard error.
     pub relative_error: f64,
+    /// In that unit; nothing above makes sense.
+    pub highest: f64,
 }
 
 /// How well constants predict measurements that they were not fitted to.
@@ -90,6 +92,7 @@ pub fn calibrate(
             before: constant.start / constant.unit.1,
             value: four_digits(value / constant.unit.1),
             relative_error: *error,
+            highest: constant.highest / constant.unit.1,
         })
         .collect();
     // What is reported and used is what the part file says: the rounded values.

@@ -7,7 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::Calibration;
 
-/// `text` with the constants of `calibrations` in place of the old ones, ranges of two standard errors around them.
+/// `text` with the constants of `calibrations` in place of the old ones, ranges of two standard errors around them, cut where they
+/// leave what makes sense.
 ///
 /// # Errors
 /// A constant that the text does not hold.
@@ -24,7 +25,7 @@ pub fn with_constants(text: &str, calibrations: &[Calibration]) -> Result<String
             let spread = 2.0 * constant.relative_error;
             // Beyond half of its value a constant is not known well enough for a range to say anything.
             let range = if spread < 0.5 {
-                let end = |factor: f64| written(format!("{:.2e}", constant.value * factor).parse().unwrap_or(constant.value));
+                let end = |factor: f64| written(format!("{:.2e}", constant.value * factor).parse().unwrap_or(constant.value).min(constant.highest));
                 format!(", range = [{}, {}]", end(1.0 - spread), end(1.0 + spread))
             } else {
                 String::new()
