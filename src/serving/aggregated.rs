@@ -104,7 +104,8 @@ impl<'a> Mixed<'a> {
     /// The same with the times of a pass that reads a chunk.
     fn prefixes(&self, sequences: u32, chunk: u32) -> Result<PrefixUse, No> {
         let (known, found) = (self.known(), self.found(sequences)?);
-        let prompts = f64::from(chunk) / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
+        let prompts =
+            f64::from(chunk) / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
         Ok(known.times(found, prompts))
     }
 

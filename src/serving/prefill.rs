@@ -71,7 +71,8 @@ impl<'a> Reading<'a> {
         let known = Prefixes { machine, mapping, cache, unbounded: phase.cache_hit, prompt, variation: phase.variation };
         let found = known.found(room - running)?;
         let fresh = known.fresh(found.hit);
-        let batch = AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context: known.seen(found.hit), prefill: true };
+        let batch =
+            AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context: known.seen(found.hit), prefill: true };
         let shape = StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, drafts: 0 };
         let mut reading = Self { machine, phase, mapping, prompts, prefixes: found, counted: known.fresh(known.unbounded) / fresh, shape };
         reading.prefixes = known.times(found, reading.prompts_of_instance());

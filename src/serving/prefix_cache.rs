@@ -104,7 +104,14 @@ impl Prefixes<'_> {
         }
         let rate = (time > 0.0).then(|| BytesPerSecond::new(kept / time));
         let start = if time > 0.0 { self.machine.communication.library().launch.value + latency } else { Seconds::ZERO };
-        Ok(PrefixUse { hit: self.unbounded * kept, capacity: Some(capacity), wanted: sessions.map(|sessions| one * sessions), rate, exposed: start, ..all })
+        Ok(PrefixUse {
+            hit: self.unbounded * kept,
+            capacity: Some(capacity),
+            wanted: sessions.map(|sessions| one * sessions),
+            rate,
+            exposed: start,
+            ..all
+        })
     }
 
     /// Room of a tier on the whole supernode, what one session takes of it, and the memory where it is not the chip's own.

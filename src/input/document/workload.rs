@@ -27,6 +27,21 @@ pub struct Workload {
     pub decode: Option<DecodePhase>,
     /// Prompt processing; absent if only decode is asked for.
     pub prefill: Option<PrefillPhase>,
+    /// What the best mapping has most of; tokens a second if absent.
+    pub objective: Option<Objective>,
+}
+
+/// What makes one mapping better than another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Tokens per second of the whole supernode.
+    #[default]
+    Tokens,
+    /// Tokens per second and watt of the racks.
+    TokensPerWatt,
+    /// Tokens for a dollar of hardware over its life and of energy.
+    TokensPerCost,
 }
 
 /// Number formats of what is stored, computed and sent.
