@@ -27,7 +27,7 @@ fn prompts_are_read_as_fast_as_answers_end() {
     let workload = chat();
     let request = workload.workload.request.as_ref().expect("chat says what a request is");
     with_machine(&workload, |machine| {
-        let point = aggregated_at(machine, request, MAPPING, 64, 2048, 1);
+        let point = aggregated_at(machine, request, MAPPING, 64, 2048, 1).unwrap_or_else(|no| panic!("{no}"));
         let passes_per_second = 1.0 / (point.tpot.get() * 1.7);
         let read = passes_per_second * point.reading * 2048.0;
         let needed = point.requests_per_second / 72.0 * 1573.2;
@@ -47,7 +47,7 @@ fn without_prompts_it_is_decode() {
     workload.workload.decode = Some(request.decode());
     with_machine(&workload, |machine| {
         let decode = decode_at(machine, &request.decode(), MAPPING, 64, 1);
-        let both = aggregated_at(machine, &request, MAPPING, 64, 512, 1);
+        let both = aggregated_at(machine, &request, MAPPING, 64, 512, 1).unwrap_or_else(|no| panic!("{no}"));
         assert!((both.rate.get() / decode.rate.get() - 1.0).abs() < 0.01, "{} against {}", both.rate.get(), decode.rate.get());
         assert!(both.rate.get() <= decode.rate.get());
     });

@@ -7,12 +7,13 @@ use clap::ValueEnum;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric::{self, Fabric};
 use crate::input::cases::load_cases;
+use crate::input::document::Objective;
 use crate::input::problem::Problems;
-use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_supernode, load_target, load_workload_with};
+use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
 use crate::serving::{MappingRequest, Point};
 use crate::study::validate::compare_published;
-use crate::study::{Choice, Objective, Simulation, simulate_clip, simulate_with, watts_over_a_step};
+use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -36,9 +37,9 @@ pub struct Arguments {
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
 
-    /// What the best mapping has most of
-    #[arg(long, value_enum, default_value_t = ObjectiveArgument::Tokens)]
-    objective: ObjectiveArgument,
+    /// What the best mapping has most of; what the workload says if absent, else tokens
+    #[arg(long, value_enum)]
+    objective: Option<ObjectiveArgument>,
 
     /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, micro_batches (1 is no overlap)
     #[arg(long, value_name = "DEGREES")]
@@ -61,6 +62,7 @@ pub struct Arguments {
 enum ObjectiveArgument {
     Tokens,
     TokensPerWatt,
+    TokensPerCost,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -108,15 +110,17 @@ fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {
 }
 
 fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {
-    let objective = match arguments.objective {
+    let objective = arguments.objective.map(|objective| match objective {
         ObjectiveArgument::Tokens => Objective::Tokens,
         ObjectiveArgument::TokensPerWatt => Objective::TokensPerWatt,
-    };
-    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, ..Choice::default() }) };
+        ObjectiveArgument::TokensPerCost => Objective::TokensPerCost,
+    });
+    let prices = (objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
+    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, ..Choice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
     let candidates = request.candidates(&workload.model, spec.chips(), spec.levels[0].size, spec.chip.ranks);
     let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
-    Ok(Choice { objective, candidates: Some(candidates), micro_batches: request.micro_batches })
+    Ok(Choice { objective, prices, candidates: Some(candidates), micro_batches: request.micro_batches })
 }
 
 /// The workload's name; with the model's where that is not the workload's own.

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::catalog::{Mention, find_in};
 use super::document::{
     At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level,
-    Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
-    ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
+    Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Objective, Origin, Pattern, Prices, PricesFile,
+    Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
 use super::hugging_face;
@@ -151,6 +151,8 @@ pub struct WorkloadSpec {
     pub workload: Workload,
     /// Its model.
     pub model: Model,
+    /// The shipped prices, where its objective needs them.
+    pub prices: Option<Prices>,
 }
 
 impl WorkloadSpec {
@@ -306,7 +308,8 @@ pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, ot
     }
     Problems::check(names.problems, model).and_then(|model| {
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
-        Ok(WorkloadSpec { id: name.to_owned(), workload, model })
+        let prices = (workload.objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices })
     })
 }
 

@@ -12,6 +12,7 @@
 //! | how do collectives of several groups slow each other? | `together.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `survey.rs` |
+//! | how fast do chips read memory beside them? | `far_memory.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod algorithm;
@@ -19,6 +20,7 @@ mod bound;
 mod captured;
 mod collective;
 pub mod fair_share;
+mod far_memory;
 mod flows;
 mod group;
 mod loads;
@@ -39,6 +41,7 @@ pub use bound::{Cuts, lower_bound};
 pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 pub use fair_share::completion::Accuracy;
+pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;

@@ -62,13 +62,15 @@ fn reasons(refused: &[No]) -> Vec<(&'static str, usize, String)> {
         No::Weights { weights, memory, .. } => *weights / *memory,
         No::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
         No::TooSlow { time, limit, .. } => *time / *limit,
+        No::Tier { .. } => 0.0,
     };
     let name = |no: &No| match no {
         No::Weights { .. } => "weights do not fit",
         No::Cache { .. } => "no room for the cache",
         No::TooSlow { .. } => "too slow",
+        No::Tier { .. } => "nowhere to keep prefixes",
     };
-    ["weights do not fit", "no room for the cache", "too slow"]
+    ["weights do not fit", "no room for the cache", "too slow", "nowhere to keep prefixes"]
         .into_iter()
         .filter_map(|kind| {
             let of_kind: Vec<&No> = refused.iter().filter(|no| name(no) == kind).collect();

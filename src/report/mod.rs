@@ -20,6 +20,7 @@ mod optimize;
 mod parquet;
 mod plan;
 mod power;
+mod prefixes;
 mod records;
 mod scatter;
 mod sensitivity;

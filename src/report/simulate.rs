@@ -6,6 +6,7 @@ use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
+use super::prefixes::{prefix_json, prefix_text};
 use crate::input::document::Precisions;
 use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::Simulation;
@@ -100,6 +101,9 @@ impl SimulateReport {
 
     fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, No>) -> Json {
         let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
+        if let Some(phase) = found.as_ref().ok().filter(|phase| phase.point.prefixes.capacity.is_some()) {
+            json["prefix_cache"] = prefix_json(&phase.point.prefixes);
+        }
         if let Ok(Some(handover)) = found.as_ref().map(|phase| &phase.point.handover) {
             json["kv_transfer"] = json!({ "prompt_bytes": handover.prompt, "time_s": handover.time, "exposed_s": handover.exposed });
         }
@@ -112,6 +116,9 @@ impl SimulateReport {
             json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));
             json["chunk_tokens"] = json!(phase.point.chunk);
             json["passes_with_a_chunk"] = json!(phase.point.reading);
+            if phase.point.prefixes.capacity.is_some() {
+                json["prefix_cache"] = prefix_json(&phase.point.prefixes);
+            }
         }
         json
     }
@@ -119,6 +126,15 @@ impl SimulateReport {
     /// Prompts and answers on chips of their own against both on the same.
     fn layout_facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
+        let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
+        if let Some(text) = prefill.and_then(|phase| prefix_text(&phase.point.prefixes, phase.point.step.time)) {
+            facts.push(("prefix cache".to_owned(), text));
+        }
+        if let Some(Ok(phase)) = &self.simulation.aggregated
+            && let Some(text) = prefix_text(&phase.point.prefixes, phase.point.step.time)
+        {
+            facts.push(("prefix cache, on the same chips".to_owned(), text));
+        }
         if let Some(Ok(phase)) = &self.simulation.prefill
             && let Some(handover) = &phase.point.handover
         {

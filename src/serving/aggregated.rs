@@ -4,12 +4,14 @@
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
 use super::mapping::Mapping;
+use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
+use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
 use super::step::{Step, step, step_time};
 use crate::input::document::{Request, Speculation};
-use crate::units::{Seconds, TokensPerSecond};
-use crate::workload::AttentionBatch;
+use crate::units::{Bytes, Seconds, TokensPerSecond};
+use crate::workload::{AttentionBatch, sequence_cache};
 
 /// Aggregated serving at one batch and chunk.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +36,8 @@ pub struct AggregatedPoint {
     pub rate: TokensPerSecond,
     /// Whether memory, not time, keeps the batch from growing.
     pub fills_memory: bool,
+    /// What is found of earlier prompts, and what reading it takes beside a pass that reads a chunk.
+    pub prefixes: PrefixUse,
     /// A pass that reads a chunk.
     pub step: Step,
 }
@@ -58,6 +62,8 @@ struct Mixed<'a> {
     request: &'a Request,
     mapping: Mapping,
     micro_batches: u32,
+    /// What weights leave free on a rank.
+    room: Bytes,
 }
 
 /// What a batch and a chunk give, without the pass behind it.
@@ -69,28 +75,49 @@ struct Pace {
     requests_per_second: f64,
 }
 
-impl Mixed<'_> {
+impl<'a> Mixed<'a> {
+    fn new(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Self, No> {
+        let workload = &machine.workload.workload;
+        let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
+        Ok(Self { machine, request, mapping, micro_batches, room })
+    }
+
     fn tokens_per_step(&self) -> f64 {
         self.request.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step)
     }
 
-    /// Prompt tokens of a request that are not in the cache. Of a prompt that is there whole, the last token is read again to have the
-    /// first one of the answer.
-    fn fresh(&self) -> f64 {
-        (f64::from(self.request.input.mean) * (1.0 - self.request.cache_hit)).max(1.0)
+    fn known(&self) -> Prefixes<'_> {
+        let Self { machine, request, mapping, .. } = *self;
+        let (prompt, variation) = (f64::from(request.input.mean), request.input.variation);
+        Prefixes { machine, mapping, cache: request.prefix_cache.as_ref(), unbounded: request.cache_hit, prompt, variation }
     }
 
-    fn shape(&self, sequences: u32, chunk: Option<u32>) -> StepShape {
-        let request = self.request;
+    /// What so many running sequences and the one that is being read leave for prefixes, and what is found of them.
+    fn found(&self, sequences: u32) -> Result<PrefixUse, No> {
+        let workload = self.machine.workload;
+        let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
+        let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context) * f64::from(sequences + 1);
+        self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
+    }
+
+    /// The same with the times of a pass that reads a chunk.
+    fn prefixes(&self, sequences: u32, chunk: u32) -> Result<PrefixUse, No> {
+        let (known, found) = (self.known(), self.found(sequences)?);
+        let prompts =
+            f64::from(chunk) / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
+        Ok(known.times(found, prompts))
+    }
+
+    fn shape(&self, sequences: u32, chunk: Option<u32>, hit: f64) -> StepShape {
+        let (request, known) = (self.request, self.known());
         let drafts = request.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
         let context = f64::from(*request.decode().context);
         let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens: f64::from(1 + drafts), context, prefill: false };
-        let (prompt, fresh) = (f64::from(request.input.mean), self.fresh());
+        let fresh = known.fresh(hit);
         let chunk = chunk.map(|tokens| {
             let tokens = f64::from(tokens);
-            // A fresh token sees the cached prefix and, on average, half of the fresh ones, of which long prompts have more.
-            let seen = prompt * request.cache_hit + fresh / 2.0 * (1.0 + request.input.variation * request.input.variation);
-            AttentionBatch { sequences: (tokens / fresh).max(1.0), new_tokens: tokens.min(fresh), context: seen, prefill: true }
+            AttentionBatch { sequences: (tokens / fresh).max(1.0), new_tokens: tokens.min(fresh), context: known.seen(hit), prefill: true }
         });
         let ended = chunk.map_or(0.0, |chunk| chunk.tokens() / fresh);
         StepShape { mapping: self.mapping, batch, chunk, micro_batches: self.micro_batches, sampled: batch.tokens() + ended, drafts }
@@ -106,60 +133,82 @@ impl Mixed<'_> {
     /// TTFT = t / 2 + s + s u / (2 (1 - u))
     /// ```
     ///
-    /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine).
-    fn pace(&self, sequences: u32, chunk: u32, without: Seconds, with: Seconds) -> Pace {
+    /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine). What of
+    /// the prefixes is not read beside a pass comes on top.
+    fn pace(&self, sequences: u32, chunk: u32, prefixes: &PrefixUse, without: Seconds, with: Seconds) -> Pace {
+        let with = with.max(prefixes.time);
+        let fresh = self.known().fresh(prefixes.hit);
         let (answer, per_step) = (f64::from(self.request.output.mean), self.tokens_per_step());
         let ended = f64::from(sequences) * per_step / answer;
-        let reading = ended * self.fresh() / f64::from(chunk);
+        let reading = ended * fresh / f64::from(chunk);
         let share = reading.min(MOST_READING);
         let pass = with * share + without * (1.0 - share);
-        let service = with * (self.fresh() / f64::from(chunk)).ceil().max(1.0);
+        let service = with * (fresh / f64::from(chunk)).ceil().max(1.0);
         let load = share * (with / pass);
         let batches = f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
         Pace {
             reading,
             tpot: pass / per_step,
-            ttft: pass * 0.5 + service + service * (load / (2.0 * (1.0 - load))),
+            ttft: pass * 0.5 + service + service * (load / (2.0 * (1.0 - load))) + prefixes.exposed,
             requests_per_second: ended * batches / pass.get(),
         }
     }
 
-    fn at(&self, sequences: u32, chunk: u32) -> Pace {
-        let time = |chunk| step_time(self.machine, &self.shape(sequences, chunk));
-        self.pace(sequences, chunk, time(None), time(Some(chunk)))
+    fn at(&self, sequences: u32, chunk: u32) -> Result<Pace, No> {
+        let prefixes = self.prefixes(sequences, chunk)?;
+        let time = |chunk| step_time(self.machine, &self.shape(sequences, chunk, prefixes.hit));
+        Ok(self.pace(sequences, chunk, &prefixes, time(None), time(Some(chunk))))
     }
 
-    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> AggregatedPoint {
-        let step = step(self.machine, &self.shape(sequences, Some(chunk)));
-        let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk);
+    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<AggregatedPoint, No> {
+        let prefixes = self.prefixes(sequences, chunk)?;
+        let step = step(self.machine, &self.shape(sequences, Some(chunk), prefixes.hit));
+        let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk)?;
         let rate = TokensPerSecond::new(requests_per_second * f64::from(self.request.output.mean));
         let Self { mapping, micro_batches, .. } = *self;
-        AggregatedPoint { mapping, sequences, chunk, reading, micro_batches, tpot, ttft, requests_per_second, rate, fills_memory, step }
+        Ok(AggregatedPoint { mapping, sequences, chunk, reading, micro_batches, tpot, ttft, requests_per_second, rate, fills_memory, prefixes, step })
     }
 
     /// The largest batch with this chunk, and its rate.
     fn largest(&self, chunk: u32, most: u32) -> Result<(u32, bool, f64), No> {
         let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
         let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
+        // Whether there is a tier does not depend on the batch.
+        self.found(parts)?;
+        let pace = |sequences: u32| self.at(sequences, chunk);
         let at = |number: u32| {
-            let pace = self.at(number * parts, chunk);
-            let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.reading / MOST_READING);
-            (strain, pace.requests_per_second)
+            pace(number * parts).map_or((f64::INFINITY, 0.0), |pace| {
+                let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.reading / MOST_READING);
+                (strain, pace.requests_per_second)
+            })
         };
-        let found = largest_within(most / parts, at).map_err(|_| {
-            let pace = self.at(parts, chunk);
-            let (time, limit) = if pace.tpot / tpot_limit > pace.ttft / ttft_limit { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
-            No::TooSlow { mapping, time, limit }
-        })?;
+        let found = match largest_within(most / parts, at) {
+            Ok(found) => found,
+            Err(_) => {
+                let pace = pace(parts)?;
+                let slow_tokens = pace.tpot / tpot_limit > pace.ttft / ttft_limit;
+                let (time, limit) = if slow_tokens { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
+                return Err(No::TooSlow { mapping, time, limit });
+            }
+        };
         let sequences = found.best * parts;
-        Ok((sequences, found.all, self.at(sequences, chunk).requests_per_second))
+        Ok((sequences, found.all, pace(sequences)?.requests_per_second))
     }
 }
 
 /// Serves `sequences` sequences in each attention group, reading prompts in chunks of `chunk` tokens.
-#[must_use]
-pub fn aggregated_at(machine: &Machine<'_>, request: &Request, mapping: Mapping, sequences: u32, chunk: u32, micro_batches: u32) -> AggregatedPoint {
-    Mixed { machine, request, mapping, micro_batches }.point(sequences, chunk, false)
+///
+/// # Errors
+/// Weights that do not fit; prefixes that the machine has no memory for.
+pub fn aggregated_at(
+    machine: &Machine<'_>,
+    request: &Request,
+    mapping: Mapping,
+    sequences: u32,
+    chunk: u32,
+    micro_batches: u32,
+) -> Result<AggregatedPoint, No> {
+    Mixed::new(machine, request, mapping, micro_batches)?.point(sequences, chunk, false)
 }
 
 /// The batch and chunk with the most requests per second whose TPOT, TTFT and memory hold, for one mapping and number of micro-batches.
@@ -173,7 +222,7 @@ pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping,
     if fit < micro_batches {
         return Err(No::Cache { mapping, sequences: fit });
     }
-    let mixed = Mixed { machine, request, mapping, micro_batches };
+    let mixed = Mixed::new(machine, request, mapping, micro_batches)?;
     let mut best: Option<(u32, u32, bool, f64)> = None;
     let mut nearest: Option<No> = None;
     for chunk in CHUNKS {
@@ -184,7 +233,7 @@ pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping,
         }
     }
     match (best, nearest) {
-        (Some((sequences, chunk, all, _)), _) => Ok(mixed.point(sequences, chunk, all)),
+        (Some((sequences, chunk, all, _)), _) => mixed.point(sequences, chunk, all),
         (None, Some(no)) => Err(no),
         (None, None) => Err(No::Cache { mapping, sequences: 0 }),
     }

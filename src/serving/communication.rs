@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{ExpertTraffic, Network, Profile, captured_all_reduce};
+use crate::network::{ExpertTraffic, FarMemory, Network, Profile, Reach, captured_all_reduce};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Traffic profiles of the group sizes in use, walked once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Communication<'a> {
     network: &'a Network<'a>,
     library: &'a Library,
@@ -15,6 +15,8 @@ pub struct Communication<'a> {
     all_to_all: BTreeMap<u32, Profile>,
     /// Reduction of one byte of every chip in the switches, and its way back, over the first n chips; where the switches can.
     in_switch: BTreeMap<u32, Profile>,
+    /// Memory that prefixes are read from, or why there is none.
+    far_memory: BTreeMap<Reach, Result<FarMemory, String>>,
 }
 
 /// All-reduces of larger groups are not asked for: no model's heads divide further.
@@ -31,7 +33,7 @@ impl<'a> Communication<'a> {
                 in_switch.extend(network.in_switch_all_reduce(size).map(|profile| (size, profile)));
             }
         }
-        Self { network, library, all_to_all, in_switch }
+        Self { network, library, all_to_all, in_switch, far_memory: BTreeMap::new() }
     }
 
     /// The same groups on the same fabric with another library.
@@ -40,7 +42,26 @@ impl<'a> Communication<'a> {
     where
         'a: 'b,
     {
-        Communication { network: self.network, library, all_to_all: self.all_to_all.clone(), in_switch: self.in_switch.clone() }
+        Communication { library, ..self.clone() }
+    }
+
+    /// The same with the memory of `reach` walked.
+    #[must_use]
+    pub fn with_far_memory(mut self, reach: Reach) -> Self {
+        let efficiency = self.library.wire_efficiency.value.get();
+        self.far_memory.insert(reach, self.network.far_memory(reach, efficiency));
+        self
+    }
+
+    /// Memory that prefixes are read from.
+    ///
+    /// # Errors
+    /// That the machine has none.
+    ///
+    /// # Panics
+    /// If it was not named when this was made: a fault of the caller.
+    pub fn far_memory(&self, reach: Reach) -> &Result<FarMemory, String> {
+        self.far_memory.get(&reach).expect("the tiers of a prefix cache are named up front")
     }
 
     /// The network.

@@ -13,6 +13,7 @@
 //! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
+//! | which prefixes are still there, and where? | `prefix_cache.rs` |
 //! | how does a prompt's cache reach the chips that answer? | `handover.rs` |
 //! | and with prompts and answers on the same chips? | `aggregated.rs` |
 //! | how is the largest batch found? | `batch.rs` |
@@ -31,6 +32,7 @@ mod mapping;
 mod memory;
 mod pass;
 mod prefill;
+mod prefix_cache;
 mod refusal;
 mod search;
 mod step;
@@ -48,6 +50,7 @@ pub use mapping::{Mapping, MappingRequest, mappings};
 pub use memory::{cache_room, weight_bytes};
 pub use pass::{Machine, StepShape};
 pub use prefill::{PrefillPoint, most_prompts, prefill_at};
+pub use prefix_cache::{PrefixUse, reach};
 pub use refusal::No;
 pub use search::{MICRO_BATCHES, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill};
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};

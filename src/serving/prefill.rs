@@ -4,11 +4,12 @@ use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
+use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
 use super::step::{Step, step, step_time};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
-use crate::workload::{AttentionBatch, prompt_cache_per_token, sequence_cache};
+use crate::workload::{AttentionBatch, sequence_cache};
 
 /// Prefill at one batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,14 +20,16 @@ pub struct PrefillPoint {
     pub prompts: f64,
     /// Micro-batches.
     pub micro_batches: u32,
-    /// Time to first token: half a pass of waiting, as many passes as the prompt needs, and what is left of the handover.
+    /// Time to first token: half a pass of waiting, as many passes as the prompt needs, and what is not hidden of reading prefixes and of
+    /// the handover.
     pub ttft: Seconds,
-    /// Prompt tokens per second of one instance, cached ones not counted.
+    /// Prompt tokens per second of one instance, without those that a prefix cache without bounds finds: what is read again because the
+    /// cache dropped it does not count.
     pub rate: TokensPerSecond,
     /// Whether memory, not time, keeps the batch from growing.
     pub fills_memory: bool,
-    /// Of a pass, the time in which the prefix cache is read from outside the chip; it runs beside the pass.
-    pub cache_load: Seconds,
+    /// What is found of earlier prompts, and what reading it takes.
+    pub prefixes: PrefixUse,
     /// The caches' way to the chips that decode; absent where nothing is decoded.
     pub handover: Option<Handover>,
     /// The pass behind it.
@@ -47,6 +50,9 @@ struct Reading<'a> {
     phase: &'a PrefillPhase,
     mapping: Mapping,
     prompts: f64,
+    prefixes: PrefixUse,
+    /// Fresh tokens that count over those that are read.
+    counted: f64,
     shape: StepShape,
 }
 
@@ -55,17 +61,22 @@ impl<'a> Reading<'a> {
         let workload = &machine.workload.workload;
         let model = &machine.workload.model;
         let prompt = f64::from(*phase.prompt);
-        let fresh = prompt * (1.0 - phase.cache_hit);
         let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
-        if sequence_cache(model, &workload.precision, mapping.tp, prompt) * prompts.max(1.0) > room {
+        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * prompts.max(1.0);
+        if running > room {
             return Err(No::Cache { mapping, sequences: 0 });
         }
-        // A fresh token sees the cached prefix and, on average, half of the fresh ones, of which long prompts have more.
-        let context = prompt * phase.cache_hit + fresh / 2.0 * (1.0 + phase.variation * phase.variation);
-        let batch = AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context, prefill: true };
+        let cache = phase.prefix_cache.as_ref();
+        let known = Prefixes { machine, mapping, cache, unbounded: phase.cache_hit, prompt, variation: phase.variation };
+        let found = known.found(room - running)?;
+        let fresh = known.fresh(found.hit);
+        let batch =
+            AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context: known.seen(found.hit), prefill: true };
         let shape = StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, drafts: 0 };
-        Ok(Self { machine, phase, mapping, prompts, shape })
+        let mut reading = Self { machine, phase, mapping, prompts, prefixes: found, counted: known.fresh(known.unbounded) / fresh, shape };
+        reading.prefixes = known.times(found, reading.prompts_of_instance());
+        Ok(reading)
     }
 
     /// Batches in work: each pipeline stage has one of its own; the fullest stage sets the beat.
@@ -73,22 +84,14 @@ impl<'a> Reading<'a> {
         1.0 / self.mapping.fullest_stage(self.machine.workload.model.layers())
     }
 
-    /// Time in which the prefix cache is read from outside the chips.
-    fn cache_load(&self) -> Seconds {
-        let prompt = f64::from(*self.phase.prompt);
-        let cached = self.prompts * f64::from(self.mapping.dp) * self.batches() * prompt * self.phase.cache_hit;
-        self.phase.prefix_cache.as_ref().map_or(Seconds::ZERO, |cache| {
-            let workload = self.machine.workload;
-            let chips = self.mapping.chips(self.machine.communication.network().fabric().chip.ranks);
-            let per_token = prompt_cache_per_token(&workload.model, &workload.workload.precision, prompt);
-            per_token * cached / (cache.bandwidth.value * f64::from(chips))
-        })
+    /// Prompts that the instance reads in a pass.
+    fn prompts_of_instance(&self) -> f64 {
+        self.prompts * f64::from(self.mapping.dp) * self.batches()
     }
 
     /// The caches of a pass go to other chips where answers are made on chips of their own.
     fn handover(&self) -> Option<Handover> {
-        let prompts = self.prompts * f64::from(self.mapping.dp) * self.batches();
-        let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), prompts);
+        let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
         self.machine.workload.workload.decode.is_some().then(handed_over)
     }
 
@@ -96,10 +99,10 @@ impl<'a> Reading<'a> {
     /// prompts' caches go beside the pass: only what takes longer than the pass is waited for.
     fn pace(&self, step: Seconds) -> (Seconds, TokensPerSecond) {
         let handover = self.handover();
-        let pass = step.max(self.cache_load()).max(handover.map_or(Seconds::ZERO, |handover| handover.time));
+        let pass = step.max(self.prefixes.time).max(handover.map_or(Seconds::ZERO, |handover| handover.time));
         let passes = (1.0 / self.prompts).ceil().max(1.0);
-        let rate = self.shape.batch.tokens() * f64::from(self.mapping.dp) * self.batches() / pass.get();
-        (pass * (0.5 + passes) + handover.map_or(Seconds::ZERO, |handover| handover.exposed), TokensPerSecond::new(rate))
+        let rate = self.shape.batch.tokens() * self.counted * f64::from(self.mapping.dp) * self.batches() / pass.get();
+        (pass * (0.5 + passes) + self.prefixes.exposed + handover.map_or(Seconds::ZERO, |handover| handover.exposed), TokensPerSecond::new(rate))
     }
 
     fn point(&self) -> PrefillPoint {
@@ -113,7 +116,7 @@ impl<'a> Reading<'a> {
             ttft,
             rate,
             fills_memory: false,
-            cache_load: self.cache_load(),
+            prefixes: self.prefixes,
             handover: self.handover(),
             step,
         }

@@ -33,6 +33,13 @@ pub enum No {
         /// Allowed.
         limit: Seconds,
     },
+    /// The machine has no memory of the kind that is to keep the prefixes.
+    Tier {
+        /// Degrees.
+        mapping: Mapping,
+        /// What it lacks, and what it has.
+        reason: String,
+    },
 }
 
 impl No {
@@ -40,20 +47,22 @@ impl No {
     #[must_use]
     pub fn mapping(&self) -> Mapping {
         match self {
-            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } => *mapping,
+            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } | Self::Tier { mapping, .. } => *mapping,
         }
     }
 }
 
 impl No {
-    /// Of two refusals the one that was nearer to working, `other` on a tie: too slow before no room before too heavy, and the smaller
-    /// excess.
+    /// Of two refusals the one that was nearer to working, `other` on a tie: no such memory before too slow before no room before
+    /// too heavy, and the smaller excess.
     #[must_use]
     pub fn nearer(self, other: Option<Self>) -> Self {
         let excess = |no: &Self| match no {
-            Self::TooSlow { time, limit, .. } => (0, *time / *limit),
-            Self::Cache { .. } => (1, 0.0),
-            Self::Weights { weights, memory, .. } => (2, *weights / *memory),
+            // No mapping changes what the machine has.
+            Self::Tier { .. } => (0, 0.0),
+            Self::TooSlow { time, limit, .. } => (1, *time / *limit),
+            Self::Cache { .. } => (2, 0.0),
+            Self::Weights { weights, memory, .. } => (3, *weights / *memory),
         };
         match other {
             Some(other) if excess(&other) <= excess(&self) => other,
@@ -69,6 +78,7 @@ impl fmt::Display for No {
                 write!(out, "does not fit: the weights take {} on each rank, {} is usable", render(*weights), render(*memory))
             }
             Self::Cache { .. } => write!(out, "does not fit: no room for the KV cache beside the weights"),
+            Self::Tier { reason, .. } => write!(out, "nowhere to keep prefixes: {reason}"),
             Self::TooSlow { time, limit, .. } => write!(out, "too slow: {} at best, {} allowed", render(*time), render(*limit)),
         }
     }

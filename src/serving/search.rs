@@ -1,5 +1,6 @@
 //! The best mapping and batch: every legal one is tried, in parallel.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -120,39 +121,47 @@ pub struct Phase<P> {
 /// Everything that a search found.
 #[derive(Clone, Debug)]
 pub struct Search<P> {
-    /// Points that work, most tokens per second first; of equals the smallest instance first.
+    /// Points that work, the best first: most tokens per second, unless sorted by something else; of equals the smallest instance first.
     pub found: Vec<Phase<P>>,
     /// Why the others do not.
     pub refused: Vec<No>,
 }
 
 impl<P: Clone> Search<P> {
-    /// The point with the most tokens per second.
+    /// The first point.
     ///
     /// # Errors
     /// Why the mapping that comes nearest does not work.
     pub fn best(&self) -> Result<Phase<P>, No> {
-        self.best_by(|phase| phase.rate.get())
+        self.found.first().cloned().ok_or_else(|| self.nearest())
     }
 
-    /// The point with the most of `merit`; the earlier one on a tie.
-    ///
-    /// # Errors
-    /// Why the mapping that comes nearest does not work.
-    pub fn best_by(&self, merit: impl Fn(&Phase<P>) -> f64) -> Result<Phase<P>, No> {
-        let mut best: Option<(f64, &Phase<P>)> = None;
-        for phase in &self.found {
-            let merit = merit(phase);
-            if best.is_none_or(|(most, _)| merit > most) {
-                best = Some((merit, phase));
-            }
-        }
-        best.map(|(_, phase)| phase.clone()).ok_or_else(|| self.nearest())
+    /// Puts the points with the most of `merit` first; of equals the one with more tokens per second stays first.
+    pub fn sort_by(&mut self, merit: impl Fn(&Phase<P>) -> f64) {
+        self.found.sort_by_cached_key(|phase| Descending(merit(phase)));
     }
 
     fn nearest(&self) -> No {
         let nearest = self.refused.iter().fold(None, |nearest, no| Some(no.clone().nearer(nearest)));
         nearest.unwrap_or(No::Cache { mapping: Mapping { tp: 1, ep: 1, dp: 1, pp: 1 }, sequences: 0 })
+    }
+}
+
+/// More comes first.
+#[derive(PartialEq)]
+struct Descending(f64);
+
+impl Eq for Descending {}
+
+impl PartialOrd for Descending {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Descending {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.0.total_cmp(&self.0)
     }
 }
 
@@ -237,7 +246,7 @@ fn while_memory_lacks<P: Point>(stages: Vec<Mapping>, points: impl Fn(Mapping) -
         let found = points(mapping);
         let lacks = found.iter().any(|point| match point {
             Ok(point) => point.fills_memory(),
-            Err(no) => !matches!(no, No::TooSlow { .. }),
+            Err(no) => !matches!(no, No::TooSlow { .. } | No::Tier { .. }),
         });
         all.extend(found);
         if !lacks {

@@ -79,7 +79,10 @@ pub const COMPARED: [Column; 21] = [
 ];
 
 /// What a sweep writes on top.
-pub const DETAILED: [Column; 15] = [
+pub const DETAILED: [Column; 18] = [
+    column("requests_per_s", "requests/s of the workload", 1.0, More, |simulation| simulation.requests_per_second),
+    column("prefix_hit", "share of a prompt found", 1.0, More, |simulation| prefill(simulation, |phase| phase.point.prefixes.hit)),
+    column("prefix_load_s", "reading prefixes, ms a pass", 1e-3, Less, |simulation| prefill(simulation, |phase| phase.point.prefixes.time.get())),
     column("energy_per_token_j", "energy a token, J", 1.0, Less, |simulation| Some(simulation.energy_per_token?.get())),
     column("rack_w", "one rack, kW", 1e3, Less, |simulation| {
         let racks = simulation.power.racks.as_ref()?;

@@ -2,12 +2,12 @@
 
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::fabric::Fabric;
-use crate::footprint::{Duty, Inventory, Power, Stretch, inventory, mixed, power, power_over_time};
-use crate::input::document::Precisions;
+use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
+use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
-    AggregatedPoint, Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings,
+    AggregatedPoint, Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, reach,
     search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
@@ -52,21 +52,13 @@ pub struct Simulation {
     pub formats: [Precisions; 2],
 }
 
-/// What makes one mapping better than another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Objective {
-    /// Tokens per second of the whole supernode.
-    #[default]
-    Tokens,
-    /// Tokens per second and watt of the racks.
-    TokensPerWatt,
-}
-
 /// How the mapping is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// What is best.
-    pub objective: Objective,
+    /// What is best; what the workload says if absent.
+    pub objective: Option<Objective>,
+    /// Prices, for tokens per cost; those that the workload brings if absent.
+    pub prices: Option<Prices>,
     /// The mappings to choose from; all legal ones if absent.
     pub candidates: Option<Vec<Mapping>>,
     /// Micro-batches to choose from; [`MICRO_BATCHES`] if absent.
@@ -90,12 +82,14 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     let machine = machine(&network, spec, workload, &candidates);
     let inventory = inventory(fabric);
     let parts = choice.micro_batches.map_or(MICRO_BATCHES.to_vec(), |parts| vec![parts]);
-    let decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, &parts));
-    let prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &candidates, &parts));
-    let aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &candidates, &parts));
-    let decode = decode_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
-    let prefill = prefill_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
-    let aggregated = aggregated_search.as_ref().map(|search| choose(search, choice.objective, spec, &inventory, &machine));
+    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, &parts));
+    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &candidates, &parts));
+    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &candidates, &parts));
+    let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
+    let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
+    let decode = decode_search.as_mut().map(|search| choose(search, &merit));
+    let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
+    let aggregated = aggregated_search.as_mut().map(|search| choose(search, &merit));
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
@@ -128,7 +122,11 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
 pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'a WorkloadSpec, candidates: &[Mapping]) -> Machine<'a> {
     let ranks = network.fabric().chip.ranks;
     let sizes = candidates.iter().flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
-    let communication = Communication::new(network, &spec.library, sizes);
+    let mut communication = Communication::new(network, &spec.library, sizes);
+    let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
+    for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
+        communication = communication.with_far_memory(reach);
+    }
     Machine { communication, device: Device::new(&spec.chip), workload }
 }
 
@@ -145,15 +143,37 @@ fn collectives(network: &Network<'_>, spec: &Spec) -> Vec<(Op, Bytes, Seconds, B
         .collect()
 }
 
-/// The best point of a search.
-fn choose<P: Point>(search: &Search<P>, objective: Objective, spec: &Spec, inventory: &Inventory, machine: &Machine<'_>) -> Result<Phase<P>, No> {
-    match objective {
-        Objective::Tokens => search.best(),
-        Objective::TokensPerWatt => search.best_by(|phase| {
-            let drawn = running(spec, inventory, machine, phase.point.mapping(), phase.point.step());
-            phase.rate.get() / drawn.total().get()
-        }),
+/// What a mapping is judged by.
+struct Merit<'a> {
+    objective: Objective,
+    prices: Option<&'a Prices>,
+    spec: &'a Spec,
+    inventory: &'a Inventory,
+    machine: &'a Machine<'a>,
+}
+
+impl Merit<'_> {
+    fn of<P: Point>(&self, phase: &Phase<P>) -> f64 {
+        let rate = phase.rate.get();
+        let drawn = || running(self.spec, self.inventory, self.machine, phase.point.mapping(), phase.point.step());
+        match (self.objective, self.prices) {
+            (Objective::TokensPerWatt, _) => rate / drawn().total().get(),
+            (Objective::TokensPerCost, Some(prices)) => {
+                let drawn = drawn();
+                let capital = cost(self.spec, self.machine.communication.network().fabric(), self.inventory, &drawn, prices).capital();
+                rate / ownership(capital, prices).plus(energy(drawn.facility(), prices)).value
+            }
+            (Objective::Tokens | Objective::TokensPerCost, _) => rate,
+        }
     }
+}
+
+/// The best point of a search, whose points are then in the order of what is asked for.
+fn choose<P: Point>(search: &mut Search<P>, merit: &Merit<'_>) -> Result<Phase<P>, No> {
+    if merit.objective != Objective::Tokens {
+        search.sort_by(|phase| merit.of(phase));
+    }
+    search.best()
 }
 
 /// Watts while as many instances as fit run this step, again and again.

@@ -58,7 +58,7 @@ pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, 
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
-pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Precisions, PrefillPhase, PrefixCache, Request, Workload};
+pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 
 use crate::units::Confidence;
 

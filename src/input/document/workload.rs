@@ -27,6 +27,21 @@ pub struct Workload {
     pub decode: Option<DecodePhase>,
     /// Prompt processing; absent if only decode is asked for.
     pub prefill: Option<PrefillPhase>,
+    /// What the best mapping has most of; tokens a second if absent.
+    pub objective: Option<Objective>,
+}
+
+/// What makes one mapping better than another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Tokens per second of the whole supernode.
+    #[default]
+    Tokens,
+    /// Tokens per second and watt of the racks.
+    TokensPerWatt,
+    /// Tokens for a dollar of hardware over its life and of energy.
+    TokensPerCost,
 }
 
 /// Number formats of what is stored, computed and sent.
@@ -115,11 +130,11 @@ pub struct Request {
     pub input: At<Length>,
     /// Tokens of the answer.
     pub output: At<Length>,
-    /// Share of the prompt's tokens found in the prefix cache.
+    /// Share of the prompt's tokens that a prefix cache without bounds finds.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub cache_hit: f64,
-    /// Where found tokens wait; absent if they are in the chip's memory already.
+    /// Where found tokens wait; absent if they are in the chip's memory already, all of them.
     pub prefix_cache: Option<PrefixCache>,
     /// Longest allowed time to first token.
     pub ttft_limit: At<Figure<Seconds>>,
@@ -178,23 +193,31 @@ impl Length {
     }
 }
 
-/// Where a prefix cache is kept and how fast it is read.
+/// Where a prefix cache is kept, and what bounds it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrefixCache {
-    /// Kind of memory.
-    pub tier: CacheTier,
-    /// Rate at which one chip reads it, all chips at once.
-    pub bandwidth: Figure<BytesPerSecond>,
+    /// Kinds of memory, the first one filled first.
+    #[schemars(length(min = 1, max = 4))]
+    pub tiers: Vec<CacheTier>,
+    /// Sessions on the whole supernode whose prefixes are wanted again; absent if all of them always fit.
+    #[schemars(range(min = 1))]
+    pub sessions: Option<u32>,
+    /// Share of the tiers' memory that prefixes may fill; all of it if absent.
+    pub share: Option<Figure<Ratio>>,
+    /// Most that software lets one chip read, all chips at once; absent if the fabric and the memory set the rate.
+    pub bandwidth: Option<Figure<BytesPerSecond>>,
 }
 
-/// Memory outside the chip that keeps prefixes.
+/// Memory that keeps prefixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheTier {
-    /// DRAM of the hosts.
+    /// What weights and the caches of running requests leave free on the chips.
+    Hbm,
+    /// DRAM of the hosts, each chip its own: a session returns to the chips where it was.
     HostDram,
-    /// A pool of memory expanders behind CXL switches.
+    /// A pool of memory expanders behind CXL switches, for all chips.
     CxlPool,
     /// DRAM of the hosts of the whole supernode, read over its fabric.
     FabricPool,
@@ -222,7 +245,7 @@ pub struct PrefillPhase {
     pub prompt: At<u32>,
     /// Longest allowed time to first token.
     pub ttft_limit: At<Figure<Seconds>>,
-    /// Share of the prompt's tokens found in the prefix cache.
+    /// Share of the prompt's tokens that a prefix cache without bounds finds.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub cache_hit: f64,
@@ -230,6 +253,6 @@ pub struct PrefillPhase {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 10.0))]
     pub variation: f64,
-    /// Where found tokens wait; absent if they are in the chip's memory already.
+    /// Where found tokens wait; absent if they are in the chip's memory already, all of them.
     pub prefix_cache: Option<PrefixCache>,
 }

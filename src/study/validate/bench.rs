@@ -17,7 +17,7 @@ use crate::workload::Device;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 27] = [
+pub const QUANTITIES: [(&str, &str); 29] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -34,6 +34,8 @@ pub const QUANTITIES: [(&str, &str); 27] = [
     ("speculation_gain", "output tokens gained by speculation"),
     ("prefill_rate", "prompt tokens a second and chip"),
     ("prefill_overlap_gain", "prompt tokens gained by micro-batches"),
+    ("prefix_gain", "prompts a second gained by a prefix cache in pooled host memory"),
+    ("prefix_ttft_saving", "time to first token saved by it"),
     ("serving_tpot", "time per output token of an engine that prefills on the same chips"),
     ("serving_ttft", "time to first token of such an engine"),
     ("serving_gap", "median time between two tokens of a request of such an engine"),
@@ -60,6 +62,7 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "experts" => operator::experts,
         "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
+        "prefix_gain" | "prefix_ttft_saving" => phase::prefixes,
         "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,
         "power" => power::machine,
         "oversubscription" => fabric::oversubscription,

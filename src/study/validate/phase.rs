@@ -3,10 +3,11 @@
 use super::super::simulate::machine;
 use super::bench::{Bench, share_in, time_in, tokens_in};
 use crate::input::cases::Case;
+use crate::input::document::{CacheTier, PrefixCache};
 use crate::input::spec::WorkloadSpec;
 use crate::network::Pricing;
 use crate::serving::{DecodePoint, Mapping, PrefillPoint, decode_at, prefill_at};
-use crate::units::TokensPerSecond;
+use crate::units::{BytesPerSecond, Figure, TokensPerSecond};
 
 /// One instance over all ranks of the case's chips, one attention group a rank, with the case's workload.
 fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
@@ -63,4 +64,41 @@ pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
         "prefill_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(1)?) - 1.0),
         _ => tokens_in(case.unit, per_chip(&point)),
     }
+}
+
+/// What a prefix cache in the hosts' pooled memory changes for passes of `tokens` prompt tokens a chip, found ones included: with `reuse`
+/// of `against` thousandths of each prompt found. With `bytes_per_s` the other side reads no faster than that a chip.
+pub fn prefixes(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["workload", "chips", "tokens", "micro_batches", "reuse", "against", "bytes_per_s"])?;
+    let (mut workload, _, mapping) = instance(bench, case)?;
+    let phase = workload.workload.prefill.as_mut().ok_or("the workload has no prefill phase")?;
+    phase.prefix_cache = Some(PrefixCache { tiers: vec![CacheTier::FabricPool], sessions: None, share: None, bandwidth: None });
+    let phase = phase.clone();
+    let machine = machine(bench.network, bench.spec, &workload, &[mapping]);
+    let prompts = settings.number("tokens")? / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
+    let micro_batches = settings.count("micro_batches")?.min(8);
+    let thousandths = |key: &str| settings.optional(key).map_or(Ok(0.0), |_| settings.number(key).map(|share| (share / 1000.0).min(1.0)));
+    let at = |hit: f64, most: Option<f64>| {
+        let mut phase = phase.clone();
+        phase.cache_hit = hit;
+        if let Some(cache) = phase.prefix_cache.as_mut() {
+            cache.bandwidth = most.map(|most| Figure::plain(BytesPerSecond::new(most)));
+        }
+        prefill_at(&machine, &phase, mapping, prompts, micro_batches).map_err(|no| no.to_string())
+    };
+    let (reuse, most) = (thousandths("reuse")?, settings.optional("bytes_per_s").map(|_| settings.number("bytes_per_s")).transpose()?);
+    let (point, other) = (at(reuse, None)?, at(if most.is_some() { reuse } else { thousandths("against")? }, most)?);
+    // All prompts of a pass take as long as the pass and what nothing hides; the benchmark's client waits for no other pass.
+    let first_token = |point: &PrefillPoint| point.ttft - point.step.time.max(point.prefixes.time) * 0.5;
+    match case.quantity.as_str() {
+        "prefix_gain" => share_in(case.unit, pass_rate(&point) / pass_rate(&other)),
+        _ if case.unit.is_time() => time_in(case.unit, first_token(&other) - first_token(&point)),
+        _ => share_in(case.unit, 1.0 - first_token(&point) / first_token(&other)),
+    }
+}
+
+/// Passes a second: each reads as many prompts, found tokens included.
+fn pass_rate(point: &PrefillPoint) -> f64 {
+    1.0 / point.step.time.max(point.prefixes.time).get()
 }

@@ -1,0 +1,151 @@
+//! Memory beside the chips, read over the fabric: how much there is, and how fast all chips read it at once.
+
+use std::collections::BTreeMap;
+
+use petgraph::graph::NodeIndex;
+
+use super::group::Group;
+use super::loads::ChannelLoads;
+use super::network::Network;
+use super::pattern::Pattern;
+use crate::fabric::Endpoint;
+use crate::units::{Bytes, BytesPerSecond, Seconds};
+
+/// Which memory a chip reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// DRAM of the hosts that serve the chip.
+    OwnHosts,
+    /// DRAM of all hosts, an equal part from each.
+    AllHosts,
+    /// All memory expanders that serve the chip, an equal part from each.
+    Expanders,
+}
+
+/// Memory that chips read over the fabric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FarMemory {
+    /// All of it together.
+    pub capacity: Bytes,
+    /// What one chip reads while every chip reads as much.
+    pub rate: BytesPerSecond,
+    /// From the farthest part to a chip, memory and endpoints included, one way.
+    pub latency: Seconds,
+}
+
+/// Below this many chips every chip's reads are walked; above, where all chips are alike, one stands for all.
+const WALKED_CHIPS: u32 = 1024;
+
+/// Nodes that hold memory, with the chips that read them.
+struct Pool {
+    memories: Vec<u32>,
+    chips: Vec<u32>,
+}
+
+impl Network<'_> {
+    /// The memory that chips reach so, and its rate when every chip reads at once, each an equal part from each memory:
+    ///
+    /// ```text
+    /// rate = memories / max( max over channels (bytes / payload rate), chips / bandwidth of a memory )
+    /// ```
+    ///
+    /// with one byte from every memory to every chip of its pool. `efficiency` is the share of the wire that copies reach.
+    ///
+    /// # Errors
+    /// What the machine lacks.
+    pub fn far_memory(&self, reach: Reach, efficiency: f64) -> Result<FarMemory, String> {
+        let pools = self.pools(reach);
+        if pools.is_empty() {
+            let (lacks, near) = match reach {
+                Reach::Expanders => ("memory expanders", self.other_tiers(false)),
+                Reach::OwnHosts | Reach::AllHosts => ("hosts with memory", self.other_tiers(true)),
+            };
+            return Err(format!("no {lacks} are attached to the fabric; here {near}"));
+        }
+        let fabric = self.fabric();
+        // Pools of one shape load the machine alike wherever its chips are alike.
+        let all_alike = fabric.uniform && pools.iter().all(|pool| pool.chips.len() == pools[0].chips.len());
+        let shown = if all_alike && pools.len() > 1 { &pools[..1] } else { &pools[..] };
+        let mut loads = ChannelLoads::silent(self.router().channels().len());
+        let mut slowest = 0.0_f64;
+        for pool in shown {
+            let senders = pool.memories.len() as u32;
+            let group = Group::of(pool.memories.iter().chain(&pool.chips).copied().collect());
+            let alone = fabric.uniform && pool.chips.len() as u32 == fabric.chips && fabric.chips > WALKED_CHIPS;
+            let receivers: Vec<u32> = if alone { vec![senders] } else { (senders..group.ranks()).collect() };
+            let mut one = self.loads_of(&group, Pattern::OneSided { senders }, &receivers);
+            if alone {
+                one.scale(f64::from(fabric.chips));
+                self.even_out(&mut one);
+            }
+            if one.unreachable.is_some() {
+                return Err(format!("not every chip reaches the memory of every host over the fabric; here {}", self.other_tiers(false)));
+            }
+            // A chip's bytes are as many as its memories; shares of pools of other sizes are made comparable by chip.
+            loads.add(&one, 1.0 / f64::from(senders));
+            let bandwidth = pool.memories.iter().map(|&node| self.memory(node).1.get()).fold(f64::INFINITY, f64::min);
+            slowest = slowest.max(pool.chips.len() as f64 / f64::from(senders) / bandwidth);
+        }
+        let wire = loads.bytes.iter().zip(self.capacities()).map(|(bytes, rate)| bytes / (rate * efficiency)).fold(0.0, f64::max);
+        let capacity = pools.iter().flat_map(|pool| &pool.memories).map(|&node| self.memory(node).0).sum();
+        Ok(FarMemory { capacity, rate: BytesPerSecond::new(1.0 / wire.max(slowest)), latency: loads.latency })
+    }
+
+    /// Gives every channel the mean of its class.
+    fn even_out(&self, loads: &mut ChannelLoads) {
+        let mut classes: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        for (&class, bytes) in self.channel_classes().iter().zip(&loads.bytes) {
+            let sum = classes.entry(class).or_default();
+            *sum = (sum.0 + bytes, sum.1 + 1.0);
+        }
+        for (class, bytes) in self.channel_classes().iter().zip(&mut loads.bytes) {
+            let (sum, channels) = classes[class];
+            *bytes = sum / channels;
+        }
+    }
+
+    /// Memories and the chips that read them: one pool of all, or one for each set of chips that hosts serve.
+    fn pools(&self, reach: Reach) -> Vec<Pool> {
+        let fabric = self.fabric();
+        let holds = |endpoint: Endpoint| match reach {
+            Reach::Expanders => matches!(endpoint, Endpoint::Memory(_)),
+            Reach::OwnHosts | Reach::AllHosts => matches!(endpoint, Endpoint::Cpu(_)),
+        };
+        let mut pools: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+        for (number, node) in (0..).zip(fabric.graph.node_weights()) {
+            if holds(node.endpoint) {
+                let under = if reach == Reach::AllHosts { (0, fabric.chips) } else { (node.first_chip, node.chips) };
+                pools.entry(under).or_default().push(number);
+            }
+        }
+        pools.into_iter().map(|((first, chips), memories)| Pool { memories, chips: (first..first + chips).collect() }).collect()
+    }
+
+    /// Capacity and bandwidth of the memory at a node.
+    fn memory(&self, node: u32) -> (Bytes, BytesPerSecond) {
+        let fabric = self.fabric();
+        match fabric.graph[NodeIndex::new(node as usize)].endpoint {
+            Endpoint::Cpu(part) => {
+                let cpu = &fabric.cpus[part as usize].1;
+                (cpu.memory_capacity.value, cpu.fabric_bandwidth.value)
+            }
+            Endpoint::Memory(part) => {
+                let memory = &fabric.memories[part as usize].1;
+                (memory.capacity.value, memory.bandwidth.value)
+            }
+            _ => (Bytes::ZERO, BytesPerSecond::ZERO),
+        }
+    }
+
+    /// The tiers that this machine does have.
+    fn other_tiers(&self, without_hosts: bool) -> String {
+        let fabric = self.fabric();
+        let hosts = !without_hosts && !fabric.cpus.is_empty();
+        let names: Vec<&str> = [("`hbm`", true), ("`host-dram`", hosts), ("`cxl-pool`", !fabric.memories.is_empty())]
+            .into_iter()
+            .filter_map(|(name, there)| there.then_some(name))
+            .collect();
+        let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
+        if others.is_empty() { format!("{last} works") } else { format!("{} and {last} work", others.join(", ")) }
+    }
+}
