@@ -6,7 +6,7 @@ use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
 use supernode::study::calibrate::{Calibration, Family, calibrate};
-use supernode::study::validate::{Bench, exceeded, load_bounds, quantile, scores, validate};
+use supernode::study::validate::{Bench, Parts, exceeded, load_bounds, quantile, scores, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
@@ -25,10 +25,10 @@ fn fitted(family: &str, systems: &[&str], keep: impl Fn(&Case) -> bool) -> (Cali
     let built: Vec<(Spec, Fabric)> = systems.iter().map(|system| machine(system)).collect();
     let networks: Vec<Network<'_>> = built.iter().map(|(_, fabric)| Network::new(fabric)).collect();
     let machines: Vec<(&Spec, &Network<'_>)> = built.iter().map(|(spec, _)| spec).zip(&networks).collect();
-    let (mut chip, mut library) = (built[0].0.chip.clone(), built[0].0.library.clone());
-    let calibration = calibrate(&family, &machines, &cases, &mut chip, &mut library).expect("enough measurements");
+    let mut parts = Parts::of(&built[0].0);
+    let calibration = calibrate(&family, &machines, &cases, &mut parts).expect("enough measurements");
     let mut spec = built[0].0.clone();
-    (spec.chip, spec.library) = (chip, library);
+    (spec.chip, spec.library) = (parts.chip, parts.library);
     (calibration, spec)
 }
 
@@ -38,14 +38,13 @@ fn median_with(from: &Spec, family: &str, system: &str, keep: impl Fn(&Case) -> 
     let (spec, fabric) = machine(system);
     let network = Network::new(&fabric);
     let mut bench = Bench::new(&spec, &network);
-    let (mut chip, mut library) = (spec.chip.clone(), spec.library.clone());
-    let (mut from_chip, mut from_library) = (from.chip.clone(), from.library.clone());
-    let known = family.constants(&mut from_chip, &mut from_library).expect("constants");
-    for (to, from) in family.constants(&mut chip, &mut library).expect("constants").into_iter().zip(known) {
+    let (mut parts, mut from) = (Parts::of(&spec), Parts::of(from));
+    let known = family.constants(&mut from).expect("constants");
+    for (to, from) in family.constants(&mut parts).expect("constants").into_iter().zip(known) {
         assert_eq!(to.name, from.name);
         to.figure.set(from.figure.get());
     }
-    bench.replace(&chip, &library);
+    bench.replace(&parts);
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.system == system && family.covers(case) && keep(case)).collect();
     let predicted = bench.predict_all(&cases.iter().collect::<Vec<_>>());
     let mut errors: Vec<f64> =
