@@ -20,6 +20,9 @@ const MESHED: &str = "[level.full-mesh]";
 const RING: &str = "[level.ring]";
 const TORUS: &str = "[level.torus]\ndimensions = [3, 2]";
 const RAIL: &str = "[level.rail]\npart = \"PART(switch)\"";
+const RAIL_WITH_SPINES: &str = "[level.rail]\npart = \"PART(switch)\"\nspines = { part = \"PART(switch)\", count = 2 }";
+const HOSTED: &str =
+    "[level.switch]\npart = \"PART(switch)\"\nplanes = 2\n[[level.attach]]\ncpu = \"PART(cpu)\"\ncount = 2\nlink = \"PART(link)\"\nto = \"chips\"";
 const DRAGONFLY: &str = "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 3\nrouters_per_group = 2\nglobal_links_per_router = 1";
 const MESH: &str = "[level.mesh]\ndimensions = [3, 2]";
 const HYPERX: &str = "[level.hyperx]\ndimensions = [3, 2]";
@@ -48,6 +51,10 @@ fn machines() -> Vec<(String, Fabric)> {
         vec![(3, SWITCH), (3, SPINES), (3, SPINES)],
         vec![(2, SWITCH), (6, LEAVES)],
         vec![(3, MESHED), (5, RING)],
+        vec![(4, SWITCH), (3, SPINES), (4, SPINES)],
+        vec![(3, SWITCH), (3, MESHED), (4, RAIL)],
+        vec![(4, SWITCH), (4, RAIL_WITH_SPINES)],
+        vec![(4, HOSTED), (4, SPINES)],
     ];
     let text = |levels: &Vec<(u32, &str)>| levels.iter().map(|(size, pattern)| level(*size, pattern)).collect::<String>();
     levels.iter().map(text).map(|text| (text.clone(), machine(&text))).collect()

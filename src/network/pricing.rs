@@ -84,6 +84,9 @@ impl<'a> Pricing<'a> {
             if best.as_ref().is_some_and(|best| self.least(collective, &phases).get() > best.0) {
                 break;
             }
+            if best.as_ref().is_some_and(|best| self.takes_longer_than(best.0, collective, &phases)) {
+                continue;
+            }
             let timing = self.time(collective, algorithm, &phases)?;
             let total = timing.total().get();
             // Of equals the one that comes first in the list of algorithms, as in the ranking.
@@ -96,12 +99,34 @@ impl<'a> Pricing<'a> {
 
     /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
     fn least(&self, collective: &Collective, phases: &[Phase]) -> Seconds {
+        let rate = self.network.injection() * self.best_efficiency();
+        let each = phases.iter().map(|phase| self.library.round.value * phase.rounds + collective.bytes * phase.share / rate);
+        self.library.launch.value + each.sum()
+    }
+
+    /// Whether some of the phases, played on the fabric, with the least of the others, already take longer. The last are played first:
+    /// where an algorithm has many they reach farthest, and then the others need not be played at all.
+    fn takes_longer_than(&mut self, limit: f64, collective: &Collective, phases: &[Phase]) -> bool {
+        let efficiency = self.best_efficiency();
+        let mut time = self.least(collective, phases);
+        for phase in phases.iter().rev() {
+            let network = self.network;
+            let profile = self.profile(phase.pattern, collective.ranks);
+            let (wire, _) = profile.serialisation(network.fabric(), collective.bytes * phase.share, collective.bytes * phase.message);
+            let played = profile.latency * phase.rounds + wire / efficiency;
+            time = time - collective.bytes * phase.share / (network.injection() * efficiency) + played;
+            if time.get() > limit {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The largest share of the wire that any of the library's protocols reaches.
+    fn best_efficiency(&self) -> f64 {
         let library = self.library;
         let figures = [Some(&library.wire_efficiency), library.low_latency_efficiency.as_ref(), library.reduction_efficiency.as_ref()];
-        let efficiency = figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max);
-        let rate = self.network.injection() * efficiency;
-        let each = phases.iter().map(|phase| library.round.value * phase.rounds + collective.bytes * phase.share / rate);
-        library.launch.value + each.sum()
+        figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max)
     }
 
     /// Algorithms that the library offers, that apply and are not dominated, each with its phases.

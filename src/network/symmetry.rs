@@ -4,24 +4,28 @@
 //! the channel's orbit under G, and that mean needs one receiver of every orbit of receivers, counted as often as the orbit has
 //! members. So one walk for each class of chips is enough, and the channels of a class share one load.
 //!
-//! G is known where the ranks are the first chips in level order and fill whole children of some level: all symmetries inside a child
-//! act on every child alike, and where a level's children are interchangeable any of them may be exchanged. A part of a level whose
-//! children are not interchangeable (a stretch of a ring) keeps no symmetry, and neither does a hash.
+//! G is known where the ranks are the first chips in level order. Written as a number whose digits are the levels, their count cuts the
+//! children of a level into those used whole, the one used in part, and the rest; a level below the last digit that is not zero is not
+//! cut. All symmetries inside a child act on every child alike, and where a level's children are interchangeable, those on one side of the
+//! cut may be exchanged. So a receiver's class is the machine's and its side of every cut, and so is a channel's, by both ends. A level whose
+//! children are not interchangeable (a ring) may hold all ranks in its first child, and a hash keeps no symmetry.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::graph::NodeIndex;
 
 use super::group::Group;
 use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
 use super::profile::{Alike, Profile};
-use crate::fabric::{ChannelId, Fabric, Node};
+use crate::fabric::{ChannelId, Endpoint, Fabric, Node};
 
 /// Loads of a few receivers, each as often as it has likes, and what share one load.
 #[derive(Debug)]
 pub(super) struct Collapsed {
     loads: ChannelLoads,
-    ranks: u32,
+    sides: Sides,
 }
 
 impl Network<'_> {
@@ -33,12 +37,20 @@ impl Network<'_> {
         let keeps = policy.respects_symmetry() && pattern.looks_alike_from_everywhere();
         // Ways that leave a part of the machine do not see it as symmetric as it is inside.
         let stays = ranks == fabric.chips || policy.stays_on_shortest_paths();
-        if !(keeps && stays && group.in_level_order() && fills_interchangeable_children(fabric, ranks)) {
+        if !(keeps && stays && group.in_level_order()) {
             return None;
         }
-        let mut classes: BTreeMap<u32, (u32, f64)> = BTreeMap::new();
+        let sides = Sides::new(fabric, &cuts(fabric, ranks)?);
+        if !sides.are_few(self) {
+            return None;
+        }
+        let mut classes: BTreeMap<(u32, u16), (u32, f64)> = BTreeMap::new();
         for &chip in group.chips() {
-            classes.entry(node(fabric, chip).class).or_insert((chip, 0.0)).1 += 1.0;
+            classes.entry((node(fabric, chip).class, sides.of(chip))).or_insert((chip, 0.0)).1 += 1.0;
+        }
+        // Walks of single receivers run one after the other; a full one uses all cores.
+        if classes.len() > 16 && classes.len() > ranks as usize / 4 {
+            return None;
         }
         let mut loads: Option<ChannelLoads> = None;
         for &(receiver, members) in classes.values() {
@@ -51,24 +63,23 @@ impl Network<'_> {
                 }
             }
         }
-        loads.map(|loads| Collapsed { loads, ranks })
+        loads.map(|loads| Collapsed { loads, sides })
     }
 
-    /// The orbit of every channel: the channels of its class whose ends lie in or out of the group as its own do.
-    fn orbits(&self, ranks: u32) -> impl Iterator<Item = usize> + '_ {
-        let fabric = self.fabric();
-        let inside: Vec<bool> = fabric.graph.node_weights().map(|node| node.first_chip + node.chips <= ranks).collect();
-        self.channel_classes().iter().zip(self.router().channels()).map(move |(&class, channel)| {
-            let ends = [channel.from, channel.to].map(|end| usize::from(inside[end as usize]));
-            class as usize * 4 + ends[0] * 2 + ends[1]
-        })
+    /// The orbit of every channel: the channels of its class whose ends lie on the same sides as its own.
+    fn orbits<'a>(&'a self, sides: &'a Sides) -> impl Iterator<Item = usize> + 'a {
+        let kinds = usize::from(sides.kinds);
+        self.channel_classes()
+            .iter()
+            .zip(self.router().channels())
+            .map(move |(&class, channel)| (class as usize * kinds + usize::from(sides.of(channel.from))) * kinds + usize::from(sides.of(channel.to)))
     }
 }
 
 impl Collapsed {
     /// Gives every channel the mean of its orbit.
     pub fn spread(mut self, network: &Network<'_>) -> ChannelLoads {
-        let orbits: Vec<usize> = network.orbits(self.ranks).collect();
+        let orbits: Vec<usize> = network.orbits(&self.sides).collect();
         let mut totals = vec![(0.0, 0u32); orbits.iter().max().map_or(0, |&last| last + 1)];
         for (&orbit, &bytes) in orbits.iter().zip(&self.loads.bytes) {
             let total = &mut totals[orbit];
@@ -85,7 +96,7 @@ impl Collapsed {
     pub fn profile(&self, network: &Network<'_>) -> Profile {
         // By orbit and direction of the edge, which a reversible edge's orbit has both of.
         let mut alike: Vec<Alike> = Vec::new();
-        for ((channel, orbit), &bytes) in (0u32..).zip(network.orbits(self.ranks)).zip(&self.loads.bytes) {
+        for ((channel, orbit), &bytes) in (0u32..).zip(network.orbits(&self.sides)).zip(&self.loads.bytes) {
             let slot = orbit * 2 + channel as usize % 2;
             if slot >= alike.len() {
                 alike.resize((slot | 1) + 1, Alike::NONE);
@@ -115,31 +126,114 @@ fn node(fabric: &Fabric, number: u32) -> &Node {
     &fabric.graph.raw_nodes()[number as usize].weight
 }
 
-/// Whether the first `ranks` chips are one child of a level, or several of a level whose children are interchangeable.
-fn fills_interchangeable_children(fabric: &Fabric, ranks: u32) -> bool {
-    let mut below = 1;
-    for (level, &size) in fabric.level_sizes.iter().enumerate() {
-        if ranks == below * size || ranks == below {
-            return true;
+/// Where the first so many chips end among the children of a level.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    level: usize,
+    /// Chips in one child.
+    below: u32,
+    /// Children.
+    size: u32,
+    /// Children used whole.
+    whole: u32,
+    /// Whether the next one is used in part.
+    part: bool,
+}
+
+impl Cut {
+    /// The side of the cut on which a node lies; one that serves all children lies on none.
+    fn side(&self, node: &Node) -> u64 {
+        if node.chips >= self.below * self.size {
+            return 3;
         }
-        if ranks < below * size {
-            return ranks.is_multiple_of(below) && children_are_interchangeable(fabric, level, below, size);
+        match node.first_chip / self.below % self.size {
+            child if child < self.whole => 0,
+            child if self.part && child == self.whole => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// The cuts that the first `ranks` chips make, innermost first; `None` if one of them leaves no known symmetry.
+fn cuts(fabric: &Fabric, ranks: u32) -> Option<Vec<Cut>> {
+    let mut below = 1;
+    let mut cuts = Vec::new();
+    for (level, &size) in fabric.level_sizes.iter().enumerate() {
+        if !ranks.is_multiple_of(below * size) {
+            let cut = Cut { level, below, size, whole: ranks / below % size, part: !ranks.is_multiple_of(below) };
+            let inside_one_child = ranks <= below;
+            if !(inside_one_child || children_are_interchangeable(fabric, &cut)) {
+                return None;
+            }
+            cuts.push(cut);
         }
         below *= size;
     }
-    false
+    (!cuts.iter().any(|cut| positions_reach_above(fabric, cut))).then_some(cuts)
+}
+
+/// Whether positions under a cut meet apart from each other further up, as rails do whose switches have spines: no side of the cut tells
+/// such switches apart.
+fn positions_reach_above(fabric: &Fabric, cut: &Cut) -> bool {
+    let spans = |end: NodeIndex| fabric.graph[end].chips >= cut.below * cut.size;
+    let ends = |wanted: [bool; 2]| {
+        let mut above = fabric.graph.raw_edges().iter().filter(|edge| usize::from(edge.weight.level) > cut.level);
+        above.any(|edge| {
+            let spanning = [spans(edge.source()), spans(edge.target())];
+            spanning == wanted || spanning == [wanted[1], wanted[0]]
+        })
+    };
+    ends([true, true]) && ends([false, true])
+}
+
+/// On which sides of all cuts every node lies, as a small number.
+#[derive(Debug)]
+struct Sides {
+    /// By node; empty where nothing is cut.
+    of: Vec<u16>,
+    /// Numbers in use.
+    kinds: u16,
+}
+
+impl Sides {
+    fn new(fabric: &Fabric, cuts: &[Cut]) -> Self {
+        if cuts.is_empty() {
+            return Self { of: Vec::new(), kinds: 1 };
+        }
+        let mut known: BTreeMap<u64, u16> = BTreeMap::new();
+        let number = |node: &Node| {
+            let sides = cuts.iter().fold(0, |sides, cut| sides * 4 + cut.side(node));
+            let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
+            *known.entry(sides).or_insert(next)
+        };
+        let of = fabric.graph.node_weights().map(number).collect();
+        Self { of, kinds: u16::try_from(known.len()).unwrap_or(u16::MAX) }
+    }
+
+    fn of(&self, node: u32) -> u16 {
+        self.of.get(node as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether keeping an account of every orbit costs no more than of every channel.
+    fn are_few(&self, network: &Network<'_>) -> bool {
+        let classes = network.channel_classes().iter().max().map_or(0, |&last| last as usize + 1);
+        classes * usize::from(self.kinds).pow(2) <= 4 * network.channel_classes().len().max(1024)
+    }
 }
 
 /// Whether any two children of a level may be exchanged: each of its links joins a child to something that serves all of them
 /// (switch, spine, rail), or its links join every pair of children (full mesh).
-fn children_are_interchangeable(fabric: &Fabric, level: usize, below: u32, size: u32) -> bool {
+fn children_are_interchangeable(fabric: &Fabric, cut: &Cut) -> bool {
+    let (below, size) = (cut.below, cut.size);
     let group = below * size;
     let child = |node: &Node| if node.chips <= below { Some(node.first_chip / below) } else { None };
     let serves_all = |node: &Node| node.chips >= group;
+    // Hosts and memories that only send and receive for themselves carry nothing between chips.
+    let idle = |node: &Node| !node.forwards && node.endpoint != Endpoint::Chip;
     let mut pairs = BTreeSet::new();
-    for edge in fabric.graph.raw_edges().iter().filter(|edge| usize::from(edge.weight.level) == level) {
+    for edge in fabric.graph.raw_edges().iter().filter(|edge| usize::from(edge.weight.level) == cut.level) {
         let [a, b] = [edge.source(), edge.target()].map(|end| &fabric.graph[end]);
-        if a.first_chip >= group || b.first_chip >= group {
+        if a.first_chip >= group || b.first_chip >= group || idle(a) || idle(b) {
             continue;
         }
         match (child(a), child(b)) {

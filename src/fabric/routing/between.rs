@@ -3,6 +3,8 @@
 //! Two searches, one from each end, grow until they meet: a pair in a tree of switches is found without looking at the spines'
 //! other ports, so that a route costs what its own paths cost, whatever the size of the machine.
 
+use std::collections::BTreeSet;
+
 use super::policy::{Policy, mix};
 use super::router::Router;
 use crate::units::Seconds;
@@ -331,12 +333,35 @@ fn stripe(planes: &[(u16, Vec<(u32, u32)>)], plane: u16, step: &Step, seed: u64,
 }
 
 impl Router {
-    /// Nodes by which Valiant routing may go: those that pass traffic on and have an end beside them, or are one.
+    /// Nodes by which Valiant routing may go: those that pass traffic on and have an end beside them, or are one. Where what passes
+    /// traffic on falls apart (switches of servers, rails that join the servers' chips), only the parts beside most ends.
     #[must_use]
     pub fn turns(&self) -> Vec<u32> {
-        let nodes = 0..super::router::narrow(self.nodes());
-        let beside_an_end = |node: u32| self.half_edges(node).iter().any(|half| !self.forwards[half.neighbour as usize]);
+        let nodes = || 0..super::router::narrow(self.nodes());
+        let ends = |node: u32| self.neighbours(node).filter(|&neighbour| !self.forwards(neighbour));
         let everything_forwards = self.forwards.iter().all(|&forwards| forwards);
-        nodes.filter(|&node| self.forwards[node as usize] && (everything_forwards || beside_an_end(node))).collect()
+        let mut parts: Vec<(usize, Vec<u32>)> = Vec::new();
+        let mut seen = vec![false; self.nodes()];
+        for first in nodes() {
+            if !self.forwards(first) || std::mem::replace(&mut seen[first as usize], true) {
+                continue;
+            }
+            let (mut part, mut place) = (vec![first], 0);
+            while let Some(&node) = part.get(place) {
+                for neighbour in self.neighbours(node).filter(|&neighbour| self.forwards(neighbour)) {
+                    if !std::mem::replace(&mut seen[neighbour as usize], true) {
+                        part.push(neighbour);
+                    }
+                }
+                place += 1;
+            }
+            let beside: BTreeSet<u32> = part.iter().flat_map(|&node| ends(node)).collect();
+            parts.push((beside.len(), part));
+        }
+        let most = parts.iter().map(|(ends, _)| *ends).max().unwrap_or(0);
+        let mut turns: Vec<u32> = parts.into_iter().filter(|(ends, _)| *ends == most).flat_map(|(_, part)| part).collect();
+        turns.retain(|&node| everything_forwards || ends(node).next().is_some());
+        turns.sort_unstable();
+        turns
     }
 }
