@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
 use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile, SwitchFile,
-    TargetFile, WorkloadFile,
+    ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile,
+    SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::report::{self, Report, Section, Table};
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, EngineFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, StudyFile,
-    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, EngineFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
+    StudyFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::read::schema;
 

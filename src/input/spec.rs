@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::catalog::{Mention, find_in};
 use super::document::{
-    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile, ExpertPlacement, FileKind, Level,
-    Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin, Pattern, Prices, PricesFile, Protocol,
-    ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile,
+    ExpertPlacement, FileKind, Level, Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Origin,
+    Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile,
+    Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
 use super::hugging_face;

@@ -25,8 +25,10 @@ pub struct Engine {
     pub matrix: Option<Figure<Ratio>>,
     /// Host time that a pass waits for, for each sequence of an attention group: batch assembly, sampling, detokenising.
     pub sequence: Figure<Seconds>,
-    /// Host time that a pass with prompts waits for in every layer with a dense block: its kernels are launched one by one, not as a graph.
+    /// Host time to launch the kernels of a layer with a dense block one by one, where a pass with prompts runs outside captured graphs.
+    /// The host runs ahead: the slower of it and the kernels counts.
     pub dense_layer: Figure<Seconds>,
-    /// As `dense_layer`, for a layer with experts, which has more kernels; as `dense_layer` if absent.
+    /// Host time that kernels wait for in a layer with experts of such a pass, since the host waits for counts of tokens; as
+    /// `dense_layer` if absent.
     pub expert_layer: Option<Figure<Seconds>>,
 }

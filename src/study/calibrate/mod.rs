@@ -70,12 +70,7 @@ pub struct Calibration {
 ///
 /// # Errors
 /// Why there is nothing to fit.
-pub fn calibrate(
-    family: &Family,
-    machines: &[(&Spec, &Network<'_>)],
-    cases: &[Case],
-    parts: &mut Parts,
-) -> Result<Calibration, String> {
+pub fn calibrate(family: &Family, machines: &[(&Spec, &Network<'_>)], cases: &[Case], parts: &mut Parts) -> Result<Calibration, String> {
     let mut job = Job::new(family, machines, cases, parts)?;
     let all: Vec<usize> = (0..job.cases.len()).collect();
     let hold_outs = splits(&job.cases).into_iter().map(|(left_out, held)| job.hold_out(left_out, &held)).collect::<Result<Vec<_>, _>>()?;

@@ -163,18 +163,24 @@ impl Passes<'_> {
         blend(near, far, across)
     }
 
-    /// Time of the engine's host that a pass waits for.
-    fn host(&self, running: u32, chunk: u32) -> Seconds {
-        let Some(costs) = self.costs else { return Seconds::ZERO };
+    /// A pass that keeps the chips busy for `busy`, with the engine's host.
+    ///
+    /// Launches run ahead of the kernels, so in dense layers the slower of the two sets the pace. In a layer with experts the host waits
+    /// for the counts of tokens before it can go on, and the chips wait for the host.
+    fn with_host(&self, busy: Seconds, running: u32, chunk: u32) -> Seconds {
+        let Some(costs) = self.costs else { return busy };
         let batch = costs.sequence.value * f64::from(running);
         if chunk == 0 {
-            return batch;
+            return busy + batch;
         }
-        let layers = self.machine.workload.model.layer.iter().map(|group| {
-            let one = group.ffn.experts().and(costs.expert_layer.as_ref()).unwrap_or(&costs.dense_layer).value;
-            one * f64::from(group.count)
-        });
-        batch + layers.sum::<Seconds>()
+        let (mut ahead, mut between) = (Seconds::ZERO, Seconds::ZERO);
+        for group in &self.machine.workload.model.layer {
+            match group.ffn.experts().and(costs.expert_layer.as_ref()) {
+                Some(waits) => between += waits.value * f64::from(group.count),
+                None => ahead += costs.dense_layer.value * f64::from(group.count),
+            }
+        }
+        busy.max(ahead) + between + batch
     }
 
     fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> Pass {
@@ -203,7 +209,7 @@ impl Passes<'_> {
         let duty = Duty::with(&self.chip.power, self.chip.ranks, &step, 1.0);
         let chip = self.chip.power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>();
         let chips = f64::from(self.mapping.chips(self.chip.ranks));
-        let time = step.time + self.host(running, chunk);
+        let time = self.with_host(step.time, running, chunk);
         let pass = Pass { time, energy: (chip * step.time + self.chip.power.idle.value * (time - step.time)) * chips };
         self.known.insert((running, chunk), pass);
         pass

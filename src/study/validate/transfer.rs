@@ -32,7 +32,8 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
     let settings = &case.settings;
     settings.only(&["engine", "ranks", "bytes"])?;
     let engine = settings.text("engine")?;
-    let kernel = bench.parts.library.captured_all_reduce.get(engine).ok_or_else(|| format!("the library has no constants for the engine `{engine}`"))?;
+    let kernel =
+        bench.parts.library.captured_all_reduce.get(engine).ok_or_else(|| format!("the library has no constants for the engine `{engine}`"))?;
     let collective = Collective { op: Op::AllReduce, ranks: settings.count("ranks")?, bytes: Bytes::new(settings.number("bytes")?) };
     let library = pricing.price(&collective, None).map_err(|error| error.to_string())?.total();
     let own = captured_all_reduce(bench.network, kernel, collective.ranks, collective.bytes);
@@ -44,7 +45,12 @@ pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     let settings = &case.settings;
     settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "library"])?;
     let name = settings.text("kernel")?;
-    let mut kernel = bench.parts.library(settings.optional("library"))?.token_kernel(name).ok_or_else(|| format!("the library has no token kernel `{name}`"))?.clone();
+    let mut kernel = bench
+        .parts
+        .library(settings.optional("library"))?
+        .token_kernel(name)
+        .ok_or_else(|| format!("the library has no token kernel `{name}`"))?
+        .clone();
     let (ranks, tokens, mut copies) = (settings.count("ranks")?, settings.number("tokens")?, settings.number("top_k")?);
     let printed = tokens * copies;
     match settings.one_of("routing", &[("random", false), ("balanced", true)])? {
