@@ -6,7 +6,7 @@ use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
 use supernode::study::calibrate::{Calibration, Family, calibrate};
-use supernode::study::validate::{Bench, exceeded, load_bounds, quantile, scores, validate};
+use supernode::study::validate::{Bench, Parts, exceeded, load_bounds, quantile, scores, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
@@ -25,10 +25,10 @@ fn fitted(family: &str, systems: &[&str], keep: impl Fn(&Case) -> bool) -> (Cali
     let built: Vec<(Spec, Fabric)> = systems.iter().map(|system| machine(system)).collect();
     let networks: Vec<Network<'_>> = built.iter().map(|(_, fabric)| Network::new(fabric)).collect();
     let machines: Vec<(&Spec, &Network<'_>)> = built.iter().map(|(spec, _)| spec).zip(&networks).collect();
-    let (mut chip, mut library) = (built[0].0.chip.clone(), built[0].0.library.clone());
-    let calibration = calibrate(&family, &machines, &cases, &mut chip, &mut library).expect("enough measurements");
+    let mut parts = Parts::of(&built[0].0);
+    let calibration = calibrate(&family, &machines, &cases, &mut parts).expect("enough measurements");
     let mut spec = built[0].0.clone();
-    (spec.chip, spec.library) = (chip, library);
+    (spec.chip, spec.library) = (parts.chip, parts.library);
     (calibration, spec)
 }
 
@@ -38,14 +38,13 @@ fn median_with(from: &Spec, family: &str, system: &str, keep: impl Fn(&Case) -> 
     let (spec, fabric) = machine(system);
     let network = Network::new(&fabric);
     let mut bench = Bench::new(&spec, &network);
-    let (mut chip, mut library) = (spec.chip.clone(), spec.library.clone());
-    let (mut from_chip, mut from_library) = (from.chip.clone(), from.library.clone());
-    let known = family.constants(&mut from_chip, &mut from_library).expect("constants");
-    for (to, from) in family.constants(&mut chip, &mut library).expect("constants").into_iter().zip(known) {
+    let (mut parts, mut from) = (Parts::of(&spec), Parts::of(from));
+    let known = family.constants(&mut from).expect("constants");
+    for (to, from) in family.constants(&mut parts).expect("constants").into_iter().zip(known) {
         assert_eq!(to.name, from.name);
         to.figure.set(from.figure.get());
     }
-    bench.replace(&chip, &library);
+    bench.replace(&parts);
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.system == system && family.covers(case) && keep(case)).collect();
     let predicted = bench.predict_all(&cases.iter().collect::<Vec<_>>());
     let mut errors: Vec<f64> =
@@ -88,10 +87,24 @@ fn predictions_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn shipped_constants_are_made_by_calibrate() {
-    let (calibration, _) = fitted("collectives", &["hgx-h100", "hgx-h200"], |_| true);
+    made_again(&fitted("collectives", &["hgx-h100", "hgx-h200"], |_| true).0);
+    made_again(&fitted("collectives:nccl-2.18-nvlink4", &["hgx-h100"], |_| true).0);
+    made_again(&fitted("tokens:rdma-dispatch", &["hgx-h100-ib-64"], |_| true).0);
+}
+
+fn made_again(calibration: &Calibration) {
     for constant in &calibration.constants {
         let change = constant.value / constant.before - 1.0;
         assert!(change.abs() < 0.02, "{}: shipped {}, fitted {}", constant.name, constant.before, constant.value);
+    }
+}
+
+#[test]
+fn an_engine_fitted_on_one_machine_predicts_another() {
+    let (calibration, _) = fitted("engine:trtllm", &["hgx-b200", "hgx-h200"], |_| true);
+    made_again(&calibration);
+    for held in calibration.hold_outs.iter().filter(|held| held.left_out.starts_with("all of hgx")) {
+        assert!(held.median < 0.15, "{held:?}");
     }
 }
 
@@ -125,6 +138,33 @@ fn few_ranks_predict_many() {
     let (_, spec) = fitted("collectives", &["hgx-h100"], |case| ranks(case) < 8);
     let median = median_with(&spec, "collectives", "hgx-h200", |case| ranks(case) == 8);
     assert!(median < 0.14, "{median:.3}");
+}
+
+/// Fitted on 16 and 64 H100, tested on 32, 64 and 256 H800: other machines, and four times as many ranks.
+#[test]
+fn kernels_between_hosts_predict_more_hosts() {
+    let cases = load_cases("published").expect("shipped measurements are readable");
+    let found = validate(&cases);
+    let errors: Vec<f64> = found.iter().filter(|case| case.system == "hgx-h800-ib-256").filter_map(|case| Some(case.error()?.abs())).collect();
+    assert_eq!(errors.len(), 6);
+    assert!(errors.iter().all(|error| *error < 0.09), "{errors:?}");
+}
+
+/// CloudMatrix384's kernels: the time is base + fan_out log2(EP) + what the wire takes. The two constants that meet EP 8 and 32 exactly
+/// move the prediction by what is missing there, d8 and d32, on a line in log2(EP) = 3, 5: at EP 128, 7, by 2 d32 - d8.
+#[test]
+fn groups_of_8_and_32_predict_128() {
+    let cases = load_cases("cloudmatrix384").expect("shipped measurements are readable");
+    let found = validate(&cases);
+    let missing = |id: &str| {
+        let case = found.iter().find(|case| case.id == id).expect("a case");
+        (case.predicted.clone().expect("predicted"), case.measured.0)
+    };
+    for (kernel, ids) in [("dispatch", ["CM-020", "CM-028", "CM-036"]), ("combine", ["CM-044", "CM-052", "CM-060"])] {
+        let [(p8, m8), (p32, m32), (p128, m128)] = ids.map(missing);
+        let moved = p128 + 2.0 * (m32 - p32) - (m8 - p8);
+        assert!((moved / m128 - 1.0).abs() < 0.07, "{kernel}: {moved} for {m128}");
+    }
 }
 
 #[test]

@@ -6,15 +6,16 @@ use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::cases::{load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{Spec, load_supernode, part_texts};
+use crate::input::spec::{Spec, engine_text, library_text, load_supernode, part_texts};
 use crate::network::Network;
 use crate::report::{self, CalibrateReport};
 use crate::study::calibrate::{Family, PartKind, calibrate, with_constants};
+use crate::study::validate::Parts;
 
 /// Fit the constants of a chip or a communication library to measurements
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// collectives, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT or gap; several are
+    /// collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power or engine:NAME; several are
     /// fitted one after the other
     #[arg(required = true, value_name = "FAMILY")]
     families: Vec<String>,
@@ -37,7 +38,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let families = families.map_err(|message| bad_option("FAMILY", message))?;
     let kind = families.first().map_or(PartKind::Chip, Family::part);
     if families.iter().any(|family| family.part() != kind) {
-        return Err(bad_option("FAMILY", "these constants stand in two files, the chip's and the library's; fit one after the other"));
+        return Err(bad_option("FAMILY", "these constants stand in several files; fit those of one file after the other"));
     }
     let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
     let mut cases = Vec::new();
@@ -48,16 +49,24 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let fabrics = specs.iter().map(fabric::build).collect::<Result<Vec<_>, Problems>>()?;
     let networks: Vec<Network<'_>> = fabrics.iter().map(Network::new).collect();
     let machines: Vec<(&Spec, &Network<'_>)> = specs.iter().zip(&networks).collect();
-    let shared = |spec: &Spec| if kind == PartKind::Chip { spec.chip.name.clone() } else { spec.library.name.clone() };
+    let shared = |spec: &Spec| match &kind {
+        PartKind::Chip => spec.chip.name.clone(),
+        PartKind::Library(None) => spec.library.name.clone(),
+        PartKind::Library(Some(name)) | PartKind::Engine(name) => name.clone(),
+    };
     if let Some(other) = specs.iter().find(|spec| shared(spec) != shared(&specs[0])) {
         return Err(bad_option("--system", format!("{} and {} do not share the part", specs[0].id, other.id)));
     }
-    let (mut chip, mut library) = (specs[0].chip.clone(), specs[0].library.clone());
-    let calibrations = families.iter().map(|family| calibrate(family, &machines, &cases, &mut chip, &mut library)).collect::<Result<Vec<_>, _>>();
+    let mut parts = Parts::of(&specs[0]);
+    let calibrations = families.iter().map(|family| calibrate(family, &machines, &cases, &mut parts)).collect::<Result<Vec<_>, _>>();
     let calibrations = calibrations.map_err(|message| bad_option("FAMILY", message))?;
     if let Some(path) = &arguments.out {
-        let (chip_text, library_text) = part_texts(&arguments.system[0])?;
-        let text = if kind == PartKind::Chip { chip_text } else { library_text };
+        let text = match &kind {
+            PartKind::Chip => part_texts(&arguments.system[0])?.0,
+            PartKind::Library(None) => part_texts(&arguments.system[0])?.1,
+            PartKind::Library(Some(name)) => library_text(name)?,
+            PartKind::Engine(name) => engine_text(name)?,
+        };
         let text = with_constants(&text, &calibrations).map_err(|message| bad_option("--out", message))?;
         std::fs::write(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }

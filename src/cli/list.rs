@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
 use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile, SwitchFile,
-    TargetFile, WorkloadFile,
+    ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile,
+    SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::report::{self, Report, Section, Table};
 
@@ -30,6 +30,7 @@ enum Kind {
     Nics,
     Memories,
     Libraries,
+    Engines,
     Models,
     Workloads,
     Clips,
@@ -49,6 +50,7 @@ impl Kind {
             Self::Nics => NicFile::FOLDER,
             Self::Memories => MemoryFile::FOLDER,
             Self::Libraries => LibraryFile::FOLDER,
+            Self::Engines => EngineFile::FOLDER,
             Self::Models => ModelFile::FOLDER,
             Self::Workloads => WorkloadFile::FOLDER,
             Self::Clips => ClipFile::FOLDER,

@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, StudyFile,
-    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, EngineFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
+    StudyFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
 };
 use crate::input::read::schema;
 
@@ -29,6 +29,7 @@ enum Kind {
     Nic,
     Memory,
     Library,
+    Engine,
     Model,
     Workload,
     Target,
@@ -49,6 +50,7 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Nic => schema::<NicFile>(),
         Kind::Memory => schema::<MemoryFile>(),
         Kind::Library => schema::<LibraryFile>(),
+        Kind::Engine => schema::<EngineFile>(),
         Kind::Model => schema::<ModelFile>(),
         Kind::Workload => schema::<WorkloadFile>(),
         Kind::Target => schema::<TargetFile>(),

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::catalog::{Mention, find_in};
 use super::document::{
-    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, ExpertPlacement, FileKind, Level,
-    Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Objective, Origin, Pattern, Prices, PricesFile,
-    Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target, TargetFile, Workload, WorkloadFile,
+    At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile,
+    ExpertPlacement, FileKind, Level, Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Objective,
+    Origin, Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target,
+    TargetFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
 use super::hugging_face;
@@ -261,6 +262,22 @@ pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
     Ok((chip.source.text.clone(), library.source.text.clone()))
 }
 
+/// The text of a communication library that stands in no supernode.
+///
+/// # Errors
+/// A name that leads nowhere.
+pub fn library_text(name: &str) -> Result<String, Problems> {
+    Ok(Reader::default().find::<LibraryFile>(name, &Mention::on_command_line())?.source.text.clone())
+}
+
+/// The text of a serving engine.
+///
+/// # Errors
+/// A name that leads nowhere.
+pub fn engine_text(name: &str) -> Result<String, Problems> {
+    Ok(Reader::default().find::<EngineFile>(name, &Mention::on_command_line())?.source.text.clone())
+}
+
 /// Reads the workload that `name` means and its model.
 ///
 /// # Errors
@@ -380,6 +397,19 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
     let mut names = Names::new(layers, reader);
     names.check_origin(&library.origin, &declared, "library");
     Problems::check(names.problems, library)
+}
+
+/// Reads the serving engine that `name` means.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_engine(name: &str) -> Result<Engine, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<EngineFile>(name, &Mention::on_command_line())?;
+    let (engine, declared, layers) = read_layers::<EngineFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&engine.origin, &declared, EngineFile::KIND);
+    Problems::check(names.problems, engine)
 }
 
 /// Reads the shipped failure rates.
@@ -657,4 +687,4 @@ trait HasOrigin {
 macro_rules! has_origin {
     ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
 }
-has_origin!(Chip, Clip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Model, Workload, Target, Demand);
+has_origin!(Chip, Clip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Engine, Model, Workload, Target, Demand);

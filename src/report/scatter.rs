@@ -12,6 +12,8 @@ const PANEL_HEIGHT: f64 = 250.0;
 const MARGIN: [f64; 4] = [44.0, 28.0, 18.0, 32.0];
 /// Panels of fewer points show nothing that the table does not.
 const FEWEST_POINTS: usize = 4;
+/// Measurements that one path draws.
+const POINTS_A_PATH: usize = 12;
 /// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
 
@@ -85,9 +87,15 @@ fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, points: &[(f64,
             y(to * factor)
         );
     }
-    let _ = writeln!(svg, "<g fill=\"{colour}\" fill-opacity=\"0.45\">");
-    for &(measured, predicted) in points {
-        let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.7\"/>", x(measured), y(predicted));
+    let _ = writeln!(svg, "<g stroke=\"{colour}\" stroke-opacity=\"0.45\" stroke-width=\"3.4\" stroke-linecap=\"round\">");
+    // A line with round ends and no length is a dot. Dots of one path do not darken each other, so a path holds few, from all over the panel.
+    let paths = points.len().div_ceil(POINTS_A_PATH);
+    for path in 0..paths {
+        svg.push_str("<path d=\"");
+        for &(measured, predicted) in points.iter().skip(path).step_by(paths) {
+            let _ = write!(svg, "M{:.1} {:.1}h0", x(measured), y(predicted));
+        }
+        svg.push_str("\"/>\n");
     }
     let _ = writeln!(
         svg,

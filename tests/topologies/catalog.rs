@@ -262,6 +262,7 @@ fn schemas_are_current_and_referenced() {
         "nic",
         "memory",
         "library",
+        "engine",
         "model",
         "workload",
         "target",

@@ -3,14 +3,15 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AttentionKernel, Chip, Library, Precision, TokenKernel};
+use crate::input::document::{AttentionKernel, Engine, Library, Precision, TokenKernel};
+use crate::study::validate::Parts;
 use crate::units::{Figure, Quantity};
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// The communication library's collectives.
-    Collectives,
+    /// Collectives of the machine's communication library, or of one that measurements name.
+    Collectives(Option<String>),
     /// An engine's all-reduce.
     CapturedAllReduce(String),
     /// A kernel that moves tokens to experts or back.
@@ -29,15 +30,19 @@ pub enum Family {
     Gap,
     /// The chip's watts, from engines at work.
     Power,
+    /// What a serving engine adds to its kernels, from what its clients see.
+    Engine(String),
 }
 
 /// Which file holds the constants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartKind {
     /// The chip's.
     Chip,
-    /// The communication library's.
-    Library,
+    /// The communication library's: the machine's, or the one called so.
+    Library(Option<String>),
+    /// The serving engine called so.
+    Engine(String),
 }
 
 /// A figure of any quantity.
@@ -92,11 +97,12 @@ impl Family {
             found.ok_or_else(|| format!("`{text}`: `{name}` is no number format; known: {}", Precision::ALL.map(Precision::name).join(", ")))
         };
         Ok(match kind {
-            "collectives" if name.is_empty() => Self::Collectives,
+            "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
             "gap" if name.is_empty() => Self::Gap,
             "power" if name.is_empty() => Self::Power,
             "all-reduce" if !name.is_empty() => Self::CapturedAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
+            "engine" if !name.is_empty() => Self::Engine(name.to_owned()),
             "gemm" => Self::Gemm(precision()?),
             "mla" => Self::Mla(precision()?),
             "gqa" => Self::Gqa(precision()?),
@@ -104,7 +110,7 @@ impl Family {
             "experts" => Self::Experts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power, engine:NAME"
                 ));
             }
         })
@@ -114,7 +120,9 @@ impl Family {
     #[must_use]
     pub fn part(&self) -> PartKind {
         match self {
-            Self::Collectives | Self::CapturedAllReduce(_) | Self::Tokens(_) => PartKind::Library,
+            Self::Collectives(name) => PartKind::Library(name.clone()),
+            Self::CapturedAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
+            Self::Engine(name) => PartKind::Engine(name.clone()),
             _ => PartKind::Chip,
         }
     }
@@ -123,7 +131,8 @@ impl Family {
     #[must_use]
     pub fn path(&self) -> Vec<&str> {
         match self {
-            Self::Collectives => vec!["library"],
+            Self::Engine(_) => vec!["engine"],
+            Self::Collectives(_) => vec!["library"],
             Self::CapturedAllReduce(engine) => vec!["library", "captured_all_reduce", engine],
             Self::Tokens(kernel) => match kernel.as_str() {
                 "dispatch" => vec!["library", "dispatch"],
@@ -142,15 +151,17 @@ impl Family {
         }
     }
 
-    /// Whether a measurement says something about its constants. Only times do, and watts for power: shares and rates come from other hosts.
+    /// Whether a measurement says something about its constants. Only times do, and watts for power: shares and rates come
+    /// from other hosts, unless the library is named that they ran.
     #[must_use]
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
         let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
-        let power = *self == Self::Power;
-        (case.unit.is_time() || power)
+        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)));
+        (case.unit.is_time() || any_unit)
             && match self {
-                Self::Collectives => case.quantity == "collective",
+                Self::Collectives(library) => case.quantity == "collective" && case.settings.optional("library") == library.as_deref(),
+                Self::Engine(name) => is("serving_tpot", "engine", name) || is("serving_ttft", "engine", name),
                 Self::CapturedAllReduce(engine) => is("captured_all_reduce", "engine", engine),
                 Self::Tokens(kernel) => is("exchange", "kernel", kernel),
                 Self::Gemm(format) => is("gemm", "format", format.name()),
@@ -167,21 +178,14 @@ impl Family {
     ///
     /// # Errors
     /// That the part has no such kernel to start from.
-    pub fn constants<'a>(&self, chip: &'a mut Chip, library: &'a mut Library) -> Result<Vec<Named<'a>>, String> {
+    pub fn constants<'a>(&self, parts: &'a mut Parts) -> Result<Vec<Named<'a>>, String> {
         let missing = || format!("the part gives no `{}` to start from", self.path().join("."));
+        let Parts { chip, library, libraries, engines } = parts;
         let kernels = &mut chip.kernels;
         let found = match self {
-            Self::Collectives => {
-                let mut found = vec![
-                    time("launch", &mut library.launch),
-                    time("round", &mut library.round),
-                    time("ramp", &mut library.ramp),
-                    share("wire_efficiency", &mut library.wire_efficiency),
-                ];
-                found.extend(library.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
-                found.extend(library.reduction_efficiency.as_mut().map(|figure| share("reduction_efficiency", figure)));
-                found
-            }
+            Self::Collectives(None) => collective_constants(library),
+            Self::Collectives(Some(name)) => collective_constants(libraries.get_mut(name).ok_or_else(missing)?),
+            Self::Engine(name) => engine_constants(engines.get_mut(name).ok_or_else(missing)?),
             Self::CapturedAllReduce(engine) => {
                 let kernel = library.captured_all_reduce.get_mut(engine).ok_or_else(missing)?;
                 vec![
@@ -225,6 +229,26 @@ impl Family {
     }
 }
 
+fn collective_constants(library: &mut Library) -> Vec<Named<'_>> {
+    let mut found = vec![
+        time("launch", &mut library.launch),
+        time("round", &mut library.round),
+        time("ramp", &mut library.ramp),
+        share("wire_efficiency", &mut library.wire_efficiency),
+    ];
+    found.extend(library.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
+    found.extend(library.reduction_efficiency.as_mut().map(|figure| share("reduction_efficiency", figure)));
+    found
+}
+
+fn engine_constants(engine: &mut Engine) -> Vec<Named<'_>> {
+    let mut found = vec![time("sequence", &mut engine.sequence), time("dense_layer", &mut engine.dense_layer)];
+    found.extend(engine.gap.as_mut().map(|figure| Named { name: "gap", unit: ("", 1.0), highest: 10.0, figure }));
+    found.extend(engine.matrix.as_mut().map(|figure| share("matrix", figure)));
+    found.extend(engine.expert_layer.as_mut().map(|figure| time("expert_layer", figure)));
+    found
+}
+
 fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
     let mut found = vec![
         time("base", &mut kernel.base),
@@ -249,7 +273,9 @@ fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
 impl fmt::Display for Family {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Collectives => write!(out, "collectives"),
+            Self::Collectives(None) => write!(out, "collectives"),
+            Self::Collectives(Some(name)) => write!(out, "collectives:{name}"),
+            Self::Engine(name) => write!(out, "engine:{name}"),
             Self::CapturedAllReduce(engine) => write!(out, "all-reduce:{engine}"),
             Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
             Self::Gemm(format) => write!(out, "gemm:{}", format.name()),

@@ -63,10 +63,14 @@ pub fn fit(start: &[f64], highest: &[f64], measured: &[f64], mut predict: impl F
     }
     let freedom = now.len().saturating_sub(at.len()).max(1) as f64;
     let variance = now.iter().map(|residual| weight(*residual) * residual * residual).sum::<f64>() / freedom;
+    // What no measurement depends on has no error to state, and says nothing about the others'.
+    let known: Vec<usize> = (0..normal.len()).filter(|&index| normal[index][index] > 1e-9).collect();
+    let normal: Vec<Vec<f64>> = known.iter().map(|&row| known.iter().map(|&column| normal[row][column]).collect()).collect();
     let relative_errors = (0..at.len())
         .map(|index| {
-            let unit: Vec<f64> = (0..at.len()).map(|other| f64::from(u8::from(other == index))).collect();
-            solve(&normal, &unit).map_or(f64::INFINITY, |column| (variance * column[index].max(0.0)).sqrt())
+            let Some(place) = known.iter().position(|&other| other == index) else { return f64::INFINITY };
+            let unit: Vec<f64> = (0..known.len()).map(|other| f64::from(u8::from(other == place))).collect();
+            solve(&normal, &unit).map_or(f64::INFINITY, |column| (variance * column[place].max(0.0)).sqrt())
         })
         .collect();
     Fitted { values: at.iter().map(|log| log.exp()).collect(), relative_errors }

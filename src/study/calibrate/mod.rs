@@ -14,9 +14,8 @@ pub use family::{Family, PartKind};
 pub use fit::{Fitted, fit};
 pub use part::with_constants;
 
-use super::validate::{Bench, quantile};
+use super::validate::{Bench, Parts, quantile};
 use crate::input::cases::Case;
-use crate::input::document::{Chip, Library};
 use crate::input::spec::Spec;
 use crate::network::Network;
 
@@ -67,18 +66,12 @@ pub struct Calibration {
     pub hold_outs: Vec<HoldOut>,
 }
 
-/// Fits one family on machines that share the part; `chip` and `library` hold the constants to start from and get the new ones.
+/// Fits one family on machines that share the part; `parts` hold the constants to start from and get the new ones.
 ///
 /// # Errors
 /// Why there is nothing to fit.
-pub fn calibrate(
-    family: &Family,
-    machines: &[(&Spec, &Network<'_>)],
-    cases: &[Case],
-    chip: &mut Chip,
-    library: &mut Library,
-) -> Result<Calibration, String> {
-    let mut job = Job::new(family, machines, cases, chip, library)?;
+pub fn calibrate(family: &Family, machines: &[(&Spec, &Network<'_>)], cases: &[Case], parts: &mut Parts) -> Result<Calibration, String> {
+    let mut job = Job::new(family, machines, cases, parts)?;
     let all: Vec<usize> = (0..job.cases.len()).collect();
     let hold_outs = splits(&job.cases).into_iter().map(|(left_out, held)| job.hold_out(left_out, &held)).collect::<Result<Vec<_>, _>>()?;
     let fitted = job.fit(&all)?;
@@ -98,7 +91,7 @@ pub fn calibrate(
     // What is reported and used is what the part file says: the rounded values.
     let rounded: Vec<f64> = constants.iter().zip(&before).map(|(constant, kept)| constant.value * kept.unit.1).collect();
     let (median, ninetieth) = job.errors(&rounded, &all)?;
-    for (named, value) in family.constants(chip, library)?.into_iter().zip(&rounded) {
+    for (named, value) in family.constants(parts)?.into_iter().zip(&rounded) {
         named.figure.set(*value);
     }
     Ok(Calibration { family: family.clone(), count: all.len(), median, ninetieth, constants, hold_outs })
@@ -122,29 +115,33 @@ struct Job<'a> {
     family: &'a Family,
     benches: Vec<(String, Bench<'a>)>,
     cases: Vec<&'a Case>,
-    chip: Chip,
-    library: Library,
+    parts: Parts,
     constants: Vec<Start>,
 }
 
 impl<'a> Job<'a> {
-    fn new(family: &'a Family, machines: &[(&'a Spec, &'a Network<'a>)], cases: &'a [Case], chip: &Chip, library: &Library) -> Result<Self, String> {
-        let (mut chip, mut library) = (chip.clone(), library.clone());
+    fn new(family: &'a Family, machines: &[(&'a Spec, &'a Network<'a>)], cases: &'a [Case], parts: &mut Parts) -> Result<Self, String> {
+        match family.part() {
+            PartKind::Library(named) => parts.library(named.as_deref()).map(|_| ()),
+            PartKind::Engine(name) => parts.engine(&name).map(|_| ()),
+            PartKind::Chip => Ok(()),
+        }?;
+        let mut parts = parts.clone();
         let constants = family
-            .constants(&mut chip, &mut library)?
+            .constants(&mut parts)?
             .into_iter()
             .map(|named| Start { name: named.name, unit: named.unit, highest: named.highest, start: named.figure.get() })
             .collect();
         let mut benches: Vec<(String, Bench<'a>)> = machines.iter().map(|(spec, network)| (spec.id.clone(), Bench::new(spec, network))).collect();
         let mut kept = Vec::new();
         for (system, bench) in &mut benches {
-            bench.replace(&chip, &library);
+            bench.replace(&parts);
             let own: Vec<&Case> = cases.iter().filter(|case| case.system == *system && family.covers(case)).collect();
             let predicted = bench.predict_all(&own);
             // Only what can be predicted and was measured above zero has a residual.
             kept.extend(own.into_iter().zip(predicted).filter(|(case, predicted)| predicted.is_ok() && case.value.0 > 0.0).map(|(case, _)| case));
         }
-        let job = Self { family, benches, cases: kept, chip, library, constants };
+        let job = Self { family, benches, cases: kept, parts, constants };
         let (have, need) = (job.cases.len(), 2 * job.constants.len());
         if have < need {
             Err(format!("{family}: {have} measurements cannot fix {} constants; at least {need} are needed", job.constants.len()))
@@ -155,12 +152,12 @@ impl<'a> Job<'a> {
 
     /// Predictions of some cases with the given constants.
     fn predict(&mut self, values: &[f64], indices: &[usize]) -> Result<Vec<f64>, String> {
-        for (named, value) in self.family.constants(&mut self.chip, &mut self.library)?.into_iter().zip(values) {
+        for (named, value) in self.family.constants(&mut self.parts)?.into_iter().zip(values) {
             named.figure.set(*value);
         }
         let mut predicted = vec![0.0; indices.len()];
         for (system, bench) in &mut self.benches {
-            bench.replace(&self.chip, &self.library);
+            bench.replace(&self.parts);
             let own: Vec<usize> = (0..indices.len()).filter(|&place| self.cases[indices[place]].system == *system).collect();
             let cases: Vec<&Case> = own.iter().map(|&place| self.cases[indices[place]]).collect();
             for (place, value) in own.into_iter().zip(bench.predict_all(&cases)) {
@@ -205,7 +202,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Ways to leave measurements out: every other one, each machine, and the largest group of ranks.
+/// Ways to leave measurements out: every other one, each machine, each workload, and the largest group of ranks.
 fn splits(cases: &[&Case]) -> Vec<(String, Vec<usize>)> {
     let chosen = |keep: &dyn Fn(usize, &Case) -> bool| (0..cases.len()).filter(|&index| keep(index, cases[index])).collect::<Vec<usize>>();
     let mut found = vec![("every other measurement".to_owned(), chosen(&|index, _| index % 2 == 1))];
@@ -213,6 +210,11 @@ fn splits(cases: &[&Case]) -> Vec<(String, Vec<usize>)> {
     systems.dedup();
     if systems.len() > 1 {
         found.extend(systems.iter().map(|system| (format!("all of {system}"), chosen(&|_, case| case.system == *system))));
+    }
+    let workload = |case: &Case| case.settings.optional("workload").map(str::to_owned);
+    let workloads: std::collections::BTreeSet<String> = cases.iter().filter_map(|case| workload(case)).collect();
+    if workloads.len() > 1 {
+        found.extend(workloads.into_iter().map(|name| (format!("all of {name}"), chosen(&|_, case| workload(case).as_ref() == Some(&name)))));
     }
     let ranks = |case: &Case| case.settings.count("ranks").unwrap_or(0);
     let most = cases.iter().map(|case| ranks(case)).max().unwrap_or(0);

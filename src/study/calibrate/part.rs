@@ -18,7 +18,8 @@ pub fn with_constants(text: &str, calibrations: &[Calibration]) -> Result<String
     for calibration in calibrations {
         let path = calibration.family.path();
         let kernel = at(table.get_ref(), &path).ok_or_else(|| format!("the part has no table `{}`", path.join(".")))?;
-        for constant in &calibration.constants {
+        // What the measurements do not fix stays as it is.
+        for constant in calibration.constants.iter().filter(|constant| constant.relative_error.is_finite()) {
             let old = kernel.get(constant.name).ok_or_else(|| format!("`{}` has no `{}`", path.join("."), constant.name))?;
             let source = old.get_ref().as_table().and_then(|table| table.get("source")).and_then(|source| source.get_ref().as_str());
             let written = |value: f64| if constant.unit.is_empty() { format!("{value}") } else { format!("\"{value} {}\"", constant.unit) };

@@ -6,9 +6,9 @@ use super::engine::Served;
 use super::{fabric, operator, phase, power, serving, transfer};
 use crate::input::cases::{Case, Unit};
 use crate::input::catalog::Mention;
-use crate::input::document::{Chip, Library, Model};
+use crate::input::document::{Chip, Engine, Library, Model};
 use crate::input::problem::suggest;
-use crate::input::spec::{Spec, WorkloadSpec, load_model, load_workload};
+use crate::input::spec::{Spec, WorkloadSpec, load_engine, load_library, load_model, load_workload};
 use crate::network::{Network, Pricing, Profile};
 use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
@@ -72,18 +72,60 @@ fn predictor(quantity: &str) -> Option<Predict> {
     })
 }
 
-/// A machine ready to answer for its measurements. Its library and chip may be replaced, to fit their constants.
+/// Parts whose constants may be fitted.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The machine's chip.
+    pub chip: Chip,
+    /// The machine's communication library.
+    pub library: Library,
+    /// Libraries that measurements name, by name.
+    pub libraries: BTreeMap<String, Library>,
+    /// Serving engines that measurements name, by name.
+    pub engines: BTreeMap<String, Engine>,
+}
+
+impl Parts {
+    /// Those of a machine; measurements name none besides yet.
+    #[must_use]
+    pub fn of(spec: &Spec) -> Self {
+        Self { chip: spec.chip.clone(), library: spec.library.clone(), libraries: BTreeMap::new(), engines: BTreeMap::new() }
+    }
+
+    /// The library that a measurement names, read once; the machine's own if it names none.
+    ///
+    /// # Errors
+    /// That there is no such library.
+    pub fn library(&mut self, named: Option<&str>) -> Result<&Library, String> {
+        let Some(name) = named else { return Ok(&self.library) };
+        if !self.libraries.contains_key(name) {
+            self.libraries.insert(name.to_owned(), load_library(name).map_err(|problems| first_message(&problems))?);
+        }
+        Ok(&self.libraries[name])
+    }
+
+    /// The serving engine called so, read once.
+    ///
+    /// # Errors
+    /// That there is no such engine.
+    pub fn engine(&mut self, name: &str) -> Result<&Engine, String> {
+        if !self.engines.contains_key(name) {
+            self.engines.insert(name.to_owned(), load_engine(name).map_err(|problems| first_message(&problems))?);
+        }
+        Ok(&self.engines[name])
+    }
+}
+
+/// A machine ready to answer for its measurements. Its parts may be replaced, to fit their constants.
 pub struct Bench<'a> {
     /// The machine.
     pub spec: &'a Spec,
     /// Its fabric.
     pub network: &'a Network<'a>,
-    /// The communication library.
-    pub library: Library,
+    /// Its parts, and those that measurements name.
+    pub parts: Parts,
     /// One rank.
     pub device: Device,
-    /// The chip.
-    pub chip: Chip,
     /// All-to-all of the first n chips, by n.
     profiles: BTreeMap<u32, Profile>,
     workloads: BTreeMap<String, WorkloadSpec>,
@@ -99,9 +141,8 @@ impl<'a> Bench<'a> {
         Self {
             spec,
             network,
-            library: spec.library.clone(),
+            parts: Parts::of(spec),
             device: Device::new(&spec.chip),
-            chip: spec.chip.clone(),
             profiles: BTreeMap::new(),
             workloads: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -110,17 +151,16 @@ impl<'a> Bench<'a> {
     }
 
     /// Puts other constants in the place of the described ones.
-    pub fn replace(&mut self, chip: &Chip, library: &Library) {
-        self.device = Device::new(chip);
-        self.chip = chip.clone();
-        self.library = library.clone();
+    pub fn replace(&mut self, parts: &Parts) {
+        self.device = Device::new(&parts.chip);
+        self.parts = parts.clone();
         self.served.clear();
     }
 
     /// Predicts each case, or says why not.
     #[must_use]
     pub fn predict_all(&mut self, cases: &[&Case]) -> Vec<Result<f64, String>> {
-        let library = self.library.clone();
+        let library = self.parts.library.clone();
         let mut pricing = Pricing::new(self.network, &library);
         cases
             .iter()

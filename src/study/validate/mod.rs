@@ -25,7 +25,7 @@ mod transfer;
 
 use std::collections::BTreeMap;
 
-pub use bench::{Bench, QUANTITIES};
+pub use bench::{Bench, Parts, QUANTITIES};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
 use rayon::prelude::*;
 pub use score::{Score, quantile, scores};

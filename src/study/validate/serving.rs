@@ -7,10 +7,10 @@ use super::bench::{Bench, energy_in, power_in, time_in, tokens_in};
 use super::engine::{Engine, Pass, Served, Traffic, replay};
 use crate::footprint::Duty;
 use crate::input::cases::Case;
-use crate::input::document::Chip;
+use crate::input::document::{Chip, Engine as EngineCosts};
 use crate::network::Pricing;
 use crate::serving::{Machine, Mapping, StepShape, cache_room, step, weight_bytes};
-use crate::units::{Joules, Watts};
+use crate::units::{Figure, Joules, Ratio, Seconds, Watts};
 use crate::workload::{AttentionBatch, sequence_cache};
 
 /// Requests of public benchmarks over those in flight.
@@ -22,7 +22,8 @@ const BUDGET: u32 = 8192;
 /// Tokens of a prompt between which and none times are interpolated.
 const SHORT_CHUNK: u32 = 128;
 
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
+    "engine",
     "workload",
     "tp",
     "dp",
@@ -88,7 +89,17 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     if u64::from(traffic.concurrency) * u64::from(traffic.rounds) > MOST_REQUESTS {
         return Err(format!("more than {MOST_REQUESTS} requests"));
     }
-    let machine = machine(bench.network, bench.spec, &workload, &[mapping]);
+    let mut machine = machine(bench.network, bench.spec, &workload, &[mapping]);
+    let costs = settings.optional("engine").map(|name| bench.parts.engine(name).cloned()).transpose()?;
+    if let Some(costs) = &costs {
+        let kernels = &mut *machine.device.kernels;
+        let share = |figure: &Option<Figure<Ratio>>| figure.as_ref().map_or(1.0, |figure| figure.value.get());
+        kernels.launch.value = kernels.launch.value * share(&costs.gap);
+        let efficiencies = kernels.gemm.values_mut().map(|kernel| &mut kernel.compute_efficiency);
+        for efficiency in efficiencies.chain(kernels.experts.values_mut().map(|kernel| &mut kernel.compute_efficiency)) {
+            efficiency.value = efficiency.value * share(&costs.matrix);
+        }
+    }
     let (model, precision) = (&workload.model, &workload.workload.precision);
     let weights = weight_bytes(model, precision, workload.workload.experts.as_ref(), &mapping);
     let mean = |longest: u32| f64::from(longest) * f64::midpoint(1.0, traffic.shortest);
@@ -109,7 +120,8 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     };
     let mut passes = Passes {
         machine: &machine,
-        chip: &bench.chip,
+        chip: &bench.parts.chip,
+        costs: costs.as_ref(),
         mapping,
         prompt,
         context: prompt + output / 2.0,
@@ -127,6 +139,8 @@ const MOST_REQUESTS: u64 = 1_000_000;
 struct Passes<'a> {
     machine: &'a Machine<'a>,
     chip: &'a Chip,
+    /// What the engine adds.
+    costs: Option<&'a EngineCosts>,
     mapping: Mapping,
     /// Tokens of a prompt, on average.
     prompt: f64,
@@ -147,6 +161,26 @@ impl Passes<'_> {
         let (across, along) = (share(running, few, many), share(chunk, short, long));
         let (near, far) = (self.between(few, short, long, along), self.between(many, short, long, along));
         blend(near, far, across)
+    }
+
+    /// A pass that keeps the chips busy for `busy`, with the engine's host.
+    ///
+    /// Launches run ahead of the kernels, so in dense layers the slower of the two sets the pace. In a layer with experts the host waits
+    /// for the counts of tokens before it can go on, and the chips wait for the host.
+    fn with_host(&self, busy: Seconds, running: u32, chunk: u32) -> Seconds {
+        let Some(costs) = self.costs else { return busy };
+        let batch = costs.sequence.value * f64::from(running);
+        if chunk == 0 {
+            return busy + batch;
+        }
+        let (mut ahead, mut between) = (Seconds::ZERO, Seconds::ZERO);
+        for group in &self.machine.workload.model.layer {
+            match group.ffn.experts().and(costs.expert_layer.as_ref()) {
+                Some(waits) => between += waits.value * f64::from(group.count),
+                None => ahead += costs.dense_layer.value * f64::from(group.count),
+            }
+        }
+        busy.max(ahead) + between + batch
     }
 
     fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> Pass {
@@ -175,7 +209,8 @@ impl Passes<'_> {
         let duty = Duty::with(&self.chip.power, self.chip.ranks, &step, 1.0);
         let chip = self.chip.power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>();
         let chips = f64::from(self.mapping.chips(self.chip.ranks));
-        let pass = Pass { time: step.time, energy: chip * step.time * chips };
+        let time = self.with_host(step.time, running, chunk);
+        let pass = Pass { time, energy: (chip * step.time + self.chip.power.idle.value * (time - step.time)) * chips };
         self.known.insert((running, chunk), pass);
         pass
     }

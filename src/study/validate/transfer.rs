@@ -6,16 +6,21 @@ use crate::network::{Algorithm, Collective, ExpertTraffic, Op, Pricing, captured
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Time, or bus bandwidth as nccl-tests defines it.
-pub fn collective(_: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+pub fn collective(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["op", "ranks", "bytes", "algorithm"])?;
+    settings.only(&["op", "ranks", "bytes", "algorithm", "library"])?;
     let op = settings.one_of("op", &Op::ALL.map(|(op, name)| (name, op)))?;
     let algorithm = match settings.optional("algorithm") {
         Some(_) => Some(settings.one_of("algorithm", &Algorithm::ALL.map(|(algorithm, name)| (name, algorithm)))?),
         None => None,
     };
     let collective = Collective { op, ranks: settings.count("ranks")?, bytes: Bytes::new(settings.number("bytes")?) };
-    let timing = pricing.price(&collective, algorithm).map_err(|error| error.to_string())?;
+    let timing = match settings.optional("library") {
+        None => pricing.price(&collective, algorithm),
+        // Measurements that name another library are few: nothing is kept for the next.
+        named => Pricing::new(bench.network, bench.parts.library(named)?).price(&collective, algorithm),
+    };
+    let timing = timing.map_err(|error| error.to_string())?;
     match case.unit {
         Unit::GigabytesPerSecond => bandwidth_in(case.unit, timing.bus_bandwidth(&collective)),
         unit => time_in(unit, timing.total()),
@@ -27,7 +32,8 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
     let settings = &case.settings;
     settings.only(&["engine", "ranks", "bytes"])?;
     let engine = settings.text("engine")?;
-    let kernel = bench.library.captured_all_reduce.get(engine).ok_or_else(|| format!("the library has no constants for the engine `{engine}`"))?;
+    let kernel =
+        bench.parts.library.captured_all_reduce.get(engine).ok_or_else(|| format!("the library has no constants for the engine `{engine}`"))?;
     let collective = Collective { op: Op::AllReduce, ranks: settings.count("ranks")?, bytes: Bytes::new(settings.number("bytes")?) };
     let library = pricing.price(&collective, None).map_err(|error| error.to_string())?.total();
     let own = captured_all_reduce(bench.network, kernel, collective.ranks, collective.bytes);
@@ -37,9 +43,14 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
 /// Time, or bandwidth a rank as papers print it: all copies of all tokens, those that stay included, over the time.
 pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing"])?;
+    settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "library"])?;
     let name = settings.text("kernel")?;
-    let mut kernel = bench.library.token_kernel(name).ok_or_else(|| format!("the library has no token kernel `{name}`"))?.clone();
+    let mut kernel = bench
+        .parts
+        .library(settings.optional("library"))?
+        .token_kernel(name)
+        .ok_or_else(|| format!("the library has no token kernel `{name}`"))?
+        .clone();
     let (ranks, tokens, mut copies) = (settings.count("ranks")?, settings.number("tokens")?, settings.number("top_k")?);
     let printed = tokens * copies;
     match settings.one_of("routing", &[("random", false), ("balanced", true)])? {
@@ -53,8 +64,12 @@ pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     }
     let traffic = ExpertTraffic { ranks, tokens, copies, message: Bytes::new(settings.number("bytes")?), imbalance: 1.0 };
     let network = bench.network;
-    let profile = bench.all_to_all(traffic.chips(fabric.chip.ranks));
-    let (time, _) = traffic.time(network, profile, &kernel);
+    let relayed = settings.optional("route").is_some() && settings.one_of("route", &[("direct", false), ("relayed", true)])?;
+    let time = if relayed {
+        traffic.relayed(network, &kernel).ok_or_else(|| format!("{ranks} ranks do not fill several nodes"))?.time
+    } else {
+        traffic.time(network, bench.all_to_all(traffic.chips(fabric.chip.ranks)), &kernel).0
+    };
     match case.unit {
         Unit::GigabytesPerSecond => bandwidth_in(case.unit, (traffic.message + kernel.message_overhead.value) * printed / time),
         unit => time_in(unit, time),
