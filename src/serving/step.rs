@@ -130,7 +130,11 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
     let pass = Pass::new(machine, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
-    let time = pass_time(&pass, head, pass.layers.iter().map(|layers| layers_time(layers, &streams.stages(layers), pass.micro_batches)).sum());
+    let time = pass_time(
+        &pass,
+        head,
+        pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
+    );
     time * capped(machine, &Activity::totals(&pass), time)
 }
 
@@ -142,7 +146,8 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let mut segments: Vec<Segment> = pass
         .layers
         .iter()
-        .map(|layers| Segment { stages: streams.stages(layers), layers: layers.count, micro_batches: pass.micro_batches })
+        .zip(streams.stages(&pass))
+        .map(|(layers, stages)| Segment { stages, layers: layers.count, micro_batches: pass.micro_batches })
         .collect();
     let each: Vec<Seconds> =
         pass.layers.iter().zip(&segments).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
