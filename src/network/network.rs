@@ -21,6 +21,15 @@ pub struct Network<'a> {
     router: Router,
     /// By channel; read by every use of symmetry.
     channel_classes: Vec<u32>,
+    /// Asked for by every transfer.
+    injection: BytesPerSecond,
+}
+
+/// Payload rate of the first chip's links to what `counts`.
+fn ports(fabric: &Fabric, counts: impl Fn(Endpoint) -> bool) -> BytesPerSecond {
+    let graph = &fabric.graph;
+    let counted = graph.edges(NodeIndex::new(0)).filter(|edge| counts(graph[edge.target()].endpoint));
+    counted.map(|edge| payload_rate(&fabric.links[edge.weight().link as usize], LONG_MESSAGE) * f64::from(edge.weight().count)).sum()
 }
 
 impl<'a> Network<'a> {
@@ -33,7 +42,8 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        Self { fabric, router: Router::new(fabric, policy), channel_classes: channel_classes(fabric) }
+        let injection = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
+        Self { fabric, router: Router::new(fabric, policy), channel_classes: channel_classes(fabric), injection }
     }
 
     /// The fabric.
@@ -61,22 +71,13 @@ impl<'a> Network<'a> {
     /// chips. Links to its own host, memory or NIC are not counted.
     #[must_use]
     pub fn injection(&self) -> BytesPerSecond {
-        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip))
+        self.injection
     }
 
     /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.
     #[must_use]
     pub fn egress(&self) -> BytesPerSecond {
-        self.ports(|endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)))
-    }
-
-    fn ports(&self, counts: impl Fn(Endpoint) -> bool) -> BytesPerSecond {
-        let graph = &self.fabric.graph;
-        graph
-            .edges(NodeIndex::new(0))
-            .filter(|edge| counts(graph[edge.target()].endpoint))
-            .map(|edge| payload_rate(&self.fabric.links[edge.weight().link as usize], LONG_MESSAGE) * f64::from(edge.weight().count))
-            .sum()
+        ports(self.fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)))
     }
 
     /// What one chip can move with its loads and stores over a path of the given latency one way: bytes in flight over the round trip.

@@ -1,6 +1,8 @@
 //! What one pass of a model over one batch consists of: the operators and transfers of one micro-batch in every layer, before anybody
 //! says which cores they run on.
 
+use std::rc::Rc;
+
 use super::communication::Communication;
 use super::mapping::Mapping;
 use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
@@ -53,7 +55,8 @@ pub(super) struct Layers {
     pub count: u32,
     /// Of the last group: further passes through one such layer for draft tokens.
     pub drafts: u32,
-    pub attention: Vec<Operator>,
+    /// Shared with the group before if that has the same.
+    pub attention: Rc<Vec<Operator>>,
     /// All-reduce after a block that TP divides.
     pub reduce: Option<Transfer>,
     pub block: Block,
@@ -120,8 +123,15 @@ impl Pass {
         let model = &machine.workload.model;
         let last = model.layer.len().saturating_sub(1);
         let drafts = |index: usize| if index == last { shape.drafts } else { 0 };
+        let mut layers: Vec<Layers> = Vec::with_capacity(model.layer.len());
+        for (index, group) in model.layer.iter().enumerate() {
+            // Groups of layers often differ in what follows attention only.
+            let known = index.checked_sub(1).filter(|before| *model.layer[*before].attention == *group.attention);
+            let attention = known.map_or_else(|| Rc::new(part.attention(group)), |before| Rc::clone(&layers[before].attention));
+            layers.push(part.layers(group, attention, drafts(index)));
+        }
         Self {
-            layers: model.layer.iter().enumerate().map(|(index, group)| part.layers(group, drafts(index))).collect(),
+            layers,
             head: head(model, shape.mapping.tp, shape.sampled),
             heads: f64::from(1 + shape.drafts),
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
@@ -164,10 +174,14 @@ impl<'a> MicroBatch<'a> {
         &self.machine.workload.model
     }
 
-    fn layers(&self, group: &LayerGroup, drafts: u32) -> Layers {
+    fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
+        let precisions = &self.machine.workload.workload.precision;
+        layer_attention(&group.attention, self.model().hidden, precisions, self.shape.mapping.tp, &self.parts)
+    }
+
+    fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
         let precisions = &self.machine.workload.workload.precision;
         let tp = self.shape.mapping.tp;
-        let attention = layer_attention(&group.attention, self.model().hidden, precisions, tp, &self.parts);
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
         let block = match &group.ffn {
             Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)),

@@ -2,7 +2,7 @@
 
 use super::chip_power::{slowdown, work_energy};
 use super::course::StageWork;
-use super::pass::{Block, Layers, Machine, Pass, StepShape};
+use super::pass::{Block, Machine, Pass, StepShape};
 use super::streams::{Streams, layers_time};
 use super::timeline::{Resource, Slot, Stage, makespan, schedule};
 use crate::input::document::Precision;
@@ -133,7 +133,11 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
     let pass = Pass::new(machine, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
-    let time = pass_time(&pass, head, pass.layers.iter().map(|layers| layers_time(layers, &streams.stages(layers), pass.micro_batches)).sum());
+    let time = pass_time(
+        &pass,
+        head,
+        pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
+    );
     time * capped(machine, &Activity::totals(&pass), time)
 }
 
@@ -142,7 +146,12 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let pass = Pass::new(machine, shape);
     let streams = Streams::choose(machine, shape, &pass);
-    let groups: Vec<Segment> = pass.layers.iter().map(|layers| layer_segment(&pass, &streams, layers)).collect();
+    let groups: Vec<Segment> = pass
+        .layers
+        .iter()
+        .zip(streams.stages(&pass))
+        .map(|(layers, stages)| Segment { stages, work: streams.work(layers), layers: layers.count, micro_batches: pass.micro_batches })
+        .collect();
     let each: Vec<Seconds> =
         pass.layers.iter().zip(&groups).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
     let head = head_time(machine, &pass);
@@ -160,10 +169,6 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let power = time * (slowdown - 1.0);
     let bound = Split::of(machine, &pass, &streams).bound(time, power);
     Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
-}
-
-fn layer_segment(pass: &Pass, streams: &Streams, layers: &Layers) -> Segment {
-    Segment { stages: streams.stages(layers), work: streams.work(layers), layers: layers.count, micro_batches: pass.micro_batches }
 }
 
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.

@@ -1,5 +1,7 @@
 //! Which cores attention and experts run on, and how long the stages of a layer take there.
 
+use std::rc::Rc;
+
 use super::course::StageWork;
 use super::pass::{Block, Layers, Machine, Pass, StepShape};
 use super::timeline::{Resource, Stage, makespan};
@@ -59,11 +61,16 @@ impl Streams {
         work
     }
 
-    /// Stages of one micro-batch in one layer.
-    pub fn stages(&self, layers: &Layers) -> Vec<Stage> {
-        let (gate, experts) = expert_times(&self.experts, layers);
-        let times = Times { attention: sum(&self.attention, &layers.attention), gate, experts, ..dense_time(&self.attention, layers) };
-        stages(layers, times, self.expert_resource)
+    /// Stages of one micro-batch in one layer, for every group of layers.
+    pub fn stages<'p>(&'p self, pass: &'p Pass) -> impl Iterator<Item = Vec<Stage>> + 'p {
+        let mut known: Option<(&Rc<Vec<Operator>>, Seconds)> = None;
+        pass.layers.iter().map(move |layers| {
+            let before = known.filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
+            let attention = before.map_or_else(|| sum(&self.attention, &layers.attention), |(_, time)| time);
+            known = Some((&layers.attention, attention));
+            let (gate, experts) = expert_times(&self.experts, layers);
+            stages(layers, Times { attention, gate, experts, ..dense_time(&self.attention, layers) }, self.expert_resource)
+        })
     }
 }
 
@@ -193,8 +200,7 @@ impl<'a> Split<'a> {
             let device = self.part(for_attention);
             let mut times: Vec<Times> = Vec::with_capacity(pass.layers.len());
             for (index, layers) in pass.layers.iter().enumerate() {
-                // Groups of layers often differ in what follows attention only.
-                let known = index.checked_sub(1).filter(|before| pass.layers[*before].attention == layers.attention);
+                let known = index.checked_sub(1).filter(|before| Rc::ptr_eq(&pass.layers[*before].attention, &layers.attention));
                 let attention = known.map_or_else(|| sum(&device, &layers.attention), |before| times[before].attention);
                 times.push(Times { attention, ..dense_time(&device, layers) });
             }

@@ -134,6 +134,10 @@ struct End<'a> {
     micro_batches: usize,
     state: State,
     earlier: Option<State>,
+    /// What one layer of all micro-batches occupies each resource for.
+    busy: [f64; 2],
+    /// End of the best order so far: one that is sure to end later is not followed to its end.
+    limit: f64,
 }
 
 impl Order for End<'_> {
@@ -142,6 +146,12 @@ impl Order for End<'_> {
     }
 
     fn skip(&mut self, left: usize) -> usize {
+        // No micro-batch has fewer layers before it than the first, and rounding stays far below the margin.
+        let late = |(free, busy): (&f64, &f64)| (free + busy * left as f64) * (1.0 - 1e-9) > self.limit;
+        if self.state.resources.iter().zip(&self.busy).any(late) {
+            self.state.micro_batches[0] = f64::INFINITY;
+            return left;
+        }
         let beat = self.earlier.as_ref().and_then(|earlier| self.state.beat(earlier, self.micro_batches));
         self.earlier = Some(self.state);
         let Some(beat) = beat.filter(|_| left > 1) else { return 0 };
@@ -151,16 +161,27 @@ impl Order for End<'_> {
     }
 }
 
-fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize) -> f64 {
-    let mut order = End { runs, micro_batches: micro_batches as usize, state: State::START, earlier: None };
+/// The end with one lag; infinite where that is sure to be after `limit`.
+fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
+    let mut busy = [0.0; 2];
+    for run in runs {
+        busy[run.resource as usize] += run.time * f64::from(micro_batches);
+    }
+    let mut order = End { runs, micro_batches: micro_batches as usize, state: State::START, earlier: None, busy, limit };
     in_order(runs.len(), micro_batches, layers, lag, &mut order);
     order.state.end()
 }
 
 /// The lag that ends first, the smaller on a tie, and its end.
 fn best_lag(runs: &[Run], micro_batches: u32, layers: u32) -> (usize, f64) {
-    let all = (0..runs.len()).map(|lag| (lag, end(runs, micro_batches, layers, lag)));
-    all.reduce(|best, next| if next.1 < best.1 { next } else { best }).unwrap_or((0, 0.0))
+    let mut best = (0, if runs.is_empty() { 0.0 } else { f64::INFINITY });
+    for lag in 0..runs.len() {
+        let end = end(runs, micro_batches, layers, lag, best.1);
+        if end < best.1 {
+            best = (lag, end);
+        }
+    }
+    best
 }
 
 /// Time of `layers` equal layers for each of `micro_batches`, [`MOST_MICRO_BATCHES`] at most.

@@ -208,19 +208,14 @@ impl Searcher<'_> {
             .collect()
     }
 
-    /// One entry up or down on one axis (a fiftieth of a stretch), while that helps.
+    /// One entry up or down on one axis (a fiftieth of a stretch), while that helps; where it no longer does, on two axes at once, since
+    /// along a constraint one value has to give way for another.
     fn climb(&mut self, mut best: Vec<f64>) {
+        let mut axes = 1;
         loop {
-            let mut neighbours = Vec::new();
-            for (axis, &size) in self.sizes.iter().enumerate().filter(|(_, size)| **size != 1) {
-                let step = if size == 0 { 0.02 } else { 1.0 / size as f64 };
-                for moved in [best[axis] - step, best[axis] + step] {
-                    if (0.0..=1.0).contains(&moved) {
-                        let mut neighbour = best.clone();
-                        neighbour[axis] = moved;
-                        neighbours.push(neighbour);
-                    }
-                }
+            let mut neighbours = self.moved(&best);
+            if axes == 2 {
+                neighbours = neighbours.iter().flat_map(|neighbour| self.moved(neighbour)).collect();
             }
             self.try_all(&neighbours);
             let improved = neighbours.into_iter().fold(None, |found: Option<Vec<f64>>, neighbour| {
@@ -231,9 +226,26 @@ impl Searcher<'_> {
                 }
             });
             match improved {
-                Some(neighbour) => best = neighbour,
+                Some(neighbour) => (best, axes) = (neighbour, 1),
+                None if axes == 1 => axes = 2,
                 None => return,
             }
         }
+    }
+
+    /// One entry up or down on one axis.
+    fn moved(&self, from: &[f64]) -> Vec<Vec<f64>> {
+        let mut neighbours = Vec::new();
+        for (axis, &size) in self.sizes.iter().enumerate().filter(|(_, size)| **size != 1) {
+            let step = if size == 0 { 0.02 } else { 1.0 / size as f64 };
+            for moved in [from[axis] - step, from[axis] + step] {
+                if (0.0..=1.0).contains(&moved) {
+                    let mut neighbour = from.to_vec();
+                    neighbour[axis] = moved;
+                    neighbours.push(neighbour);
+                }
+            }
+        }
+        neighbours
     }
 }

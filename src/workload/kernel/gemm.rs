@@ -9,6 +9,8 @@
 //! t      = (t_core^3 + t_mem^3)^(1/3) + quantisation pass / (memory bandwidth x e_m)
 //! ```
 
+use std::cell::RefCell;
+
 use super::super::device::Device;
 use super::{Norm, whole};
 use crate::input::document::{Kernels, Precision};
@@ -58,41 +60,99 @@ pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f6
     let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
     let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
     let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
-    let element = precision.activation_bytes().max(precision.bytes());
-    let menu = menu(precision);
-    let (per_flop, per_byte, per_core) = (1.0 / core_peak, 1.0 / operand, 1.0 / device.cores);
-    // Sums of fourth powers order like their roots, so the root is taken once, of the best.
-    let (mut least, mut best) = (f64::INFINITY, [0.0; 2]);
-    for &tile_rows in menu.rows {
-        let down = batch * whole(rows / tile_rows);
-        for &tile_columns in menu.columns {
-            if tile_rows * tile_columns > menu.largest {
-                continue;
-            }
-            let tiles = down * whole(columns / tile_columns) * per_core;
-            let flop_of_row = 2.0 * tile_rows * tile_columns * per_flop;
-            let bytes_of_row = (tile_rows + tile_columns) * element;
-            // No split needs fewer rows of depth on the busiest core than an even share, or than its own part.
-            let fewest = depth * tiles.max(1.0 / menu.most_splits);
-            if sum_of_fourth_powers(fewest * flop_of_row, fewest * bytes_of_row * per_byte) >= least {
-                continue;
-            }
-            for &split in menu.splits {
-                // A count that is whole but for rounding is whole.
-                let waves = whole(tiles * split * (1.0 - 1e-12));
-                let padded = 64.0 * whole(depth / (64.0 * split));
-                let partial = if split > 1.0 { 8.0 * tile_rows * tile_columns } else { 0.0 };
-                let flop = waves * padded * flop_of_row;
-                let load = waves * (padded * bytes_of_row + partial) * per_byte;
-                let demand = sum_of_fourth_powers(flop, load);
-                if demand < least {
-                    (least, best) = (demand, [flop, load]);
-                }
-            }
-        }
-    }
-    let core = Norm::Four.of(best);
+    let core = Tiling { batch, rows, columns, depth, precision, cores: device.cores, core_peak, operand }.known_time();
     let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + 2.0 * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
     Seconds::new(Norm::Three.of([core, bytes / memory]) + quantise)
+}
+
+/// All that the best tiling depends on. A search asks for the same products again and again, for other mappings and for other designs, since
+/// neither memory bandwidth nor the fabric comes into it.
+#[derive(Clone, Copy, PartialEq)]
+struct Tiling {
+    batch: f64,
+    rows: f64,
+    columns: f64,
+    depth: f64,
+    precision: Precision,
+    cores: f64,
+    core_peak: f64,
+    operand: f64,
+}
+
+/// Answers that a thread keeps, a power of two: 0.4 MB, which stays in the second-level cache.
+const KEPT: usize = 4096;
+
+thread_local! {
+    /// The last answer for each remainder of a question's hash. Answers depend on the question alone, so keeping them changes no result.
+    static ANSWERS: RefCell<Vec<Option<(Tiling, f64)>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Tiling {
+    /// Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4), word by word.
+    fn slot(&self) -> usize {
+        let words = [self.batch, self.rows, self.columns, self.depth, self.cores, self.core_peak, self.operand];
+        let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = words.into_iter().map(f64::to_bits).fold(self.precision as u64, mix);
+        #[expect(clippy::cast_possible_truncation, reason = "the twelve highest bits")]
+        let slot = (hash >> (u64::BITS - KEPT.ilog2())) as usize;
+        slot
+    }
+
+    /// [`Tiling::time`], from the answers kept if it is there.
+    fn known_time(&self) -> f64 {
+        ANSWERS.with_borrow_mut(|answers| {
+            if answers.is_empty() {
+                answers.resize(KEPT, None);
+            }
+            let answer = &mut answers[self.slot()];
+            if let Some((question, time)) = answer
+                && question == self
+            {
+                return *time;
+            }
+            let time = self.time();
+            *answer = Some((*self, time));
+            time
+        })
+    }
+
+    /// Time of the cores, which is that of the best tile shape and split.
+    fn time(&self) -> f64 {
+        let Self { batch, rows, columns, depth, precision, .. } = *self;
+        let element = precision.activation_bytes().max(precision.bytes());
+        let menu = menu(precision);
+        let (per_flop, per_byte, per_core) = (1.0 / self.core_peak, 1.0 / self.operand, 1.0 / self.cores);
+        // Sums of fourth powers order like their roots, so the root is taken once, of the best.
+        let (mut least, mut best) = (f64::INFINITY, [0.0; 2]);
+        for &tile_rows in menu.rows {
+            let down = batch * whole(rows / tile_rows);
+            for &tile_columns in menu.columns {
+                if tile_rows * tile_columns > menu.largest {
+                    continue;
+                }
+                let tiles = down * whole(columns / tile_columns) * per_core;
+                let flop_of_row = 2.0 * tile_rows * tile_columns * per_flop;
+                let bytes_of_row = (tile_rows + tile_columns) * element;
+                // No split needs fewer rows of depth on the busiest core than an even share, or than its own part.
+                let fewest = depth * tiles.max(1.0 / menu.most_splits);
+                if sum_of_fourth_powers(fewest * flop_of_row, fewest * bytes_of_row * per_byte) >= least {
+                    continue;
+                }
+                for &split in menu.splits {
+                    // A count that is whole but for rounding is whole.
+                    let waves = whole(tiles * split * (1.0 - 1e-12));
+                    let padded = 64.0 * whole(depth / (64.0 * split));
+                    let partial = if split > 1.0 { 8.0 * tile_rows * tile_columns } else { 0.0 };
+                    let flop = waves * padded * flop_of_row;
+                    let load = waves * (padded * bytes_of_row + partial) * per_byte;
+                    let demand = sum_of_fourth_powers(flop, load);
+                    if demand < least {
+                        (least, best) = (demand, [flop, load]);
+                    }
+                }
+            }
+        }
+        Norm::Four.of(best)
+    }
 }
