@@ -48,7 +48,7 @@ fn what_does_not_fit_is_read_again() {
     let communication = Communication::new(&network, &spec.library, [16]).with_far_memory(Reach::AllHosts);
     let memory = communication.far_memory(Reach::AllHosts).clone().unwrap_or_else(|lack| panic!("{lack}"));
     let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
-    let mapping = Mapping { tp: 1, ep: 32, dp: 32, pp: 1 };
+    let mapping = Mapping { ep: 32, dp: 32, ..Mapping::ONE };
     let at = |phase: &PrefillPhase| prefill_at(&machine, phase, mapping, 2.0, 1).unwrap_or_else(|no| panic!("{no}"));
     let point = at(&phase);
     let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-5, "{a} is not {b}");

@@ -3,12 +3,13 @@
 
 use super::communication::Communication;
 use super::mapping::Mapping;
-use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
+use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
 use crate::input::spec::WorkloadSpec;
 use crate::network::ExpertTraffic;
 use crate::units::{Bytes, Seconds};
 use crate::workload::{
-    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, layer_attention, shared_block,
+    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
+    split_attention,
 };
 
 /// A machine ready to run one workload.
@@ -54,6 +55,8 @@ pub(super) struct Layers {
     /// Of the last group: further passes through one such layer for draft tokens.
     pub drafts: u32,
     pub attention: Vec<Operator>,
+    /// What ranks that share sequences exchange before and after attention itself.
+    pub exchange: Option<Seconds>,
     /// All-reduce after a block that TP divides.
     pub reduce: Option<Seconds>,
     pub block: Block,
@@ -108,7 +111,7 @@ impl Pass {
         let drafts = |index: usize| if index == last { shape.drafts } else { 0 };
         Self {
             layers: model.layer.iter().enumerate().map(|(index, group)| part.layers(group, drafts(index))).collect(),
-            head: head(model, shape.mapping.tp, shape.sampled),
+            head: head(model, shape.mapping.tp, shape.sampled / f64::from(shape.mapping.sp)),
             heads: f64::from(1 + shape.drafts),
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
             handovers: part.handovers(),
@@ -153,16 +156,18 @@ impl<'a> MicroBatch<'a> {
     fn layers(&self, group: &LayerGroup, drafts: u32) -> Layers {
         let precisions = &self.machine.workload.workload.precision;
         let tp = self.shape.mapping.tp;
-        let attention = layer_attention(&group.attention, self.model().hidden, precisions, tp, &self.parts);
+        let sp = self.shape.mapping.sp;
+        let attention = split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts);
+        let (exchange, exchanged_bytes) = self.sequence_exchange(&group.attention);
         let reduce = (tp > 1).then(|| self.machine.communication.all_reduce(tp, self.stream_bytes()));
         let (block, sent) = match &group.ffn {
-            Ffn::Dense { width } => (Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)), self.reduced_bytes() * 2.0),
+            Ffn::Dense { width } => (Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())), self.reduced_bytes() * 2.0),
             Ffn::Experts(experts) => {
                 let (block, exchanged) = self.expert_block(experts);
                 (block, self.reduced_bytes() + exchanged)
             }
         };
-        Layers { count: group.count, drafts, attention, reduce, block, sent }
+        Layers { count: group.count, drafts, attention, exchange, reduce, block, sent: sent + exchanged_bytes }
     }
 
     /// Experts of one layer, and the bytes that dispatch and combine send from one rank.
@@ -173,7 +178,7 @@ impl<'a> MicroBatch<'a> {
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = self.shape.mapping;
         // After a divided attention block every rank of the TP group passes on its part of the tokens.
-        let tokens = self.tokens / f64::from(mapping.tp);
+        let tokens = self.tokens / f64::from(mapping.group());
         let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
         let mut gate = gate(model, experts, &workload.precision, tokens);
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
@@ -198,9 +203,32 @@ impl<'a> MicroBatch<'a> {
         (Block::Experts { gate, routed, exchange }, sent)
     }
 
+    /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.
+    fn own_tokens(&self) -> f64 {
+        self.tokens / f64::from(self.shape.mapping.sp)
+    }
+
+    /// Two exchanges among the ranks that share sequences, one before attention and one after it, and the bytes that one rank sends.
+    /// Its peers stand `tp` ranks apart; the same bytes are spread over all ranks of the group, which stand together.
+    fn sequence_exchange(&self, attention: &Attention) -> (Option<Seconds>, Bytes) {
+        let Mapping { tp, sp, .. } = self.shape.mapping;
+        if sp < 2 {
+            return (None, Bytes::ZERO);
+        }
+        let group = self.shape.mapping.group();
+        let mut pairs = [Bytes::ZERO; 2];
+        for batch in &self.parts {
+            let [there, back] = sequence_exchange(attention, [tp, sp], batch);
+            pairs = [pairs[0] + there, pairs[1] + back];
+        }
+        let sent = pairs.map(|pair| pair * f64::from(sp - 1));
+        let time = sent.map(|bytes| self.machine.communication.all_to_all(group, bytes / f64::from(group - 1)));
+        (Some(time[0] + time[1]), sent[0] + sent[1])
+    }
+
     /// The residual stream in 16 bit.
     fn stream_bytes(&self) -> Bytes {
-        Bytes::new(self.tokens * f64::from(self.model().hidden) * 2.0)
+        Bytes::new(self.own_tokens() * f64::from(self.model().hidden) * 2.0)
     }
 
     /// Bytes that one rank sends in an all-reduce of it.

@@ -69,8 +69,9 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
 
 fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
     let reduce = layers.reduce.map(|time| Stage { name: "all-reduce", resource: Resource::Fabric, time });
-    let mut stages = Vec::with_capacity(6);
+    let mut stages = Vec::with_capacity(7);
     stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
+    stages.extend(layers.exchange.map(|time| Stage { name: "sequence exchange", resource: Resource::Fabric, time }));
     stages.extend(reduce);
     match &layers.block {
         Block::Dense(_) => {
