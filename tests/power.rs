@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use supernode::fabric::{self, Fabric};
-use supernode::footprint::{Duty, Inventory, Power, inventory, mixed, power};
+use supernode::footprint::{Duty, Inventory, Power, Stretch, inventory, mixed, power};
 use supernode::input::spec::{Spec, load_supernode, load_target, load_workload};
 use supernode::network::{Network, Profile};
-use supernode::study::simulate;
-use supernode::units::{BytesPerSecond, Watts};
+use supernode::study::{simulate, watts_over_a_step};
+use supernode::units::{BytesPerSecond, Seconds, Watts};
 
 struct Machine {
     spec: Spec,
@@ -89,6 +89,49 @@ fn watts_of_a_simulation_are_conserved_and_are_joules_per_token() {
     let chip = &machine.spec.chip.power;
     assert_eq!(*running, ("clocks and caches", chip.active().min(chip.tdp.value - chip.idle.value - watts)));
     assert!((watts.get() * step.time.get() / work.get() - 1.0).abs() < 1e-12);
+}
+
+/// Watts over a step, integrated and divided by its time, are the step's mean; both phases' means, each by its share of the chips, are the
+/// simulation's watts: by part, by place and in all. In between watts rise and fall.
+#[test]
+fn watts_over_time_integrate_to_the_joules_of_a_step() {
+    let target = load_target("doubao-2026-04").unwrap();
+    for (name, workload) in [("cloudmatrix384", "deepseek-r1-cloudmatrix"), ("hgx-b200", "deepseek-r1-fp8")] {
+        let spec = load_supernode(name).unwrap();
+        let fabric = fabric::build(&spec).unwrap();
+        let simulation = simulate(&spec, &fabric, &load_workload(workload).unwrap(), &target);
+        let (decode, prefill) = (simulation.decode.unwrap().unwrap(), simulation.prefill.unwrap().unwrap());
+        let share = simulation.verdict.service.prefill_share;
+        let phases = [
+            (prefill.point.step.time, watts_over_a_step(&spec, &fabric, &prefill.point), share),
+            (decode.point.step.time, watts_over_a_step(&spec, &fabric, &decode.point), 1.0 - share),
+        ];
+        for (time, stretches, _) in &phases {
+            assert_eq!(stretches[0].start, Seconds::ZERO);
+            assert!(stretches.windows(2).all(|pair| pair[0].end == pair[1].start), "no gap");
+            assert!((stretches.last().unwrap().end.get() / time.get() - 1.0).abs() < 1e-9, "the stages fill the step");
+            stretches.iter().for_each(|stretch| conserved(&stretch.power));
+            let totals = || stretches.iter().map(|stretch| stretch.power.total().get());
+            assert!(totals().fold(0.0, f64::max) > 1.01 * totals().fold(f64::INFINITY, f64::min), "watts vary");
+        }
+        let mean = |watts: &dyn Fn(&Power) -> Watts| -> f64 {
+            let of = |(time, stretches, share): &(Seconds, Vec<Stretch>, f64)| -> f64 {
+                let joules: f64 = stretches.iter().map(|stretch| watts(&stretch.power).get() * (stretch.end - stretch.start).get()).sum();
+                joules / time.get() * share
+            };
+            phases.iter().map(of).sum()
+        };
+        let agrees = |found: f64, expected: Watts, what: &str| {
+            assert!((found - expected.get()).abs() <= 1e-9 * expected.get(), "{name}, {what}: {found} W, expected {expected:?}");
+        };
+        for (index, line) in simulation.power.lines.iter().enumerate() {
+            agrees(mean(&|power| power.lines[index].power()), line.power(), &line.part);
+        }
+        for (index, (place, watts)) in simulation.power.by_place().into_iter().enumerate() {
+            agrees(mean(&|power| power.by_place()[index].1), watts, &format!("{place:?}"));
+        }
+        agrees(mean(&Power::total), simulation.power.total(), "total");
+    }
 }
 
 #[test]

@@ -64,6 +64,9 @@ fn what_does_not_fit_is_read_again() {
         at(&phase)
     };
     assert!(found(None).rate > point.rate && found(None).prefixes.hit == 0.5);
+    // More sessions never gain.
+    let rates: Vec<f64> = [1_000, 1_000_000, 2_000_000, 4_000_000, 64_000_000].map(|sessions| found(Some(sessions)).rate.get()).to_vec();
+    assert!(rates.windows(2).all(|pair| pair[1] <= pair[0]), "{rates:?}");
 }
 
 /// Right input for another machine: a clear "no", with what this one has.

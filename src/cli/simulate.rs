@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::{Exit, Outcome, Output, bad_option};
-use crate::fabric;
+use crate::fabric::{self, Fabric};
 use crate::input::cases::load_cases;
 use crate::input::document::Objective;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
-use crate::report::{self, ClipReport, SimulateReport, chrome_trace};
-use crate::serving::MappingRequest;
+use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
+use crate::serving::{MappingRequest, Point};
 use crate::study::validate::compare_published;
-use crate::study::{Choice, Simulation, simulate_clip, simulate_with};
+use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub struct Arguments {
     #[arg(long)]
     explain: bool,
 
-    /// Write the timeline of one pass of each phase as Chrome trace JSON (opens in Perfetto)
+    /// Write the timeline of one pass of each phase, with watts beside it, as Chrome trace JSON (opens in Perfetto)
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let choice = choice(arguments, &spec, &workload)?;
     let simulation = simulate_with(&spec, &fabric, &workload, &target, &choice);
     if let Some(path) = &arguments.trace {
-        write_trace(path, &simulation)?;
+        write_trace(path, &spec, &fabric, &simulation)?;
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let meets = simulation.verdict.meets();
@@ -128,10 +128,14 @@ fn workload_title(workload: String, model: &str, replaced: bool) -> String {
     if replaced { format!("{workload}, with {model}") } else { workload }
 }
 
-fn write_trace(path: &Path, simulation: &Simulation) -> Result<(), Problems> {
-    let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("decode", &phase.point.step));
-    let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("prefill", &phase.point.step));
+fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Result<(), Problems> {
+    let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok());
+    let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
+    let decode = decode.map(|phase| ("decode", phase.point.step(), watts_over_a_step(spec, fabric, &phase.point)));
+    let prefill = prefill.map(|phase| ("prefill", phase.point.step(), watts_over_a_step(spec, fabric, &phase.point)));
     let passes: Vec<_> = decode.into_iter().chain(prefill).collect();
-    std::fs::write(path, chrome_trace(&passes).to_string())
+    let traced: Vec<TracedPass<'_>> =
+        passes.iter().map(|(name, step, power)| TracedPass { name, step, power, levels: &fabric.level_names }).collect();
+    std::fs::write(path, chrome_trace(&traced).to_string())
         .map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))
 }

@@ -4,6 +4,7 @@ mod complexity;
 mod cost;
 mod damage;
 mod inventory;
+mod over_time;
 mod power;
 mod reliability;
 
@@ -11,5 +12,6 @@ pub use complexity::{Blast, Complexity, LaneUse, complexity};
 pub use cost::{Cost, CostLine, Spread, cost, energy, over, ownership};
 pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
 pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
+pub use over_time::{Stretch, power_over_time};
 pub use power::{Duty, Place, Power, PowerLine, mixed, power};
 pub use reliability::{Failures, failures};

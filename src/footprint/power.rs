@@ -24,6 +24,9 @@ pub struct Duty {
 }
 
 impl Duty {
+    /// Name of what kernels draw whatever they do.
+    pub const ALWAYS: &'static str = "clocks and caches";
+
     /// Chips of `ranks` ranks run `step` again and again; only the share `busy` of them has an instance to run.
     #[must_use]
     pub fn of(step: &Step, fabric: &Fabric, busy: f64) -> Self {
@@ -44,7 +47,7 @@ impl Duty {
         let room = (power.tdp.value - power.idle.value) * busy - operators.iter().map(|(_, watts)| *watts).sum::<Watts>() - ports;
         let running = (power.active() * busy).min(room);
         if running > Watts::ZERO {
-            operators.push(("clocks and caches", running));
+            operators.push((Self::ALWAYS, running));
         }
         Self { operators, ports, sent: BytesPerSecond::new(step.activity.sent.get() * ranks / step.time.get()), busy }
     }

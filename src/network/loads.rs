@@ -63,6 +63,11 @@ impl ChannelLoads {
 /// threads.
 const PARTS_MAX: usize = 16;
 
+/// Walks, or searches for the paths of a receiver, that one part takes at least: clearing and adding up a part's loads must not cost
+/// more than what fills them.
+const WALKS_PER_PART: usize = 12;
+const SEARCHES_PER_PART: usize = 64;
+
 /// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
 const DENSE_SENDERS: u32 = 16;
 
@@ -105,26 +110,32 @@ impl Network<'_> {
         }
     }
 
-    /// One walk for each receiver.
+    /// One walk for each receiver, or for each set of receivers that are twins and hear the same.
     fn walked(&self, group: &Group, pattern: Pattern, receivers: &[u32], push: Push) -> ChannelLoads {
         let mut member = vec![false; self.router().nodes()];
         for &chip in group.chips() {
             member[chip as usize] = true;
         }
-        let others = group.chips().len().saturating_sub(1);
+        let wants = |node: u32| member[node as usize];
+        let members = group.chips().len();
+        let joins = |receiver: u32| matches!(push, Push::Shortest) && pattern.hears_like_others(receiver);
+        let sets = self.twin_receivers(group, receivers, joins);
         self.in_parts(
-            receivers,
+            &sets,
+            WALKS_PER_PART,
             || self.router().routes(),
-            |routes: &mut Routes<'_>, &receiver, loads| {
-                let destination = group.chip(receiver);
-                routes.towards(destination, others, |node| member[node as usize]);
-                let mut sources: Vec<(u32, f64)> = Vec::with_capacity(others);
-                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+            |routes: &mut Routes<'_>, set, loads| {
+                let twins: Vec<u32> = set.iter().map(|&receiver| group.chip(receiver)).collect();
+                match twins[..] {
+                    [destination] => routes.towards(destination, members.saturating_sub(1), wants),
+                    _ => routes.towards_twins(&twins, members, wants),
+                }
+                let sources = sources(group, pattern, set);
                 loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
                 for &(source, _) in &sources {
                     match (routes.slowest(source), routes.hops(source)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
-                        _ => loads.unreachable = loads.unreachable.or(Some((source, destination))),
+                        _ => loads.unreachable = loads.unreachable.or(twins.iter().find(|&&twin| twin != source).map(|&twin| (source, twin))),
                     }
                 }
                 match push {
@@ -135,10 +146,25 @@ impl Network<'_> {
         )
     }
 
+    /// The receivers in sets: those that may join others, with their twins; each of the rest on its own.
+    fn twin_receivers(&self, group: &Group, receivers: &[u32], joins: impl Fn(u32) -> bool) -> Vec<Vec<u32>> {
+        let (joining, alone): (Vec<u32>, Vec<u32>) = receivers.iter().partition(|&&receiver| joins(receiver));
+        let twins = self.router().twins(joining.iter().map(|&receiver| group.chip(receiver)));
+        let mut rank_of = vec![u32::MAX; self.router().nodes()];
+        for receiver in joining {
+            rank_of[group.chip(receiver) as usize] = receiver;
+        }
+        let mut sets: Vec<Vec<u32>> = twins.into_iter().map(|set| set.into_iter().map(|chip| rank_of[chip as usize]).collect()).collect();
+        sets.iter_mut().for_each(|set| set.sort_unstable());
+        sets.extend(alone.into_iter().map(|receiver| vec![receiver]));
+        sets
+    }
+
     /// One search for each pair.
     fn pair_by_pair(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
         self.in_parts(
             receivers,
+            SEARCHES_PER_PART,
             || self.router().pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
@@ -174,6 +200,7 @@ impl Network<'_> {
         let each = 1.0 / turns.len().max(1) as f64;
         let mut there = self.in_parts(
             &turns,
+            WALKS_PER_PART,
             || self.router().routes(),
             |routes: &mut Routes<'_>, &turn, loads| {
                 routes.towards_all(turn);
@@ -188,6 +215,7 @@ impl Network<'_> {
         );
         let onwards = self.in_parts(
             receivers,
+            WALKS_PER_PART,
             || self.router().routes(),
             |routes: &mut Routes<'_>, &receiver, loads| {
                 let bytes = received[receiver as usize];
@@ -273,12 +301,12 @@ impl Network<'_> {
     fn in_parts<Item: Sync, Scratch>(
         &self,
         items: &[Item],
+        items_per_part: usize,
         scratch: impl Fn() -> Scratch + Sync,
         send: impl Fn(&mut Scratch, &Item, &mut ChannelLoads) + Sync,
     ) -> ChannelLoads {
         let channels = self.router().channels().len();
-        // Clearing a part's loads must not cost more than what fills them.
-        let parts = (items.len() / 64).clamp(1, PARTS_MAX);
+        let parts = (items.len() / items_per_part).clamp(1, PARTS_MAX);
         let one_part = |part: &[Item]| {
             let (mut scratch, mut loads) = (scratch(), ChannelLoads::silent(channels));
             for item in part {
@@ -296,6 +324,25 @@ impl Network<'_> {
         }
         filled.swap_remove(0)
     }
+}
+
+/// Chips that send to a set of receivers in rising order, and what each sends to all of them together. If they are several, each hears the
+/// same from everybody else ([`Pattern::hears_like_others`]), so two of them name all senders.
+fn sources(group: &Group, pattern: Pattern, receivers: &[u32]) -> Vec<(u32, f64)> {
+    let mut sources = Vec::with_capacity(group.chips().len());
+    let [first, ref others @ ..] = receivers[..] else { return sources };
+    let others_than = |sender: u32| (receivers.len() - usize::from(receivers.binary_search(&sender).is_ok())) as f64;
+    pattern.each_sender(group, first, |sender, weight| sources.push((group.chip(sender), weight * others_than(sender))));
+    if let Some(&second) = others.first() {
+        let mut own_weight = None;
+        pattern.each_sender(group, second, |sender, weight| {
+            if sender == first {
+                own_weight = Some(weight);
+            }
+        });
+        sources.extend(own_weight.map(|weight| (group.chip(first), weight * others_than(first))));
+    }
+    sources
 }
 
 /// Over which paths a walk pushes.

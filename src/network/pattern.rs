@@ -84,6 +84,16 @@ impl Pattern {
         matches!(self, Self::AllPairs | Self::Across { .. })
     }
 
+    /// Whether every rank that sends at all, the receiver apart, sends as much to this receiver as to any other of which the same holds.
+    #[must_use]
+    pub fn hears_like_others(self, receiver: u32) -> bool {
+        match self {
+            Self::AllPairs => true,
+            Self::OneSided { senders } => receiver >= senders,
+            _ => false,
+        }
+    }
+
     /// Calls `each` with every rank that sends to `receiver` and the weight of what it sends.
     pub fn each_sender(self, group: &Group, receiver: u32, mut each: impl FnMut(u32, f64)) {
         let ranks = group.ranks();

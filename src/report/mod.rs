@@ -47,6 +47,6 @@ pub use scatter::scatter;
 pub use sensitivity::SensitivityReport;
 pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, chart_of};
-pub use trace::chrome_trace;
+pub use trace::{TracedPass, chrome_trace};
 pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;

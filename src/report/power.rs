@@ -9,7 +9,7 @@ use crate::units::{Joules, TokensPerSecond, Watts, render};
 /// What takes less of the total is added up in one row; JSON has it all.
 const SMALL_SHARE: f64 = 0.005;
 
-fn place_name(place: Place, levels: &[String]) -> String {
+pub(super) fn place_name(place: Place, levels: &[String]) -> String {
     match place {
         Place::Chips => "chips".to_owned(),
         Place::Level(level) => format!("fabric of level `{}`", levels.get(level as usize).map_or("", String::as_str)),

@@ -1,22 +1,38 @@
 //! A pass as Chrome trace JSON: opens in Perfetto and in `chrome://tracing`.
 //!
-//! One process for each phase, one thread for each micro-batch and resource. Timestamps are microseconds from the start of the pass.
+//! One process for each phase, one thread for each micro-batch and resource, one counter of watts for each place. Timestamps are
+//! microseconds from the start of the pass.
 
 use serde_json::{Value as Json, json};
 
-use crate::serving::{Resource, Slot, Step, schedule};
+use super::power::place_name;
+use crate::footprint::Stretch;
+use crate::serving::{Limit, Moment, Resource, Step, course};
 use crate::units::Seconds;
 
-/// The passes, each with the name of its phase.
+/// One phase of a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct TracedPass<'a> {
+    /// Phase.
+    pub name: &'a str,
+    /// The pass.
+    pub step: &'a Step,
+    /// What the machine draws while it runs the pass.
+    pub power: &'a [Stretch],
+    /// Names of the levels, innermost first.
+    pub levels: &'a [String],
+}
+
+/// The passes side by side.
 #[must_use]
-pub fn chrome_trace(passes: &[(&str, &Step)]) -> Json {
-    let events: Vec<Json> = (1u32..).zip(passes).flat_map(|(process, (name, step))| process_events(process, name, step)).collect();
+pub fn chrome_trace(passes: &[TracedPass<'_>]) -> Json {
+    let events: Vec<Json> = (1u32..).zip(passes).flat_map(|(process, pass)| process_events(process, pass)).collect();
     json!({ "traceEvents": events, "displayTimeUnit": "ms" })
 }
 
-fn process_events(process: u32, name: &str, step: &Step) -> Vec<Json> {
-    let mut events = vec![json!({ "ph": "M", "name": "process_name", "pid": process, "tid": 0, "args": { "name": name } })];
-    let micro_batches = step.segments.iter().map(|segment| segment.micro_batches).max().unwrap_or(1);
+fn process_events(process: u32, pass: &TracedPass<'_>) -> Vec<Json> {
+    let mut events = vec![json!({ "ph": "M", "name": "process_name", "pid": process, "tid": 0, "args": { "name": pass.name } })];
+    let micro_batches = pass.step.segments.iter().map(|segment| segment.micro_batches).max().unwrap_or(1);
     for micro_batch in 0..micro_batches {
         for resource in [Resource::Compute, Resource::Fabric] {
             let label = format!("micro-batch {micro_batch}, {}", resource_name(resource));
@@ -24,39 +40,57 @@ fn process_events(process: u32, name: &str, step: &Step) -> Vec<Json> {
             events.push(json!({ "ph": "M", "name": "thread_name", "pid": process, "tid": thread, "args": { "name": label } }));
         }
     }
-    let mut start = Seconds::ZERO;
-    let mut layer = 0;
-    for segment in &step.segments {
-        let slots = schedule(&segment.stages, segment.micro_batches, segment.layers);
-        let mut end = Seconds::ZERO;
-        for slot in &slots {
-            end = end.max(slot.start + slot.stage.time);
-            events.push(json!({
-                "ph": "X",
-                "name": slot.stage.name,
-                "cat": resource_name(slot.stage.resource),
-                "pid": process,
-                "tid": thread(slot.micro_batch, slot.stage.resource),
-                "ts": (start + slot.start).microseconds(),
-                "dur": slot.stage.time.microseconds(),
-                "args": { "layer": layer + slot.layer, "micro_batch": slot.micro_batch, "exposed_us": exposed(slot, &slots).microseconds() },
-            }));
-        }
-        start += end;
-        layer += segment.layers;
+    events.extend(course(pass.step).iter().map(|moment| stage_event(process, moment)));
+    events.extend(pass.power.iter().map(|stretch| power_event(process, stretch, pass.levels)));
+    // A counter keeps its last value until it is told another.
+    if let Some(last) = pass.power.last() {
+        let start = last.end;
+        events.push(power_event(process, &Stretch { start, ..last.clone() }, pass.levels));
     }
     events
 }
 
-/// Of a slot, the time in which the other resource stands still; for a transfer, what nothing hides.
-fn exposed(slot: &Slot, slots: &[Slot]) -> Seconds {
-    let end = slot.start + slot.stage.time;
-    let beside = slots.iter().filter(|other| other.stage.resource != slot.stage.resource);
-    let hidden = beside.map(|other| {
-        let (from, to) = (slot.start.max(other.start), end.min(other.start + other.stage.time));
-        if to > from { to - from } else { Seconds::ZERO }
-    });
-    (slot.stage.time - hidden.sum()).max(Seconds::ZERO)
+fn stage_event(process: u32, moment: &Moment) -> Json {
+    let (category, colour) = category(moment);
+    let work = &moment.work;
+    json!({
+        "ph": "X",
+        "name": moment.stage.name,
+        "cat": category,
+        "cname": colour,
+        "pid": process,
+        "tid": thread(moment.micro_batch, moment.stage.resource),
+        "ts": moment.start.microseconds(),
+        "dur": moment.stage.time.microseconds(),
+        "args": {
+            "layer": moment.layer,
+            "micro_batch": moment.micro_batch,
+            "bound_by": category,
+            "exposed_us": moment.exposed.microseconds(),
+            "hidden_us": (moment.stage.time - moment.exposed).max(Seconds::ZERO).microseconds(),
+            "flop": work.flop.iter().copied().sum::<crate::units::Flop>(),
+            "memory_bytes": work.memory,
+            "sent_bytes": work.sent,
+        },
+    })
+}
+
+/// What a stage waits for, and one of the viewers' colours for it.
+fn category(moment: &Moment) -> (&'static str, &'static str) {
+    match moment.work.limit {
+        Limit::Launch => ("launch", "generic_work"),
+        Limit::Compute => ("compute", "thread_state_running"),
+        Limit::Memory => ("memory bandwidth", "thread_state_iowait"),
+        Limit::Communication if moment.exposed <= Seconds::ZERO => ("hidden communication", "thread_state_runnable"),
+        Limit::Communication if moment.exposed < moment.stage.time => ("partly exposed communication", "bad"),
+        Limit::Communication => ("exposed communication", "terrible"),
+    }
+}
+
+fn power_event(process: u32, stretch: &Stretch, levels: &[String]) -> Json {
+    let places: serde_json::Map<String, Json> =
+        stretch.power.by_place().into_iter().map(|(place, watts)| (place_name(place, levels), json!(watts))).collect();
+    json!({ "ph": "C", "name": "power, W", "pid": process, "tid": 0, "ts": stretch.start.microseconds(), "args": places })
 }
 
 fn thread(micro_batch: u32, resource: Resource) -> u32 {

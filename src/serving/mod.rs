@@ -9,6 +9,7 @@
 //! | what does one pass of the model consist of? | `pass.rs` |
 //! | which cores do what? | `streams.rs` |
 //! | how long is a pass, what holds it back? | `step.rs` |
+//! | when does each stage of a pass run, what does it do? | `course.rs` |
 //! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | how long does a video clip take? | `clip.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
@@ -24,6 +25,7 @@ mod batch;
 mod chip_power;
 mod clip;
 mod communication;
+mod course;
 mod decode;
 mod handover;
 mod mapping;
@@ -41,6 +43,7 @@ pub use aggregated::{AggregatedPoint, aggregated_at, most_requests};
 pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
 pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
+pub use course::{Limit, Moment, StageWork, course};
 pub use decode::{DecodePoint, decode_at, largest_batch};
 pub use handover::Handover;
 pub use mapping::{Mapping, MappingRequest, mappings};

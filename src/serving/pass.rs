@@ -56,22 +56,37 @@ pub(super) struct Layers {
     pub drafts: u32,
     pub attention: Vec<Operator>,
     /// What ranks that share sequences exchange before and after attention itself.
-    pub exchange: Option<Seconds>,
+    pub exchange: Option<Transfer>,
     /// All-reduce after a block that TP divides.
-    pub reduce: Option<Seconds>,
+    pub reduce: Option<Transfer>,
     pub block: Block,
-    /// Sent by one rank.
-    pub sent: Bytes,
 }
 
 impl Layers {
+    /// Sent by one rank in one layer for one micro-batch.
+    pub fn sent(&self) -> Bytes {
+        let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
+        let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
+        match &self.block {
+            Block::Dense(_) => shared + reduced * 2.0,
+            Block::Experts { exchange, .. } => shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
+        }
+    }
+
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some((dispatch, combine)), .. } => *dispatch + *combine,
+            Block::Experts { exchange: Some([dispatch, combine]), .. } => dispatch.time + combine.time,
             _ => Seconds::ZERO,
         }
     }
+}
+
+/// A transfer among all ranks, and the bytes that one of them sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer {
+    pub time: Seconds,
+    pub sent: Bytes,
 }
 
 /// What follows attention in a layer.
@@ -83,7 +98,7 @@ pub(super) enum Block {
         gate: Vec<Operator>,
         routed: [Operator; 1],
         /// Dispatch and combine; absent when all experts are on one rank.
-        exchange: Option<(Seconds, Seconds)>,
+        exchange: Option<[Transfer; 2]>,
     },
 }
 
@@ -158,20 +173,17 @@ impl<'a> MicroBatch<'a> {
         let tp = self.shape.mapping.tp;
         let sp = self.shape.mapping.sp;
         let attention = split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts);
-        let (exchange, exchanged_bytes) = self.sequence_exchange(&group.attention);
-        let reduce = (tp > 1).then(|| self.machine.communication.all_reduce(tp, self.stream_bytes()));
-        let (block, sent) = match &group.ffn {
-            Ffn::Dense { width } => (Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())), self.reduced_bytes() * 2.0),
-            Ffn::Experts(experts) => {
-                let (block, exchanged) = self.expert_block(experts);
-                (block, self.reduced_bytes() + exchanged)
-            }
+        let exchange = self.sequence_exchange(&group.attention);
+        let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
+        let block = match &group.ffn {
+            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
+            Ffn::Experts(experts) => self.expert_block(experts),
         };
-        Layers { count: group.count, drafts, attention, exchange, reduce, block, sent: sent + exchanged_bytes }
+        Layers { count: group.count, drafts, attention, exchange, reduce, block }
     }
 
-    /// Experts of one layer, and the bytes that dispatch and combine send from one rank.
-    fn expert_block(&self, experts: &Experts) -> (Block, Bytes) {
+    /// Experts of one layer.
+    fn expert_block(&self, experts: &Experts) -> Block {
         let workload = &self.machine.workload.workload;
         let model = self.model();
         let even = ExpertPlacement::even();
@@ -186,7 +198,7 @@ impl<'a> MicroBatch<'a> {
         }
         let routed = [expert_block(model, experts, placement, &workload.precision, &load)];
         if mapping.ep == 1 {
-            return (Block::Experts { gate, routed, exchange: None }, Bytes::ZERO);
+            return Block::Experts { gate, routed, exchange: None };
         }
         let bulk = self.shape.bulk();
         let communication = &self.machine.communication;
@@ -198,9 +210,9 @@ impl<'a> MicroBatch<'a> {
             imbalance: load.imbalance,
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
-        let exchange = Some((communication.dispatch(&out, bulk), communication.combine(&back, bulk)));
-        let sent = out.sent_bytes(communication.dispatch_kernel(bulk)) + back.sent_bytes(communication.combine_kernel(bulk));
-        (Block::Experts { gate, routed, exchange }, sent)
+        let dispatch = Transfer { time: communication.dispatch(&out, bulk), sent: out.sent_bytes(communication.dispatch_kernel(bulk)) };
+        let combine = Transfer { time: communication.combine(&back, bulk), sent: back.sent_bytes(communication.combine_kernel(bulk)) };
+        Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
     }
 
     /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.
@@ -210,10 +222,10 @@ impl<'a> MicroBatch<'a> {
 
     /// Two exchanges among the ranks that share sequences, one before attention and one after it, and the bytes that one rank sends.
     /// Its peers stand `tp` ranks apart; the same bytes are spread over all ranks of the group, which stand together.
-    fn sequence_exchange(&self, attention: &Attention) -> (Option<Seconds>, Bytes) {
+    fn sequence_exchange(&self, attention: &Attention) -> Option<Transfer> {
         let Mapping { tp, sp, .. } = self.shape.mapping;
         if sp < 2 {
-            return (None, Bytes::ZERO);
+            return None;
         }
         let group = self.shape.mapping.group();
         let mut pairs = [Bytes::ZERO; 2];
@@ -223,7 +235,7 @@ impl<'a> MicroBatch<'a> {
         }
         let sent = pairs.map(|pair| pair * f64::from(sp - 1));
         let time = sent.map(|bytes| self.machine.communication.all_to_all(group, bytes / f64::from(group - 1)));
-        (Some(time[0] + time[1]), sent[0] + sent[1])
+        Some(Transfer { time: time[0] + time[1], sent: sent[0] + sent[1] })
     }
 
     /// The residual stream in 16 bit.

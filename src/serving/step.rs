@@ -1,7 +1,8 @@
 //! How long a pass takes and what holds it back: operators and transfers of every layer, overlapped over micro-batches.
 
 use super::chip_power::{slowdown, work_energy};
-use super::pass::{Block, Machine, Pass, StepShape};
+use super::course::StageWork;
+use super::pass::{Block, Layers, Machine, Pass, StepShape};
 use super::streams::{Streams, layers_time};
 use super::timeline::{Resource, Slot, Stage, makespan, schedule};
 use crate::input::document::Precision;
@@ -41,7 +42,7 @@ impl Activity {
             activity.memory += operator.work.bytes() * times;
         }
         for layers in &pass.layers {
-            activity.sent += layers.sent * pass.times(layers);
+            activity.sent += layers.sent() * pass.times(layers);
         }
         activity
     }
@@ -97,6 +98,8 @@ impl Bound {
 pub struct Segment {
     /// Stages of one layer for one micro-batch.
     pub stages: Vec<Stage>,
+    /// What one rank does in each of them.
+    pub work: Vec<StageWork>,
     /// Layers.
     pub layers: u32,
     /// Micro-batches.
@@ -114,7 +117,7 @@ pub struct Step {
     pub stages: Vec<Stage>,
     /// Two layers of the schedule, for a picture.
     pub timeline: Vec<Slot>,
-    /// The whole pass: every group of layers, then the head.
+    /// The whole pass from launch to handover, before the power limit stretches it.
     pub segments: Vec<Segment>,
     /// What holds it back.
     pub bound: Bound,
@@ -139,29 +142,46 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let pass = Pass::new(machine, shape);
     let streams = Streams::choose(machine, shape, &pass);
-    let mut segments: Vec<Segment> = pass
-        .layers
-        .iter()
-        .map(|layers| Segment { stages: streams.stages(layers), layers: layers.count, micro_batches: pass.micro_batches })
-        .collect();
+    let groups: Vec<Segment> = pass.layers.iter().map(|layers| layer_segment(&pass, &streams, layers)).collect();
     let each: Vec<Seconds> =
-        pass.layers.iter().zip(&segments).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
+        pass.layers.iter().zip(&groups).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
     let head = head_time(machine, &pass);
     let time = pass_time(&pass, head, each.iter().copied().sum());
 
-    let main = (0..segments.len()).max_by(|&a, &b| each[a].get().total_cmp(&each[b].get()));
+    let main = (0..groups.len()).max_by(|&a, &b| each[a].get().total_cmp(&each[b].get()));
     let (layer, timeline, stages) = main.map_or((Seconds::ZERO, Vec::new(), Vec::new()), |main| {
-        let Segment { stages, micro_batches, .. } = &segments[main];
+        let Segment { stages, micro_batches, .. } = &groups[main];
         let steady = (makespan(stages, *micro_batches, 32) - makespan(stages, *micro_batches, 31)).max(Seconds::ZERO);
         (steady, schedule(stages, *micro_batches, 2), stages.clone())
     });
-    segments.push(Segment { stages: vec![Stage { name: "head", resource: Resource::Compute, time: head }], layers: 1, micro_batches: 1 });
-
+    let segments = whole_pass(machine, &pass, groups, head);
     let activity = Activity::by_operator(&pass);
     let slowdown = capped(machine, &activity, time);
     let power = time * (slowdown - 1.0);
     let bound = Split::of(machine, &pass, &streams).bound(time, power);
     Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
+}
+
+fn layer_segment(pass: &Pass, streams: &Streams, layers: &Layers) -> Segment {
+    Segment { stages: streams.stages(layers), work: streams.work(layers), layers: layers.count, micro_batches: pass.micro_batches }
+}
+
+/// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.
+fn whole_pass(machine: &Machine<'_>, pass: &Pass, groups: Vec<Segment>, head: Seconds) -> Vec<Segment> {
+    let alone = |name, resource, time, work| Segment { stages: vec![Stage { name, resource, time }], work: vec![work], layers: 1, micro_batches: 1 };
+    let head = alone("head", Resource::Compute, head, StageWork::of(&machine.device, &pass.head));
+    let drafts = pass.layers.last().map_or(0, |layers| layers.drafts);
+    let draft = groups.last().map(|group| Segment { layers: 1, ..group.clone() });
+    let mut segments = vec![alone("graph launch", Resource::Compute, pass.launches, StageWork::default())];
+    segments.extend(groups);
+    segments.push(head.clone());
+    for draft in std::iter::repeat_n(draft, drafts as usize).flatten() {
+        segments.extend([draft, head.clone()]);
+    }
+    let (time, sent) = pass.handovers;
+    segments.push(alone("handover", Resource::Fabric, time, StageWork::transfer(sent)));
+    segments.retain(|segment| segment.stages.iter().any(|stage| stage.time > Seconds::ZERO));
+    segments
 }
 
 fn head_time(machine: &Machine<'_>, pass: &Pass) -> Seconds {

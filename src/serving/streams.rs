@@ -1,5 +1,6 @@
 //! Which cores attention and experts run on, and how long the stages of a layer take there.
 
+use super::course::StageWork;
 use super::pass::{Block, Layers, Machine, Pass, StepShape};
 use super::timeline::{Resource, Stage, makespan};
 use crate::units::Seconds;
@@ -38,6 +39,27 @@ impl Streams {
         Self { attention: device.clone(), experts: device, expert_resource: Resource::Compute }
     }
 
+    /// What one rank does in each of the stages that [`Streams::stages`] gives.
+    pub fn work(&self, layers: &Layers) -> Vec<StageWork> {
+        let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
+        let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
+        work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
+        work.extend(reduce);
+        match &layers.block {
+            Block::Dense(block) => {
+                work.push(StageWork::of(&self.attention, block));
+                work.extend(reduce);
+            }
+            Block::Experts { gate, routed, exchange } => {
+                work.push(StageWork::of(&self.experts, gate));
+                work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
+                work.push(StageWork::of(&self.experts, routed));
+                work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)));
+            }
+        }
+        work
+    }
+
     /// Stages of one micro-batch in one layer.
     pub fn stages(&self, layers: &Layers) -> Vec<Stage> {
         let (gate, experts) = expert_times(&self.experts, layers);
@@ -68,10 +90,10 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
 }
 
 fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
-    let reduce = layers.reduce.map(|time| Stage { name: "all-reduce", resource: Resource::Fabric, time });
+    let reduce = layers.reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time });
     let mut stages = Vec::with_capacity(7);
     stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
-    stages.extend(layers.exchange.map(|time| Stage { name: "sequence exchange", resource: Resource::Fabric, time }));
+    stages.extend(layers.exchange.map(|exchange| Stage { name: "sequence exchange", resource: Resource::Fabric, time: exchange.time }));
     stages.extend(reduce);
     match &layers.block {
         Block::Dense(_) => {
@@ -80,9 +102,9 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
         }
         Block::Experts { exchange, .. } => {
             stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
-            stages.extend(exchange.map(|(dispatch, _)| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch }));
+            stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time }));
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
-            stages.extend(exchange.map(|(_, combine)| Stage { name: "combine", resource: Resource::Fabric, time: combine }));
+            stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }));
         }
     }
     stages

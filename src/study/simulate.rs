@@ -2,7 +2,7 @@
 
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::fabric::Fabric;
-use crate::footprint::{Duty, Inventory, Power, cost, energy, inventory, mixed, ownership, power};
+use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
@@ -181,12 +181,25 @@ fn choose<P: Point>(search: &mut Search<P>, merit: &Merit<'_>) -> Result<Phase<P
 /// Watts while as many instances as fit run this step, again and again.
 fn running(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, mapping: Mapping, step: &Step) -> Power {
     let fabric = machine.communication.network().fabric();
+    let (used, talking) = occupied(fabric, mapping);
+    let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
+    Power { slowdown: step.slowdown, ..drawn }
+}
+
+/// The share of the chips that instances fill, and the chips of one that exchange tokens.
+fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
     let ranks = fabric.chip.ranks;
     let chips = mapping.chips(ranks);
     let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
-    let talking = if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.group().div_ceil(ranks) };
-    let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
-    Power { slowdown: step.slowdown, ..drawn }
+    (used, if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.group().div_ceil(ranks) })
+}
+
+/// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.
+#[must_use]
+pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &impl Point) -> Vec<Stretch> {
+    let (used, talking) = occupied(fabric, point.mapping());
+    let profile = Network::new(fabric).all_to_all(talking);
+    power_over_time(spec, fabric, &inventory(fabric), point.step(), used, &profile)
 }
 
 /// Watts while the chips are split as the service needs them.

@@ -5,6 +5,7 @@
 //! | which choices are there, and what does each mean? | `policy.rs` |
 //! | the fabric as flat arrays, ready to be walked | `router.rs` |
 //! | all sources to one destination at once, without a list of paths | `towards.rs` |
+//! | which destinations are alike but for the last hop? | `twins.rs` |
 //! | one source to one destination, by a search from both ends | `between.rs` |
 //!
 //! Traffic passes through switches, and through chips only where the pattern says so ([`super::Fabric::forwards`]).
@@ -13,6 +14,7 @@ mod between;
 mod policy;
 mod router;
 mod towards;
+mod twins;
 
 pub use between::{Hop, Pathfinder, Route};
 pub use policy::{Policy, PolicyError};
