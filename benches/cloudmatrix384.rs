@@ -59,7 +59,7 @@ fn stages(criterion: &mut Criterion) {
 
     let communication = Communication::new(&network, &spec.library, [1, 160]);
     let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
-    let mapping = Mapping { tp: 1, ep: 320, dp: 320, pp: 1 };
+    let mapping = Mapping { ep: 320, dp: 320, ..Mapping::ONE };
     if let Some(phase) = &workload.workload.decode {
         say("step", decode_at(&machine, phase, mapping, 48, 2).tpot);
         group.bench_function("step", |bencher| bencher.iter(|| black_box(decode_at(&machine, phase, mapping, 48, 2))));

@@ -6,7 +6,7 @@ use supernode::network::Network;
 use supernode::serving::{Communication, Machine, Mapping, aggregated_at, decode_at, most_requests, prefill_at};
 use supernode::workload::Device;
 
-const MAPPING: Mapping = Mapping { tp: 1, ep: 72, dp: 72, pp: 1 };
+const MAPPING: Mapping = Mapping { ep: 72, dp: 72, ..Mapping::ONE };
 
 fn with_machine<T>(workload: &WorkloadSpec, ask: impl FnOnce(&Machine<'_>) -> T) -> T {
     let spec: Spec = load_supernode("gb200-nvl72").unwrap_or_else(|problems| panic!("{problems}"));
@@ -82,7 +82,7 @@ fn the_cache_of_a_prompt_is_handed_over() {
     let (rate, start) = (communication.chip_to_all(), spec.library.launch.value + spec.library.round.value + communication.farthest());
     let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
     let phase = workload.workload.prefill.as_ref().expect("it reads prompts");
-    let point = prefill_at(&machine, phase, Mapping { tp: 1, ep: 32, dp: 32, pp: 1 }, 2.0, 1).unwrap_or_else(|no| panic!("{no}"));
+    let point = prefill_at(&machine, phase, Mapping { ep: 32, dp: 32, ..Mapping::ONE }, 2.0, 1).unwrap_or_else(|no| panic!("{no}"));
     let handover = point.handover.expect("answers are made elsewhere");
     assert_eq!(handover.prompt.get(), 61.0 * 576.0 * 2.0 * 4096.0);
     // 32 groups read 2 prompts each; 16 chips send.

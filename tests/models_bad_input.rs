@@ -99,7 +99,17 @@ fn mappings_that_cannot_be() {
     mapping("tp=0").fails("error: --mapping: tp must be 1 or more\n");
     mapping("micro_batches=0").fails("error: --mapping: micro_batches must be 1 or more\n");
     mapping("ep").fails("error: --mapping: `ep` is not key=number, as in tp=4,ep=32\n");
-    mapping("sp=2").fails("error: --mapping: unknown degree `sp`; known: tp, ep, dp, pp, micro_batches\n");
+    mapping("ring=2").fails("error: --mapping: unknown degree `ring`; known: tp, ep, dp, pp, sp, micro_batches\n");
+    mapping("tp=32,sp=8").fails("error: --mapping: 128 heads do not divide by tp x sp = 256; the nearest that works is tp=32,ep=32,dp=1,pp=1\n");
+}
+
+/// Chips that split a sequence need a cache that can be split.
+#[test]
+fn sequences_that_cannot_be_shared() {
+    let run = |degrees: &str| Project::new("no-sp").run(&["simulate", "cloudmatrix384", "--model", "qwen3.5-122b-a10b", "--mapping", degrees]);
+    run("tp=2,ep=32,sp=2").fails(
+        "error: --mapping: sp=2 divides caches by their tokens, which compressed caches and recurrent states do not allow; the nearest that works is tp=2,ep=32,dp=16,pp=1\n",
+    );
 }
 
 /// Right input, but no machine does this: the answer is a "no" that says how near it comes.

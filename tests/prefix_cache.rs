@@ -48,7 +48,7 @@ fn what_does_not_fit_is_read_again() {
     let communication = Communication::new(&network, &spec.library, [16]).with_far_memory(Reach::AllHosts);
     let memory = communication.far_memory(Reach::AllHosts).clone().unwrap_or_else(|lack| panic!("{lack}"));
     let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
-    let mapping = Mapping { tp: 1, ep: 32, dp: 32, pp: 1 };
+    let mapping = Mapping { ep: 32, dp: 32, ..Mapping::ONE };
     let at = |phase: &PrefillPhase| prefill_at(&machine, phase, mapping, 2.0, 1).unwrap_or_else(|no| panic!("{no}"));
     let point = at(&phase);
     let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-5, "{a} is not {b}");
@@ -64,6 +64,9 @@ fn what_does_not_fit_is_read_again() {
         at(&phase)
     };
     assert!(found(None).rate > point.rate && found(None).prefixes.hit == 0.5);
+    // More sessions never gain.
+    let rates: Vec<f64> = [1_000, 1_000_000, 2_000_000, 4_000_000, 64_000_000].map(|sessions| found(Some(sessions)).rate.get()).to_vec();
+    assert!(rates.windows(2).all(|pair| pair[1] <= pair[0]), "{rates:?}");
 }
 
 /// Right input for another machine: a clear "no", with what this one has.

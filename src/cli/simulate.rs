@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     objective: Option<ObjectiveArgument>,
 
-    /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, micro_batches (1 is no overlap)
+    /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, sp, micro_batches (1 is no overlap)
     #[arg(long, value_name = "DEGREES")]
     mapping: Option<String>,
 

@@ -39,7 +39,13 @@ pub struct SimulateReport {
 }
 
 fn mapping_json(mapping: &Mapping) -> Json {
-    json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp })
+    json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp, "sp": mapping.sp })
+}
+
+/// Degrees in the words of the field; sequence parallelism only where there is some.
+fn short_mapping(mapping: &Mapping) -> String {
+    let shared = if mapping.sp > 1 { format!(" SP{}", mapping.sp) } else { String::new() };
+    format!("TP{} EP{} DP{} PP{}{shared}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
 }
 
 fn formats_json(formats: &Precisions) -> Json {
@@ -226,7 +232,7 @@ impl SimulateReport {
             name.to_owned(),
             format!("{:.0}", phase.rate.get()),
             format!("{:.0}", phase.rate.get() / self.chips()),
-            format!("TP{} EP{} DP{} PP{}", mapping.tp, mapping.ep, mapping.dp, mapping.pp),
+            short_mapping(&mapping),
             mapping.chips(self.ranks_per_chip).to_string(),
             phase.instances.to_string(),
             if batch < 10.0 { format!("{batch:.1}") } else { format!("{batch:.0}") },

@@ -97,7 +97,8 @@ impl<'a> Mixed<'a> {
     fn found(&self, sequences: u32) -> Result<PrefixUse, No> {
         let workload = self.machine.workload;
         let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
-        let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context) * f64::from(sequences + 1);
+        let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context)
+            * (f64::from(sequences + 1) / f64::from(self.mapping.sp));
         self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
     }
 

@@ -87,7 +87,7 @@ pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, conte
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
     let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
-    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context);
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::timeline::MOST_MICRO_BATCHES;
-use crate::input::document::Model;
+use crate::input::document::{Attention, Model};
+use crate::workload::can_split;
 
-/// Parallel degrees of one instance of the model. Attention groups of `tp` ranks, `dp` of them, make up the instance; a mixture of
-/// experts spreads its experts over all `ep = tp x dp` ranks, a dense model has `ep = 1`.
+/// Parallel degrees of one instance of the model. Attention groups of `tp x sp` ranks, `dp` of them, make up the instance; a mixture of
+/// experts spreads its experts over all `ep = tp x sp x dp` ranks, a dense model has `ep = 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mapping {
     /// Ranks that share one attention block.
@@ -20,13 +21,24 @@ pub struct Mapping {
     pub dp: u32,
     /// Pipeline stages.
     pub pp: u32,
+    /// Ranks with equal heads that share the tokens of a prompt, or the cache of a sequence.
+    pub sp: u32,
 }
 
 impl Mapping {
+    /// Everything on one rank.
+    pub const ONE: Self = Self { tp: 1, ep: 1, dp: 1, pp: 1, sp: 1 };
+
+    /// Ranks of one attention group.
+    #[must_use]
+    pub fn group(&self) -> u32 {
+        self.tp * self.sp
+    }
+
     /// Ranks of one instance.
     #[must_use]
     pub fn ranks(&self) -> u32 {
-        self.tp * self.dp * self.pp
+        self.group() * self.dp * self.pp
     }
 
     /// Layers of the fullest pipeline stage over all layers: 1/pp if they divide.
@@ -58,11 +70,13 @@ pub fn mappings(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Ve
         let ranks = stage * ranks_per_chip;
         for pp in STAGES.into_iter().filter(|pp| *pp <= model.layers() && sizes.binary_search(&(stage * pp)).is_ok()) {
             for tp in tensor_degrees(model).filter(|tp| ranks.is_multiple_of(*tp)) {
-                let dp = ranks / tp;
-                if mixture {
-                    found.push(Mapping { tp, ep: ranks, dp, pp });
-                } else if dp == 1 {
-                    found.push(Mapping { tp, ep: 1, dp, pp });
+                for sp in sequence_degrees(model, tp, pp).filter(|sp| ranks.is_multiple_of(tp * sp)) {
+                    let dp = ranks / (tp * sp);
+                    if mixture {
+                        found.push(Mapping { tp, ep: ranks, dp, pp, sp });
+                    } else if dp == 1 {
+                        found.push(Mapping { tp, ep: 1, dp, pp, sp });
+                    }
                 }
             }
         }
@@ -86,6 +100,30 @@ fn tensor_degrees(model: &Model) -> impl Iterator<Item = u32> {
     (0..=6).map(|power| 1 << power).filter(move |tp| model.layer.iter().all(|group| group.attention.heads().is_multiple_of(*tp)))
 }
 
+/// Powers of two by which the heads of a TP rank divide in every layer, where caches can be divided by their tokens. More than one is
+/// tried beside as many TP ranks as there are key and value heads, one for a latent cache: up to there TP divides the cache as well and has
+/// less to send. More pipeline stages and sequence parallelism both make room; they are not tried together.
+fn sequence_degrees(model: &Model, tp: u32, pp: u32) -> impl Iterator<Item = u32> {
+    let useful = pp == 1 && model.layer.iter().all(|group| can_split(&group.attention)) && tp == kv_heads(model);
+    (0..=MOST_SEQUENCE_POWER).map(|power| 1 << power).filter(move |sp| *sp == 1 || (useful && divides(model, tp, *sp)))
+}
+
+/// The most key and value heads of any layer.
+fn kv_heads(model: &Model) -> u32 {
+    let heads = |attention: &Attention| match attention {
+        Attention::Gqa(gqa) => gqa.kv_heads,
+        _ => 1,
+    };
+    model.layer.iter().map(|group| heads(&group.attention)).max().unwrap_or(1)
+}
+
+fn divides(model: &Model, tp: u32, sp: u32) -> bool {
+    model.layer.iter().all(|group| group.attention.heads().is_multiple_of(tp * sp))
+}
+
+/// Up to 16 ranks share a sequence.
+const MOST_SEQUENCE_POWER: u32 = 4;
+
 /// Degrees that someone asks for; what is left open is searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingRequest {
@@ -97,6 +135,8 @@ pub struct MappingRequest {
     pub dp: Option<u32>,
     /// Pipeline stages.
     pub pp: Option<u32>,
+    /// Ranks that share a sequence.
+    pub sp: Option<u32>,
     /// Micro-batches that overlap: 1 is none.
     pub micro_batches: Option<u32>,
 }
@@ -109,8 +149,13 @@ impl MappingRequest {
     pub fn candidates(&self, model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Result<Vec<Mapping>, String> {
         let legal = mappings(model, chips, node, ranks_per_chip);
         let fits = |wanted: Option<u32>, found: u32| wanted.is_none_or(|wanted| wanted == found);
-        let matching =
-            |mapping: &&Mapping| fits(self.tp, mapping.tp) && fits(self.ep, mapping.ep) && fits(self.dp, mapping.dp) && fits(self.pp, mapping.pp);
+        let matching = |mapping: &&Mapping| {
+            fits(self.tp, mapping.tp)
+                && fits(self.ep, mapping.ep)
+                && fits(self.dp, mapping.dp)
+                && fits(self.pp, mapping.pp)
+                && fits(self.sp, mapping.sp)
+        };
         let found: Vec<Mapping> = legal.iter().filter(matching).copied().collect();
         if !found.is_empty() {
             return Ok(found);
@@ -118,7 +163,11 @@ impl MappingRequest {
         self.spelt_out(model, chips * ranks_per_chip).map(|mapping| vec![mapping]).map_err(|reason| {
             let distance = |mapping: &&Mapping| {
                 let apart = |wanted: Option<u32>, found: u32| wanted.map_or(0.0, |wanted| (f64::from(wanted.max(1)) / f64::from(found)).ln().abs());
-                apart(self.tp, mapping.tp) + apart(self.ep, mapping.ep) + apart(self.dp, mapping.dp) + apart(self.pp, mapping.pp)
+                apart(self.tp, mapping.tp)
+                    + apart(self.ep, mapping.ep)
+                    + apart(self.dp, mapping.dp)
+                    + apart(self.pp, mapping.pp)
+                    + apart(self.sp, mapping.sp)
             };
             let nearest = legal.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
             let nearest = nearest.map_or(String::new(), |mapping| format!("; the nearest that works is {mapping}"));
@@ -132,12 +181,21 @@ impl MappingRequest {
             return Err(format!("{} heads do not divide by tp={}", group.attention.heads(), self.tp.unwrap_or(0)));
         }
         let mixture = model.experts().is_some();
-        let pp = self.pp.unwrap_or(1);
-        let mapping = match (self.tp, self.ep, self.dp) {
-            (Some(tp), Some(ep), dp) if mixture && ep > 0 && ep.is_multiple_of(tp) && dp.is_none_or(|dp| dp == ep / tp) => {
-                Mapping { tp, ep, dp: ep / tp, pp }
+        let (pp, sp) = (self.pp.unwrap_or(1), self.sp.unwrap_or(1));
+        if sp > 1 {
+            if !model.layer.iter().all(|group| can_split(&group.attention)) {
+                return Err(format!("sp={sp} divides caches by their tokens, which compressed caches and recurrent states do not allow"));
             }
-            (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(dp), dp, pp },
+            if let Some(group) = model.layer.iter().find(|group| !group.attention.heads().is_multiple_of(self.tp.unwrap_or(1).saturating_mul(sp))) {
+                let (heads, tp) = (group.attention.heads(), self.tp.unwrap_or(1));
+                return Err(format!("{heads} heads do not divide by tp x sp = {}", tp.saturating_mul(sp)));
+            }
+        }
+        let mapping = match (self.tp, self.ep, self.dp) {
+            (Some(tp), Some(ep), dp) if mixture && ep > 0 && ep.is_multiple_of(tp * sp) && dp.is_none_or(|dp| dp == ep / (tp * sp)) => {
+                Mapping { tp, ep, dp: ep / (tp * sp), pp, sp }
+            }
+            (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(sp).saturating_mul(dp), dp, pp, sp },
             _ => return Err("no mapping has these degrees".to_owned()),
         };
         let needed = u64::from(mapping.ep) * u64::from(pp);
@@ -150,7 +208,8 @@ impl MappingRequest {
 
 impl fmt::Display for Mapping {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "tp={},ep={},dp={},pp={}", self.tp, self.ep, self.dp, self.pp)
+        write!(out, "tp={},ep={},dp={},pp={}", self.tp, self.ep, self.dp, self.pp)?;
+        if self.sp > 1 { write!(out, ",sp={}", self.sp) } else { Ok(()) }
     }
 }
 
@@ -171,8 +230,9 @@ impl FromStr for MappingRequest {
                 "ep" => &mut request.ep,
                 "dp" => &mut request.dp,
                 "pp" => &mut request.pp,
+                "sp" => &mut request.sp,
                 "micro_batches" => &mut request.micro_batches,
-                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, micro_batches")),
+                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, micro_batches")),
             };
             *field = Some(number);
         }

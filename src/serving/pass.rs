@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use super::communication::Communication;
 use super::mapping::Mapping;
-use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
+use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
 use crate::input::spec::WorkloadSpec;
 use crate::network::ExpertTraffic;
 use crate::units::{Bytes, Seconds};
 use crate::workload::{
-    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, layer_attention, shared_block,
+    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
+    split_attention,
 };
 
 /// A machine ready to run one workload.
@@ -57,6 +58,8 @@ pub(super) struct Layers {
     pub drafts: u32,
     /// Shared with the group before if that has the same.
     pub attention: Rc<Vec<Operator>>,
+    /// What ranks that share sequences exchange before and after attention itself.
+    pub exchange: Option<Transfer>,
     /// All-reduce after a block that TP divides.
     pub reduce: Option<Transfer>,
     pub block: Block,
@@ -66,9 +69,10 @@ impl Layers {
     /// Sent by one rank in one layer for one micro-batch.
     pub fn sent(&self) -> Bytes {
         let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
+        let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
         match &self.block {
-            Block::Dense(_) => reduced * 2.0,
-            Block::Experts { exchange, .. } => reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
+            Block::Dense(_) => shared + reduced * 2.0,
+            Block::Experts { exchange, .. } => shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
         }
     }
 
@@ -132,7 +136,7 @@ impl Pass {
         }
         Self {
             layers,
-            head: head(model, shape.mapping.tp, shape.sampled),
+            head: head(model, shape.mapping.tp, shape.sampled / f64::from(shape.mapping.sp)),
             heads: f64::from(1 + shape.drafts),
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
             handovers: part.handovers(),
@@ -176,18 +180,20 @@ impl<'a> MicroBatch<'a> {
 
     fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
         let precisions = &self.machine.workload.workload.precision;
-        layer_attention(&group.attention, self.model().hidden, precisions, self.shape.mapping.tp, &self.parts)
+        let Mapping { tp, sp, .. } = self.shape.mapping;
+        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts)
     }
 
     fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
         let precisions = &self.machine.workload.workload.precision;
         let tp = self.shape.mapping.tp;
+        let exchange = self.sequence_exchange(&group.attention);
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
         let block = match &group.ffn {
-            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.tokens)),
+            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
             Ffn::Experts(experts) => self.expert_block(experts),
         };
-        Layers { count: group.count, drafts, attention, reduce, block }
+        Layers { count: group.count, drafts, attention, exchange, reduce, block }
     }
 
     /// Experts of one layer.
@@ -198,7 +204,7 @@ impl<'a> MicroBatch<'a> {
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = self.shape.mapping;
         // After a divided attention block every rank of the TP group passes on its part of the tokens.
-        let tokens = self.tokens / f64::from(mapping.tp);
+        let tokens = self.tokens / f64::from(mapping.group());
         let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
         let mut gate = gate(model, experts, &workload.precision, tokens);
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
@@ -223,9 +229,32 @@ impl<'a> MicroBatch<'a> {
         Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
     }
 
+    /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.
+    fn own_tokens(&self) -> f64 {
+        self.tokens / f64::from(self.shape.mapping.sp)
+    }
+
+    /// Two exchanges among the ranks that share sequences, one before attention and one after it, and the bytes that one rank sends.
+    /// Its peers stand `tp` ranks apart; the same bytes are spread over all ranks of the group, which stand together.
+    fn sequence_exchange(&self, attention: &Attention) -> Option<Transfer> {
+        let Mapping { tp, sp, .. } = self.shape.mapping;
+        if sp < 2 {
+            return None;
+        }
+        let group = self.shape.mapping.group();
+        let mut pairs = [Bytes::ZERO; 2];
+        for batch in &self.parts {
+            let [there, back] = sequence_exchange(attention, [tp, sp], batch);
+            pairs = [pairs[0] + there, pairs[1] + back];
+        }
+        let sent = pairs.map(|pair| pair * f64::from(sp - 1));
+        let time = sent.map(|bytes| self.machine.communication.all_to_all(group, bytes / f64::from(group - 1)));
+        Some(Transfer { time: time[0] + time[1], sent: sent[0] + sent[1] })
+    }
+
     /// The residual stream in 16 bit.
     fn stream_bytes(&self) -> Bytes {
-        Bytes::new(self.tokens * f64::from(self.model().hidden) * 2.0)
+        Bytes::new(self.own_tokens() * f64::from(self.model().hidden) * 2.0)
     }
 
     /// Bytes that one rank sends in an all-reduce of it.

@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
         let prompt = f64::from(*phase.prompt);
         let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
-        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * prompts.max(1.0);
+        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp));
         if running > room {
             return Err(No::Cache { mapping, sequences: 0 });
         }

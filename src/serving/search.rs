@@ -143,7 +143,7 @@ impl<P: Clone> Search<P> {
 
     fn nearest(&self) -> No {
         let nearest = self.refused.iter().fold(None, |nearest, no| Some(no.clone().nearer(nearest)));
-        nearest.unwrap_or(No::Cache { mapping: Mapping { tp: 1, ep: 1, dp: 1, pp: 1 }, sequences: 0 })
+        nearest.unwrap_or(No::Cache { mapping: Mapping::ONE, sequences: 0 })
     }
 }
 
@@ -228,7 +228,7 @@ fn by_stage(candidates: &[Mapping]) -> Vec<Vec<Mapping>> {
     let mut groups: Vec<Vec<Mapping>> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
-        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp)).or_insert(groups.len());
+        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp, mapping.sp)).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.push(mapping),
             None => groups.push(vec![mapping]),

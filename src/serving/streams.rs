@@ -45,6 +45,7 @@ impl Streams {
     pub fn work(&self, layers: &Layers) -> Vec<StageWork> {
         let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
+        work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
         work.extend(reduce);
         match &layers.block {
             Block::Dense(block) => {
@@ -97,8 +98,9 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
 
 fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
     let reduce = layers.reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time });
-    let mut stages = Vec::with_capacity(6);
+    let mut stages = Vec::with_capacity(7);
     stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
+    stages.extend(layers.exchange.map(|exchange| Stage { name: "sequence exchange", resource: Resource::Fabric, time: exchange.time }));
     stages.extend(reduce);
     match &layers.block {
         Block::Dense(_) => {

@@ -121,7 +121,9 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
 /// A machine with the traffic of all candidates walked.
 pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'a WorkloadSpec, candidates: &[Mapping]) -> Machine<'a> {
     let ranks = network.fabric().chip.ranks;
-    let sizes = candidates.iter().flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
+    let sizes = candidates
+        .iter()
+        .flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.group().div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
     let mut communication = Communication::new(network, &spec.library, sizes);
     let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
     for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
@@ -189,7 +191,7 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
     let ranks = fabric.chip.ranks;
     let chips = mapping.chips(ranks);
     let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
-    (used, if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.tp.div_ceil(ranks) })
+    (used, if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.group().div_ceil(ranks) })
 }
 
 /// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.

@@ -249,6 +249,7 @@ fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice,
             "ep" => &mut request.ep,
             "dp" => &mut request.dp,
             "pp" => &mut request.pp,
+            "sp" => &mut request.sp,
             _ => &mut request.micro_batches,
         };
         *place = Some((*value).max(1));

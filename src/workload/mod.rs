@@ -17,7 +17,10 @@ mod routing;
 mod totals;
 mod video;
 
-pub use attention::{AttentionBatch, attention_block, cache_bytes_per_token, latent_cache, layer_attention, prompt_cache_per_token, sequence_cache};
+pub use attention::{
+    AttentionBatch, attention_block, cache_bytes_per_token, can_split, latent_cache, layer_attention, prompt_cache_per_token, sequence_cache,
+    sequence_exchange, split_attention,
+};
 pub use device::Device;
 pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, shared_block};
 pub use operator::{Operator, Work};

@@ -17,7 +17,7 @@ fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Ma
         return Err(format!("the machine has fewer than {chips} chips"));
     }
     let ranks = chips * bench.spec.chip.ranks;
-    Ok((workload, chips, Mapping { tp: 1, ep: ranks, dp: ranks, pp: 1 }))
+    Ok((workload, chips, Mapping { ep: ranks, dp: ranks, ..Mapping::ONE }))
 }
 
 /// A figure of a decode step at a given batch.

@@ -77,7 +77,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
         return Err(format!("{ranks} ranks do not fit on {} chips", fabric.chips));
     }
     let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
-    let mapping = Mapping { tp, ep, dp, pp: 1 };
+    let mapping = Mapping { tp, ep, dp, ..Mapping::ONE };
     let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
     let traffic = Traffic {
         concurrency: settings.count("concurrency")?,

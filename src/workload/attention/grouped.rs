@@ -14,12 +14,15 @@ pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
         index::project(rank, chooser, rank.hidden, operators);
     }
     for batch in rank.batches {
-        let mut seen = *batch;
+        let mut whole = *batch;
         if let Some(window) = gqa.window {
-            seen.context = seen.context.min(f64::from(window));
+            whole.context = whole.context.min(f64::from(window));
         }
+        let (mut seen, heads) = rank.part(&whole, heads);
+        let kv_heads = rank.part(&whole, kv_heads).1.max(1.0);
         if let Some(chooser) = &gqa.index {
-            index::score(rank, chooser, batch, seen.context, operators);
+            let indexed = rank.indexed(&whole);
+            index::score(rank, chooser, &indexed, indexed.context, operators);
             seen.context = seen.context.min(f64::from(chooser.top));
         }
         let mut attention = heads_attention(&seen, heads, kv_heads, [key, value], rank.precisions);
@@ -37,7 +40,8 @@ pub(super) fn factorised_block(rank: &Rank<'_>, mfa: &Mfa, operators: &mut Vec<O
     operators.push(rank.project("compress query, project key, value", query + 2.0 * dim, rank.hidden));
     operators.push(rank.project("expand query", heads * dim, query));
     for batch in rank.batches {
-        operators.push(heads_attention(batch, heads, 1.0, [dim, dim], rank.precisions));
+        let (batch, heads) = rank.part(batch, heads);
+        operators.push(heads_attention(&batch, heads, 1.0, [dim, dim], rank.precisions));
     }
     operators.push(rank.project("project output", rank.hidden, heads * dim));
 }

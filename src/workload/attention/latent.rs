@@ -20,8 +20,11 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
     }
     for batch in rank.batches {
         if let Some(chooser) = &mla.index {
-            index::score(rank, chooser, batch, batch.context, operators);
+            let indexed = rank.indexed(batch);
+            index::score(rank, chooser, &indexed, indexed.context, operators);
         }
+        let (batch, heads) = &rank.part(batch, heads);
+        let heads = *heads;
         let read = mla.index.map_or(batch.context, |chooser| batch.context.min(f64::from(chooser.top)));
         if batch.prefill && read >= batch.context {
             operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));

@@ -7,6 +7,7 @@
 //! | entries that stand for several tokens? | `compressed.rs` |
 //! | a state instead of a cache? | `linear.rs` |
 //! | which tokens are looked at? | `index.rs` |
+//! | what do ranks that share a sequence exchange? | `sequence.rs` |
 //! | what does a sequence keep in memory? | `cache.rs` |
 
 mod cache;
@@ -15,9 +16,12 @@ mod grouped;
 mod index;
 mod latent;
 mod linear;
+mod sequence;
 
 pub(in crate::workload) use compressed::compressor_columns;
 pub(in crate::workload) use grouped::heads_attention;
+
+pub use sequence::{can_split, sequence_exchange};
 
 pub use cache::{cache_bytes_per_token, prompt_cache_per_token, sequence_cache};
 
@@ -63,6 +67,7 @@ impl AttentionBatch {
 struct Rank<'a> {
     hidden: f64,
     tensor_parallel: f64,
+    sequence_parallel: f64,
     precisions: &'a Precisions,
     batches: &'a [AttentionBatch],
     tokens: f64,
@@ -79,9 +84,27 @@ impl Rank<'_> {
         self.share(heads).max(1.0)
     }
 
-    /// A projection of all tokens.
+    /// A batch and the heads as attention itself sees them under sequence parallelism: of a prompt this rank has its part of the heads for
+    /// all tokens; of a sequence that makes tokens it has all heads for its part of the context.
+    fn part(&self, batch: &AttentionBatch, heads: f64) -> (AttentionBatch, f64) {
+        let parts = self.sequence_parallel;
+        if batch.prefill { (*batch, heads / parts) } else { (AttentionBatch { context: batch.context / parts, ..*batch }, heads) }
+    }
+
+    /// A batch as the indexer sees it: its part of the new tokens of a prompt, or of the context.
+    fn indexed(&self, batch: &AttentionBatch) -> AttentionBatch {
+        let parts = self.sequence_parallel;
+        if batch.prefill {
+            AttentionBatch { new_tokens: batch.new_tokens / parts, ..*batch }
+        } else {
+            AttentionBatch { context: batch.context / parts, ..*batch }
+        }
+    }
+
+    /// A projection of this rank's tokens.
     fn project(&self, name: &'static str, columns: f64, depth: f64) -> Operator {
-        let work = Work::Gemm { batch: 1.0, rows: self.tokens, columns, depth, precision: self.precisions.weights };
+        let rows = self.tokens / self.sequence_parallel;
+        let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision: self.precisions.weights };
         Operator { name, work }
     }
 
@@ -100,10 +123,24 @@ pub fn layer_attention(
     tensor_parallel: u32,
     batches: &[AttentionBatch],
 ) -> Vec<Operator> {
+    split_attention(attention, hidden, precisions, [tensor_parallel, 1], batches)
+}
+
+/// The same where `sequence_parallel` ranks of equal heads share the batches: each projects its part of the tokens, and attention itself
+/// is divided as [`sequence_exchange`] says.
+#[must_use]
+pub fn split_attention(
+    attention: &Attention,
+    hidden: u32,
+    precisions: &Precisions,
+    [tensor_parallel, sequence_parallel]: [u32; 2],
+    batches: &[AttentionBatch],
+) -> Vec<Operator> {
     let tokens = batches.iter().map(AttentionBatch::tokens).sum();
     let hidden = f64::from(hidden);
-    let rank = Rank { hidden, tensor_parallel: f64::from(tensor_parallel), precisions, batches, tokens };
-    let mut operators = vec![norm(hidden, tokens)];
+    let [tensor_parallel, sequence_parallel] = [tensor_parallel, sequence_parallel].map(f64::from);
+    let rank = Rank { hidden, tensor_parallel, sequence_parallel, precisions, batches, tokens };
+    let mut operators = vec![norm(hidden, tokens / sequence_parallel)];
     match attention {
         Attention::Mla(mla) => latent::block(&rank, mla, &mut operators),
         Attention::Gqa(gqa) => grouped::block(&rank, gqa, &mut operators),
