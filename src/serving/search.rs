@@ -12,7 +12,7 @@ use super::pass::Machine;
 use super::prefill::{PrefillPoint, most_prompts};
 use super::refusal::No;
 use super::step::Step;
-use crate::input::document::{DecodePhase, PrefillPhase, Request};
+use crate::input::document::{CacheTier, DecodePhase, PrefillPhase, Request};
 use crate::units::{Seconds, TokensPerSecond};
 
 /// An operating point of either phase.
@@ -204,7 +204,8 @@ pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[M
 
 fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl Fn(Mapping) -> Vec<Result<P, No>> + Sync) -> Search<P> {
     let fabric = machine.communication.network().fabric();
-    let tried: Vec<Result<P, No>> = by_stage(candidates).into_par_iter().flat_map_iter(|stages| while_memory_lacks(stages, &points)).collect();
+    let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
+    let tried: Vec<Result<P, No>> = tried.collect();
     let count = tried.len();
     let mut found = Vec::new();
     let mut refused = Vec::new();
@@ -223,35 +224,64 @@ fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl 
     Search { found, refused }
 }
 
-/// Candidates with equal stages together, fewest stages first; groups in the order of their first candidate.
-fn by_stage(candidates: &[Mapping]) -> Vec<Vec<Mapping>> {
-    let mut groups: Vec<Vec<Mapping>> = Vec::new();
+/// Whether memory that nothing needs keeps prefixes.
+fn room_is_worth_something(machine: &Machine<'_>) -> bool {
+    let workload = &machine.workload.workload;
+    let caches = [
+        workload.request.as_ref().and_then(|request| request.prefix_cache.as_ref()),
+        workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref()),
+    ];
+    caches.into_iter().flatten().any(|cache| cache.tiers.contains(&CacheTier::Hbm))
+}
+
+/// Candidates on equally many ranks a pipeline stage, in the order of their first: those without shared sequences, fewest stages first, then
+/// those with, fewest shares first.
+fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
+    let mut groups: Vec<[Vec<Mapping>; 2]> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
-        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp, mapping.sp)).or_insert(groups.len());
-        match groups.get_mut(index) {
-            Some(group) => group.push(mapping),
-            None => groups.push(vec![mapping]),
+        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp)).or_insert(groups.len());
+        if index == groups.len() {
+            groups.push([Vec::new(), Vec::new()]);
         }
+        groups[index][usize::from(mapping.sp > 1)].push(mapping);
     }
-    groups.iter_mut().for_each(|group| group.sort_unstable_by_key(|mapping| mapping.pp));
+    for [whole, shared] in &mut groups {
+        whole.sort_unstable_by_key(|mapping| mapping.pp);
+        shared.sort_unstable_by_key(|mapping| (mapping.sp, mapping.pp));
+    }
     groups
 }
 
 /// More pipeline stages give each rank more room and nothing else: each token passes the same layers and some handovers on top. So more
-/// are tried only while memory is what stands in the way.
-fn while_memory_lacks<P: Point>(stages: Vec<Mapping>, points: impl Fn(Mapping) -> Vec<Result<P, No>>) -> Vec<Result<P, No>> {
+/// are tried only while memory is what stands in the way. Ranks that share sequences have more room as well and answer sooner, and exchange
+/// more for the same work: they are tried only where whole sequences lack room or miss the limit, or where room keeps prefixes.
+fn while_it_lacks<P: Point>(
+    [whole, shared]: [Vec<Mapping>; 2],
+    room_is_worth_something: bool,
+    points: impl Fn(Mapping) -> Vec<Result<P, No>>,
+) -> Vec<Result<P, No>> {
     let mut all = Vec::new();
-    for mapping in stages {
+    let mut wanting = whole.is_empty() || room_is_worth_something;
+    for (place, mapping) in whole.into_iter().enumerate() {
         let found = points(mapping);
-        let lacks = found.iter().any(|point| match point {
+        let lacks_room = found.iter().any(|point| match point {
             Ok(point) => point.fills_memory(),
             Err(no) => !matches!(no, No::TooSlow { .. } | No::Tier { .. }),
         });
+        wanting |= place == 0 && (lacks_room || found.iter().any(Result::is_err));
         all.extend(found);
-        if !lacks {
+        if !lacks_room {
             break;
         }
+    }
+    for mapping in shared {
+        if !wanting {
+            break;
+        }
+        let found = points(mapping);
+        wanting = room_is_worth_something || found.iter().any(|point| point.as_ref().is_ok_and(Point::fills_memory) || point.is_err());
+        all.extend(found);
     }
     all
 }
