@@ -127,6 +127,9 @@ const PUBLISHED: &[Published] = &[
         memory: Some((0.64, 0.01)),
     },
     Published { name: "hgx-h800", chips: 8, switches: Some(4), injection: Some((8.0 * 0.2, 0.01)), ..NOTHING },
+    // Eight and 32 servers of eight GPUs of 80 GB; the shape of the InfiniBand fabrics behind the measurements is not published.
+    Published { name: "hgx-h100-ib-64", chips: 64, memory: Some((5.12, 0.01)), ..NOTHING },
+    Published { name: "hgx-h800-ib-256", chips: 256, memory: Some((20.48, 0.01)), ..NOTHING },
     // 14.4 TB/s both ways.
     Published { name: "hgx-b200", chips: 8, switches: Some(2), injection: Some((7.2, 0.01)), compute: Some((Precision::Fp8, 36.0, 0.01)), ..NOTHING },
     // 130 TB/s both ways, 720 PFLOP/s FP4, 13.4 TB.

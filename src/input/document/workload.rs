@@ -204,6 +204,7 @@ pub struct PrefixCache {
     #[schemars(range(min = 1))]
     pub sessions: Option<u32>,
     /// Share of the tiers' memory that prefixes may fill; all of it if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub share: Option<Figure<Ratio>>,
     /// Most that software lets one chip read, all chips at once; absent if the fabric and the memory set the rate.
     pub bandwidth: Option<Figure<BytesPerSecond>>,
