@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Output;
 use crate::input::document::{
     ChipFile, CpuFile, DemandFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile, StudyFile,
-    SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::read::schema;
 
@@ -31,6 +31,7 @@ enum Kind {
     Library,
     Model,
     Workload,
+    Training,
     Target,
     Demand,
     Prices,
@@ -51,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Library => schema::<LibraryFile>(),
         Kind::Model => schema::<ModelFile>(),
         Kind::Workload => schema::<WorkloadFile>(),
+        Kind::Training => schema::<TrainingFile>(),
         Kind::Target => schema::<TargetFile>(),
         Kind::Demand => schema::<DemandFile>(),
         Kind::Prices => schema::<PricesFile>(),

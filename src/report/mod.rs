@@ -26,6 +26,7 @@ mod sensitivity;
 mod simulate;
 mod sweep;
 mod trace;
+mod training;
 mod uncertainty;
 mod validate;
 
@@ -46,6 +47,7 @@ pub use scatter::scatter;
 pub use sensitivity::SensitivityReport;
 pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, chart_of};
+pub use training::TrainingReport;
 pub use trace::chrome_trace;
 pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;

@@ -48,4 +48,4 @@ pub use prefill::{PrefillPoint, most_prompts, prefill_at};
 pub use refusal::No;
 pub use search::{MICRO_BATCHES, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill};
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
-pub use timeline::{Resource, Slot, Stage, schedule};
+pub use timeline::{Resource, Slot, Stage, makespan, schedule};
