@@ -19,5 +19,6 @@ pub mod network;
 pub mod report;
 pub mod serving;
 pub mod study;
+pub mod training;
 pub mod units;
 pub mod workload;

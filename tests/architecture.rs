@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of one entry stand side by side and do not know each other.
-const FLOORS: [&[&str]; 9] =
-    [&["units"], &["input"], &["fabric", "workload"], &["network"], &["serving"], &["footprint"], &["study"], &["report"], &["cli"]];
+const FLOORS: [&[&str]; 10] =
+    [&["units"], &["input"], &["fabric", "workload"], &["network"], &["serving"], &["training"], &["footprint"], &["study"], &["report"], &["cli"]];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))

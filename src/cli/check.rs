@@ -8,11 +8,11 @@ use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
-    ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
-use crate::input::spec::{load_clip, load_supernode, load_target, load_workload};
+use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::study::{Demands, Space, findings};
 
@@ -50,6 +50,7 @@ fn check(file: &str) -> Result<String, Problems> {
         Some(WorkloadFile::KIND) => load_workload(&path).map(|spec| format!("workload {}", spec.workload.name)),
         Some(StudyFile::KIND) => check_study(&path),
         Some(ClipFile::KIND) => load_clip(&path).map(|clip| format!("clip {}", clip.name)),
+        Some(TrainingFile::KIND) => load_training(&path, None).map(|spec| format!("training {}", spec.training.name)),
         Some(TargetFile::KIND) => load_target(&path).map(|spec| format!("target {}", spec.target.name)),
         Some(ChipFile::KIND) => read::<ChipFile>(&source).map(|(chip, _)| format!("chip {}", chip.name)),
         Some(SwitchFile::KIND) => read::<SwitchFile>(&source).map(|(switch, _)| format!("switch {}", switch.name)),

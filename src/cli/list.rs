@@ -7,7 +7,7 @@ use super::{Outcome, Output};
 use crate::input::catalog::shipped_in;
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile,
-    SwitchFile, TargetFile, WorkloadFile,
+    SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::report::{self, Report, Section, Table};
 
@@ -34,6 +34,7 @@ enum Kind {
     Models,
     Workloads,
     Clips,
+    Trainings,
     Targets,
     Studies,
 }
@@ -54,6 +55,7 @@ impl Kind {
             Self::Models => ModelFile::FOLDER,
             Self::Workloads => WorkloadFile::FOLDER,
             Self::Clips => ClipFile::FOLDER,
+            Self::Trainings => TrainingFile::FOLDER,
             Self::Targets => TargetFile::FOLDER,
             Self::Studies => StudyFile::FOLDER,
         }

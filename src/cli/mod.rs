@@ -16,6 +16,7 @@ mod sensitivity;
 mod simulate;
 mod sizes;
 mod sweep;
+mod train;
 mod uncertainty;
 mod validate;
 
@@ -87,6 +88,7 @@ enum Command {
     Collective(collective::Arguments),
     Experts(experts::Arguments),
     Simulate(simulate::Arguments),
+    Train(train::Arguments),
     Fail(fail::Arguments),
     Plan(plan::Arguments),
     Compare(compare::Arguments),
@@ -108,6 +110,7 @@ impl Command {
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Train(arguments) => train::run(arguments, format),
             Self::Fail(arguments) => fail::run(arguments, format),
             Self::Plan(arguments) => plan::run(arguments, format),
             Self::Compare(arguments) => compare::run(arguments, format),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Output;
 use crate::input::document::{
     ChipFile, CpuFile, DemandFile, EngineFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
-    StudyFile, SupernodeFile, SwitchFile, TargetFile, WorkloadFile,
+    StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::read::schema;
 
@@ -32,6 +32,7 @@ enum Kind {
     Engine,
     Model,
     Workload,
+    Training,
     Target,
     Demand,
     Prices,
@@ -53,6 +54,7 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Engine => schema::<EngineFile>(),
         Kind::Model => schema::<ModelFile>(),
         Kind::Workload => schema::<WorkloadFile>(),
+        Kind::Training => schema::<TrainingFile>(),
         Kind::Target => schema::<TargetFile>(),
         Kind::Demand => schema::<DemandFile>(),
         Kind::Prices => schema::<PricesFile>(),

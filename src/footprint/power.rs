@@ -7,8 +7,8 @@ use crate::fabric::{Endpoint, Fabric};
 use crate::input::document::{ChipPower, Cooling, Medium, Racks, SwitchPower};
 use crate::input::spec::Spec;
 use crate::network::Profile;
-use crate::serving::{Step, arithmetic_energy, memory_energy, port_energy};
-use crate::units::{BytesPerSecond, Watts};
+use crate::serving::{Activity, Step, arithmetic_energy, memory_energy, port_energy};
+use crate::units::{BytesPerSecond, Seconds, Watts};
 
 /// What the chips of a machine do on average while it runs one phase.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,20 +36,26 @@ impl Duty {
     /// As [`Duty::of`], for a chip of so many ranks that is not the fabric's.
     #[must_use]
     pub fn with(power: &ChipPower, ranks: u32, step: &Step, busy: f64) -> Self {
+        Self::at_work(power, ranks, &step.activity, step.time, busy)
+    }
+
+    /// Chips of `ranks` ranks do `activity` in `time`, again and again.
+    #[must_use]
+    pub fn at_work(power: &ChipPower, ranks: u32, activity: &Activity, time: Seconds, busy: f64) -> Self {
         let ranks = f64::from(ranks) * busy;
-        let operators = step.activity.operators.iter().map(|work| {
+        let operators = activity.operators.iter().map(|work| {
             let energy = arithmetic_energy(power, &work.flop) + memory_energy(power, work.memory);
-            (work.name, energy * ranks / step.time)
+            (work.name, energy * ranks / time)
         });
         let mut operators: Vec<(&'static str, Watts)> = operators.collect();
-        let ports = port_energy(power, step.activity.sent) * ranks / step.time;
+        let ports = port_energy(power, activity.sent) * ranks / time;
         // Cores that work stall less: what they draw whatever they do gives way where the chip reaches its limit.
         let room = (power.tdp.value - power.idle.value) * busy - operators.iter().map(|(_, watts)| *watts).sum::<Watts>() - ports;
         let running = (power.active() * busy).min(room);
         if running > Watts::ZERO {
             operators.push((Self::ALWAYS, running));
         }
-        Self { operators, ports, sent: BytesPerSecond::new(step.activity.sent.get() * ranks / step.time.get()), busy }
+        Self { operators, ports, sent: BytesPerSecond::new(activity.sent.get() * ranks / time.get()), busy }
     }
 }
 

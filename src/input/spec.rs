@@ -9,8 +9,8 @@ use super::catalog::{Mention, find_in};
 use super::document::{
     At, Attach, AttachTo, Attention, Auxiliary, Chip, ChipFile, Clip, ClipFile, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile,
     ExpertPlacement, FileKind, Level, Library, LibraryFile, Link, LinkFile, MemoryExpander, MemoryFile, Model, ModelFile, Nic, NicFile, Objective,
-    Origin, Pattern, Prices, PricesFile, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile, Target,
-    TargetFile, Workload, WorkloadFile,
+    Origin, Pattern, Precision, Prices, PricesFile, Protocol, ProtocolFile, Reliability, ReliabilityFile, SupernodeFile, Supply, Switch, SwitchFile,
+    Target, TargetFile, Training, TrainingFile, Workload, WorkloadFile,
 };
 use super::extends::{Layers, read_layers};
 use super::hugging_face;
@@ -360,6 +360,45 @@ fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result
     Problems::check(names.problems, model)
 }
 
+/// A validated training workload.
+#[derive(Clone, Debug)]
+pub struct TrainingSpec {
+    /// The shipped name or the path it was asked for by.
+    pub id: String,
+    /// Batch, formats, state.
+    pub training: Training,
+    /// The model.
+    pub model: Model,
+}
+
+/// Reads the training workload that `name` means and its model, or `other_model` in place of that.
+///
+/// # Errors
+/// Every problem of the file, or of the model; GEMMs in a format that nobody trains in are one.
+pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<TrainingFile>(name, &Mention::on_command_line())?;
+    let (training, declared, layers) = read_layers::<TrainingFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&training.origin, &declared, TrainingFile::KIND);
+    if !matches!(*training.gemm, Precision::Bf16 | Precision::Fp8 | Precision::Fp8Block) {
+        let place = names.place(training.gemm.span());
+        let message = format!("training in `{}` is not modelled", training.gemm.name());
+        names.problems.push(Problem::new(message).at(place, "expected `bf16`, `fp8` or `fp8-block`"));
+    }
+    let model = match other_model {
+        Some(other) => Some(load_model_from(&reader, other, &Mention::on_command_line())?),
+        None => {
+            let mention = names.mention(&training.model);
+            names.note(load_model_from(&reader, &training.model, &mention))
+        }
+    };
+    Problems::check(names.problems, model).and_then(|model| {
+        let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
+        Ok(TrainingSpec { id: name.to_owned(), training, model })
+    })
+}
+
 /// Reads the clip that `name` means.
 ///
 /// # Errors
@@ -687,4 +726,4 @@ trait HasOrigin {
 macro_rules! has_origin {
     ($($part:ty),*) => { $(impl HasOrigin for $part { fn origin(&self) -> &Origin { &self.origin } })* };
 }
-has_origin!(Chip, Clip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Engine, Model, Workload, Target, Demand);
+has_origin!(Chip, Clip, Switch, Link, Protocol, Cpu, Nic, MemoryExpander, Library, Engine, Model, Workload, Training, Target, Demand);

@@ -27,6 +27,7 @@ mod sensitivity;
 mod simulate;
 mod sweep;
 mod trace;
+mod training;
 mod uncertainty;
 mod validate;
 
@@ -48,5 +49,6 @@ pub use sensitivity::SensitivityReport;
 pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, chart_of};
 pub use trace::{TracedPass, chrome_trace};
+pub use training::TrainingReport;
 pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;

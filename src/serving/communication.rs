@@ -88,10 +88,16 @@ impl<'a> Communication<'a> {
     /// What one chip sends in a second, one way, while every chip of the machine sends as much to every other.
     #[must_use]
     pub fn chip_to_all(&self) -> BytesPerSecond {
+        self.chip_among(self.network.fabric().chips)
+    }
+
+    /// The same among the first `chips` chips alone; what a chip's ports carry if it is the only one.
+    #[must_use]
+    pub fn chip_among(&self, chips: u32) -> BytesPerSecond {
         let fabric = self.network.fabric();
-        let others = f64::from(fabric.chips - 1);
+        let others = f64::from(chips.saturating_sub(1));
         let pair = Bytes::new(1e9);
-        let (time, _) = self.profile(fabric.chips).serialisation(fabric, pair, pair);
+        let time = if chips > 1 { self.profile(chips).serialisation(fabric, pair, pair).0 } else { Seconds::ZERO };
         let carried = if time > Seconds::ZERO { pair * others / time } else { self.network.injection() };
         carried.min(self.network.injection()) * self.library.wire_efficiency.value.get()
     }

@@ -54,4 +54,4 @@ pub use prefix_cache::{PrefixUse, reach};
 pub use refusal::No;
 pub use search::{MICRO_BATCHES, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill};
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
-pub use timeline::{Resource, Slot, Stage, schedule};
+pub use timeline::{Resource, Slot, Stage, makespan, schedule};

@@ -32,6 +32,7 @@ mod study;
 mod supernode;
 mod switch;
 mod target;
+mod training;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, 
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::Target;
+pub use training::{StateBytes, Training};
 pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 
 use crate::units::Confidence;
@@ -136,6 +138,7 @@ file_kind!(PricesFile { prices: Prices } in "topologies/parts");
 file_kind!(DemandFile { demand: Demand } in "workloads/demand");
 file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
 file_kind!(ClipFile { clip: Clip } in "workloads/clips");
+file_kind!(TrainingFile { training: Training } in "workloads/training");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
 
 /// A file with one `[supernode]` and its `[[level]]`s, innermost first.

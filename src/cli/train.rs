@@ -1,0 +1,54 @@
+//! `supernode train`: step time and tokens per second of training.
+
+use super::{Outcome, Output, bad_option};
+use crate::fabric;
+use crate::input::spec::{load_supernode, load_training};
+use crate::report::{self, TrainingReport};
+use crate::study::simulate_training;
+use crate::training::TrainingRequest;
+use crate::workload::Device;
+
+/// Train a model on a supernode: step time, tokens per second, MFU, bubble, memory, power
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+
+    /// What is trained: shipped name (`supernode list trainings`) or path
+    #[arg(long, default_value = "deepseek-v3-fp8")]
+    workload: String,
+
+    /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
+    #[arg(long)]
+    model: Option<String>,
+
+    /// Fixed degrees, such as tp=8,pp=2; open ones are searched. Keys: tp, ep, dp, pp, micro_batch, interleave, overlap, recompute
+    #[arg(long, value_name = "DEGREES")]
+    mapping: Option<String>,
+
+    /// Show the ten fastest layouts
+    #[arg(long)]
+    explain: bool,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let spec = load_supernode(&arguments.supernode)?;
+    let workload = load_training(&arguments.workload, arguments.model.as_deref())?;
+    let request: TrainingRequest = match &arguments.mapping {
+        Some(text) => text.parse().map_err(|reason| bad_option("--mapping", reason))?,
+        None => TrainingRequest::default(),
+    };
+    let fabric = fabric::build(&spec)?;
+    let simulation = simulate_training(&spec, &fabric, &workload, &request);
+    let report = TrainingReport {
+        usable_memory: Device::new(&spec.chip).usable_memory,
+        supernode: spec.id,
+        title: format!("{} ({})", spec.name, spec.vendor),
+        levels: fabric.level_names.clone(),
+        chips: fabric.chips,
+        workload: (workload.id, workload.training.name, workload.model.name),
+        simulation,
+        explain: arguments.explain,
+    };
+    Ok(Output::report(&report, format))
+}

@@ -1,0 +1,67 @@
+//! What a rank holds while it trains.
+
+use super::layer::{Layer, Task};
+use super::step::TrainingLayout;
+use crate::input::document::Training;
+use crate::units::Bytes;
+use crate::workload::embedding_weights;
+
+/// Bytes on the fullest rank, by part.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TrainingMemory {
+    /// Weights.
+    pub weights: Bytes,
+    /// Gradients.
+    pub gradients: Bytes,
+    /// Master weights and moments.
+    pub optimizer: Bytes,
+    /// Kept from forward for backward, all micro-batches in flight.
+    pub activations: Bytes,
+}
+
+impl TrainingMemory {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> Bytes {
+        self.weights + self.gradients + self.optimizer + self.activations
+    }
+}
+
+/// Parameters of the fullest rank: those that data-parallel ranks share, and those of routed experts.
+pub(super) fn parameters(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout) -> [f64; 2] {
+    let share = layout.mapping().fullest_stage(task.model.layers());
+    let sum = |of: fn(&Layer) -> f64| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<f64>() * share;
+    // The first stage has the input embedding, the last the head; where one table is both, the two stages have a copy each.
+    let table = f64::from(task.model.vocabulary) * f64::from(task.model.hidden);
+    let embeddings = if layout.pp > 1 { table } else { embedding_weights(task.model) };
+    [sum(|layer| layer.parameters) + embeddings / f64::from(layout.tp), sum(|layer| layer.expert_parameters)]
+}
+
+/// Bytes on the fullest rank.
+///
+/// Optimizer state is divided by the ranks that hold the same parameters (`ZeRO` stage 1, Rajbhandari et al. 2020). The first stage of a
+/// 1F1B pipeline keeps the activations of `p` micro-batches, of `p + (p-1)/v` parts of `1/p` if every rank has `v` parts of the model
+/// (Narayanan et al. 2021; Korthikanti et al. 2022, section 4.2.3); the last stage those of one and the logits, in BF16 and FP32.
+#[must_use]
+pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &TrainingLayout) -> TrainingMemory {
+    let [common, experts] = parameters(task, layers, layout);
+    let state = &training.state;
+    let [common_copies, expert_copies] = if training.shard_optimizer { layout.copies() } else { [1.0; 2] };
+    let share = layout.mapping().fullest_stage(task.model.layers());
+    let sum = |of: fn(&Layer) -> Bytes| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
+    let most = layers.iter().map(|layer| layer.saved).fold(Bytes::ZERO, Bytes::max);
+    let stage = if layout.recompute { sum(|layer| layer.input) } else { sum(|layer| layer.saved) };
+    let again = if layout.recompute { most } else { Bytes::ZERO };
+    let (p, v) = (f64::from(layout.pp), f64::from(layout.interleave));
+    let ahead = (p + if layout.interleave > 1 { (p - 1.0) / v } else { 0.0 }).min(f64::from(layout.micro_batches(training)));
+    let beside = f64::from(layout.overlap - 1);
+    let logits = Bytes::new(f64::from(layout.micro_batch) * task.sequence * f64::from(task.model.vocabulary) * 6.0 / f64::from(layout.tp));
+    let first = stage * (ahead + beside);
+    let last = stage * (1.0 + beside) + logits;
+    TrainingMemory {
+        weights: Bytes::new((common + experts) * state.weights),
+        gradients: Bytes::new((common + experts) * state.gradients),
+        optimizer: Bytes::new((common / common_copies + experts / expert_copies) * state.optimizer),
+        activations: first.max(last) + again,
+    }
+}
