@@ -184,7 +184,7 @@ fn best_lag(runs: &[Run], micro_batches: u32, layers: u32) -> (usize, f64) {
     best
 }
 
-/// Time of `layers` equal layers for each of `micro_batches`, [`MOST_MICRO_BATCHES`] at most.
+/// Time of `layers` equal layers for each of `micro_batches`, `MOST_MICRO_BATCHES` at most.
 #[must_use]
 pub fn makespan(stages: &[Stage], micro_batches: u32, layers: u32) -> Seconds {
     if micro_batches <= 1 || layers == 0 {
