@@ -7,7 +7,7 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::read as read_text;
 use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, DemandFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
+    ChipFile, ClipFile, CpuFile, DemandFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
     ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::problem::{Problem, Problems, Source};
@@ -36,40 +36,56 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Problems::check(problems, Output::done(text))
 }
 
+/// Checks a file, given by its path and its text, and says what it holds.
+type Check = fn(&str, &Arc<Source>) -> Result<String, Problems>;
+
+/// The table that says what a file holds, and how to check it.
+const KINDS: [(&str, Check); 19] = [
+    (StudyFile::KIND, |path, _| check_study(path)),
+    (SupernodeFile::KIND, |path, _| check_supernode(path)),
+    (WorkloadFile::KIND, |path, _| load_workload(path).map(|spec| format!("workload {}", spec.workload.name))),
+    (ClipFile::KIND, |path, _| load_clip(path).map(|clip| format!("clip {}", clip.name))),
+    (TrainingFile::KIND, |path, _| load_training(path, None).map(|spec| format!("training {}", spec.training.name))),
+    (TargetFile::KIND, |path, _| load_target(path).map(|spec| format!("target {}", spec.target.name))),
+    (ChipFile::KIND, |_, source| read::<ChipFile>(source).map(|(chip, _)| format!("chip {}", chip.name))),
+    (SwitchFile::KIND, |_, source| read::<SwitchFile>(source).map(|(switch, _)| format!("switch {}", switch.name))),
+    (LinkFile::KIND, |_, source| read::<LinkFile>(source).map(|(link, _)| format!("link {}", link.name))),
+    (ProtocolFile::KIND, |_, source| read::<ProtocolFile>(source).map(|(protocol, _)| format!("protocol {}", protocol.name))),
+    (CpuFile::KIND, |_, source| read::<CpuFile>(source).map(|(cpu, _)| format!("CPU {}", cpu.name))),
+    (NicFile::KIND, |_, source| read::<NicFile>(source).map(|(nic, _)| format!("NIC {}", nic.name))),
+    (MemoryFile::KIND, |_, source| read::<MemoryFile>(source).map(|(memory, _)| format!("memory {}", memory.name))),
+    (LibraryFile::KIND, |_, source| read::<LibraryFile>(source).map(|(library, _)| format!("library {}", library.name))),
+    (EngineFile::KIND, |_, source| read::<EngineFile>(source).map(|(engine, _)| format!("engine {}", engine.name))),
+    (ModelFile::KIND, |_, source| read::<ModelFile>(source).map(|(model, _)| format!("model {}", model.name))),
+    (ReliabilityFile::KIND, |_, source| read::<ReliabilityFile>(source).map(|_| "failure rates of parts".to_owned())),
+    (PricesFile::KIND, |_, source| read::<PricesFile>(source).map(|(prices, _)| format!("prices of {}", prices.date))),
+    (DemandFile::KIND, |_, source| read::<DemandFile>(source).map(|(demand, _)| format!("demand {}", demand.name))),
+];
+
 /// Says what the file holds.
 fn check(file: &str) -> Result<String, Problems> {
     let source = Arc::new(read_text(Path::new(file))?);
     // A path without a slash would be taken for a shipped name.
     let path = if file.contains('/') { file.to_owned() } else { format!("./{file}") };
-    match kind(&source).as_deref() {
-        Some(SupernodeFile::KIND) => {
-            let spec = load_supernode(&path)?;
-            let fabric = fabric::build(&spec)?;
-            Ok(format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()))
-        }
-        Some(WorkloadFile::KIND) => load_workload(&path).map(|spec| format!("workload {}", spec.workload.name)),
-        Some(StudyFile::KIND) => check_study(&path),
-        Some(ClipFile::KIND) => load_clip(&path).map(|clip| format!("clip {}", clip.name)),
-        Some(TrainingFile::KIND) => load_training(&path, None).map(|spec| format!("training {}", spec.training.name)),
-        Some(TargetFile::KIND) => load_target(&path).map(|spec| format!("target {}", spec.target.name)),
-        Some(ChipFile::KIND) => read::<ChipFile>(&source).map(|(chip, _)| format!("chip {}", chip.name)),
-        Some(SwitchFile::KIND) => read::<SwitchFile>(&source).map(|(switch, _)| format!("switch {}", switch.name)),
-        Some(LinkFile::KIND) => read::<LinkFile>(&source).map(|(link, _)| format!("link {}", link.name)),
-        Some(ProtocolFile::KIND) => read::<ProtocolFile>(&source).map(|(protocol, _)| format!("protocol {}", protocol.name)),
-        Some(CpuFile::KIND) => read::<CpuFile>(&source).map(|(cpu, _)| format!("CPU {}", cpu.name)),
-        Some(NicFile::KIND) => read::<NicFile>(&source).map(|(nic, _)| format!("NIC {}", nic.name)),
-        Some(MemoryFile::KIND) => read::<MemoryFile>(&source).map(|(memory, _)| format!("memory {}", memory.name)),
-        Some(LibraryFile::KIND) => read::<LibraryFile>(&source).map(|(library, _)| format!("library {}", library.name)),
-        Some(PricesFile::KIND) => read::<PricesFile>(&source).map(|(prices, _)| format!("prices of {}", prices.date)),
-        Some(DemandFile::KIND) => read::<DemandFile>(&source).map(|(demand, _)| format!("demand {}", demand.name)),
-        Some(ReliabilityFile::KIND) => read::<ReliabilityFile>(&source).map(|_| "failure rates of parts".to_owned()),
-        Some(ModelFile::KIND) => read::<ModelFile>(&source).map(|(model, _)| format!("model {}", model.name)),
-        _ => {
+    let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
+    let holds = |kind: &str| table.get_ref().contains_key(kind);
+    let found = KINDS.iter().find(|(kind, _)| holds(kind)).map(|(_, check)| *check);
+    // A file that extends another need not repeat its [supernode].
+    let extends = || holds("extends").then_some((|path: &str, _: &Arc<Source>| check_supernode(path)) as Check);
+    match found.or_else(extends) {
+        Some(check) => check(&path, &source),
+        None => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.
             read::<SupernodeFile>(&source)?;
             Err(Problem::new(format!("`{file}` holds nothing known")).into())
         }
     }
+}
+
+fn check_supernode(path: &str) -> Result<String, Problems> {
+    let spec = load_supernode(path)?;
+    let fabric = fabric::build(&spec)?;
+    Ok(format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()))
 }
 
 /// Everything that `sweep` checks before it starts.
@@ -79,32 +95,4 @@ fn check_study(path: &str) -> Result<String, Problems> {
     findings(&space, &demands, &[])?;
     space.preview()?;
     Ok(format!("study {}, {} designs", space.spec.study.name, space.points))
-}
-
-/// The one table of the file whose name says what it holds.
-fn kind(source: &Source) -> Option<String> {
-    let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
-    let kinds = [
-        StudyFile::KIND,
-        SupernodeFile::KIND,
-        WorkloadFile::KIND,
-        ClipFile::KIND,
-        TargetFile::KIND,
-        ChipFile::KIND,
-        SwitchFile::KIND,
-        LinkFile::KIND,
-        ProtocolFile::KIND,
-        CpuFile::KIND,
-        NicFile::KIND,
-        MemoryFile::KIND,
-        LibraryFile::KIND,
-        ModelFile::KIND,
-        ReliabilityFile::KIND,
-        PricesFile::KIND,
-        DemandFile::KIND,
-    ];
-    let found = kinds.iter().find(|kind| table.get_ref().contains_key(**kind)).copied();
-    // A file that extends another need not repeat its [supernode].
-    let extends = || table.get_ref().contains_key("extends").then_some(SupernodeFile::KIND);
-    found.or_else(extends).map(str::to_owned)
 }

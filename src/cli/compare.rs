@@ -1,12 +1,11 @@
 //! `supernode compare`: designs side by side.
 
-use super::DEFAULT_WORKLOAD;
 use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
 use crate::report::{self, CompareReport};
-use crate::study::{compare, with_chip};
+use crate::study::{DEFAULT_WORKLOAD, compare, with_chip};
 
 /// Simulate several supernodes under one workload and target, side by side
 #[derive(Debug, clap::Args)]

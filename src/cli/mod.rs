@@ -190,12 +190,9 @@ impl Output {
 
 type Outcome = Result<Output, Problems>;
 
-/// Runs where neither the command line nor the supernode names a workload.
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
-
 /// The workload asked for, or the supernode's own, or the default.
 fn workload_name<'a>(asked: Option<&'a str>, spec: &'a Spec) -> &'a str {
-    asked.or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD)
+    asked.or(spec.workload.as_deref()).unwrap_or(crate::study::DEFAULT_WORKLOAD)
 }
 
 /// A problem with an option's value.

@@ -89,8 +89,7 @@ impl<'a> Checker<'a> {
             ("array", DeValue::Array(items)) => self.array(items, value.span(), schema, key),
             ("integer", DeValue::Integer(number)) => {
                 let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                let low = schema.get("minimum").and_then(Json::as_f64).unwrap_or(f64::MIN);
-                let high = schema.get("maximum").and_then(Json::as_f64).unwrap_or(f64::MAX);
+                let (low, high) = ends(schema);
                 #[expect(clippy::cast_precision_loss, reason = "only compared with small bounds")]
                 if parsed.is_none_or(|number| (number as f64) < low || (number as f64) > high) {
                     let range = if high == f64::MAX { format!("{low} or more") } else { format!("from {low} to {high}") };
@@ -98,9 +97,17 @@ impl<'a> Checker<'a> {
                 }
             }
             ("number", DeValue::Integer(_) | DeValue::Float(_)) => {
-                let number: f64 = value.get_ref().as_float().map_or(0.0, |float| float.as_str().parse().unwrap_or(f64::NAN));
+                let number = match value.get_ref() {
+                    DeValue::Integer(number) => number.as_str().parse().unwrap_or(f64::NAN),
+                    DeValue::Float(number) => number.as_str().parse().unwrap_or(f64::NAN),
+                    _ => f64::NAN,
+                };
+                let (low, high) = ends(schema);
                 if !number.is_finite() {
                     self.report(value.span(), format!("`{key}` must be a finite number"), "not finite", None);
+                } else if number < low || number > high {
+                    let range = if high == f64::MAX { format!("{low} or more") } else { format!("from {low} to {high}") };
+                    self.report(value.span(), format!("`{key}` is out of range"), format!("expected a number, {range}"), None);
                 }
             }
             ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) | ("", _) => {}
@@ -303,6 +310,12 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// The least and the largest that a schema allows.
+fn ends(schema: &Json) -> (f64, f64) {
+    let end = |name: &str, open: f64| schema.get(name).and_then(Json::as_f64).unwrap_or(open);
+    (end("minimum", f64::MIN), end("maximum", f64::MAX))
 }
 
 /// The names of [`crate::units::Confidence`].

@@ -8,6 +8,7 @@ use super::group::Group;
 use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
+use super::symmetry::Collapsed;
 use crate::fabric::Endpoint;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
@@ -32,9 +33,6 @@ pub struct FarMemory {
     /// From the farthest part to a chip, memory and endpoints included, one way.
     pub latency: Seconds,
 }
-
-/// Below this many chips every chip's reads are walked; above, where all chips are alike, one stands for all.
-const WALKED_CHIPS: u32 = 1024;
 
 /// Nodes that hold memory, with the chips that read them.
 struct Pool {
@@ -71,12 +69,13 @@ impl Network<'_> {
         for pool in shown {
             let senders = pool.memories.len() as u32;
             let group = Group::of(pool.memories.iter().chain(&pool.chips).copied().collect());
-            let alone = fabric.uniform && pool.chips.len() as u32 == fabric.chips && fabric.chips > WALKED_CHIPS;
+            // One pool of all: one chip's reads stand for all where chips are alike.
+            let alone = fabric.uniform && pool.chips.len() as u32 == fabric.chips;
             let receivers: Vec<u32> = if alone { vec![senders] } else { (senders..group.ranks()).collect() };
             let mut one = self.loads_of(&group, Pattern::OneSided { senders }, &receivers);
             if alone {
                 one.scale(f64::from(fabric.chips));
-                self.even_out(&mut one);
+                one = Collapsed::of_machine(one).spread(self);
             }
             if one.unreachable.is_some() {
                 return Err(format!("not every chip reaches the memory of every host over the fabric; here {}", self.other_tiers(false)));
@@ -89,19 +88,6 @@ impl Network<'_> {
         let wire = loads.bytes.iter().zip(self.capacities()).map(|(bytes, rate)| bytes / (rate * efficiency)).fold(0.0, f64::max);
         let capacity = pools.iter().flat_map(|pool| &pool.memories).map(|&node| self.memory(node).0).sum();
         Ok(FarMemory { capacity, rate: BytesPerSecond::new(1.0 / wire.max(slowest)), latency: loads.latency })
-    }
-
-    /// Gives every channel the mean of its class.
-    fn even_out(&self, loads: &mut ChannelLoads) {
-        let mut classes: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-        for (&class, bytes) in self.channel_classes().iter().zip(&loads.bytes) {
-            let sum = classes.entry(class).or_default();
-            *sum = (sum.0 + bytes, sum.1 + 1.0);
-        }
-        for (class, bytes) in self.channel_classes().iter().zip(&mut loads.bytes) {
-            let (sum, channels) = classes[class];
-            *bytes = sum / channels;
-        }
     }
 
     /// Memories and the chips that read them: one pool of all, or one for each set of chips that hosts serve.

@@ -77,6 +77,11 @@ impl Network<'_> {
 }
 
 impl Collapsed {
+    /// Loads of the whole machine together, to be shared out among the channels of each class.
+    pub fn of_machine(loads: ChannelLoads) -> Self {
+        Self { loads, sides: Sides { of: Vec::new(), kinds: 1 } }
+    }
+
     /// Gives every channel the mean of its orbit.
     pub fn spread(mut self, network: &Network<'_>) -> ChannelLoads {
         let orbits: Vec<usize> = network.orbits(&self.sides).collect();

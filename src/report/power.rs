@@ -53,7 +53,8 @@ pub(super) fn power_json(power: &Power, rate: TokensPerSecond, levels: &[String]
     })
 }
 
-pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, levels: &[String]) -> Vec<Section> {
+/// Tables and facts; `tokens` says what becomes of the tokens whose rate is given: "served", "trained".
+pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, tokens: &str, levels: &[String]) -> Vec<Section> {
     let total = power.total();
     let share = |watts: Watts| format!("{:.1} %", 100.0 * (watts / total));
     let kilowatts = |watts: Watts| format!("{:.1}", watts.get() / 1e3);
@@ -82,8 +83,8 @@ pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, levels: &[Str
 
     let mut facts = vec![("hall, with PUE".to_owned(), render(power.facility()))];
     if let Some(energy) = per_token(total, rate) {
-        facts.push(("energy".to_owned(), format!("{} a served token (input and output together)", render(energy))));
-        facts.push(("served".to_owned(), format!("{:.0} tokens/s per MW of racks", per_megawatt(power, rate))));
+        facts.push(("energy".to_owned(), format!("{} a token {tokens}, input and output together", render(energy))));
+        facts.push((tokens.to_owned(), format!("{:.0} tokens/s per MW of racks", per_megawatt(power, rate))));
     }
     if let Some(racks) = &power.racks {
         let count = f64::from(racks.count);

@@ -150,6 +150,10 @@ impl SimulateReport {
         }
         let Some(split) = self.simulation.requests_per_second else { return facts };
         facts.push(("on chips of their own".to_owned(), format!("{split:.2} requests/s of the workload's lengths")));
+        if let Some(arrivals) = self.simulation.arrivals_per_second {
+            let taken = if split > 0.0 { format!("{:.0} % of that", 100.0 * arrivals / split) } else { "nothing serves them".to_owned() };
+            facts.push(("arrivals".to_owned(), format!("{arrivals} requests/s, {taken}")));
+        }
         facts.push((
             "on the same chips".to_owned(),
             match &self.simulation.aggregated {
@@ -306,6 +310,7 @@ impl Report for SimulateReport {
             "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
             "aggregated": simulation.aggregated.as_ref().map(|found| self.aggregated_json(found)),
             "requests_per_s": simulation.requests_per_second,
+            "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
             "verdict": {
                 "target": self.target.0,
@@ -356,7 +361,7 @@ impl Report for SimulateReport {
         sections.push(Section::Title("Where the time of a step goes".into()));
         sections.push(Section::Table(self.time_table()));
         sections.extend(self.explain_sections());
-        sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, &self.levels));
+        sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
         sections.push(Section::Title("Verdict".into()));
         let service = &simulation.verdict.service;
         sections.push(Section::Facts(vec![

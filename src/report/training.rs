@@ -70,7 +70,7 @@ impl TrainingReport {
             "exposed_communication_share": exposed / step.time,
             "time_s": parts(step).into_iter().map(|(name, time)| (name.to_owned(), json!(time))).collect::<serde_json::Map<_, _>>(),
             "gradients_and_weights_s": step.data,
-            "memory_b": {
+            "memory_bytes": {
                 "weights": step.memory.weights, "gradients": step.memory.gradients, "optimizer": step.memory.optimizer,
                 "activations": step.memory.activations, "total": step.memory.total(), "usable": self.usable_memory,
             },
@@ -98,7 +98,7 @@ impl Report for TrainingReport {
             "best": best.map(|step| self.step_json(step)),
             "layouts": simulation.search.found.iter().take(shown).map(|step| self.step_json(step)).collect::<Vec<_>>(),
             "nearest": best.is_none().then_some(simulation.search.nearest).flatten()
-                .map(|(layout, bytes)| json!({ "mapping": layout.to_string(), "memory_b": bytes, "usable_b": self.usable_memory })),
+                .map(|(layout, bytes)| json!({ "mapping": layout.to_string(), "memory_bytes": bytes, "usable_bytes": self.usable_memory })),
             "joules_per_token": best.map(|step| simulation.energy_per_token(step)),
             "power": power_json(&simulation.power, rate, &self.levels),
         })
@@ -163,8 +163,7 @@ impl Report for TrainingReport {
             }
             sections.extend([Section::Title("Fastest layouts".into()), Section::Table(table)]);
         }
-        // "Served" tokens are those trained on.
-        sections.extend(power_sections(&simulation.power, rate, &self.levels));
+        sections.extend(power_sections(&simulation.power, rate, "trained", &self.levels));
         sections
     }
 }

@@ -213,19 +213,27 @@ impl fmt::Display for Mapping {
     }
 }
 
+/// The parts of `tp=4,ep=32`, in any order.
+pub fn degrees(text: &str) -> impl Iterator<Item = Result<(&str, u32), String>> {
+    text.split(',').map(|part| {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not key=number, as in tp=4,ep=32"))?;
+        let number = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+        Ok((key.trim(), number))
+    })
+}
+
 impl FromStr for MappingRequest {
     type Err = String;
 
     /// `tp=4,ep=32,micro_batches=1`: any of the degrees, in any order.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut request = Self::default();
-        for part in text.split(',') {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not key=number, as in tp=4,ep=32"))?;
-            let number: u32 = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+        for degree in degrees(text) {
+            let (key, number) = degree?;
             if number == 0 {
-                return Err(format!("{} must be 1 or more", key.trim()));
+                return Err(format!("{key} must be 1 or more"));
             }
-            let field = match key.trim() {
+            let field = match key {
                 "tp" => &mut request.tp,
                 "ep" => &mut request.ep,
                 "dp" => &mut request.dp,

@@ -46,7 +46,7 @@ pub use communication::Communication;
 pub use course::{Limit, Moment, StageWork, course};
 pub use decode::{DecodePoint, decode_at, largest_batch};
 pub use handover::Handover;
-pub use mapping::{Mapping, MappingRequest, mappings};
+pub use mapping::{Mapping, MappingRequest, degrees, mappings};
 pub use memory::{cache_room, weight_bytes};
 pub use pass::{Machine, StepShape};
 pub use prefill::{PrefillPoint, most_prompts, prefill_at};

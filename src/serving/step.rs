@@ -34,12 +34,20 @@ pub struct OperatorWork {
 }
 
 impl Activity {
-    /// Sums of a whole pass, without the names.
+    /// Sums of a whole pass, without the names: what a search asks for many times.
     fn totals(pass: &Pass) -> Self {
+        Self::of(pass, Self::add)
+    }
+
+    /// The same by name too.
+    fn by_operator(pass: &Pass) -> Self {
+        Self::of(pass, Self::add_by_name)
+    }
+
+    fn of(pass: &Pass, add: fn(&mut Self, &Operator, f64)) -> Self {
         let mut activity = Self { sent: pass.handovers.1, ..Self::default() };
         for (operator, times) in pass.operators() {
-            activity.flop[operator.work.precision() as usize] += operator.work.flop() * times;
-            activity.memory += operator.work.bytes() * times;
+            add(&mut activity, operator, times);
         }
         for layers in &pass.layers {
             activity.sent += layers.sent() * pass.times(layers);
@@ -47,19 +55,21 @@ impl Activity {
         activity
     }
 
-    /// The same by name.
-    fn by_operator(pass: &Pass) -> Self {
-        let mut activity = Self::totals(pass);
-        for (operator, times) in pass.operators() {
-            let position = activity.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
-                activity.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
-                activity.operators.len() - 1
-            });
-            let work = &mut activity.operators[position];
-            work.flop[operator.work.precision() as usize] += operator.work.flop() * times;
-            work.memory += operator.work.bytes() * times;
-        }
-        activity
+    fn add(&mut self, operator: &Operator, times: f64) {
+        self.flop[operator.work.precision() as usize] += operator.work.flop() * times;
+        self.memory += operator.work.bytes() * times;
+    }
+
+    /// Counts an operator that runs so many times, in the sums and under its name.
+    pub fn add_by_name(&mut self, operator: &Operator, times: f64) {
+        self.add(operator, times);
+        let position = self.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
+            self.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
+            self.operators.len() - 1
+        });
+        let work = &mut self.operators[position];
+        work.flop[operator.work.precision() as usize] += operator.work.flop() * times;
+        work.memory += operator.work.bytes() * times;
     }
 }
 

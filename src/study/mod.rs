@@ -28,7 +28,7 @@ pub use optimize::{Budget, Optimum, Tried, optimize};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use random::SplitMix64;
 pub use sensitivity::{BETTER, Case, Gain, PARAMETERS, sensitivity};
-pub use simulate::{Choice, PhaseResult, Simulation, simulate, simulate_with, watts_over_a_step};
+pub use simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate, simulate_with, watts_over_a_step};
 pub use space::{Design as StudyDesign, MOST_POINTS, Outcome, Point, Space, columns};
 pub use sweep::{Demands, Shard, SweptRow, amount, figure, sweep};
 pub use training::{TrainingSimulation, simulate_training};

@@ -137,8 +137,9 @@ impl Searcher<'_> {
         }
     }
 
+    /// The best that was tried, the first of equals in the order of the grid.
     fn best(&self) -> Option<usize> {
-        let feasible = (0..self.tried.len()).filter(|at| self.demands.merits(&self.tried[*at].outcome).is_some());
+        let feasible = self.known.values().copied().filter(|at| self.demands.merits(&self.tried[*at].outcome).is_some());
         feasible.fold(None, |best: Option<usize>, at| match best {
             Some(known) if !self.better(&self.tried[at].outcome, &self.tried[known].outcome) => Some(known),
             _ => Some(at),
@@ -176,10 +177,7 @@ impl Searcher<'_> {
     }
 
     fn leader(&self, members: &[Vec<f64>]) -> usize {
-        (1..members.len()).fold(0, |best, at| match (self.outcome(&members[at]), self.outcome(&members[best])) {
-            (Some(new), Some(old)) if self.better(new, old) => at,
-            _ => best,
-        })
+        (1..members.len()).fold(0, |best, at| if self.leads(&members[at], &members[best]) { at } else { best })
     }
 
     /// best/1/bin: the leader and a scaled difference, crossed with the member.
@@ -208,44 +206,35 @@ impl Searcher<'_> {
             .collect()
     }
 
-    /// One entry up or down on one axis (a fiftieth of a stretch), while that helps; where it no longer does, on two axes at once, since
-    /// along a constraint one value has to give way for another.
+    /// One entry up or down on one axis (a fiftieth of a stretch), while that helps.
     fn climb(&mut self, mut best: Vec<f64>) {
-        let mut axes = 1;
         loop {
-            let mut neighbours = self.moved(&best);
-            if axes == 2 {
-                neighbours = neighbours.iter().flat_map(|neighbour| self.moved(neighbour)).collect();
+            let mut neighbours = Vec::new();
+            for (axis, &size) in self.sizes.iter().enumerate().filter(|(_, size)| **size != 1) {
+                let step = if size == 0 { 0.02 } else { 1.0 / size as f64 };
+                for moved in [best[axis] - step, best[axis] + step] {
+                    if (0.0..=1.0).contains(&moved) {
+                        let mut neighbour = best.clone();
+                        neighbour[axis] = moved;
+                        neighbours.push(neighbour);
+                    }
+                }
             }
             self.try_all(&neighbours);
             let improved = neighbours.into_iter().fold(None, |found: Option<Vec<f64>>, neighbour| {
                 let rival = found.as_ref().unwrap_or(&best);
-                match (self.outcome(&neighbour), self.outcome(rival)) {
-                    (Some(new), Some(old)) if self.better(new, old) => Some(neighbour),
-                    _ => found,
-                }
+                if self.leads(&neighbour, rival) { Some(neighbour) } else { found }
             });
             match improved {
-                Some(neighbour) => (best, axes) = (neighbour, 1),
-                None if axes == 1 => axes = 2,
+                Some(neighbour) => best = neighbour,
                 None => return,
             }
         }
     }
 
-    /// One entry up or down on one axis.
-    fn moved(&self, from: &[f64]) -> Vec<Vec<f64>> {
-        let mut neighbours = Vec::new();
-        for (axis, &size) in self.sizes.iter().enumerate().filter(|(_, size)| **size != 1) {
-            let step = if size == 0 { 0.02 } else { 1.0 / size as f64 };
-            for moved in [from[axis] - step, from[axis] + step] {
-                if (0.0..=1.0).contains(&moved) {
-                    let mut neighbour = from.to_vec();
-                    neighbour[axis] = moved;
-                    neighbours.push(neighbour);
-                }
-            }
-        }
-        neighbours
+    /// Whether `a` is better than `b`, or as good and earlier in the order of the grid: so a search and a grid name the same of equals.
+    fn leads(&self, a: &[f64], b: &[f64]) -> bool {
+        let (Some(new), Some(old)) = (self.outcome(a), self.outcome(b)) else { return false };
+        self.better(new, old) || !self.better(old, new) && self.key(a) < self.key(b)
     }
 }

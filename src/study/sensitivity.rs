@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::columns::{Better, COMPARED};
-use super::simulate::{Choice, Simulation, simulate_with};
+use super::simulate::{Choice, DEFAULT_WORKLOAD, Simulation, simulate_with};
 use crate::fabric;
 use crate::input::catalog::Mention;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
@@ -26,9 +26,6 @@ pub struct Case {
     /// Target.
     pub target: String,
 }
-
-/// Runs where neither the command line nor the supernode names a workload.
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 impl Case {
     /// Simulates it as its files are, and writes down every value in them.

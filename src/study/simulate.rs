@@ -13,6 +13,9 @@ use crate::serving::{
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
 
+/// What is served where neither the user nor the supernode names a workload.
+pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+
 /// A phase of the workload: not asked for, impossible, or its best point.
 pub type PhaseResult<P> = Option<Result<Phase<P>, No>>;
 
@@ -40,6 +43,8 @@ pub struct Simulation {
     /// Requests of the workload that end in a second, with the chips split between prefill and decode; for workloads that say what a
     /// request is.
     pub requests_per_second: Option<f64>,
+    /// Requests that the workload says arrive in a second at the whole supernode.
+    pub arrivals_per_second: Option<f64>,
     /// Watts while the supernode serves the target's mix.
     pub power: Power,
     /// Served against demanded.
@@ -110,6 +115,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         prefill_search,
         aggregated_search,
         requests_per_second,
+        arrivals_per_second: workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second),
         power: drawn,
         verdict,
         energy_per_token,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::columns::{COMPARED, Column, DETAILED};
 use super::random::SplitMix64;
-use super::simulate::{Choice, PhaseResult, Simulation, simulate_with};
+use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_with};
 use crate::fabric::{self, Fabric};
 use crate::input::catalog::Mention;
 use crate::input::document::Method;
@@ -18,9 +18,6 @@ use crate::units::Bytes;
 
 /// More designs than this are a slip of the finger, or a case for another method.
 pub const MOST_POINTS: u64 = 10_000_000;
-
-/// Runs where neither the study nor the supernode names a workload.
-const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 /// A study with its space laid out.
 pub struct Space {

@@ -10,7 +10,7 @@ use super::memory::memory;
 use super::step::{TrainingLayout, TrainingStep, train_step};
 use crate::input::document::{Library, Model, Training};
 use crate::network::Network;
-use crate::serving::Communication;
+use crate::serving::{Communication, degrees};
 use crate::units::Bytes;
 
 const STAGES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -44,10 +44,8 @@ impl FromStr for TrainingRequest {
     /// `tp=4,pp=2,recompute=0`: any of the degrees, in any order.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut request = Self::default();
-        for part in text.split(',') {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not key=number, as in tp=4,pp=2"))?;
-            let number: u32 = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
-            let key = key.trim();
+        for degree in degrees(text) {
+            let (key, number) = degree?;
             if number == 0 && key != "recompute" {
                 return Err(format!("{key} must be 1 or more"));
             }

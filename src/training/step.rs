@@ -14,9 +14,9 @@ use std::fmt;
 
 use super::layer::{Layer, Task, backward, busy};
 use super::memory::{TrainingMemory, memory, parameters};
-use crate::input::document::{Precision, Training};
-use crate::serving::{Activity, Mapping, OperatorWork, Resource, makespan, slowdown, work_energy};
-use crate::units::{Bytes, Flop, Seconds};
+use crate::input::document::Training;
+use crate::serving::{Activity, Mapping, Resource, makespan, slowdown, work_energy};
+use crate::units::{Bytes, Seconds};
 use crate::workload::{Operator, Work, head, kernel};
 
 /// How a model is laid over ranks for training, tensor-parallel ranks next to each other, then data-parallel ones, then stages.
@@ -130,19 +130,6 @@ fn exposed(exchange: Seconds, room: Seconds, layers: f64) -> Seconds {
     last + if rest > hidden { rest - hidden } else { Seconds::ZERO }
 }
 
-fn tally(activity: &mut Activity, operator: &Operator, times: f64) {
-    let position = activity.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
-        activity.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
-        activity.operators.len() - 1
-    });
-    let (flop, bytes) = (operator.work.flop() * times, operator.work.bytes() * times);
-    let work = &mut activity.operators[position];
-    work.flop[operator.work.precision() as usize] += flop;
-    work.memory += bytes;
-    activity.flop[operator.work.precision() as usize] += flop;
-    activity.memory += bytes;
-}
-
 /// Runs one step of `layers`, which are those of the layout's TP, EP and micro-batch.
 #[must_use]
 pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout: TrainingLayout) -> TrainingStep {
@@ -201,13 +188,13 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
     for layer in layers {
         let times = f64::from(layer.count) / p * m;
         for operator in &layer.operators {
-            tally(&mut activity, operator, times * (1.0 + again));
-            backward(operator).iter().for_each(|operator| tally(&mut activity, operator, times));
+            activity.add_by_name(operator, times * (1.0 + again));
+            backward(operator).iter().for_each(|operator| activity.add_by_name(operator, times));
         }
         activity.sent += layer.sent * (times * (2.0 + again));
     }
-    head_forward.iter().chain(&head_backward).for_each(|operator| tally(&mut activity, operator, m / p));
-    tally(&mut activity, &update, 1.0);
+    head_forward.iter().chain(&head_backward).for_each(|operator| activity.add_by_name(operator, m / p));
+    activity.add_by_name(&update, 1.0);
     let kept = |copies: f64| (copies - 1.0) / copies;
     let reduced = common * kept(common_copies) + experts * kept(expert_copies);
     activity.sent += Bytes::new(reduced * (state.gradients + state.weights)) + handed * (2.0 * v * m * (p - 1.0) / p);

@@ -251,6 +251,23 @@ fn reference_designs_use_the_same_chip_to_the_full() {
     }
 }
 
+/// `check` knows every kind of file that ships, and finds nothing wrong with any of them.
+#[test]
+fn every_shipped_file_passes_check() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = ["topologies", "workloads", "studies"].map(|folder| root.join(folder)).to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_supernode")).arg("check").args(&files).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(String::from_utf8_lossy(&checked.stdout).lines().filter(|line| line.contains(": ok, ")).count(), files.len());
+}
+
 /// The schemas that editors are pointed to are those that the program prints and reads by.
 #[test]
 fn schemas_are_current_and_referenced() {
@@ -268,6 +285,8 @@ fn schemas_are_current_and_referenced() {
         "engine",
         "model",
         "workload",
+        "training",
+        "study",
         "target",
         "demand",
         "prices",

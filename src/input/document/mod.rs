@@ -103,7 +103,7 @@ macro_rules! file_kind {
         pub struct $file {
             /// Version of the file format; 1.
             #[schemars(range(min = 1, max = 1))]
-            #[allow(dead_code, reason = "held by the schema to 1")]
+            #[expect(dead_code, reason = "held by the schema to 1")]
             schema: u32,
             $key: $content,
             /// Where the figures come from: key = address.
@@ -147,10 +147,10 @@ file_kind!(TargetFile { target: Target } in "workloads/targets");
 pub struct SupernodeFile {
     /// Version of the file format; 1.
     #[schemars(range(min = 1, max = 1))]
-    #[allow(dead_code, reason = "held by the schema to 1")]
+    #[expect(dead_code, reason = "held by the schema to 1")]
     schema: u32,
     /// Another supernode, by name or path: this file then says only what differs.
-    #[allow(dead_code, reason = "followed before the file is typed")]
+    #[expect(dead_code, reason = "followed before the file is typed")]
     extends: Option<String>,
     supernode: Supernode,
     /// Rings of the onion, innermost first.

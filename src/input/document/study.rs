@@ -15,7 +15,7 @@ use crate::units::{Bytes, Figure};
 pub struct StudyFile {
     /// Version of the file format; 1.
     #[schemars(range(min = 1, max = 1))]
-    #[allow(dead_code, reason = "held by the schema to 1")]
+    #[expect(dead_code, reason = "held by the schema to 1")]
     schema: u32,
     study: Study,
     /// What differs between designs; the last axis changes fastest.

@@ -140,7 +140,8 @@ pub struct Request {
     pub ttft_limit: At<Figure<Seconds>>,
     /// Longest allowed mean time per output token.
     pub tpot_limit: At<Figure<Seconds>>,
-    /// Requests that arrive in a second at the whole supernode; absent if it is to be filled.
+    /// Requests that arrive in a second at the whole supernode, to be held against what it serves; absent if it is to be filled.
+    #[schemars(range(min = 0.000_001, max = 1_000_000_000.0))]
     pub arrivals_per_second: Option<f64>,
     /// Speculative decoding.
     pub speculation: Option<Speculation>,

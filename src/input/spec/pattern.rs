@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{LinkSpec, Names, SwitchSpec};
+use super::names::Names;
+use super::{LinkSpec, SwitchSpec};
 use crate::input::document::{
     At, Circuits, Clos, Cpu, CpuFile, Custom, CustomLink, Dragonfly, Leaf, Level, Pattern, PcieTree, Rail, RailSpines, Switched, Torus,
 };

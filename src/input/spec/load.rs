@@ -1,0 +1,314 @@
+//! From a name or a path to what the file and all that it names mean.
+
+use std::path::Path;
+
+use super::names::Names;
+use super::{LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
+use crate::input::catalog::{Mention, find_in};
+use crate::input::document::{
+    ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective, Precision, Prices,
+    PricesFile, Reliability, ReliabilityFile, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
+};
+use crate::input::extends::read_layers;
+use crate::input::hugging_face;
+use crate::input::problem::{Problem, Problems};
+use crate::input::shelf::Reader;
+
+/// Reads the supernode that `name` means, a shipped name or a path, and all parts it names.
+///
+/// # Errors
+/// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
+pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
+    load_supernode_from(&Reader::default(), name, &Mention::on_command_line())
+}
+
+/// As [`load_supernode`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
+pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Spec, Problems> {
+    let found = reader.find::<SupernodeFile>(name, mention)?;
+    let (document, declared, layers) = read_layers::<SupernodeFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
+    names.check_origin(&document.supernode.origin, &declared, "supernode");
+    let head = &document.supernode;
+    let chip = names.follow::<ChipFile>(&head.chip);
+    let library = names.follow::<LibraryFile>(&head.library);
+    let workload = head.workload.as_ref().map(|name| name.to_string());
+    let levels: Vec<Option<LevelSpec>> =
+        document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
+    let chips = document.levels.iter().try_fold(1u64, |product, level| product.checked_mul(u64::from(*level.size)));
+    if chips.is_none_or(|chips| chips > MOST_CHIPS)
+        && let Some(level) = document.levels.last()
+    {
+        let place = names.place(level.size.span());
+        names.problems.push(Problem::new(format!("more than {MOST_CHIPS} chips")).at(place, "the sizes of all levels multiply to too many"));
+    }
+    let innermost = document.levels.first().map_or(1, |level| *level.size);
+    let host_chips = head.host_chips.as_ref().map_or(innermost, |count| **count);
+    if let (Some(count), Some(chips)) = (&head.host_chips, chips)
+        && !chips.is_multiple_of(u64::from(host_chips))
+    {
+        let problem = Problem::new(format!("{chips} chips do not fill hosts of {host_chips}"));
+        names.problems.push(problem.at(names.place(count.span()), "must divide the number of chips"));
+    }
+    let Names { problems, .. } = names;
+    let parts = chip.zip(library).zip(levels.into_iter().collect::<Option<Vec<_>>>());
+    Problems::check(problems, parts).and_then(|parts| {
+        let ((chip, library), levels) = parts.ok_or_else(|| Problem::new("a part is missing"))?;
+        Ok(Spec {
+            id: name.to_owned(),
+            name: head.name.clone(),
+            vendor: head.vendor.clone(),
+            chip,
+            library,
+            host_chips,
+            levels,
+            auxiliaries: document.auxiliaries,
+            supply: document.supply,
+            workload,
+            published: head.published.as_ref().map(|name| name.to_string()),
+            sources: head.sources.clone(),
+        })
+    })
+}
+
+/// The texts of the chip and of the library that a supernode names, to write them with other constants.
+///
+/// # Errors
+/// Every problem of the supernode's file, or a name that leads nowhere.
+pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<SupernodeFile>(name, &Mention::on_command_line())?;
+    let (document, _, layers) = read_layers::<SupernodeFile>(found, &reader)?;
+    let chip = reader.find::<ChipFile>(&document.supernode.chip, &layers.mention(document.supernode.chip.span()))?;
+    let library = reader.find::<LibraryFile>(&document.supernode.library, &layers.mention(document.supernode.library.span()))?;
+    Ok((chip.source.text.clone(), library.source.text.clone()))
+}
+
+/// The text of a communication library that stands in no supernode.
+///
+/// # Errors
+/// A name that leads nowhere.
+pub fn library_text(name: &str) -> Result<String, Problems> {
+    Ok(Reader::default().find::<LibraryFile>(name, &Mention::on_command_line())?.source.text.clone())
+}
+
+/// The text of a serving engine.
+///
+/// # Errors
+/// A name that leads nowhere.
+pub fn engine_text(name: &str) -> Result<String, Problems> {
+    Ok(Reader::default().find::<EngineFile>(name, &Mention::on_command_line())?.source.text.clone())
+}
+
+/// Reads the workload that `name` means and its model.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
+    load_workload_with(name, None)
+}
+
+/// As [`load_workload`], with another model in place of the workload's own: a shipped name, a path to a model file, or a path to a
+/// `config.json`. Experts that the workload says nothing about are taken to be used evenly; a model without MTP layers does not draft.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload_with(name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
+    load_workload_from(&Reader::default(), name, &Mention::on_command_line(), other_model)
+}
+
+/// As [`load_workload_with`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file, or of the model.
+pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
+    let found = reader.find::<WorkloadFile>(name, mention)?;
+    let (mut workload, declared, layers) = read_layers::<WorkloadFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
+    names.check_origin(&workload.origin, &declared, "workload");
+    let model = match other_model {
+        Some(other) => Some(load_model_from(reader, other, &Mention::on_command_line())?),
+        None => {
+            let mention = names.mention(&workload.model);
+            names.note(load_model_from(reader, &workload.model, &mention))
+        }
+    };
+    names.check_phases(&workload);
+    if let Some(request) = &workload.request {
+        workload.decode = Some(request.decode());
+        workload.prefill = Some(request.prefill());
+    }
+    names.check_limits(&workload);
+    if let Some(model) = &model {
+        if other_model.is_some() {
+            adapt(&mut workload, model);
+        }
+        names.check_fit(&workload, model);
+    }
+    Problems::check(names.problems, model).and_then(|model| {
+        let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
+        let prices = (workload.objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices })
+    })
+}
+
+/// Makes a workload fit a model that it was not written for.
+fn adapt(workload: &mut Workload, model: &Model) {
+    if model.experts().is_some() && workload.experts.is_none() {
+        workload.experts = Some(ExpertPlacement::even());
+    }
+    if let Some(decode) = workload.decode.as_mut().filter(|_| model.mtp_layers == 0) {
+        decode.speculation = None;
+    }
+}
+
+/// Reads the model that `name` means: a shipped name, a path to a model file, or a path to a Hugging Face `config.json`.
+///
+/// # Errors
+/// Every problem of the file; heads that do not divide are one.
+pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
+    load_model_from(&Reader::default(), name, mention)
+}
+
+fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Model, Problems> {
+    if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        return hugging_face::read(&find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?.source);
+    }
+    let found = reader.find::<ModelFile>(name, mention)?;
+    let (model, declared, layers) = read_layers::<ModelFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
+    names.check_origin(&model.origin, &declared, ModelFile::KIND);
+    names.check_heads(&model);
+    Problems::check(names.problems, model)
+}
+
+/// Reads the training workload that `name` means and its model, or `other_model` in place of that.
+///
+/// # Errors
+/// Every problem of the file, or of the model; GEMMs in a format that nobody trains in are one.
+pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<TrainingFile>(name, &Mention::on_command_line())?;
+    let (training, declared, layers) = read_layers::<TrainingFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&training.origin, &declared, TrainingFile::KIND);
+    if !matches!(*training.gemm, Precision::Bf16 | Precision::Fp8 | Precision::Fp8Block) {
+        let place = names.place(training.gemm.span());
+        let message = format!("training in `{}` is not modelled", training.gemm.name());
+        names.problems.push(Problem::new(message).at(place, "expected `bf16`, `fp8` or `fp8-block`"));
+    }
+    let model = match other_model {
+        Some(other) => Some(load_model_from(&reader, other, &Mention::on_command_line())?),
+        None => {
+            let mention = names.mention(&training.model);
+            names.note(load_model_from(&reader, &training.model, &mention))
+        }
+    };
+    Problems::check(names.problems, model).and_then(|model| {
+        let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
+        Ok(TrainingSpec { id: name.to_owned(), training, model })
+    })
+}
+
+/// Reads the clip that `name` means.
+///
+/// # Errors
+/// Every problem of the file; heads that do not divide the width and a clip without tokens are some.
+pub fn load_clip(name: &str) -> Result<Clip, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<ClipFile>(name, &Mention::on_command_line())?;
+    let (clip, declared, layers) = read_layers::<ClipFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&clip.origin, &declared, ClipFile::KIND);
+    let place = names.place(clip.transformer.span());
+    let shape = &clip.transformer;
+    if shape.latent_stride.contains(&0) {
+        names.problems.push(Problem::new("a latent cannot stand for nothing").at(place, "`latent_stride` holds a zero"));
+        return Problems::check(names.problems, clip);
+    }
+    if !shape.hidden.is_multiple_of(shape.heads) {
+        let message = format!("{} heads do not divide a width of {}", shape.heads, shape.hidden);
+        names.problems.push(Problem::new(message).at(place.clone(), "in this model"));
+    }
+    if clip.tokens() == 0 {
+        names.problems.push(Problem::new("the clip is smaller than one token").at(place, "by the strides of this model"));
+    }
+    Problems::check(names.problems, clip)
+}
+
+/// Reads the communication library that `name` means.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_library(name: &str) -> Result<Library, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<LibraryFile>(name, &Mention::on_command_line())?;
+    let (library, declared, layers) = read_layers::<LibraryFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&library.origin, &declared, "library");
+    Problems::check(names.problems, library)
+}
+
+/// Reads the serving engine that `name` means.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_engine(name: &str) -> Result<Engine, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<EngineFile>(name, &Mention::on_command_line())?;
+    let (engine, declared, layers) = read_layers::<EngineFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&engine.origin, &declared, EngineFile::KIND);
+    Problems::check(names.problems, engine)
+}
+
+/// Reads the shipped failure rates.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_reliability() -> Result<Reliability, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
+    let (reliability, declared, layers) = read_layers::<ReliabilityFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&reliability.origin, &declared, "reliability");
+    Problems::check(names.problems, reliability)
+}
+
+/// Reads the target that `name` means.
+///
+/// # Errors
+/// Every problem of the file; a demand of zero is one.
+pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
+    load_target_from(&Reader::default(), name, &Mention::on_command_line())
+}
+
+/// As [`load_target`], for a name that a file mentions and values that a study edits.
+///
+/// # Errors
+/// Every problem of the file; a demand of zero is one.
+pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<TargetSpec, Problems> {
+    let found = reader.find::<TargetFile>(name, mention)?;
+    let (target, declared, layers) = read_layers::<TargetFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
+    names.check_origin(&target.origin, &declared, "target");
+    names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
+    let date = target.date.as_ref().and_then(|date| names.date(date));
+    let series = target.series.as_ref().and_then(|series| names.demand(series));
+    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target, date, series })
+}
+
+/// Reads the shipped prices.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_prices() -> Result<Prices, Problems> {
+    let reader = Reader::default();
+    let found = reader.find::<PricesFile>("prices", &Mention::on_command_line())?;
+    let (prices, declared, layers) = read_layers::<PricesFile>(found, &reader)?;
+    let mut names = Names::new(layers, reader);
+    names.check_origin(&prices.origin, &declared, "price list");
+    Problems::check(names.problems, prices)
+}
