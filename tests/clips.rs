@@ -1,9 +1,13 @@
 //! Video clips against published figures.
 
 use supernode::fabric;
+use supernode::footprint::inventory;
 use supernode::input::document::Clip;
-use supernode::input::spec::{load_clip, load_supernode};
+use supernode::input::spec::{Spec, load_clip, load_supernode};
+use supernode::network::Network;
+use supernode::serving::work_energy;
 use supernode::study::simulate_clip;
+use supernode::units::{Seconds, Watts};
 use supernode::workload::{video_flop, video_weights};
 
 fn clip(name: &str) -> Clip {
@@ -42,7 +46,7 @@ fn tokens_operations_and_weights() {
 fn hunyuan_on_one_to_eight_gpus() {
     let spec = load_supernode("hgx-h800").unwrap_or_else(|problems| panic!("{problems}"));
     let fabric = fabric::build(&spec).unwrap_or_else(|problems| panic!("{problems}"));
-    let simulation = simulate_clip(&spec, &fabric, &clip("hunyuan-13b-720p"));
+    let simulation = simulate_clip(&spec, &Network::new(&fabric), &inventory(&fabric), &clip("hunyuan-13b-720p"));
     let time = |ranks| simulation.points.iter().find(|point| point.ranks == ranks).expect("the degree divides the heads").time.get();
     let published = [(1, 1904.0), (2, 934.0), (4, 514.0), (8, 338.0)];
     for (ranks, seconds) in published {
@@ -52,4 +56,29 @@ fn hunyuan_on_one_to_eight_gpus() {
         let (gain, measured) = (time(1) / time(ranks), 1904.0 / seconds);
         assert!((gain / measured - 1.0).abs() < tolerance, "{ranks} GPUs: {gain:.2} times as fast as one, published {measured:.2}");
     }
+}
+
+/// 81 frames of 1280 x 720 are sold as 81 x 1280 x 720 / 1024 = 72 900 tokens. What the racks draw goes into clips and nowhere else, and a chip
+/// whose limit leaves half of the watts that its work takes needs twice the time.
+#[test]
+fn clips_cost_joules_and_keep_to_the_limit() {
+    let mut spec = load_supernode("hgx-b200").unwrap_or_else(|problems| panic!("{problems}"));
+    let clip = clip("wan2.2-a14b-720p");
+    assert_eq!(clip.billed_tokens(), 72_900.0);
+    let simulate = |spec: &Spec| {
+        let fabric = fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"));
+        simulate_clip(spec, &Network::new(&fabric), &inventory(&fabric), &clip)
+    };
+    spec.chip.power.tdp.value = Watts::new(1e6);
+    let free = simulate(&spec);
+    let best = free.best.as_ref().unwrap();
+    assert_eq!((best.ranks, best.power), (1, Seconds::ZERO));
+    let purposes: Watts = free.power.purposes.iter().map(|(_, watts)| *watts).sum();
+    assert!((purposes / free.power.total() - 1.0).abs() < 1e-12);
+    let work = work_energy(&spec.chip.power, &best.activity, 1.0);
+    spec.chip.power.tdp.value = spec.chip.power.idle.value + work / best.time * 0.5;
+    let held = simulate(&spec);
+    let slow = held.points.iter().find(|point| point.ranks == 1).unwrap();
+    assert!((slow.time / best.time - 2.0).abs() < 1e-12, "{} s, {} s without a limit", slow.time.get(), best.time.get());
+    assert!((slow.slowdown() - 2.0).abs() < 1e-12);
 }

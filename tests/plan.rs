@@ -64,3 +64,34 @@ fn a_plan_meets_its_peak_and_says_when_it_guesses() {
     run(&["--to", "2026-12-15"])
         .fails("error: plan: 2026-07-02 is outside what is known of Doubao (2024-05-15 to 2026-06-15); --extrapolate follows its growth further\n");
 }
+
+/// The rates of `simulate` and the target's mix give what is served, by the formula of docs/model.md worked out here once more.
+#[test]
+fn video_takes_its_chips() {
+    let project = Project::new("video");
+    let run = |name: &str| -> Value {
+        let text = project.run(&["simulate", "gb200-nvl72", "--target", name, "--format", "json"]).output();
+        serde_json::from_str(&text).unwrap()
+    };
+    let json = run("china-2026-03-video");
+    let rate = |phase: &str| json[phase]["tokens_per_s"].as_f64().unwrap();
+    let (prefill, decode, video) = (rate("prefill"), rate("decode"), rate("video"));
+    let takes = 0.55 / video + 0.45 * (0.784 * (1.0 - 0.563) / prefill + (1.0 - 0.784) / decode);
+    let verdict = &json["verdict"];
+    assert!((verdict["served_tokens_per_s"].as_f64().unwrap() * takes - 1.0).abs() < 1e-12, "{verdict}");
+    assert!((verdict["video_share"].as_f64().unwrap() - 0.55 / video / takes).abs() < 1e-12, "{verdict}");
+    assert!(run("china-2026-03")["video"].is_null());
+
+    let target = std::fs::read_to_string("workloads/targets/china-2026-03-video.toml").unwrap();
+    let project = Project::new("clips").file("target.toml", &target.replace("wan2.2-a14b-720p", "wan2.2-a14b-720"));
+    project.run(&["plan", "gb200-nvl72", "--target", "target.toml"]).fails(
+        r#"error: no clip is named `wan2.2-a14b-720`
+  --> target.toml:20:8
+   |
+20 | clip = "wan2.2-a14b-720"
+   |        ^^^^^^^^^^^^^^^^^ names a clip
+   |
+   = help: did you mean `wan2.2-a14b-720p`?
+"#,
+    );
+}

@@ -6,10 +6,12 @@ use clap::ValueEnum;
 
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric::{self, Fabric};
+use crate::footprint::inventory;
 use crate::input::cases::load_cases;
 use crate::input::document::Objective;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
+use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
 use crate::serving::{MappingRequest, Point};
 use crate::study::validate::compare_published;
@@ -103,9 +105,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {
     let clip = load_clip(name)?;
     let fabric = fabric::build(&spec)?;
-    let simulation = simulate_clip(&spec, &fabric, &clip);
+    let simulation = simulate_clip(&spec, &Network::new(&fabric), &inventory(&fabric), &clip);
     let title = format!("{} ({})", spec.name, spec.vendor);
-    let report = ClipReport { supernode: spec.id, title, chips: fabric.chips, clip: (name.to_owned(), clip.name), simulation };
+    let levels = fabric.level_names.clone();
+    let report = ClipReport { supernode: spec.id, title, chips: fabric.chips, levels, clip: name.to_owned(), simulation };
     Ok(Output::report(&report, format))
 }
 

@@ -11,7 +11,7 @@ mod names;
 mod pattern;
 
 use super::document::{
-    AttachTo, Auxiliary, Chip, Cpu, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Supply, Switch, Target, Training, Workload,
+    AttachTo, Auxiliary, Chip, Clip, Cpu, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Supply, Switch, Target, Training, Workload,
 };
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
@@ -181,6 +181,8 @@ pub struct TargetSpec {
     pub date: Option<Date>,
     /// How the demand grew.
     pub series: Option<DemandSpec>,
+    /// The clip that its video is, where it has some.
+    pub clip: Option<Clip>,
 }
 
 /// A demand over time.

@@ -159,22 +159,36 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 700.0;
 const HEIGHT: f64 = 240.0;
 
-/// Days to the right, a quantity upwards by powers of ten.
+/// With more lines than this only the powers of ten are drawn.
+const MOST_TICKS: usize = 8;
+
+/// Where the legend's words start, and what a letter of them takes.
+const LEGEND: f64 = 746.0;
+const LETTER: f64 = 7.0;
+
+/// Days to the right, a quantity upwards by its logarithm.
 struct Axes {
     first: Date,
     days: f64,
     top: f64,
-    low: f64,
-    high: f64,
+    /// Numbers 1, 2, 5 times a power of ten, in order; the first and the last bound the axis.
+    ticks: Vec<f64>,
 }
 
 impl Axes {
-    /// Axes that hold all `values`, from one power of ten to another.
+    /// Axes that hold all `values`, as close around them as round numbers are.
     fn around(days: &[Date], values: &[f64], top: f64) -> Self {
         let (first, last) = (days[0], days[days.len() - 1]);
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min).log10().floor();
-        let high = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max).log10().ceil().max(low + 1.0);
-        Self { first, days: last.days_since(first).max(1.0), top, low, high }
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        #[expect(clippy::cast_possible_truncation, reason = "powers of ten of a chart are small whole numbers")]
+        let powers = least.log10().floor() as i32..=most.log10().ceil() as i32;
+        let mut ticks: Vec<f64> = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(power))).collect();
+        let from = ticks.iter().rposition(|tick| *tick <= least).unwrap_or(0);
+        let to = ticks.iter().position(|tick| *tick >= most).unwrap_or(ticks.len() - 1).max(from + 1);
+        ticks.truncate(to + 1);
+        ticks.drain(..from);
+        Self { first, days: last.days_since(first).max(1.0), top, ticks }
     }
 
     fn x(&self, day: Date) -> f64 {
@@ -182,18 +196,17 @@ impl Axes {
     }
 
     fn y(&self, value: f64) -> f64 {
-        self.top + HEIGHT * (self.high - value.log10()) / (self.high - self.low)
+        let (low, high) = (self.ticks[0].log10(), self.ticks[self.ticks.len() - 1].log10());
+        self.top + HEIGHT * (high - value.log10()) / (high - low)
     }
 
     fn frame(&self, title: &str, unit: &str, days: &[Date], svg: &mut String) {
         let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\" font-weight=\"bold\">{title}</text>", self.top - 12.0);
-        #[expect(clippy::cast_possible_truncation, reason = "powers of ten of a chart are small whole numbers")]
-        let powers = self.low as i32..=self.high as i32;
-        for power in powers {
-            let y = self.y(10f64.powi(power));
+        let few = self.ticks.len() <= MOST_TICKS;
+        for tick in self.ticks.iter().filter(|tick| few || tick.log10().fract() == 0.0) {
+            let y = self.y(*tick);
             let _ = writeln!(svg, "<line x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{RIGHT}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>");
-            let _ =
-                writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} {unit}</text>", LEFT - 6.0, y + 4.0, plain(10f64.powi(power)));
+            let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} {unit}</text>", LEFT - 6.0, y + 4.0, plain(*tick));
         }
         let mut free = f64::NEG_INFINITY;
         for day in days {
@@ -261,8 +274,11 @@ impl PlanReport {
         let lower = Axes::around(&days, &values(&power.iter().collect::<Vec<_>>()), second);
 
         let height = second + HEIGHT + 40.0;
+        let longest = self.designs.iter().map(|design| design.name.chars().count()).max().unwrap_or(0).max(30);
+        #[expect(clippy::cast_precision_loss, reason = "names are short")]
+        let width = LEGEND + LETTER * longest as f64;
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"{height:.0}\" viewBox=\"0 0 960 {height:.0}\" font-family=\"sans-serif\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"sans-serif\" \
              font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{LEFT}\" y=\"28\" font-size=\"16\">{}</text>\n",
             escaped(&format!("Serving {}", self.target.1))
         );
@@ -281,14 +297,14 @@ impl PlanReport {
             let colour = COLOURS[index % COLOURS.len()];
             upper.steps(&capacity[index], &format!("stroke=\"{colour}\" stroke-width=\"1.5\""), &mut svg);
             lower.steps(&power[index], &format!("stroke=\"{colour}\" stroke-width=\"1.5\""), &mut svg);
-            legend.push((colour, "", format!("capacity, {}", design.name)));
+            legend.push((colour, "", design.name.clone()));
         }
         for (index, (colour, dashes, text)) in legend.into_iter().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a legend is short")]
             let y = 80.0 + 20.0 * index as f64;
             let _ = writeln!(
                 svg,
-                "<line x1=\"715\" y1=\"{y}\" x2=\"740\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/><text x=\"746\" y=\"{:.0}\">{}</text>",
+                "<line x1=\"715\" y1=\"{y}\" x2=\"740\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/><text x=\"{LEGEND}\" y=\"{:.0}\">{}</text>",
                 y + 4.0,
                 escaped(&text)
             );

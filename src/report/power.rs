@@ -83,7 +83,7 @@ pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, tokens: &str,
 
     let mut facts = vec![("hall, with PUE".to_owned(), render(power.facility()))];
     if let Some(energy) = per_token(total, rate) {
-        facts.push(("energy".to_owned(), format!("{} a token {tokens}, input and output together", render(energy))));
+        facts.push(("energy".to_owned(), format!("{} a token {tokens}", render(energy))));
         facts.push((tokens.to_owned(), format!("{:.0} tokens/s per MW of racks", per_megawatt(power, rate))));
     }
     if let Some(racks) = &power.racks {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::clip::point_json;
 use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section, Table};
@@ -9,8 +10,8 @@ use super::power::{power_json, power_sections};
 use super::prefixes::{prefix_json, prefix_text};
 use crate::input::document::Precisions;
 use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
-use crate::study::Simulation;
 use crate::study::validate::Comparison;
+use crate::study::{ClipSimulation, Simulation};
 use crate::units::{Seconds, render};
 
 /// A simulation with the names of what was simulated.
@@ -129,6 +130,16 @@ impl SimulateReport {
         json
     }
 
+    fn video_json(&self, video: &ClipSimulation) -> Json {
+        json!({
+            "clip": video.name,
+            "tokens_per_s": video.rate(),
+            "tokens_per_s_per_chip": video.rate().map(|rate| rate.get() / self.chips()),
+            "billed_tokens_per_clip": video.billed,
+            "best": video.best.as_ref().map(point_json),
+        })
+    }
+
     /// Prompts and answers on chips of their own against both on the same.
     fn layout_facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
@@ -177,7 +188,8 @@ impl SimulateReport {
     fn refusals(&self) -> Vec<(&'static str, String)> {
         let decode = self.simulation.decode.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("decode", no.to_string()));
         let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("prefill", no.to_string()));
-        decode.into_iter().chain(prefill).collect()
+        let video = self.simulation.video.as_ref().and_then(|video| Some(("video", format!("{}: {}", video.name, video.refusal()?))));
+        decode.into_iter().chain(prefill).chain(video).collect()
     }
 
     fn verdict_sentence(&self) -> String {
@@ -195,11 +207,19 @@ impl SimulateReport {
 
     /// What holds back the phase that takes most of the chips.
     fn bound_by(&self) -> String {
-        let share = self.simulation.verdict.service.prefill_share;
+        let service = &self.simulation.verdict.service;
         let decode = self.simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.point.step.bound.largest());
         let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.point.step.bound.largest());
-        let (phase, bound) = if share > 0.5 { ("prefill", prefill) } else { ("decode", decode) };
-        bound.map_or("nothing that runs".to_owned(), |(name, _)| format!("{name} in {phase}"))
+        let video = self.simulation.video.as_ref().and_then(|video| Some(video.best.as_ref()?.bound_by()));
+        let decode_share = 1.0 - service.prefill_share - service.video_share;
+        let (phase, bound) = if service.video_share > service.prefill_share.max(decode_share) {
+            ("video", video)
+        } else if service.prefill_share > decode_share {
+            ("prefill", prefill.map(|(name, _)| name))
+        } else {
+            ("decode", decode.map(|(name, _)| name))
+        };
+        bound.map_or("nothing that runs".to_owned(), |name| format!("{name} in {phase}"))
     }
 
     fn phase_table(&self) -> Table {
@@ -225,6 +245,21 @@ impl SimulateReport {
         if let Some(Ok(phase)) = &simulation.aggregated {
             let latency = format!("TPOT {}, TTFT {}", render(phase.point.tpot), render(phase.point.ttft));
             table.row(self.phase_row("both on the same chips", phase, latency));
+        }
+        if let Some((video, best)) = simulation.video.as_ref().and_then(|video| Some((video, video.best.as_ref()?))) {
+            let rate = video.rate().unwrap_or_default().get();
+            table.row([
+                "video".to_owned(),
+                format!("{rate:.0}"),
+                format!("{:.0}", rate / self.chips()),
+                format!("SP{}", best.ranks),
+                best.ranks.div_ceil(self.ranks_per_chip).to_string(),
+                best.instances.to_string(),
+                "-".to_owned(),
+                "1".to_owned(),
+                format!("{} a clip", render(best.time)),
+                best.bound_by().to_owned(),
+            ]);
         }
         table
     }
@@ -309,6 +344,7 @@ impl Report for SimulateReport {
             "decode": simulation.decode.as_ref().map(|found| self.decode_json(found)),
             "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
             "aggregated": simulation.aggregated.as_ref().map(|found| self.aggregated_json(found)),
+            "video": simulation.video.as_ref().map(|video| self.video_json(video)),
             "requests_per_s": simulation.requests_per_second,
             "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
@@ -319,6 +355,7 @@ impl Report for SimulateReport {
                 "demand_tokens_per_s": verdict.demand,
                 "served_tokens_per_s": verdict.service.rate,
                 "prefill_share": verdict.service.prefill_share,
+                "video_share": verdict.service.video_share,
                 "bound_by": self.bound_by(),
                 "text": self.verdict_sentence(),
             },
@@ -364,10 +401,15 @@ impl Report for SimulateReport {
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
         sections.push(Section::Title("Verdict".into()));
         let service = &simulation.verdict.service;
+        let video = simulation.video.as_ref().map_or(String::new(), |_| format!(", {:.0} % make video", 100.0 * service.video_share));
         sections.push(Section::Facts(vec![
             (
                 "serves".to_owned(),
-                format!("{:.0} tokens/s of the target's mix, {:.0} % of the chips in prefill", service.rate.get(), 100.0 * service.prefill_share),
+                format!(
+                    "{:.0} tokens/s of the target's mix, {:.0} % of the chips in prefill{video}",
+                    service.rate.get(),
+                    100.0 * service.prefill_share
+                ),
             ),
             ("verdict".to_owned(), self.verdict_sentence()),
         ]));

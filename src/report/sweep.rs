@@ -47,7 +47,7 @@ impl SweepReport<'_> {
         let shown: Vec<&str> = if own.is_empty() { SHOWN.to_vec() } else { own.iter().map(|key| key.as_str()).collect() };
         let figures: Vec<_> = shown.iter().filter_map(|key| heading(self.space, key)).collect();
         let marks = !self.demands.objectives.is_empty();
-        let with_notes = self.rows.iter().any(|row| row.outcome.figures.iter().all(Option::is_none));
+        let with_notes = self.rows.iter().any(|row| !row.outcome.note.is_empty());
         let mut headers: Vec<String> = varying.iter().map(|at| format!("<{}", names[*at])).collect();
         headers.extend(figures.iter().map(|(_, name, _)| name.clone()));
         headers.extend(marks.then(|| "front".to_owned()));
@@ -61,8 +61,7 @@ impl SweepReport<'_> {
             let mut cells: Vec<String> = varying.iter().map(|at| labels[*at].clone()).collect();
             cells.extend(figures.iter().map(|(at, _, scale)| row.outcome.figures[*at].map_or("-".to_owned(), |value| cell(value / scale))));
             cells.extend(marks.then(|| if *front { "*".to_owned() } else { String::new() }));
-            let unbuilt = row.outcome.figures.iter().all(Option::is_none);
-            cells.extend(with_notes.then(|| if unbuilt { row.outcome.note.clone() } else { String::new() }));
+            cells.extend(with_notes.then(|| row.outcome.note.clone()));
             table.row(cells);
         }
         (table, all)

@@ -2,13 +2,15 @@
 
 use rayon::prelude::*;
 
+use super::chip_power::{slowdown, work_energy};
 use super::communication::Communication;
+use super::step::Activity;
 use crate::input::document::Clip;
 use crate::units::{Bytes, Seconds};
 use crate::workload::{Device, kernel, sequence, video_block, video_weights};
 
 /// One way of making clips.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClipPoint {
     /// Ranks that share the tokens of a clip.
     pub ranks: u32,
@@ -16,8 +18,12 @@ pub struct ClipPoint {
     pub time: Seconds,
     /// Of it, transfers; nothing hides them.
     pub transfers: Seconds,
+    /// Of it, running slower than the kernels could, to stay within the chips' power limit.
+    pub power: Seconds,
     /// Instances on the supernode.
     pub instances: u32,
+    /// Work of one rank for one clip.
+    pub activity: Activity,
 }
 
 impl ClipPoint {
@@ -25,6 +31,20 @@ impl ClipPoint {
     #[must_use]
     pub fn clips_per_second(&self) -> f64 {
         f64::from(self.instances) / self.time.get()
+    }
+
+    /// Time over what it would be without the chips' power limit.
+    #[must_use]
+    pub fn slowdown(&self) -> f64 {
+        self.time / (self.time - self.power)
+    }
+
+    /// What takes most of the time.
+    #[must_use]
+    pub fn bound_by(&self) -> &'static str {
+        let kernels = self.time - self.transfers - self.power;
+        let parts = [("compute", kernels), ("communication", self.transfers), ("the chips' power limit", self.power)];
+        parts.into_iter().fold(parts[0], |most, part| if part.1 > most.1 { part } else { most }).0
     }
 }
 
@@ -38,7 +58,8 @@ pub fn clip_degrees(clip: &Clip, ranks: u32) -> Vec<u32> {
 /// A clip on `ranks` ranks; `None` if the weights do not fit.
 ///
 /// Before attention each rank trades its part of the tokens for its part of the heads, and back after it: query, key, value and output
-/// cross in four all-to-alls a block (DeepSpeed-Ulysses, arXiv 2309.14509). Steps follow each other, since each needs the one before.
+/// cross in four all-to-alls a block (DeepSpeed-Ulysses, arXiv 2309.14509). Steps follow each other, since each needs the one before. The
+/// chips' power limit stretches the whole, as it does a step of a language model.
 #[must_use]
 pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, ranks: u32) -> Option<ClipPoint> {
     let weights = Bytes::new(video_weights(clip) * f64::from(clip.transformer.experts) * clip.precision.bytes());
@@ -46,12 +67,20 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
         return None;
     }
     let passes = f64::from(clip.steps * clip.passes_per_step) * f64::from(clip.transformer.blocks);
-    let computing: Seconds = video_block(clip, ranks).iter().map(|operator| kernel::time(device, operator)).sum();
+    let block = video_block(clip, ranks);
+    let computing: Seconds = block.iter().map(|operator| kernel::time(device, operator)).sum();
     let part = Bytes::new(sequence(clip) * f64::from(clip.transformer.hidden) * 2.0 / f64::from(ranks));
     let transfers = communication.all_to_all(ranks, part / f64::from(ranks)) * 4.0;
     let fabric = communication.network().fabric();
     let instances = fabric.chips * fabric.chip.ranks / ranks;
-    Some(ClipPoint { ranks, time: (computing + transfers) * passes, transfers: transfers * passes, instances })
+    let mut activity = Activity { sent: part * (4.0 * passes * f64::from(ranks - 1) / f64::from(ranks)), ..Activity::default() };
+    for operator in &block {
+        activity.add_by_name(operator, passes);
+    }
+    let time = (computing + transfers) * passes;
+    let work = work_energy(&fabric.chip.power, &activity, f64::from(fabric.chip.ranks));
+    let power = time * (slowdown(&fabric.chip.power, work, time) - 1.0);
+    Some(ClipPoint { ranks, time: time + power, transfers: transfers * passes, power, instances, activity })
 }
 
 /// Every degree that fits, fewest ranks first.

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::clip::simulate_clip;
 use super::random::SplitMix64;
 use super::simulate::machine;
 use super::verdict::service;
 use crate::fabric::{Endpoint, Fabric};
-use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, part_classes};
-use crate::input::document::{Library, Reliability, TokenKernel};
+use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, inventory, part_classes};
+use crate::input::document::{Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing};
-use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, largest_batch, mappings, prefill_at};
+use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, clip_at, largest_batch, mappings, prefill_at};
 use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
 
 /// Size at which collectives are compared: long enough for the wire to dominate.
@@ -44,6 +45,7 @@ pub struct Patient<'a> {
     decode: Option<(Mapping, u32, f64)>,
     prefill: Option<(Mapping, u32, f64)>,
     prompts: f64,
+    video: Option<(&'a Clip, Communication<'a>, u32)>,
     sound: Remaining,
 }
 
@@ -59,8 +61,12 @@ impl<'a> Patient<'a> {
         let prompts = prefill.as_ref().map_or(0.0, |found| found.point.prompts);
         let decode = decode.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
         let prefill = prefill.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
+        let video = target.clip.as_ref().and_then(|clip| {
+            let ranks = simulate_clip(spec, network, &inventory(fabric), clip).best?.ranks;
+            Some((clip, Communication::new(network, &spec.library, [ranks.div_ceil(fabric.chip.ranks)]), ranks))
+        });
         let nothing = Remaining { chips: 0, all_to_all: BytesPerSecond::ZERO, all_reduce: None, tokens: TokensPerSecond::ZERO };
-        let mut patient = Self { spec, fabric, target, machine, decode, prefill, prompts, sound: nothing };
+        let mut patient = Self { spec, fabric, target, machine, decode, prefill, prompts, video, sound: nothing };
         let all_to_all = all_to_all(network);
         patient.sound =
             Remaining { chips: fabric.chips, all_to_all, all_reduce: patient.all_reduce(network), tokens: patient.tokens(fabric.chips, 1.0) };
@@ -106,7 +112,11 @@ impl<'a> Patient<'a> {
         let prefill = self.prefill.zip(workload.workload.prefill.as_ref()).and_then(|((mapping, micro_batches, instances), phase)| {
             prefill_at(&machine, phase, mapping, self.prompts, micro_batches).ok().map(|point| point.rate * (instances * share))
         });
-        service(&self.target.target, prefill, decode).rate
+        let video = self.video.as_ref().and_then(|(clip, communication, ranks)| {
+            let point = clip_at(&communication.with_library(&library), &machine.device, clip, *ranks)?;
+            Some(TokensPerSecond::new(point.clips_per_second() * clip.billed_tokens() * share))
+        });
+        service(&self.target.target, prefill, decode, video).rate
     }
 }
 

@@ -1,5 +1,6 @@
 //! The main job: one supernode, one workload, one target.
 
+use super::clip::{ClipSimulation, simulate_clip};
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
@@ -34,6 +35,8 @@ pub struct Simulation {
     pub prefill: PhaseResult<PrefillPoint>,
     /// Prompts and answers on the same chips; for workloads that say what a request is.
     pub aggregated: PhaseResult<AggregatedPoint>,
+    /// The clips of the target's mix, where it has some.
+    pub video: Option<ClipSimulation>,
     /// All decode mappings that were tried.
     pub decode_search: Option<Search<DecodePoint>>,
     /// All prefill mappings that were tried.
@@ -98,11 +101,16 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
-    let serves = service(&target.target, prefill_rate, decode_rate);
+    let video = target.clip.as_ref().map(|clip| simulate_clip(spec, &network, &inventory, clip));
+    let serves = service(&target.target, prefill_rate, decode_rate, video.as_ref().and_then(ClipSimulation::rate));
     let requests_per_second = workload.workload.request.as_ref().map(|request| requests(request, prefill_rate, decode_rate));
     let verdict = verdict(&target.target, serves);
 
-    let drawn = draw(spec, &inventory, &machine, &decode, &prefill, serves);
+    let reading_and_writing = draw(spec, &inventory, &machine, &decode, &prefill, serves);
+    let drawn = match &video {
+        Some(video) => mixed(&video.power, &reading_and_writing, serves.video_share),
+        None => reading_and_writing,
+    };
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
         survey: survey(&network),
@@ -111,6 +119,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         decode,
         prefill,
         aggregated,
+        video,
         decode_search,
         prefill_search,
         aggregated_search,
@@ -208,7 +217,7 @@ pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &impl Point) -> Ve
     power_over_time(spec, fabric, &inventory(fabric), point.step(), used, &profile)
 }
 
-/// Watts while the chips are split as the service needs them.
+/// Watts while the chips that serve texts are split as the service needs them.
 fn draw(
     spec: &Spec,
     inventory: &Inventory,
@@ -228,6 +237,10 @@ fn draw(
         (None, None) => of(None),
         (Some(prefill), None) => of(Some(prefill)),
         (None, Some(decode)) => of(Some(decode)),
-        (Some(prefill), Some(decode)) => mixed(&of(Some(prefill)), &of(Some(decode)), service.prefill_share),
+        (Some(prefill), Some(decode)) => {
+            let texts = 1.0 - service.video_share;
+            let share = if texts > 0.0 { service.prefill_share / texts } else { 0.0 };
+            mixed(&of(Some(prefill)), &of(Some(decode)), share)
+        }
     }
 }

@@ -263,7 +263,8 @@ fn note(simulation: &Simulation) -> String {
     fn why<P>(name: &str, phase: &PhaseResult<P>) -> Option<String> {
         Some(format!("{name} {}", phase.as_ref()?.as_ref().err()?))
     }
-    [why("prefill", &simulation.prefill), why("decode", &simulation.decode)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let video = simulation.video.as_ref().and_then(|video| Some(format!("video {}", video.refusal()?)));
+    [why("prefill", &simulation.prefill), why("decode", &simulation.decode), video].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn dimensions(spec: &StudySpec) -> Vec<usize> {

@@ -99,10 +99,10 @@ impl Demands {
         Problems::check(problems, Self { bounds, objectives })
     }
 
-    /// Whether a design runs at all and keeps to every constraint; a figure that it does not have keeps to none.
+    /// Whether a design runs all that is asked of it and keeps to every constraint; a figure that it does not have keeps to none.
     #[must_use]
     pub fn met(&self, outcome: &Outcome) -> bool {
-        outcome.figures.iter().any(Option::is_some) && self.violation(outcome) == 0.0
+        outcome.note.is_empty() && self.violation(outcome) == 0.0
     }
 
     /// By how much constraints are broken, as shares of their bounds; infinite where a figure is missing.

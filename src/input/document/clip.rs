@@ -87,4 +87,12 @@ impl Clip {
         let patch = self.transformer.patch;
         ((self.frames - 1) / time + 1) * (self.height / (rows * patch)) * (self.width / (columns * patch))
     }
+
+    /// Tokens that the clip is sold as: width x height x frames / 1024, the measure of Volcano Engine's price list for its video models
+    /// (<https://seedance2mini.com/blog/seedance-2-mini-pricing-math-preview> quotes it), so that of its published demand. One such token
+    /// stands for as many pixels as one of [`Clip::tokens`] where latents stand for 4 x 8 x 8 and tokens for 2 x 2 of them.
+    #[must_use]
+    pub fn billed_tokens(&self) -> f64 {
+        f64::from(self.width) * f64::from(self.height) * f64::from(self.frames) / 1024.0
+    }
 }

@@ -60,7 +60,7 @@ use serde::de::DeserializeOwned;
 pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, Stretch, Study, StudyDocument, StudyFile};
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
-pub use target::Target;
+pub use target::{Target, Video};
 pub use training::{StateBytes, Training};
 pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload};
 

@@ -217,10 +217,13 @@ pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSp
 /// # Errors
 /// Every problem of the file; heads that do not divide the width and a clip without tokens are some.
 pub fn load_clip(name: &str) -> Result<Clip, Problems> {
-    let reader = Reader::default();
-    let found = reader.find::<ClipFile>(name, &Mention::on_command_line())?;
-    let (clip, declared, layers) = read_layers::<ClipFile>(found, &reader)?;
-    let mut names = Names::new(layers, reader);
+    load_clip_from(&Reader::default(), name, &Mention::on_command_line())
+}
+
+fn load_clip_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Clip, Problems> {
+    let found = reader.find::<ClipFile>(name, mention)?;
+    let (clip, declared, layers) = read_layers::<ClipFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&clip.origin, &declared, ClipFile::KIND);
     let place = names.place(clip.transformer.span());
     let shape = &clip.transformer;
@@ -297,7 +300,11 @@ pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> R
     names.positive(target.demand.value.get(), target.demand.span(), "a target of zero is met by anything");
     let date = target.date.as_ref().and_then(|date| names.date(date));
     let series = target.series.as_ref().and_then(|series| names.demand(series));
-    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target, date, series })
+    let clip = target.video.as_ref().and_then(|video| {
+        let mention = names.mention(&video.clip);
+        names.note(load_clip_from(reader, &video.clip, &mention))
+    });
+    Problems::check(names.problems, TargetSpec { id: name.to_owned(), target, date, series, clip })
 }
 
 /// Reads the shipped prices.
