@@ -102,13 +102,13 @@ fn what_has_no_range_contributes_nothing() {
 
 #[test]
 fn the_only_range_is_what_drives_the_spread() {
-    // The chip's idle power moves the racks' power up, and no rate.
-    let found = figures(&without_ranges("idle = { value = \"68 W\""));
+    // Better conversion moves the racks' power down, and no rate.
+    let found = figures(&without_ranges("conversion_efficiency"));
     assert_eq!(found["designs"][0]["assumptions"], 1);
     let figures = &found["designs"][0]["figures"];
     let (power, rate) = (&figures["racks_per_chip_w"], &figures["decode_per_chip_tokens_per_s"]);
-    assert_eq!(power["drivers"][0]["value"], "chip[chip-h100].power.idle");
-    assert!(power["drivers"][0]["rank_correlation"].as_f64().unwrap() > 0.999);
+    assert_eq!(power["drivers"][0]["value"], "supply[supernode-hgx-h100].conversion_efficiency");
+    assert!(power["drivers"][0]["rank_correlation"].as_f64().unwrap() < -0.999);
     assert!(power["p05"].as_f64() < power["p95"].as_f64());
     assert_eq!(rate["p05"], rate["p95"]);
 }

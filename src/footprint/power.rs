@@ -36,12 +36,13 @@ impl Duty {
     /// As [`Duty::of`], for a chip of so many ranks that is not the fabric's.
     #[must_use]
     pub fn with(power: &ChipPower, ranks: u32, step: &Step, busy: f64) -> Self {
-        Self::at_work(power, ranks, &step.activity, step.time, busy)
+        Self::at_work(power, ranks, &step.activity, step.time, [busy, 1.0 - step.bound.launch / step.time])
     }
 
-    /// Chips of `ranks` ranks do `activity` in `time`, again and again.
+    /// Chips of `ranks` ranks do `activity` in `time`, again and again. Only the share `busy` of the chips does, and only for a share of the
+    /// time that a kernel runs: between two of them the cores wait for a launch.
     #[must_use]
-    pub fn at_work(power: &ChipPower, ranks: u32, activity: &Activity, time: Seconds, busy: f64) -> Self {
+    pub fn at_work(power: &ChipPower, ranks: u32, activity: &Activity, time: Seconds, [busy, running]: [f64; 2]) -> Self {
         let ranks = f64::from(ranks) * busy;
         let operators = activity.operators.iter().map(|work| {
             let energy = arithmetic_energy(power, &work.flop) + memory_energy(power, work.memory);
@@ -51,7 +52,7 @@ impl Duty {
         let ports = port_energy(power, activity.sent) * ranks / time;
         // Cores that work stall less: what they draw whatever they do gives way where the chip reaches its limit.
         let room = (power.tdp.value - power.idle.value) * busy - operators.iter().map(|(_, watts)| *watts).sum::<Watts>() - ports;
-        let running = (power.active() * busy).min(room);
+        let running = (power.active() * (busy * running)).min(room);
         if running > Watts::ZERO {
             operators.push((Self::ALWAYS, running));
         }

@@ -25,7 +25,7 @@ pub fn comparison_json(case: &Comparison) -> Json {
 
 /// Every case with its error, and those that were not predicted by reason.
 pub fn comparison_sections(cases: &[Comparison]) -> Vec<Section> {
-    let mut table = Table::new(&["<id", "<system", "<quantity", "<settings", "<unit", "measured", "predicted", "error"]);
+    let mut table = Table::new(&["<id", "<system", "<quantity", "<settings", "<unit", "measured", "predicted", "error", "<confidence"]);
     for case in cases {
         let (Ok(predicted), Some(error)) = (&case.predicted, case.error()) else { continue };
         let (low, high) = case.measured;
@@ -42,6 +42,7 @@ pub fn comparison_sections(cases: &[Comparison]) -> Vec<Section> {
             },
             significant(*predicted),
             if case.is_limit() && error == 0.0 { "holds".to_owned() } else { format!("{:+.1} %", 100.0 * error) },
+            case.confidence.name().to_owned(),
         ]);
     }
     let mut sections = vec![Section::Table(table)];

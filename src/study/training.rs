@@ -94,7 +94,7 @@ pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, 
     let drawn = match search.found.first() {
         Some(step) => {
             let chips = step.layout.mapping().chips(chip.ranks);
-            let duty = Duty::at_work(&chip.power, chip.ranks, &step.activity, step.time, f64::from(chips) / f64::from(fabric.chips));
+            let duty = Duty::at_work(&chip.power, chip.ranks, &step.activity, step.time, [f64::from(chips) / f64::from(fabric.chips), 1.0]);
             // Nearly all bytes are those of the layers: of experts, else of divided blocks, else of gradients.
             let layout = &step.layout;
             let talking = [layout.ep, layout.tp].into_iter().find(|degree| *degree > 1).unwrap_or(layout.tp * layout.dp).div_ceil(chip.ranks);

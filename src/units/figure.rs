@@ -35,6 +35,24 @@ pub enum Confidence {
     Assumed,
 }
 
+impl Confidence {
+    /// The word in files and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Measured => "measured",
+            Self::Vendor => "vendor",
+            Self::SecondHand => "second-hand",
+            Self::Calibrated => "calibrated",
+            Self::Derived => "derived",
+            Self::Press => "press",
+            Self::Estimate => "estimate",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
 /// A quantity with its range and origin.
 ///
 /// In TOML either the bare text, which takes the origin of the whole part, or a table:
