@@ -30,7 +30,7 @@ pub struct FittedConstant {
     pub before: f64,
     /// In that unit, four significant digits.
     pub value: f64,
-    /// Relative standard error.
+    /// Relative standard error; infinite where the measurements do not tell the constant, which is then as before.
     pub relative_error: f64,
     /// In that unit; nothing above makes sense.
     pub highest: f64,
@@ -73,8 +73,8 @@ pub struct Calibration {
 pub fn calibrate(family: &Family, machines: &[(&Spec, &Network<'_>)], cases: &[Case], parts: &mut Parts) -> Result<Calibration, String> {
     let mut job = Job::new(family, machines, cases, parts)?;
     let all: Vec<usize> = (0..job.cases.len()).collect();
+    let fitted = job.fit_what_is_told(&all)?;
     let hold_outs = splits(&job.cases).into_iter().map(|(left_out, held)| job.hold_out(left_out, &held)).collect::<Result<Vec<_>, _>>()?;
-    let fitted = job.fit(&all)?;
     let before = job.constants.clone();
     let constants: Vec<FittedConstant> = before
         .iter()
@@ -101,6 +101,9 @@ fn four_digits(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
+/// A constant whose standard error is more than itself is not told by the measurements: most often two of them only count together.
+const UNTOLD: f64 = 1.0;
+
 /// A constant's name, unit, bound and starting value.
 #[derive(Clone, Debug)]
 struct Start {
@@ -108,6 +111,8 @@ struct Start {
     unit: (&'static str, f64),
     highest: f64,
     start: f64,
+    /// Whether it stays where it starts.
+    held: bool,
 }
 
 /// Everything that the fits of one family share.
@@ -130,7 +135,7 @@ impl<'a> Job<'a> {
         let constants = family
             .constants(&mut parts)?
             .into_iter()
-            .map(|named| Start { name: named.name, unit: named.unit, highest: named.highest, start: named.figure.get() })
+            .map(|named| Start { name: named.name, unit: named.unit, highest: named.highest, start: named.figure.get(), held: false })
             .collect();
         let mut benches: Vec<(String, Bench<'a>)> = machines.iter().map(|(spec, network)| (spec.id.clone(), Bench::new(spec, network))).collect();
         let mut kept = Vec::new();
@@ -171,18 +176,38 @@ impl<'a> Job<'a> {
         indices.iter().map(|&index| self.cases[index].value.0).collect()
     }
 
+    /// Fits all constants, then again without the first that the measurements do not tell, until they tell all that move.
+    fn fit_what_is_told(&mut self, indices: &[usize]) -> Result<Fitted, String> {
+        loop {
+            let fitted = self.fit(indices)?;
+            let untold = |error: &f64| error.is_finite() && *error > UNTOLD;
+            match fitted.relative_errors.iter().position(untold) {
+                Some(constant) => self.constants[constant].held = true,
+                None => return Ok(fitted),
+            }
+        }
+    }
+
     fn fit(&mut self, indices: &[usize]) -> Result<Fitted, String> {
-        let start: Vec<f64> = self.constants.iter().map(|constant| constant.start).collect();
-        let highest: Vec<f64> = self.constants.iter().map(|constant| constant.highest).collect();
+        let starts: Vec<f64> = self.constants.iter().map(|constant| constant.start).collect();
+        let free: Vec<usize> = (0..starts.len()).filter(|&at| !self.constants[at].held).collect();
+        let all = |moved: &[f64], mut values: Vec<f64>| {
+            free.iter().zip(moved).for_each(|(&at, value)| values[at] = *value);
+            values
+        };
+        let start: Vec<f64> = free.iter().map(|&at| starts[at]).collect();
+        let highest: Vec<f64> = free.iter().map(|&at| self.constants[at].highest).collect();
         let measured = self.measured(indices);
         let mut failure = None;
-        let fitted = fit(&start, &highest, &measured, |values| {
-            self.predict(values, indices).unwrap_or_else(|reason| {
+        let fitted = fit(&start, &highest, &measured, |moved| {
+            self.predict(&all(moved, starts.clone()), indices).unwrap_or_else(|reason| {
                 failure = Some(reason);
                 measured.clone()
             })
         });
-        failure.map_or(Ok(fitted), Err)
+        let values = all(&fitted.values, starts.clone());
+        let relative_errors = all(&fitted.relative_errors, vec![f64::INFINITY; starts.len()]);
+        failure.map_or(Ok(Fitted { values, relative_errors }), Err)
     }
 
     /// Median and 90th percentile of the absolute errors.
