@@ -2,12 +2,12 @@
 
 use supernode::fabric;
 use supernode::footprint::inventory;
-use supernode::input::document::Clip;
+use supernode::input::document::{At, Clip};
 use supernode::input::spec::{Spec, load_clip, load_supernode};
 use supernode::network::Network;
 use supernode::serving::work_energy;
 use supernode::study::simulate_clip;
-use supernode::units::{Seconds, Watts};
+use supernode::units::{Figure, Seconds, Watts, render};
 use supernode::workload::{video_flop, video_weights};
 
 fn clip(name: &str) -> Clip {
@@ -81,4 +81,21 @@ fn clips_cost_joules_and_keep_to_the_limit() {
     let slow = held.points.iter().find(|point| point.ranks == 1).unwrap();
     assert!((slow.time / best.time - 2.0).abs() < 1e-12, "{} s, {} s without a limit", slow.time.get(), best.time.get());
     assert!((slow.slowdown() - 2.0).abs() < 1e-12);
+}
+
+/// A limit that nothing meets is a no, with what comes nearest: eight GPUs that share a clip.
+#[test]
+fn a_limit_that_no_degree_meets_is_a_no() {
+    let spec = load_supernode("hgx-b200").unwrap_or_else(|problems| panic!("{problems}"));
+    let fabric = fabric::build(&spec).unwrap_or_else(|problems| panic!("{problems}"));
+    let mut clip = clip("wan2.2-a14b-720p");
+    let simulate = |clip: &Clip| simulate_clip(&spec, &Network::new(&fabric), &inventory(&fabric), clip);
+    let free = simulate(&clip);
+    assert!(free.refusal().is_none() && free.rate().is_some());
+    let fastest = free.points.last().unwrap();
+    assert_eq!(fastest.ranks, 8);
+    clip.limit = Some(At::new(0..0, Figure::plain(Seconds::new(1.0))));
+    let held = simulate(&clip);
+    assert_eq!(held.refusal(), Some(format!("none is fast enough: {} on 8 ranks is the fastest", render(fastest.time))));
+    assert!(held.rate().is_none() && held.best.is_none());
 }

@@ -12,7 +12,7 @@ use crate::input::document::Precisions;
 use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::validate::Comparison;
 use crate::study::{ClipSimulation, Simulation};
-use crate::units::{Seconds, render};
+use crate::units::{Seconds, TokensPerSecond, render};
 
 /// A simulation with the names of what was simulated.
 #[derive(Clone, Debug)]
@@ -196,7 +196,8 @@ impl SimulateReport {
         let verdict = &self.simulation.verdict;
         let (_, target) = &self.target;
         let refusals = self.refusals();
-        if let Some((phase, reason)) = refusals.first() {
+        // A phase that the target's mix does not need may be impossible.
+        if let Some((phase, reason)) = refusals.first().filter(|_| verdict.service.rate <= TokensPerSecond::ZERO) {
             return format!("misses: {reason} ({phase})");
         }
         let word = if verdict.meets() { "meets" } else { "misses" };

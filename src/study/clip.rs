@@ -8,7 +8,7 @@ use crate::input::document::Clip;
 use crate::input::spec::Spec;
 use crate::network::Network;
 use crate::serving::{ClipPoint, Communication, clip_degrees, clip_points};
-use crate::units::{Flop, TokensPerSecond};
+use crate::units::{Flop, TokensPerSecond, render};
 use crate::workload::{Device, video_flop};
 
 /// Everything that is said about a clip.
@@ -39,9 +39,14 @@ impl ClipSimulation {
 
     /// Why no clip is made; `None` if some are.
     #[must_use]
-    pub fn refusal(&self) -> Option<&'static str> {
-        let reason = if self.points.is_empty() { "the weights do not fit on a rank" } else { "none is fast enough" };
-        self.best.is_none().then_some(reason)
+    pub fn refusal(&self) -> Option<String> {
+        if self.best.is_some() {
+            return None;
+        }
+        let fastest = self.points.iter().min_by(|a, b| a.time.get().total_cmp(&b.time.get()));
+        Some(fastest.map_or("the weights do not fit on a rank".to_owned(), |point| {
+            format!("none is fast enough: {} on {} ranks is the fastest", render(point.time), point.ranks)
+        }))
     }
 }
 
