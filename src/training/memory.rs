@@ -1,7 +1,7 @@
 //! What a rank holds while it trains.
 
 use super::layer::{Layer, Task};
-use super::step::TrainingLayout;
+use super::layout::{Recompute, TrainingLayout};
 use crate::input::document::Training;
 use crate::units::Bytes;
 use crate::workload::embedding_weights;
@@ -48,10 +48,14 @@ pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &T
     let state = &training.state;
     let [common_copies, expert_copies] = if training.shard_optimizer { layout.copies() } else { [1.0; 2] };
     let share = layout.mapping().fullest_stage(task.model.layers());
-    let sum = |of: fn(&Layer) -> Bytes| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
-    let most = layers.iter().map(|layer| layer.saved).fold(Bytes::ZERO, Bytes::max);
-    let stage = if layout.recompute { sum(|layer| layer.input) } else { sum(|layer| layer.saved) };
-    let again = if layout.recompute { most } else { Bytes::ZERO };
+    let kept = |layer: &Layer| match layout.recompute {
+        Recompute::Nothing => layer.kept[0],
+        Recompute::Pointwise => layer.kept[1],
+        Recompute::Layers => layer.input,
+    };
+    let stage = layers.iter().map(|layer| kept(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
+    // The layer that goes backward has again what was not kept of it.
+    let again = layers.iter().map(|layer| layer.kept[0] - kept(layer).min(layer.kept[0])).fold(Bytes::ZERO, Bytes::max);
     let (p, v) = (f64::from(layout.pp), f64::from(layout.interleave));
     let ahead = (p + if layout.interleave > 1 { (p - 1.0) / v } else { 0.0 }).min(f64::from(layout.micro_batches(training)));
     let beside = f64::from(layout.overlap - 1);
