@@ -218,7 +218,7 @@ impl TrainingRequest {
     }
 
     /// How far a layout is from what is asked for: the sum of the ratios' logarithms.
-    fn distance(&self, layout: &TrainingLayout) -> f64 {
+    pub(super) fn distance(&self, layout: &TrainingLayout) -> f64 {
         let apart = |asked: Option<u32>, found: u32| asked.map_or(0.0, |asked| (f64::from(asked.max(1)) / f64::from(found.max(1))).ln().abs());
         let TrainingLayout { tp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = *layout;
         let pairs = [(self.tp, tp), (self.ep, ep), (self.dp, dp), (self.pp, pp), (self.micro_batch, micro_batch)];

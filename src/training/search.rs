@@ -120,11 +120,10 @@ fn nearer(a: Option<(TrainingLayout, Bytes)>, b: Option<(TrainingLayout, Bytes)>
 pub fn remedy(open: &Task<'_>, training: &Training, request: &TrainingRequest) -> Option<Remedy> {
     let fabric = open.communication.network().fabric();
     let ranks = fabric.chips * fabric.chip.ranks;
-    let anything = TrainingRequest::default();
-    let same = (*request != anything).then(|| fitting(open, training, ranks, &anything)).flatten();
+    let same = (*request != TrainingRequest::default()).then(|| fitting(open, training, ranks, request)).flatten();
     let larger = || {
         let sizes = std::iter::successors(Some(2_u32), |times| times.checked_mul(2)).take_while(|times| *times <= MOST_TIMES);
-        sizes.filter_map(|times| ranks.checked_mul(times)).find_map(|ranks| fitting(open, training, ranks, &anything))
+        sizes.filter_map(|times| ranks.checked_mul(times)).find_map(|ranks| fitting(open, training, ranks, request))
     };
     let remedy = |layout: TrainingLayout, sequence: u32| Remedy { layout, ranks: layout.ranks(), sequence };
     same.or_else(larger).map(|layout| remedy(layout, training.sequence)).or_else(|| {
@@ -132,7 +131,7 @@ pub fn remedy(open: &Task<'_>, training: &Training, request: &TrainingRequest) -
         while shorter.sequence > 1 {
             shorter.sequence /= 2;
             let task = open.with_sequence(f64::from(shorter.sequence));
-            if let Some(layout) = fitting(&task, &shorter, ranks, &anything) {
+            if let Some(layout) = fitting(&task, &shorter, ranks, request) {
                 return Some(remedy(layout, shorter.sequence));
             }
         }
@@ -140,21 +139,36 @@ pub fn remedy(open: &Task<'_>, training: &Training, request: &TrainingRequest) -
     })
 }
 
-/// Of a machine of so many ranks of this kind, the layout that fits on fewest, and of those the one that needs least memory. TP and EP stay
-/// as large as the machine at hand allows.
-fn fitting(task: &Task<'_>, training: &Training, ranks: u32, request: &TrainingRequest) -> Option<TrainingLayout> {
+/// Of a machine of so many ranks of this kind, the layout that fits on fewest if that is more than there are; of those the one nearest to
+/// what was asked for, and of those the one that needs least memory. TP and EP stay as large as the machine at hand allows.
+fn fitting(task: &Task<'_>, training: &Training, ranks: u32, wish: &TrainingRequest) -> Option<TrainingLayout> {
     let fabric = task.communication.network().fabric();
     let own = fabric.chips * fabric.chip.ranks;
     let known = |layout: &TrainingLayout| layout.tp <= own && (layout.ep == 1 || task.has_group(layout.ep));
-    let groups: Vec<_> = alike(layouts(training, task.model, ranks, request).into_iter().filter(known).collect()).into_iter().collect();
+    let all = layouts(training, task.model, ranks, &TrainingRequest::default());
+    let groups: Vec<_> = alike(all.into_iter().filter(known).collect()).into_iter().collect();
     let best = |([tp, ep, size], layouts): &([u32; 3], Vec<TrainingLayout>)| {
         let layers = task.layers(*tp, *ep, *size);
-        let needed = layouts.iter().map(|layout| (layout.ranks(), memory(task, training, &layers, layout).total(), *layout));
-        needed.filter(|(_, bytes, _)| *bytes <= task.device.usable_memory).min_by(smaller)
+        let candidate = |layout: &TrainingLayout| Candidate {
+            ranks: layout.ranks().max(own),
+            distance: wish.distance(layout),
+            needed: memory(task, training, &layers, layout).total(),
+            layout: *layout,
+        };
+        layouts.iter().map(candidate).filter(|candidate| candidate.needed <= task.device.usable_memory).min_by(nearer_to_work)
     };
-    groups.par_iter().filter_map(best).min_by(smaller).map(|(_, _, layout)| layout)
+    groups.par_iter().filter_map(best).min_by(nearer_to_work).map(|candidate| candidate.layout)
 }
 
-fn smaller(a: &(u32, Bytes, TrainingLayout), b: &(u32, Bytes, TrainingLayout)) -> std::cmp::Ordering {
-    a.0.cmp(&b.0).then(a.1.get().total_cmp(&b.1.get())).then(a.2.cmp(&b.2))
+/// A layout that fits.
+struct Candidate {
+    ranks: u32,
+    distance: f64,
+    needed: Bytes,
+    layout: TrainingLayout,
+}
+
+fn nearer_to_work(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    let by_memory = || a.needed.get().total_cmp(&b.needed.get());
+    a.ranks.cmp(&b.ranks).then(a.distance.total_cmp(&b.distance)).then_with(by_memory).then(a.layout.cmp(&b.layout))
 }
