@@ -32,6 +32,7 @@ fn with_task<T>(spec: &Spec, workload: &TrainingSpec, request: &TrainingRequest,
         model,
         precisions: training.precisions(*training.gemm),
         all_to_all: training.all_to_all,
+        chunked_tensor: training.chunked_tensor,
         placement: ExpertPlacement::even(),
         sequence: f64::from(training.sequence),
         gradient_bytes: training.state.gradients,
@@ -154,7 +155,14 @@ fn bytes_of_exchanges_by_hand() {
     let workload = training("llama-3.1-70b-bf16");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=8"), |task| {
         let stream = 8192.0 * 8192.0 * 2.0 * 7.0 / 8.0;
-        assert_eq!(task.layers(8, 1, 1)[0].sent, [Bytes::new(4.0 * stream), Bytes::new(6.0 * stream)]);
+        let layer = &task.layers(8, 1, 1)[0];
+        assert_eq!(layer.sent, [Bytes::new(4.0 * stream), Bytes::new(6.0 * stream)]);
+        // In the time that seven parts of an eighth take.
+        let once = task.communication.all_to_all(8, Bytes::new(stream / 7.0));
+        let gathers = layer.forward.iter().filter(|stage| stage.resource == supernode::serving::Resource::Fabric);
+        assert!(gathers.map(|stage| stage.time).all(|time| time == once));
+        let wire = task.communication.chip_among(8);
+        assert!((once.get() / (Bytes::new(stream) / wire).get() - 1.0).abs() < 0.1, "{once:?}");
     });
     let workload = training("deepseek-v3-fp8");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,ep=64,dp=64,pp=1"), |task| {

@@ -92,6 +92,7 @@ pub fn training_task<'a>(
         model,
         precisions: training.precisions(trains_in(&network.fabric().chip, training)),
         all_to_all: training.all_to_all,
+        chunked_tensor: training.chunked_tensor,
         placement: training.experts.clone().unwrap_or_else(ExpertPlacement::even),
         sequence: f64::from(training.sequence),
         gradient_bytes: training.state.gradients,

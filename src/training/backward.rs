@@ -72,10 +72,35 @@ pub(super) fn backward_time(device: &Device, operator: &Operator, gradient_bytes
     }
 }
 
-/// Time of the product that makes the gradient of a block's input: that of its first product.
-pub(super) fn input_gradient_time(device: &Device, operators: &[Operator]) -> Seconds {
-    let first = operators.iter().find(|operator| matches!(operator.work, Work::Gemm { .. }));
-    first.map_or(Seconds::ZERO, |operator| kernel::time(device, &backward(operator, 0.0)[0]))
+/// Times of a block's outer products, which transfers of its tokens may run beside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Products {
+    /// The first, forward.
+    pub first: Seconds,
+    /// The last, forward.
+    pub last: Seconds,
+    /// What makes the gradient of the first one's input.
+    pub input_gradient: Seconds,
+    /// What makes the gradient of its weights.
+    pub weight_gradient: Seconds,
+    /// What makes the gradient of the last one's input.
+    pub last_input_gradient: Seconds,
+}
+
+impl Products {
+    /// Those of a block; zero for one without products.
+    pub fn new(device: &Device, operators: &[Operator], gradient_bytes: f64) -> Self {
+        let is_product = |operator: &&Operator| matches!(operator.work, Work::Gemm { .. });
+        let (Some(first), Some(last)) = (operators.iter().find(is_product), operators.iter().rfind(is_product)) else { return Self::default() };
+        let input = |operator: &Operator| kernel::time(device, &backward(operator, gradient_bytes)[0]);
+        Self {
+            first: kernel::time(device, first),
+            last: kernel::time(device, last),
+            input_gradient: input(first),
+            weight_gradient: (backward_time(device, first, gradient_bytes) - input(first)).max(Seconds::ZERO),
+            last_input_gradient: input(last),
+        }
+    }
 }
 
 /// Whether a kernel is cheap to run again for what it leaves: a norm or an activation function.

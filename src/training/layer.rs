@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backward::{again_time, backward_time, input_gradient_time};
+use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
 use super::kept::kept;
 use crate::input::document::{ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
@@ -33,6 +33,8 @@ pub struct Task<'a> {
     pub precisions: Precisions,
     /// Whether tokens reach their experts by the library's all-to-all.
     pub all_to_all: bool,
+    /// Whether gathers and scatters around a divided block go in chunks beside the products next to them.
+    pub chunked_tensor: bool,
     /// Copies and balance of experts.
     pub placement: ExpertPlacement,
     /// Tokens of a sequence.
@@ -54,8 +56,8 @@ pub struct Layer {
     pub backward: Vec<Stage>,
     /// Norms and activation functions alone, run again.
     pub pointwise: Seconds,
-    /// Transfers of the backward pass that run beside a product of the same block.
-    pub beside: Seconds,
+    /// Transfers, forward and backward, that run beside a product of the same block.
+    pub beside: [Seconds; 2],
     /// Sent by one rank forward, and backward.
     pub sent: [Bytes; 2],
     /// Kept from forward for backward: all that backward reads, and that without what norms and activation functions make again.
@@ -87,6 +89,18 @@ fn whole_sequences(sequences: f64, sequence: f64) -> AttentionBatch {
     AttentionBatch { sequences, new_tokens: sequence, context: sequence / 2.0, prefill: true }
 }
 
+/// What is left of `time` beside `product`.
+fn less(time: Seconds, product: Seconds) -> Seconds {
+    (time - product).max(Seconds::ZERO)
+}
+
+/// What nothing hides of a gather or scatter among `ranks` that goes in as many chunks beside a product, each rank's own chunk first or
+/// last: of `max(g, x + g/n, x/(n-1) + g (n-1)/n)` the part beyond the product (Wang et al. 2023, "Overlap Communication with Dependent
+/// Computation via Decomposition in Large Deep Learning Models").
+fn exposed_in_chunks(time: Seconds, product: Seconds, ranks: f64) -> Seconds {
+    less(time, product * ((ranks - 1.0) / ranks)).max(less(time / (ranks - 1.0), product / ranks))
+}
+
 fn transfer(name: &'static str, time: Seconds) -> Stage {
     Stage { name, resource: Resource::Fabric, time }
 }
@@ -96,7 +110,7 @@ fn transfer(name: &'static str, time: Seconds) -> Stage {
 struct Stages {
     forward: Vec<Stage>,
     backward: Vec<Stage>,
-    beside: Seconds,
+    beside: [Seconds; 2],
     sent: [Bytes; 2],
 }
 
@@ -111,7 +125,7 @@ impl<'a> Task<'a> {
     /// The same with sequences of another length.
     #[must_use]
     pub fn with_sequence(&self, sequence: f64) -> Task<'a> {
-        let Task { communication, relays, device, model, precisions, all_to_all, placement, gradient_bytes, .. } = self;
+        let Task { communication, relays, device, model, precisions, all_to_all, chunked_tensor, placement, gradient_bytes, .. } = self;
         Task {
             communication: communication.clone(),
             relays: relays.clone(),
@@ -119,6 +133,7 @@ impl<'a> Task<'a> {
             model,
             precisions: *precisions,
             all_to_all: *all_to_all,
+            chunked_tensor: *chunked_tensor,
             placement: placement.clone(),
             sequence,
             gradient_bytes: *gradient_bytes,
@@ -155,19 +170,26 @@ impl<'a> Task<'a> {
             stages.push(self.both(name, operators));
             return;
         }
-        let time = self.communication.all_to_all(tp, stream / (split * split));
-        stages.push([transfer("all-gather", time), transfer("reduce-scatter", time)]);
-        stages.push(self.both(name, operators));
-        stages.push([transfer("reduce-scatter", time), transfer("all-gather", time)]);
+        // Each rank sends its part of the tokens to every other, or that one's part of its sums.
+        let time = self.communication.all_to_all(tp, stream / split);
         let once = stream * ((split - 1.0) / split);
         stages.sent[0] += once * 2.0;
         stages.sent[1] += once * 3.0;
+        let products = Products::new(&self.device, operators, self.gradient_bytes);
+        let in_chunks = |product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
+        let gather = [in_chunks(products.first), in_chunks(products.last_input_gradient)];
+        // Backward, sums go while the first product's weights get their gradient.
+        let scatter = [in_chunks(products.last), if self.chunked_tensor { less(time, products.weight_gradient) } else { time }];
         // The input is gathered again beside the product that makes its gradient.
-        let beside = input_gradient_time(&self.device, operators);
-        stages.beside += time.min(beside);
-        if time > beside {
-            stages.backward.push(transfer("all-gather of the input", time - beside));
+        let again = less(time, products.input_gradient);
+        stages.push([transfer("all-gather", gather[0]), transfer("reduce-scatter", scatter[1])]);
+        if again > Seconds::ZERO {
+            stages.backward.push(transfer("all-gather of the input", again));
         }
+        stages.push(self.both(name, operators));
+        stages.push([transfer("reduce-scatter", scatter[0]), transfer("all-gather", gather[1])]);
+        stages.beside[0] += time * 2.0 - gather[0] - scatter[0];
+        stages.beside[1] += time * 3.0 - gather[1] - scatter[1] - again;
     }
 
     /// Dispatch and combine of a token's `message` bytes: the faster of straight to the experts' ranks and, over several nodes with a
@@ -281,4 +303,17 @@ fn in_sequence_parts(mut block: Vec<Operator>, tp: f64) -> Vec<Operator> {
 /// Seconds of the stages on one resource.
 pub(super) fn busy(stages: &[Stage], resource: Resource) -> Seconds {
     stages.iter().filter(|stage| stage.resource == resource).map(|stage| stage.time).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight ranks and a product of 8 s: seven chunks of 1 s hide beside what remains of it, of seven of 2 s the sum of 14 s leaves 7, and
+    /// seven of half a second leave nothing. Without a product all is left.
+    #[test]
+    fn chunks_hide_beside_a_product() {
+        let exposed = |time, product| exposed_in_chunks(Seconds::new(time), Seconds::new(product), 8.0).get();
+        assert_eq!([exposed(7.0, 8.0), exposed(14.0, 8.0), exposed(3.5, 8.0), exposed(7.0, 0.0)], [0.0, 7.0, 0.0, 7.0]);
+    }
 }

@@ -157,7 +157,8 @@ fn passes(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout, head: &[Op
         }
         Recompute::Layers => ahead,
     };
-    let gathered = sum(&|layer| layer.beside);
+    let beside = [0, 1].map(|direction: usize| sum(&|layer| layer.beside[direction]));
+    let beside_again = if layout.recompute == Recompute::Layers { beside[0] } else { Seconds::ZERO };
     let heads: [Seconds; 2] = [
         head.iter().map(|operator| kernel::time(&task.device, operator)).sum(),
         head.iter().map(|operator| backward_time(&task.device, operator, task.gradient_bytes)).sum(),
@@ -168,7 +169,8 @@ fn passes(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout, head: &[Op
         kernels: slowest(kernels, head),
         hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
     };
-    [of(ahead, Seconds::ZERO, heads[0]), of((back.0 + again, back.1 + again_kernels, back.2 + again_transfers), gathered, heads[1])]
+    let back = (back.0 + again, back.1 + again_kernels, back.2 + again_transfers);
+    [of(ahead, beside[0], heads[0]), of(back, beside[1] + beside_again, heads[1])]
 }
 
 /// Runs one step of `layers`, which are those of the layout's TP, EP and micro-batch.

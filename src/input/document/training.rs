@@ -30,6 +30,9 @@ pub struct Training {
     /// Whether tokens reach their experts by the library's all-to-all, a copy for each expert, rather than by kernels made for it.
     #[serde(default)]
     pub all_to_all: bool,
+    /// Whether gathers and scatters around a block that ranks share go in chunks beside the products next to them; else after each other.
+    #[serde(default)]
+    pub chunked_tensor: bool,
     /// Balance of the experts; even if absent.
     pub experts: Option<ExpertPlacement>,
     /// Bytes that a parameter takes.

@@ -32,6 +32,9 @@ fn workload(bench: &mut Bench<'_>, settings: &Settings) -> Result<TrainingSpec, 
     if settings.optional("all_to_all").is_some() {
         training.all_to_all = settings.flag("all_to_all")?;
     }
+    if settings.optional("chunked_tensor").is_some() {
+        training.chunked_tensor = settings.flag("chunked_tensor")?;
+    }
     if settings.optional("dispatch").is_some() {
         let format = settings.one_of("dispatch", &FORMATS)?;
         match training.dispatch.as_mut() {
@@ -76,6 +79,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
         "overlap",
         "dispatch",
         "all_to_all",
+        "chunked_tensor",
     ])?;
     let workload = workload(bench, settings)?;
     let request = request(settings)?;
