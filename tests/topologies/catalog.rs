@@ -137,7 +137,7 @@ const PUBLISHED: &[Published] = &[
     Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
     // Four times the racks below.
     Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
-    Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.01)), ..NOTHING },
+    Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.02)), ..NOTHING },
     // 14.4 TB/s both ways.
     Published { name: "hgx-b200", chips: 8, switches: Some(2), injection: Some((7.2, 0.01)), compute: Some((Precision::Fp8, 36.0, 0.01)), ..NOTHING },
     // 130 TB/s both ways, 720 PFLOP/s FP4, 13.4 TB.
