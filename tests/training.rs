@@ -121,7 +121,7 @@ fn recomputing_keeps_less() {
 }
 
 /// 1F1B keeps `p` micro-batches of a stage of L/p layers; with v parts `p + (p-1)/v` of them (Korthikanti et al. 2022, section 4.2.3).
-/// With 4 stages of 20 layers of 8 x 34 304 B a token less the undivided ... at tp = 8: 34 304 x 8192 x 20 x (4, or 4 + 3/4).
+/// On 4 stages of 20 layers at tp = 8, as above: 34 304 B x 8192 tokens x 20 layers x 4, or x (4 + 3/4) with four parts.
 #[test]
 fn a_pipeline_keeps_what_is_in_flight() {
     let workload = training("llama-3.1-70b-bf16");
