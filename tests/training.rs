@@ -198,6 +198,29 @@ fn gradients_and_weights_by_hand() {
     });
 }
 
+/// Fully sharded over 64 ranks: 70 552 387 584 / 64 parameters and twice a layer's 855 638 016, 2 813 657 088. Every micro-batch fetches all
+/// others' weights forward; backward it does so again and adds gradients of twice the size: 63/64 of 2, and of 2 + 4 bytes each.
+#[test]
+fn fully_sharded_by_hand() {
+    let mut workload = training("llama-3.1-70b-bf16");
+    workload.training.shard_weights = true;
+    let layout = TrainingLayout { tp: 1, ep: 1, dp: 64, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Nothing };
+    with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,dp=64,pp=1"), |task| {
+        let step = train_step(task, &workload.training, &task.layers(1, 1, 1), layout);
+        assert_eq!(step.memory.weights, Bytes::new(2.0 * 2_813_657_088.0));
+        assert_eq!(step.memory.gradients, Bytes::new(4.0 * 2_813_657_088.0));
+        assert_eq!(step.memory.optimizer, Bytes::new(13_228_572_672.0));
+        let library = task.communication.library();
+        let waiting = library.launch.value + library.round.value + task.communication.profile(64).latency;
+        let wire = |bytes: f64| Bytes::new(70_552_387_584.0 * bytes * 63.0 / 64.0) / task.communication.chip_among(64);
+        for (pass, expected) in [(step.forward, waiting + wire(2.0)), (step.backward, waiting * 2.0 + wire(6.0))] {
+            let all = pass.exposed() + pass.hidden;
+            assert!((all.get() / expected.get() - 1.0).abs() < 1e-9, "{all:?} is not {expected:?}");
+        }
+        assert_eq!((step.reduce.time, step.gather.time), (Seconds::ZERO, Seconds::ZERO));
+    });
+}
+
 /// Every part of the model waits for the one before it and for its stage, in the order of 1F1B; the pipeline then ends where the closed form
 /// says, each stage waits as long as it says, and the parts of a step add up to it.
 #[test]

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Narayanan et al. 2021, section 2.2 (v = 1 gives (p-1)/(m+p-1)). Data-parallel ranks add up gradients layer by layer while the last
-//! micro-batch goes backward, and fetch weights layer by layer while the first one goes forward; the last layer's part is always exposed,
-//! and transfers of the layers themselves leave the fabric no room for it.
+//! micro-batch goes backward, and fetch weights layer by layer while the first one goes forward; the last layer's part is always exposed.
+//! Fully sharded, every micro-batch does that, and fetches weights backward too.
 
 use super::backward::{backward, backward_time};
 use super::layer::{Layer, Task, busy};
@@ -26,11 +26,17 @@ pub struct Pass {
     pub time: Seconds,
     /// Kernels alone.
     pub kernels: Seconds,
-    /// Transfers of TP and EP that kernels hide; what they do not is `time - kernels`.
+    /// Transfers of layers that kernels hide; what they do not is `time - kernels`.
     pub hidden: Seconds,
 }
 
 impl Pass {
+    /// The same with an exchange beside it.
+    fn with(&mut self, exchange: DataExchange) {
+        self.time += exchange.exposed;
+        self.hidden += exchange.time - exchange.exposed;
+    }
+
     /// Transfers that nothing hides.
     #[must_use]
     pub fn exposed(&self) -> Seconds {
@@ -45,6 +51,11 @@ pub struct DataExchange {
     pub time: Seconds,
     /// What nothing hides.
     pub exposed: Seconds,
+}
+
+impl DataExchange {
+    /// None at all.
+    const NONE: Self = Self { time: Seconds::ZERO, exposed: Seconds::ZERO };
 }
 
 /// One optimizer step. All parts are without the power limit's slowdown but `time`.
@@ -182,14 +193,12 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
     let [p, v, m] = [layout.pp, layout.interleave, micro_batches].map(f64::from);
     let tokens = f64::from(layout.micro_batch) * task.sequence;
     let head = head_and_loss(task, &layout, tokens);
-    let [forward, backward_pass] = passes(task, layers, &layout, &head);
+    let [mut forward, mut backward_pass] = passes(task, layers, &layout, &head);
 
     let fabric = task.communication.network().fabric();
     let per_chip = fabric.chip.ranks;
     let handed = Bytes::new(tokens * f64::from(model.hidden) * 2.0 / f64::from(layout.tp));
     let hop = if layout.pp > 1 { task.communication.send(layout.mapping().chips(per_chip), handed) } else { Seconds::ZERO };
-    let unit = forward.time + backward_pass.time + hop * (2.0 * v);
-
     let [common, experts] = parameters(task, layers, &layout);
     let [common_copies, expert_copies] = layout.copies();
     let stage_chips = (layout.tp * layout.dp).div_ceil(per_chip);
@@ -197,10 +206,18 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
         data_exchange(task, stage_chips, common_copies, common * bytes) + data_exchange(task, stage_chips, expert_copies, experts * bytes)
     };
     let in_stage = f64::from(model.layers()) * share;
-    let reduce = beside(exchange(training.state.gradients), backward_pass.kernels, in_stage);
-    let gather = beside(exchange(training.state.weights), forward.kernels, in_stage);
+    let (scatter, fetch) = (exchange(training.state.gradients), exchange(training.state.weights));
+    let (reduce, gather) = if training.shard_weights {
+        // Every micro-batch fetches weights forward and backward, and adds its gradients up.
+        forward.with(beside(fetch, forward.kernels, in_stage));
+        backward_pass.with(beside(fetch + scatter, backward_pass.kernels, in_stage));
+        (DataExchange::NONE, DataExchange::NONE)
+    } else {
+        (beside(scatter, backward_pass.kernels, in_stage), beside(fetch, forward.kernels, in_stage))
+    };
+    let unit = forward.time + backward_pass.time + hop * (2.0 * v);
 
-    let [common_shards, expert_shards] = if training.shard_optimizer { layout.copies() } else { [1.0; 2] };
+    let [common_shards, expert_shards] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };
     let updated = common / common_shards + experts / expert_shards;
     let state = &training.state;
     // Reads the gradient and the state, writes the state and the weight.
@@ -228,7 +245,8 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
     activity.add_by_name(&update, 1.0);
     let kept = |copies: f64| (copies - 1.0) / copies;
     let reduced = common * kept(common_copies) + experts * kept(expert_copies);
-    activity.sent += Bytes::new(reduced * (state.gradients + state.weights)) + handed * (2.0 * v * m * (p - 1.0) / p);
+    let exchanged = if training.shard_weights { m * (state.gradients + 2.0 * state.weights) } else { state.gradients + state.weights };
+    activity.sent += Bytes::new(reduced * exchanged) + handed * (2.0 * v * m * (p - 1.0) / p);
 
     let energy = work_energy(&fabric.chip.power, &activity, f64::from(per_chip));
     let slowdown = slowdown(&fabric.chip.power, energy, time);

@@ -41,6 +41,9 @@ pub struct Training {
     /// Whether data-parallel ranks share the optimizer's state (`ZeRO` stage 1, a "distributed optimizer") or each has all of it.
     #[serde(default = "shared")]
     pub shard_optimizer: bool,
+    /// Whether they share weights and gradients too, and fetch those of a layer when they need it (`ZeRO` stage 3, "fully sharded").
+    #[serde(default)]
+    pub shard_weights: bool,
 }
 
 fn shared() -> bool {

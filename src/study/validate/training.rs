@@ -32,6 +32,9 @@ fn workload(bench: &mut Bench<'_>, settings: &Settings) -> Result<TrainingSpec, 
     if settings.optional("all_to_all").is_some() {
         training.all_to_all = settings.flag("all_to_all")?;
     }
+    if settings.optional("shard_weights").is_some() {
+        training.shard_weights = settings.flag("shard_weights")?;
+    }
     if settings.optional("chunked_tensor").is_some() {
         training.chunked_tensor = settings.flag("chunked_tensor")?;
     }
@@ -80,6 +83,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
         "dispatch",
         "all_to_all",
         "chunked_tensor",
+        "shard_weights",
     ])?;
     let workload = workload(bench, settings)?;
     let request = request(settings)?;
