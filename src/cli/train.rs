@@ -1,9 +1,11 @@
 //! `supernode train`: step time and tokens per second of training.
 
-use super::{Outcome, Output, bad_option};
+use std::path::PathBuf;
+
+use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::spec::{load_supernode, load_training};
-use crate::report::{self, TrainingReport};
+use crate::report::{self, TrainingReport, training_trace};
 use crate::study::simulate_training;
 use crate::training::TrainingRequest;
 use crate::workload::Device;
@@ -22,13 +24,22 @@ pub struct Arguments {
     #[arg(long)]
     model: Option<String>,
 
-    /// Fixed degrees, such as tp=8,pp=2; open ones are searched. Keys: tp, ep, dp, pp, micro_batch, interleave, overlap, recompute
+    /// Fixed degrees, such as tp=8,pp=2; open ones are searched. Keys: tp, ep, dp, pp, micro_batch, interleave, overlap,
+    /// recompute (0 nothing, 1 norms and activation functions, 2 whole layers)
     #[arg(long, value_name = "DEGREES")]
     mapping: Option<String>,
 
-    /// Show the ten fastest layouts
+    /// Show the ten fastest layouts, and why others lost
     #[arg(long)]
     explain: bool,
+
+    /// Write the timeline of a step, stage by stage of the pipeline, as Chrome trace JSON (opens in Perfetto)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// End with exit code 1 if nothing fits
+    #[arg(long)]
+    strict: bool,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -39,7 +50,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         None => TrainingRequest::default(),
     };
     let fabric = fabric::build(&spec)?;
+    let ranks = fabric.chips * fabric.chip.ranks;
+    request.check(&workload.training, &workload.model, ranks).map_err(|reason| bad_option("--mapping", reason))?;
     let simulation = simulate_training(&spec, &fabric, &workload, &request);
+    if let (Some(path), Some(step)) = (&arguments.trace, simulation.best()) {
+        let trace = training_trace(step).to_string();
+        std::fs::write(path, trace).map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    let fits = simulation.best().is_some();
     let report = TrainingReport {
         usable_memory: Device::new(&spec.chip).usable_memory,
         supernode: spec.id,
@@ -50,5 +68,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         simulation,
         explain: arguments.explain,
     };
-    Ok(Output::report(&report, format))
+    let mut output = Output::report(&report, format);
+    if arguments.strict && !fits {
+        output.exit = Exit::Missed;
+    }
+    Ok(output)
 }

@@ -45,7 +45,7 @@ pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use loads::ChannelLoads;
-pub use moe::{ExpertTraffic, Relayed, distinct_ranks};
+pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
 pub use pattern::Pattern;

@@ -87,28 +87,26 @@ impl ExpertTraffic {
     /// The same in two stages, as kernels do that save the outer levels (DeepEP's for many tokens): a token crosses once to every node in
     /// which it has experts, to the rank that stands there where its own stands here, and that one hands it on inside. `None` where
     /// the ranks do not fill several nodes, children of the innermost level.
+    #[must_use]
+    pub fn relayed(&self, network: &Network<'_>, kernel: &TokenKernel) -> Option<Relayed> {
+        Relay::new(network, self.ranks).map(|relay| self.relayed_over(network, &relay, kernel))
+    }
+
+    /// As [`ExpertTraffic::relayed`], over the relay of its ranks.
     ///
     /// With w ranks in each of m nodes, d(x) the expected distinct among k choices of x: to each equal in another node `tokens d(m) / m`
     /// messages, and from each rank to each inside its node `tokens d(m w) / w`, of which the busiest rank receives `imbalance` times
     /// the mean. Chunks flow through both stages at once, so the longer one counts, and the paths add up. The kernel's constants are
     /// those of the direct form: peers are then m - 1 + w - 1.
     #[must_use]
-    pub fn relayed(&self, network: &Network<'_>, kernel: &TokenKernel) -> Option<Relayed> {
+    pub fn relayed_over(&self, network: &Network<'_>, relay: &Relay, kernel: &TokenKernel) -> Relayed {
         let fabric = network.fabric();
-        let (node, per_chip) = (fabric.level_sizes[0], fabric.chip.ranks);
-        let chips = self.chips(per_chip);
-        if !self.ranks.is_multiple_of(node * per_chip) || chips < 2 * node || node < 2 {
-            return None;
-        }
-        let nodes = chips / node;
-        let equals: Vec<Group> = (0..node).map(|position| Group::of((position..chips).step_by(node as usize).collect())).collect();
-        let across = network.profile(&network.loads_of_groups(&equals, Pattern::AllPairs));
-        let inside = network.all_to_all(node);
+        let Relay { across, inside, nodes: m, ranks_of_node: w } = relay;
         let message = self.message + kernel.message_overhead.value;
-        let (m, w, per_chip) = (f64::from(nodes), f64::from(node * per_chip), f64::from(per_chip));
+        let per_chip = f64::from(fabric.chip.ranks);
         let copies = if kernel.merges_copies { distinct_ranks(m * w, self.copies) } else { self.copies };
-        let to_equal = message * (self.tokens * distinct_ranks(m, self.copies) / m);
-        let to_neighbour = message * (self.tokens * copies / w * self.imbalance);
+        let to_equal = message * (self.tokens * distinct_ranks(*m, self.copies) / *m);
+        let to_neighbour = message * (self.tokens * copies / *w * self.imbalance);
         let (outer, outer_peak) = across.serialisation(fabric, to_equal * per_chip, message);
         let (mut inner, inner_peak) = inside.serialisation(fabric, to_neighbour * (per_chip * per_chip), message);
         if let Some(rate) = &fabric.chip.io.die_to_die {
@@ -117,7 +115,35 @@ impl ExpertTraffic {
         let path = across.latency + inside.latency;
         let time = self.kernel_time(network, kernel, outer.max(inner), m - 1.0 + w - 1.0, path);
         let bottleneck = if outer > inner { outer_peak } else { inner_peak };
-        Some(Relayed { time, across: to_equal * (m - 1.0), inside: to_neighbour * (w - 1.0), bottleneck })
+        Relayed { time, across: to_equal * (m - 1.0), inside: to_neighbour * (w - 1.0), bottleneck }
+    }
+}
+
+/// Ranks in equal nodes as relayed traffic sees them.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// Every rank to its equals in the other nodes.
+    across: Profile,
+    /// Every rank to the others in its node.
+    inside: Profile,
+    nodes: f64,
+    ranks_of_node: f64,
+}
+
+impl Relay {
+    /// Walks both stages of the first `ranks` ranks; `None` where they do not fill several nodes, children of the innermost level.
+    #[must_use]
+    pub fn new(network: &Network<'_>, ranks: u32) -> Option<Self> {
+        let fabric = network.fabric();
+        let (node, per_chip) = (fabric.level_sizes[0], fabric.chip.ranks);
+        let chips = ranks.div_ceil(per_chip);
+        if !ranks.is_multiple_of(node * per_chip) || chips < 2 * node || node < 2 {
+            return None;
+        }
+        let equals: Vec<Group> = (0..node).map(|position| Group::of((position..chips).step_by(node as usize).collect())).collect();
+        let across = network.profile(&network.loads_of_groups(&equals, Pattern::AllPairs));
+        let inside = network.all_to_all(node);
+        Some(Self { across, inside, nodes: f64::from(chips / node), ranks_of_node: f64::from(node * per_chip) })
     }
 }
 

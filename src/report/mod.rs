@@ -28,6 +28,7 @@ mod simulate;
 mod sweep;
 mod trace;
 mod training;
+mod training_trace;
 mod uncertainty;
 mod validate;
 
@@ -50,5 +51,6 @@ pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, chart_of};
 pub use trace::{TracedPass, chrome_trace};
 pub use training::TrainingReport;
+pub use training_trace::training_trace;
 pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;

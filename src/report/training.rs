@@ -25,22 +25,12 @@ pub struct TrainingReport {
     pub workload: (String, String, String),
     /// Result.
     pub simulation: TrainingSimulation,
-    /// Show the ten fastest layouts.
+    /// Show the ten fastest layouts, and why others lost.
     pub explain: bool,
 }
 
-/// Where the time of a step goes; adds up to the step.
-fn parts(step: &TrainingStep) -> [(&'static str, Seconds); 7] {
-    [
-        ("kernels", step.kernels),
-        ("transfers of layers, exposed", step.exposed_layers),
-        ("handing over between stages", step.handovers),
-        ("bubble", step.bubble),
-        ("gradients and weights, exposed", step.exposed_data),
-        ("optimizer", step.optimizer),
-        ("power limit", step.power),
-    ]
-}
+/// Layouts in the table of the fastest.
+const SHOWN: usize = 10;
 
 fn bubble_of(step: &TrainingStep) -> f64 {
     bubble(step.layout.pp, step.micro_batches, step.layout.interleave)
@@ -51,11 +41,11 @@ impl TrainingReport {
         let simulation = &self.simulation;
         let layout = &step.layout;
         let rate = simulation.rate(step).get();
-        let exposed = step.exposed_layers + step.handovers + step.exposed_data;
+        let exposed = step.exposed();
         json!({
             "mapping": {
                 "tp": layout.tp, "ep": layout.ep, "dp": layout.dp, "pp": layout.pp, "micro_batch": layout.micro_batch,
-                "micro_batches": step.micro_batches, "interleave": layout.interleave, "overlap": layout.overlap, "recompute": layout.recompute,
+                "micro_batches": step.micro_batches, "interleave": layout.interleave, "overlap": layout.overlap, "recompute": layout.recompute as u8,
             },
             "chips": simulation.chips(step),
             "step_s": step.time,
@@ -64,18 +54,63 @@ impl TrainingReport {
             "flop_per_s_per_chip": simulation.flop_rate(step),
             "mfu": simulation.utilisation(step),
             "bubble": bubble_of(step),
-            "micro_batch_forward_s": step.forward,
-            "micro_batch_backward_s": step.backward,
+            "micro_batch_forward_s": step.forward.time,
+            "micro_batch_backward_s": step.backward.time,
             "exposed_communication_s": exposed,
             "exposed_communication_share": exposed / step.time,
-            "time_s": parts(step).into_iter().map(|(name, time)| (name.to_owned(), json!(time))).collect::<serde_json::Map<_, _>>(),
-            "gradients_and_weights_s": step.data,
+            "time_s": step.parts().into_iter().map(|(name, time)| (name.to_owned(), json!(time))).collect::<serde_json::Map<_, _>>(),
+            "gradients_and_weights_s": step.reduce.time + step.gather.time,
             "memory_bytes": {
                 "weights": step.memory.weights, "gradients": step.memory.gradients, "optimizer": step.memory.optimizer,
                 "activations": step.memory.activations, "total": step.memory.total(), "usable": self.usable_memory,
             },
         })
     }
+
+    /// Why nothing fits, and what would.
+    fn refusal(&self) -> String {
+        let simulation = &self.simulation;
+        let why = simulation.search.nearest.map_or("no layout divides heads, layers, experts and batch".to_owned(), |(layout, bytes)| {
+            format!("does not fit: {layout} needs least, {} on each rank, {} is usable", render(bytes), render(self.usable_memory))
+        });
+        let works = simulation.remedy.map_or("; nothing that was tried works".to_owned(), |remedy| {
+            let all = self.chips * simulation.ranks_per_chip;
+            let here = if remedy.ranks > all { format!("{} ranks", remedy.ranks) } else { "this machine".to_owned() };
+            format!("; the nearest that works is {} on {here}, sequences of {} tokens", remedy.layout, remedy.sequence)
+        });
+        format!("{why}{works}")
+    }
+
+    /// The fastest layouts, where each loses most to the fastest of all, and what did not fit.
+    fn explanation(&self, best: &TrainingStep) -> Vec<Section> {
+        let simulation = &self.simulation;
+        let mut table = Table::new(&["<layout", "step s", "tokens/s", "MFU", "bubble", "GB a rank", "<loses most in"]);
+        for other in simulation.search.found.iter().take(SHOWN) {
+            table.row([
+                other.layout.to_string(),
+                format!("{:.3}", other.time.get()),
+                format!("{:.0}", simulation.rate(other).get()),
+                format!("{:.1} %", 100.0 * simulation.utilisation(other)),
+                format!("{:.1} %", 100.0 * bubble_of(other)),
+                format!("{:.1}", other.memory.total().get() / 1e9),
+                loss(best, other),
+            ]);
+        }
+        let mut sections = vec![Section::Title("Fastest layouts".into()), Section::Table(table)];
+        if let Some((layout, bytes)) = simulation.search.nearest {
+            let nearest = format!("{layout} needs {}, {} is usable", render(bytes), render(self.usable_memory));
+            sections.push(Section::Note("Out of the question, and the nearest:".to_owned()));
+            sections.push(Section::Facts(vec![(format!("{} do not fit", simulation.search.too_large), nearest)]));
+        }
+        sections
+    }
+}
+
+/// The part of a step in which it loses most to the fastest, with the share of that one's time.
+fn loss(best: &TrainingStep, other: &TrainingStep) -> String {
+    let losses = best.parts().into_iter().zip(other.parts()).map(|((name, best), (_, other))| (name, other - best));
+    let most = losses.max_by(|a, b| a.1.get().total_cmp(&b.1.get())).filter(|(_, lost)| *lost > Seconds::ZERO);
+    most.map_or(String::new(), |(name, lost)| format!("{name}, {:.1} %", 100.0 * (lost / best.time)))
 }
 
 impl Report for TrainingReport {
@@ -83,7 +118,8 @@ impl Report for TrainingReport {
         let simulation = &self.simulation;
         let best = simulation.best();
         let rate = best.map_or(TokensPerSecond::ZERO, |step| simulation.rate(step));
-        let shown = if self.explain { 10 } else { 0 };
+        let shown = if self.explain { SHOWN } else { 0 };
+        let search = &simulation.search;
         json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
@@ -93,12 +129,15 @@ impl Report for TrainingReport {
             "tokens_per_step": simulation.tokens,
             "flop_per_token": simulation.flop_per_token,
             "peak_flop_per_s_per_chip": simulation.peak,
-            "tried": simulation.search.tried,
-            "fit": simulation.search.found.len(),
+            "tried": search.found.len() + search.too_large,
+            "fit": search.found.len(),
+            "verdict": { "meets": best.is_some(), "reason": best.is_none().then(|| self.refusal()) },
             "best": best.map(|step| self.step_json(step)),
-            "layouts": simulation.search.found.iter().take(shown).map(|step| self.step_json(step)).collect::<Vec<_>>(),
-            "nearest": best.is_none().then_some(simulation.search.nearest).flatten()
+            "layouts": search.found.iter().take(shown).map(|step| self.step_json(step)).collect::<Vec<_>>(),
+            "nearest": search.nearest.filter(|_| best.is_none() || self.explain)
                 .map(|(layout, bytes)| json!({ "mapping": layout.to_string(), "memory_bytes": bytes, "usable_bytes": self.usable_memory })),
+            "works": simulation.remedy
+                .map(|remedy| json!({ "mapping": remedy.layout.to_string(), "ranks": remedy.ranks, "sequence": remedy.sequence })),
             "joules_per_token": best.map(|step| simulation.energy_per_token(step)),
             "power": power_json(&simulation.power, rate, &self.levels),
         })
@@ -106,23 +145,22 @@ impl Report for TrainingReport {
 
     fn sections(&self) -> Vec<Section> {
         let simulation = &self.simulation;
+        let search = &simulation.search;
         let mut facts = vec![
             ("workload".to_owned(), self.workload.1.clone()),
             ("model".to_owned(), self.workload.2.clone()),
             ("GEMMs in".to_owned(), simulation.gemm.name().to_owned()),
             ("tokens a step".to_owned(), format!("{:.0}", simulation.tokens)),
-            ("layouts".to_owned(), format!("{} tried, {} fit", simulation.search.tried, simulation.search.found.len())),
+            ("layouts".to_owned(), format!("{} tried, {} fit", search.found.len() + search.too_large, search.found.len())),
         ];
         let Some(step) = simulation.best() else {
-            let why = simulation.search.nearest.map_or("no layout divides heads, layers, experts and batch".to_owned(), |(layout, bytes)| {
-                format!("no layout fits: {layout} needs least, {} of {} a rank", render(bytes), render(self.usable_memory))
-            });
-            facts.push(("possible".to_owned(), format!("no: {why}")));
+            facts.push(("verdict".to_owned(), format!("misses: {}", self.refusal())));
             return vec![Section::Title(self.title.clone()), Section::Facts(facts)];
         };
         let chips = simulation.chips(step);
         let rate = simulation.rate(step);
         facts.extend([
+            ("verdict".to_owned(), "fits".to_owned()),
             ("mapping".to_owned(), step.layout.to_string()),
             ("chips".to_owned(), format!("{chips} of {}", self.chips)),
             ("step".to_owned(), render(step.time)),
@@ -133,7 +171,7 @@ impl Report for TrainingReport {
             ("energy".to_owned(), format!("{} a token", render(simulation.energy_per_token(step)))),
         ]);
         let mut times = Table::new(&["<time of a step", "s", "share"]);
-        for (name, time) in parts(step) {
+        for (name, time) in step.parts() {
             times.row([name.to_owned(), format!("{:.4}", time.get()), format!("{:.1} %", 100.0 * (time / step.time))]);
         }
         let mut memory = Table::new(&["<memory of a rank", "GB"]);
@@ -150,18 +188,7 @@ impl Report for TrainingReport {
         }
         let mut sections = vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(times), Section::Table(memory)];
         if self.explain {
-            let mut table = Table::new(&["<layout", "step s", "tokens/s", "MFU", "bubble", "GB a rank"]);
-            for other in simulation.search.found.iter().take(10) {
-                table.row([
-                    other.layout.to_string(),
-                    format!("{:.3}", other.time.get()),
-                    format!("{:.0}", simulation.rate(other).get()),
-                    format!("{:.1} %", 100.0 * simulation.utilisation(other)),
-                    format!("{:.1} %", 100.0 * bubble_of(other)),
-                    format!("{:.1}", other.memory.total().get() / 1e9),
-                ]);
-            }
-            sections.extend([Section::Title("Fastest layouts".into()), Section::Table(table)]);
+            sections.extend(self.explanation(step));
         }
         sections.extend(power_sections(&simulation.power, rate, "trained", &self.levels));
         sections

@@ -76,6 +76,12 @@ impl<'a> Communication<'a> {
         self.library
     }
 
+    /// Whether the all-to-all of the first `chips` chips was named when this was made.
+    #[must_use]
+    pub fn has_profile(&self, chips: u32) -> bool {
+        self.all_to_all.contains_key(&chips)
+    }
+
     /// The all-to-all profile of the first `chips` chips.
     ///
     /// # Panics

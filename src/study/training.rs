@@ -2,10 +2,10 @@
 
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Power, inventory, power};
-use crate::input::document::{Chip, ExpertPlacement, Precision, Training};
+use crate::input::document::{Chip, ExpertPlacement, Library, Precision, Training};
 use crate::input::spec::{Spec, TrainingSpec};
 use crate::network::{Network, Profile};
-use crate::training::{Task, TrainingRequest, TrainingSearch, TrainingStep, communication, model_flop_per_token, search};
+use crate::training::{Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, communication, model_flop_per_token, remedy, search};
 use crate::units::{Flop, FlopPerSecond, Joules, TokensPerSecond};
 use crate::workload::Device;
 
@@ -14,6 +14,8 @@ use crate::workload::Device;
 pub struct TrainingSimulation {
     /// Layouts that fit, fastest first.
     pub search: TrainingSearch,
+    /// Where none does, what would work.
+    pub remedy: Option<Remedy>,
     /// Format in which the GEMMs run on this chip.
     pub gemm: Precision,
     /// Tokens of a step.
@@ -72,25 +74,52 @@ fn trains_in(chip: &Chip, training: &Training) -> Precision {
     if asked == Precision::Bf16 || chip.compute.fp8.is_some() { asked } else { Precision::Bf16 }
 }
 
+/// What is trained on the machine of `network`, with the transfers that `request` asks for.
+#[must_use]
+pub fn training_task<'a>(
+    network: &'a Network<'a>,
+    library: &'a Library,
+    device: Device,
+    workload: &'a TrainingSpec,
+    request: &TrainingRequest,
+) -> Task<'a> {
+    let TrainingSpec { training, model, .. } = workload;
+    let (communication, relays) = communication(network, library, training, model, request);
+    Task {
+        communication,
+        relays,
+        device,
+        model,
+        precisions: training.precisions(trains_in(&network.fabric().chip, training)),
+        all_to_all: training.all_to_all,
+        chunked_tensor: training.chunked_tensor,
+        placement: training.experts.clone().unwrap_or_else(ExpertPlacement::even),
+        sequence: f64::from(training.sequence),
+        gradient_bytes: training.state.gradients,
+    }
+}
+
 /// Simulates training with the fastest layout that answers the request and fits.
 #[must_use]
 pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, request: &TrainingRequest) -> TrainingSimulation {
-    let TrainingSpec { training, model, .. } = workload;
     let network = Network::new(fabric);
-    let gemm = trains_in(&spec.chip, training);
-    let precisions = Training::precisions(gemm);
-    let sequence = f64::from(training.sequence);
-    let task = Task {
-        communication: communication(&network, &spec.library, training, model, request),
-        device: Device::new(&spec.chip),
-        model,
-        precisions,
-        placement: training.experts.clone().unwrap_or_else(ExpertPlacement::even),
-        sequence,
+    let task = training_task(&network, &spec.library, Device::new(&spec.chip), workload, request);
+    let search = search(&task, &workload.training, request);
+    let remedy = if search.found.is_empty() {
+        let open = training_task(&network, &spec.library, Device::new(&spec.chip), workload, &TrainingRequest::default());
+        remedy(&open, &workload.training, request)
+    } else {
+        None
     };
-    let search = search(&task, training, request);
-    let inventory = inventory(fabric);
+    describe(spec, &task, workload, search, remedy)
+}
+
+/// The figures and watts of what a search found.
+#[must_use]
+pub fn describe(spec: &Spec, task: &Task<'_>, workload: &TrainingSpec, search: TrainingSearch, remedy: Option<Remedy>) -> TrainingSimulation {
+    let fabric = task.communication.network().fabric();
     let chip = &fabric.chip;
+    let inventory = inventory(fabric);
     let drawn = match search.found.first() {
         Some(step) => {
             let chips = step.layout.mapping().chips(chip.ranks);
@@ -102,11 +131,13 @@ pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, 
         }
         None => power(spec, fabric, &inventory, &Duty::default(), &Profile::silent(fabric)),
     };
+    let gemm = task.precisions.weights;
     TrainingSimulation {
         search,
+        remedy,
         gemm,
-        tokens: f64::from(training.global_batch) * sequence,
-        flop_per_token: model_flop_per_token(model, &precisions, sequence),
+        tokens: f64::from(workload.training.global_batch) * task.sequence,
+        flop_per_token: model_flop_per_token(task.model, &task.precisions, task.sequence),
         peak: task.device.peak(gemm) * f64::from(chip.ranks),
         power: drawn,
         ranks_per_chip: chip.ranks,

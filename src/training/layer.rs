@@ -1,44 +1,46 @@
-//! One layer of a model on one rank, forward and backward.
+//! One layer of a model on one rank: its kernels and transfers, forward and backward, and what it keeps.
 //!
-//! ```text
-//! y = x W            forward        2 r c d
-//! dx = dy W^T        backward       2 r c d
-//! dW = x^T dy        backward       2 r c d
-//! ```
-//!
-//! Attention backward multiplies five times where forward does twice, since it computes the scores again: 2.5 times the work (Dao 2023,
-//! "FlashAttention-2", section 4.1). Streams read the gradient beside what forward read: 5/3 of the bytes, as in a gated activation
-//! (two in, one out; three in, two out).
+//! Under tensor parallelism a divided block stands between an all-gather and a reduce-scatter of the tokens, forward and backward
+//! (Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.2.2). Its input is kept as the
+//! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
+use std::collections::BTreeMap;
+
+use super::backward::{Products, again_time, backward_time};
+use super::experts::routed_block;
+use super::kept::kept;
 use crate::input::document::{ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
-use crate::network::ExpertTraffic;
+use crate::network::{ExpertTraffic, Relay};
 use crate::serving::{Communication, Resource, Stage};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
-    AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_block, expert_weights, ffn_weights, gate, kernel,
-    layer_attention, shared_block, totals,
+    AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel, layer_attention,
+    shared_block, totals,
 };
-
-/// Work of attention's backward pass over its forward pass.
-const ATTENTION_BACKWARD: f64 = 2.5;
-/// Bytes of a stream's backward pass over its forward pass.
-const STREAM_BACKWARD: f64 = 5.0 / 3.0;
 
 /// What is trained, on what.
 #[derive(Debug)]
 pub struct Task<'a> {
     /// Transfers.
     pub communication: Communication<'a>,
+    /// Groups of experts that span several nodes, by their ranks.
+    pub relays: BTreeMap<u32, Relay>,
     /// One rank.
     pub device: Device,
     /// The model.
     pub model: &'a Model,
     /// Formats.
     pub precisions: Precisions,
+    /// Whether tokens reach their experts by the library's all-to-all.
+    pub all_to_all: bool,
+    /// Whether gathers and scatters around a divided block go in chunks beside the products next to them.
+    pub chunked_tensor: bool,
     /// Copies and balance of experts.
     pub placement: ExpertPlacement,
     /// Tokens of a sequence.
     pub sequence: f64,
+    /// Bytes of a parameter's gradient.
+    pub gradient_bytes: f64,
 }
 
 /// Equal layers on one rank, for one micro-batch.
@@ -52,45 +54,20 @@ pub struct Layer {
     pub forward: Vec<Stage>,
     /// Backward, in order; without recomputation.
     pub backward: Vec<Stage>,
-    /// Sent by one rank in one direction of the pass.
-    pub sent: Bytes,
-    /// Kept from forward for backward.
-    pub saved: Bytes,
+    /// Norms and activation functions alone, run again.
+    pub pointwise: Seconds,
+    /// Transfers, forward and backward, that run beside a product of the same block.
+    pub beside: [Seconds; 2],
+    /// Sent by one rank forward, and backward.
+    pub sent: [Bytes; 2],
+    /// Kept from forward for backward: all that backward reads, and that without what norms and activation functions make again.
+    pub kept: [Bytes; 2],
     /// The layer's input alone.
     pub input: Bytes,
     /// Parameters on the rank that every data-parallel rank has too.
     pub parameters: f64,
     /// Parameters of its routed experts.
     pub expert_parameters: f64,
-}
-
-/// The kernels that undo one kernel.
-#[must_use]
-pub fn backward(operator: &Operator) -> Vec<Operator> {
-    let of = |work| Operator { name: operator.name, work };
-    match operator.work {
-        Work::Gemm { batch, rows, columns, depth, precision } => vec![
-            of(Work::Gemm { batch, rows, columns: depth, depth: columns, precision }),
-            of(Work::Gemm { batch, rows: depth, columns, depth: rows, precision }),
-        ],
-        Work::Attention { flop_per_row, unit_bytes, sequence_bytes, query_bytes, sequences, context, units, rows, latent, precision } => {
-            vec![of(Work::Attention {
-                flop_per_row: flop_per_row * ATTENTION_BACKWARD,
-                // Keys, values, queries and outputs are read again, and their gradients written.
-                unit_bytes: unit_bytes * 2.0,
-                sequence_bytes: sequence_bytes * 2.0,
-                query_bytes: query_bytes * 2.0,
-                sequences,
-                context,
-                units,
-                rows,
-                latent,
-                precision,
-            })]
-        }
-        Work::Experts { .. } => vec![operator.clone(), operator.clone()],
-        Work::Stream { bytes } => vec![of(Work::Stream { bytes: bytes * STREAM_BACKWARD })],
-    }
 }
 
 /// Operations that the model itself asks for, for one token, forward and backward: three times the forward matrices and attention over
@@ -112,21 +89,128 @@ fn whole_sequences(sequences: f64, sequence: f64) -> AttentionBatch {
     AttentionBatch { sequences, new_tokens: sequence, context: sequence / 2.0, prefill: true }
 }
 
-impl Task<'_> {
+/// What is left of `time` beside `product`.
+fn less(time: Seconds, product: Seconds) -> Seconds {
+    (time - product).max(Seconds::ZERO)
+}
+
+/// What nothing hides of a gather or scatter among `ranks` that goes in as many chunks beside a product, each rank's own chunk first or
+/// last: of `max(g, x + g/n, x/(n-1) + g (n-1)/n)` the part beyond the product (Wang et al. 2023, "Overlap Communication with Dependent
+/// Computation via Decomposition in Large Deep Learning Models").
+fn exposed_in_chunks(time: Seconds, product: Seconds, ranks: f64) -> Seconds {
+    less(time, product * ((ranks - 1.0) / ranks)).max(less(time / (ranks - 1.0), product / ranks))
+}
+
+fn transfer(name: &'static str, time: Seconds) -> Stage {
+    Stage { name, resource: Resource::Fabric, time }
+}
+
+/// The stages of a layer while they are put together: backward in the order of forward.
+#[derive(Default)]
+struct Stages {
+    forward: Vec<Stage>,
+    backward: Vec<Stage>,
+    beside: [Seconds; 2],
+    sent: [Bytes; 2],
+}
+
+impl Stages {
+    fn push(&mut self, [ahead, back]: [Stage; 2]) {
+        self.forward.push(ahead);
+        self.backward.push(back);
+    }
+}
+
+impl<'a> Task<'a> {
+    /// The same with sequences of another length.
+    #[must_use]
+    pub fn with_sequence(&self, sequence: f64) -> Task<'a> {
+        let Task { communication, relays, device, model, precisions, all_to_all, chunked_tensor, placement, gradient_bytes, .. } = self;
+        Task {
+            communication: communication.clone(),
+            relays: relays.clone(),
+            device: device.clone(),
+            model,
+            precisions: *precisions,
+            all_to_all: *all_to_all,
+            chunked_tensor: *chunked_tensor,
+            placement: placement.clone(),
+            sequence,
+            gradient_bytes: *gradient_bytes,
+        }
+    }
+
+    /// Whether the transfers of a group of `ranks` are known.
+    #[must_use]
+    pub fn has_group(&self, ranks: u32) -> bool {
+        self.communication.has_profile(ranks.div_ceil(self.communication.network().fabric().chip.ranks))
+    }
+
     /// Every kind of layer under `tp` and `ep` for a micro-batch of `sequences`.
     #[must_use]
     pub fn layers(&self, tp: u32, ep: u32, sequences: u32) -> Vec<Layer> {
         self.model.layer.iter().map(|group| self.layer(group, tp, ep, f64::from(sequences))).collect()
     }
 
-    fn compute(&self, name: &'static str, operators: &[Operator]) -> Stage {
-        Stage { name, resource: Resource::Compute, time: operators.iter().map(|operator| kernel::time(&self.device, operator)).sum() }
+    fn compute(name: &'static str, time: Seconds) -> Stage {
+        Stage { name, resource: Resource::Compute, time }
     }
 
     /// Forward and backward of the same kernels.
     fn both(&self, name: &'static str, operators: &[Operator]) -> [Stage; 2] {
-        let undone: Vec<Operator> = operators.iter().flat_map(backward).collect();
-        [self.compute(name, operators), self.compute(name, &undone)]
+        let ahead = operators.iter().map(|operator| kernel::time(&self.device, operator)).sum();
+        let back = operators.iter().map(|operator| backward_time(&self.device, operator, self.gradient_bytes)).sum();
+        [Self::compute(name, ahead), Self::compute(name, back)]
+    }
+
+    /// A block whose weights the ranks of a TP group share, between gathering and scattering `stream` bytes of tokens.
+    fn divided(&self, stages: &mut Stages, name: &'static str, operators: &[Operator], tp: u32, stream: Bytes) {
+        let split = f64::from(tp);
+        if tp < 2 {
+            stages.push(self.both(name, operators));
+            return;
+        }
+        // Each rank sends its part of the tokens to every other, or that one's part of its sums.
+        let time = self.communication.all_to_all(tp, stream / split);
+        let once = stream * ((split - 1.0) / split);
+        stages.sent[0] += once * 2.0;
+        stages.sent[1] += once * 3.0;
+        let products = Products::new(&self.device, operators, self.gradient_bytes);
+        let in_chunks = |product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
+        let gather = [in_chunks(products.first), in_chunks(products.last_input_gradient)];
+        // Backward, sums go while the first product's weights get their gradient.
+        let scatter = [in_chunks(products.last), if self.chunked_tensor { less(time, products.weight_gradient) } else { time }];
+        // The input is gathered again beside the product that makes its gradient.
+        let again = less(time, products.input_gradient);
+        stages.push([transfer("all-gather", gather[0]), transfer("reduce-scatter", scatter[1])]);
+        if again > Seconds::ZERO {
+            stages.backward.push(transfer("all-gather of the input", again));
+        }
+        stages.push(self.both(name, operators));
+        stages.push([transfer("reduce-scatter", scatter[0]), transfer("all-gather", gather[1])]);
+        stages.beside[0] += time * 2.0 - gather[0] - scatter[0];
+        stages.beside[1] += time * 3.0 - gather[1] - scatter[1] - again;
+    }
+
+    /// Dispatch and combine of a token's `message` bytes: the faster of straight to the experts' ranks and, over several nodes with a
+    /// library that has measured kernels for it, relayed; or the all-to-all of every copy. With the bytes that a rank sends.
+    fn exchange(&self, traffic: &ExpertTraffic, back: bool) -> (Seconds, Bytes) {
+        let communication = &self.communication;
+        if self.all_to_all {
+            let pair = traffic.message * (traffic.tokens * traffic.copies / f64::from(traffic.ranks));
+            return (communication.all_to_all(traffic.ranks, pair * traffic.imbalance), pair * f64::from(traffic.ranks - 1));
+        }
+        let (kernel, name, direct) = if back {
+            (communication.combine_kernel(true), "relayed-combine", communication.combine(traffic, true))
+        } else {
+            (communication.dispatch_kernel(true), "relayed-dispatch", communication.dispatch(traffic, true))
+        };
+        let relayed = self.relays.get(&traffic.ranks).zip(communication.library().token_kernel(name));
+        let relayed = relayed.map(|(relay, kernel)| traffic.relayed_over(communication.network(), relay, kernel));
+        match relayed.filter(|relayed| relayed.time < direct) {
+            Some(relayed) => (relayed.time, relayed.across + relayed.inside),
+            None => (direct, traffic.sent_bytes(kernel)),
+        }
     }
 
     fn layer(&self, group: &LayerGroup, tp: u32, ep: u32, sequences: f64) -> Layer {
@@ -136,27 +220,8 @@ impl Task<'_> {
         let batch = [whole_sequences(sequences, self.sequence)];
         let attention = in_sequence_parts(layer_attention(&group.attention, model.hidden, &self.precisions, tp, &batch), split);
         let stream = Bytes::new(tokens * hidden * 2.0);
-        // Under sequence parallelism an all-gather stands before each divided block and a reduce-scatter after it.
-        let gather = self.communication.all_to_all(tp, stream / (split * split));
-        let transfer = |name, time| Stage { name, resource: Resource::Fabric, time };
-        let reduced = stream * (2.0 * (split - 1.0) / split);
-        let mut forward = Vec::new();
-        let mut undone = Vec::new();
-        let mut push = |[ahead, back]: [Stage; 2]| {
-            forward.push(ahead);
-            undone.push(back);
-        };
-        let mut divided = |name, operators: &[Operator]| {
-            if tp > 1 {
-                push([transfer("all-gather", gather); 2]);
-            }
-            push(self.both(name, operators));
-            if tp > 1 {
-                push([transfer("reduce-scatter", gather); 2]);
-            }
-        };
-        divided("attention", &attention);
-        let mut sent = reduced;
+        let mut stages = Stages::default();
+        self.divided(&mut stages, "attention", &attention, tp, stream);
         let mut operators = attention;
         let (stored, _) = ffn_weights(&group.ffn, model.hidden);
         let mut parameters = attention_weights(&group.attention, model.hidden) / split;
@@ -164,8 +229,7 @@ impl Task<'_> {
         match &group.ffn {
             Ffn::Dense { width } => {
                 let block = in_sequence_parts(dense_block(model, *width, &self.precisions, tp, tokens), split);
-                divided("dense", &block);
-                sent += reduced;
+                self.divided(&mut stages, "dense", &block, tp, stream);
                 parameters += stored / split;
                 operators.extend(block);
             }
@@ -175,31 +239,29 @@ impl Task<'_> {
                 if experts.shared > 0 {
                     before.extend(shared_block(model, experts, &self.precisions, own));
                 }
+                stages.push(self.both("gate and shared experts", &before));
                 let load = ExpertLoad::new(experts, &self.placement, ep, own);
-                let routed = [expert_block(model, experts, &self.placement, &self.precisions, &load)];
-                push(self.both("gate and shared experts", &before));
-                let exchange = (ep > 1).then(|| {
-                    let traffic = |bytes: f64| ExpertTraffic {
-                        ranks: ep,
-                        tokens: own,
-                        copies: load.copies,
-                        message: Bytes::new(f64::from(experts.stream(model.hidden)) * bytes),
-                        imbalance: load.imbalance,
-                    };
-                    (traffic(self.precisions.dispatch.activation_bytes()), traffic(self.precisions.combine.activation_bytes()))
-                });
-                // Backward, gradients go out to the experts as tokens did, and come back as results did.
-                let times = exchange.as_ref().map(|(out, back)| (self.communication.dispatch(out, true), self.communication.combine(back, true)));
-                if let Some((out, back)) = times {
-                    push([transfer("dispatch", out), transfer("combine", back)]);
-                }
-                push(self.both("routed experts", &routed));
-                if let Some((out, back)) = times {
-                    push([transfer("combine", back), transfer("dispatch", out)]);
-                }
-                if let Some((out, back)) = &exchange {
-                    let communication = &self.communication;
-                    sent += out.sent_bytes(communication.dispatch_kernel(true)) + back.sent_bytes(communication.combine_kernel(true));
+                let routed = routed_block(model, experts, &self.placement, &self.precisions, &load);
+                // Backward, gradients go out to the experts as tokens did, and come back as results did; results go out in 16 bit.
+                let traffic = |bytes: f64| ExpertTraffic {
+                    ranks: ep,
+                    tokens: own,
+                    copies: load.copies,
+                    message: Bytes::new(f64::from(experts.stream(model.hidden)) * bytes),
+                    imbalance: load.imbalance,
+                };
+                let [out, home] = if ep > 1 {
+                    let [out, home] = [self.precisions.dispatch, self.precisions.combine].map(|format| traffic(format.activation_bytes()));
+                    let ((out, sent), (home, returned)) = (self.exchange(&out, false), self.exchange(&home, true));
+                    stages.sent.iter_mut().for_each(|bytes| *bytes += sent + returned);
+                    stages.push([transfer("dispatch", out), transfer("combine", home)]);
+                    [out, home]
+                } else {
+                    [Seconds::ZERO; 2]
+                };
+                stages.push(self.both("routed experts", &routed));
+                if ep > 1 {
+                    stages.push([transfer("combine", home), transfer("dispatch", out)]);
                 }
                 let all = f64::from(experts.routed) * expert_weights(&group.ffn, model.hidden);
                 parameters += stored - all;
@@ -208,9 +270,23 @@ impl Task<'_> {
                 operators.extend(routed);
             }
         }
-        undone.reverse();
-        let saved = operators.iter().map(|operator| saved(operator, hidden, tokens, split, self.sequence)).sum();
-        Layer { count: group.count, operators, forward, backward: undone, sent, saved, input: stream / split, parameters, expert_parameters }
+        stages.backward.reverse();
+        let kept = kept(&operators, hidden, tokens, split, self.sequence, self.precisions.weights);
+        let pointwise = again_time(&self.device, &operators);
+        let Stages { forward, backward, beside, sent } = stages;
+        Layer {
+            count: group.count,
+            operators,
+            forward,
+            backward,
+            pointwise,
+            beside,
+            sent,
+            kept,
+            input: stream / split,
+            parameters,
+            expert_parameters,
+        }
     }
 }
 
@@ -224,26 +300,20 @@ fn in_sequence_parts(mut block: Vec<Operator>, tp: f64) -> Vec<Operator> {
     block
 }
 
-/// What backward needs of one kernel's forward pass. Inputs as wide as the residual stream are kept as the rank's part of the sequence
-/// and gathered again (Korthikanti et al. 2022, section 4.2.2); scores are never kept, since attention computes them again.
-fn saved(operator: &Operator, hidden: f64, tokens: f64, tp: f64, sequence: f64) -> Bytes {
-    Bytes::new(match operator.work {
-        Work::Gemm { batch, rows, depth, precision, .. } => {
-            let split = if depth == hidden && rows == tokens { tp } else { 1.0 };
-            batch * rows * depth * precision.activation_bytes() / split
-        }
-        // The output is the input of the projection behind it, which keeps it.
-        Work::Attention { sequences, sequence_bytes, query_bytes, .. } => sequences * (sequence_bytes.get() * sequence + query_bytes.get() / 2.0),
-        Work::Experts { copies, hidden, width, precision, .. } => {
-            copies * (hidden * precision.activation_bytes() + width * (4.0 + precision.activation_bytes()))
-        }
-        // A norm keeps its input, one of four streams; a gated activation its two inputs.
-        Work::Stream { bytes } if operator.name == "norm" => bytes.get() / 4.0,
-        Work::Stream { bytes } => bytes.get() * 2.0 / 3.0,
-    })
-}
-
 /// Seconds of the stages on one resource.
 pub(super) fn busy(stages: &[Stage], resource: Resource) -> Seconds {
     stages.iter().filter(|stage| stage.resource == resource).map(|stage| stage.time).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight ranks and a product of 8 s: seven chunks of 1 s hide beside what remains of it, of seven of 2 s the sum of 14 s leaves 7, and
+    /// seven of half a second leave nothing. Without a product all is left.
+    #[test]
+    fn chunks_hide_beside_a_product() {
+        let exposed = |time, product| exposed_in_chunks(Seconds::new(time), Seconds::new(product), 8.0).get();
+        assert_eq!([exposed(7.0, 8.0), exposed(14.0, 8.0), exposed(3.5, 8.0), exposed(7.0, 0.0)], [0.0, 7.0, 0.0, 7.0]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What a rank holds while it trains.
 
 use super::layer::{Layer, Task};
-use super::step::TrainingLayout;
+use super::layout::{Recompute, TrainingLayout};
 use crate::input::document::Training;
 use crate::units::Bytes;
 use crate::workload::embedding_weights;
@@ -39,28 +39,38 @@ pub(super) fn parameters(task: &Task<'_>, layers: &[Layer], layout: &TrainingLay
 
 /// Bytes on the fullest rank.
 ///
-/// Optimizer state is divided by the ranks that hold the same parameters (`ZeRO` stage 1, Rajbhandari et al. 2020). The first stage of a
+/// Optimizer state is divided by the ranks that hold the same parameters (`ZeRO` stage 1, Rajbhandari et al. 2020), weights and gradients too
+/// under stage 3. The first stage of a
 /// 1F1B pipeline keeps the activations of `p` micro-batches, of `p + (p-1)/v` parts of `1/p` if every rank has `v` parts of the model
 /// (Narayanan et al. 2021; Korthikanti et al. 2022, section 4.2.3); the last stage those of one and the logits, in BF16 and FP32.
 #[must_use]
 pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &TrainingLayout) -> TrainingMemory {
     let [common, experts] = parameters(task, layers, layout);
     let state = &training.state;
-    let [common_copies, expert_copies] = if training.shard_optimizer { layout.copies() } else { [1.0; 2] };
+    let [common_copies, expert_copies] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };
     let share = layout.mapping().fullest_stage(task.model.layers());
-    let sum = |of: fn(&Layer) -> Bytes| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
-    let most = layers.iter().map(|layer| layer.saved).fold(Bytes::ZERO, Bytes::max);
-    let stage = if layout.recompute { sum(|layer| layer.input) } else { sum(|layer| layer.saved) };
-    let again = if layout.recompute { most } else { Bytes::ZERO };
+    let kept = |layer: &Layer| match layout.recompute {
+        Recompute::Nothing => layer.kept[0],
+        Recompute::Pointwise => layer.kept[1],
+        Recompute::Layers => layer.input,
+    };
+    let stage = layers.iter().map(|layer| kept(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
+    // The layer that goes backward has again what was not kept of it.
+    let again = layers.iter().map(|layer| layer.kept[0] - kept(layer).min(layer.kept[0])).fold(Bytes::ZERO, Bytes::max);
     let (p, v) = (f64::from(layout.pp), f64::from(layout.interleave));
     let ahead = (p + if layout.interleave > 1 { (p - 1.0) / v } else { 0.0 }).min(f64::from(layout.micro_batches(training)));
     let beside = f64::from(layout.overlap - 1);
     let logits = Bytes::new(f64::from(layout.micro_batch) * task.sequence * f64::from(task.model.vocabulary) * 6.0 / f64::from(layout.tp));
+    // Fully sharded, a rank has its part, and all of the largest layer at work and of the one that is fetched beside it.
+    let [common_parts, expert_parts] = if training.shard_weights { layout.copies() } else { [1.0; 2] };
+    let fetched =
+        if training.shard_weights { 2.0 * layers.iter().map(|layer| layer.parameters + layer.expert_parameters).fold(0.0, f64::max) } else { 0.0 };
+    let held = common / common_parts + experts / expert_parts + fetched;
     let first = stage * (ahead + beside);
     let last = stage * (1.0 + beside) + logits;
     TrainingMemory {
-        weights: Bytes::new((common + experts) * state.weights),
-        gradients: Bytes::new((common + experts) * state.gradients),
+        weights: Bytes::new(held * state.weights),
+        gradients: Bytes::new(held * state.gradients),
         optimizer: Bytes::new((common / common_copies + experts / expert_copies) * state.optimizer),
         activations: first.max(last) + again,
     }

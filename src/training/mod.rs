@@ -1,18 +1,30 @@
-//! Training: what a step of a global batch takes on a machine, and the mapping that is fastest.
+//! Training: what a step of a global batch takes on a machine, and the layout that is fastest.
 //!
 //! | question | file |
 //! | --- | --- |
-//! | which kernels and transfers does a layer run, forward and backward? | `layer.rs` |
+//! | which kernels and transfers does a layer run? | `layer.rs`; its experts: `experts.rs` |
+//! | which kernels undo a kernel, how long do they take? | `backward.rs` |
+//! | what does a layer keep for its backward pass? | `kept.rs` |
 //! | what does a rank hold? | `memory.rs` |
 //! | how long is a step, what is exposed? | `step.rs` |
-//! | which ways of laying the model over ranks are tried, which is best? | `search.rs` |
+//! | when does each stage of the pipeline do what? | `course.rs` |
+//! | which ways of laying the model over ranks are there? | `layout.rs` |
+//! | which is fastest, and what would work where none does? | `search.rs` |
 
+mod backward;
+mod course;
+mod experts;
+mod kept;
 mod layer;
+mod layout;
 mod memory;
 mod search;
 mod step;
 
-pub use layer::{Layer, Task, backward, model_flop_per_token};
+pub use backward::backward;
+pub use course::{Event, TrainingMoment, training_course};
+pub use layer::{Layer, Task, model_flop_per_token};
+pub use layout::{Recompute, TrainingLayout, TrainingRequest, layouts};
 pub use memory::{TrainingMemory, memory};
-pub use search::{TrainingRequest, TrainingSearch, communication, search};
-pub use step::{TrainingLayout, TrainingStep, bubble, train_step};
+pub use search::{Remedy, TrainingSearch, communication, remedy, search};
+pub use step::{DataExchange, Pass, TrainingStep, bubble, train_step};

@@ -1,116 +1,44 @@
-//! Every layout of a machine that fits in memory, fastest first.
+//! Every layout of a machine that fits in memory, fastest first; and where none does, the nearest thing that works.
 
-use std::collections::BTreeSet;
-use std::str::FromStr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use super::layer::Task;
+use super::layout::{TrainingLayout, TrainingRequest, expert_degrees, layouts, shapes};
 use super::memory::memory;
-use super::step::{TrainingLayout, TrainingStep, train_step};
+use super::step::{TrainingStep, train_step};
 use crate::input::document::{Library, Model, Training};
-use crate::network::Network;
-use crate::serving::{Communication, degrees};
+use crate::network::{Network, Relay};
+use crate::serving::Communication;
 use crate::units::Bytes;
-
-const STAGES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
-const MICRO_BATCHES: [u32; 4] = [1, 2, 4, 8];
-const PARTS: [u32; 4] = [1, 2, 4, 8];
-
-/// Degrees that someone asks for; what is left open is searched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TrainingRequest {
-    /// Ranks that share one block.
-    pub tp: Option<u32>,
-    /// Ranks that share the experts of a layer.
-    pub ep: Option<u32>,
-    /// Copies of the model.
-    pub dp: Option<u32>,
-    /// Pipeline stages.
-    pub pp: Option<u32>,
-    /// Sequences of a micro-batch.
-    pub micro_batch: Option<u32>,
-    /// Parts of the model on each stage.
-    pub interleave: Option<u32>,
-    /// Micro-batches that hide each other's transfers.
-    pub overlap: Option<u32>,
-    /// 1 if layers are computed again, 0 if not.
-    pub recompute: Option<u32>,
-}
-
-impl FromStr for TrainingRequest {
-    type Err = String;
-
-    /// `tp=4,pp=2,recompute=0`: any of the degrees, in any order.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut request = Self::default();
-        for degree in degrees(text) {
-            let (key, number) = degree?;
-            if number == 0 && key != "recompute" {
-                return Err(format!("{key} must be 1 or more"));
-            }
-            let field = match key {
-                "tp" => &mut request.tp,
-                "ep" => &mut request.ep,
-                "dp" => &mut request.dp,
-                "pp" => &mut request.pp,
-                "micro_batch" => &mut request.micro_batch,
-                "interleave" => &mut request.interleave,
-                "overlap" => &mut request.overlap,
-                "recompute" => &mut request.recompute,
-                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, micro_batch, interleave, overlap, recompute")),
-            };
-            *field = Some(number);
-        }
-        Ok(request)
-    }
-}
 
 /// Everything that a search found.
 #[derive(Clone, Debug)]
 pub struct TrainingSearch {
     /// Layouts that fit, most tokens per second first; of equals the one with the smaller degrees.
     pub found: Vec<TrainingStep>,
-    /// Layouts tried.
-    pub tried: usize,
-    /// Of those that do not fit, the one that needs least memory.
+    /// Layouts that do not fit.
+    pub too_large: usize,
+    /// Of those, the one that needs least memory.
     pub nearest: Option<(TrainingLayout, Bytes)>,
 }
 
-fn wanted(asked: Option<u32>, value: u32) -> bool {
-    asked.is_none_or(|asked| asked == value)
+/// What would work where nothing does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// A layout that fits.
+    pub layout: TrainingLayout,
+    /// Ranks that it takes.
+    pub ranks: u32,
+    /// Tokens of a sequence.
+    pub sequence: u32,
 }
 
-/// Stages: TP, DP, PP. Data-parallel ranks fill what is left of the machine as far as the batch divides by them.
-fn shapes(training: &Training, model: &Model, ranks: u32, request: &TrainingRequest) -> Vec<(u32, u32, u32)> {
-    let heads = |tp: u32| model.layer.iter().all(|group| group.attention.heads().is_multiple_of(tp));
-    let mut shapes = Vec::new();
-    for tp in (0..=6).map(|power| 1 << power).chain(request.tp).collect::<BTreeSet<u32>>() {
-        for pp in STAGES.into_iter().chain(request.pp).collect::<BTreeSet<u32>>() {
-            if !heads(tp)
-                || !wanted(request.tp, tp)
-                || !wanted(request.pp, pp)
-                || pp > model.layers()
-                || u64::from(tp) * u64::from(pp) > u64::from(ranks)
-            {
-                continue;
-            }
-            let most = ranks / (tp * pp);
-            let fits = |dp: &u32| training.global_batch.is_multiple_of(*dp) && wanted(request.dp, *dp);
-            shapes.extend((1..=most).rev().find(fits).map(|dp| (tp, dp, pp)));
-        }
-    }
-    shapes
-}
+/// Machines this many times larger are looked at for one that would do.
+const MOST_TIMES: u32 = 1024;
 
-/// Expert-parallel degrees of a stage.
-fn expert_degrees(model: &Model, stage: u32, request: &TrainingRequest) -> Vec<u32> {
-    let Some(experts) = model.experts() else { return if wanted(request.ep, 1) { vec![1] } else { vec![] } };
-    let divides = |ep: &u32| stage.is_multiple_of(*ep) && experts.routed.is_multiple_of(*ep) && wanted(request.ep, *ep);
-    (1..=stage.min(experts.routed)).filter(divides).collect()
-}
-
-/// Transfers of all groups that the search asks for.
+/// Transfers of all groups that the search asks for, and the relays of those of experts.
 #[must_use]
 pub fn communication<'a>(
     network: &'a Network<'a>,
@@ -118,30 +46,63 @@ pub fn communication<'a>(
     training: &Training,
     model: &Model,
     request: &TrainingRequest,
-) -> Communication<'a> {
+) -> (Communication<'a>, BTreeMap<u32, Relay>) {
     let per_chip = network.fabric().chip.ranks;
-    let mut sizes = BTreeSet::new();
-    for (tp, dp, pp) in shapes(training, model, network.fabric().chips * per_chip, request) {
+    let (mut sizes, mut groups) = (BTreeSet::new(), BTreeSet::new());
+    for [tp, dp, pp] in shapes(training, model, network.fabric().chips * per_chip, request) {
         sizes.extend([tp, tp * dp, tp * dp * pp].map(|ranks| ranks.div_ceil(per_chip)));
-        sizes.extend(expert_degrees(model, tp * dp, request).iter().map(|ep| ep.div_ceil(per_chip)));
+        groups.extend(expert_degrees(model, tp * dp, request));
     }
-    Communication::new(network, library, sizes)
+    sizes.extend(groups.iter().map(|ep| ep.div_ceil(per_chip)));
+    let relays = if library.token_kernel("relayed-dispatch").is_some() {
+        groups.into_iter().filter_map(|ep| Some((ep, Relay::new(network, ep)?))).collect()
+    } else {
+        BTreeMap::new()
+    };
+    (Communication::new(network, library, sizes), relays)
+}
+
+/// Layouts whose layers are the same: of equal TP, EP and micro-batch.
+type Alike = BTreeMap<[u32; 3], Vec<TrainingLayout>>;
+
+fn alike(layouts: Vec<TrainingLayout>) -> Alike {
+    let mut groups = Alike::new();
+    for layout in layouts {
+        groups.entry([layout.tp, layout.ep, layout.micro_batch]).or_default().push(layout);
+    }
+    groups
 }
 
 /// Prices every layout that answers the request and fits.
 #[must_use]
 pub fn search(task: &Task<'_>, training: &Training, request: &TrainingRequest) -> TrainingSearch {
     let fabric = task.communication.network().fabric();
-    let shapes = shapes(training, task.model, fabric.chips * fabric.chip.ranks, request);
-    let parts: Vec<TrainingSearch> = shapes.par_iter().map(|&shape| of_shape(task, training, request, shape)).collect();
-    let mut all = TrainingSearch { found: Vec::new(), tried: 0, nearest: None };
+    let groups: Vec<_> = alike(layouts(training, task.model, fabric.chips * fabric.chip.ranks, request)).into_iter().collect();
+    let parts: Vec<TrainingSearch> =
+        groups.par_iter().map(|([tp, ep, size], layouts)| of_group(task, training, [*tp, *ep, *size], layouts)).collect();
+    let mut all = TrainingSearch { found: Vec::new(), too_large: 0, nearest: None };
     for part in parts {
-        all.tried += part.tried;
+        all.too_large += part.too_large;
         all.found.extend(part.found);
         all.nearest = nearer(all.nearest, part.nearest);
     }
     all.found.sort_by(|a, b| a.time.get().total_cmp(&b.time.get()).then(a.layout.cmp(&b.layout)));
     all
+}
+
+fn of_group(task: &Task<'_>, training: &Training, [tp, ep, micro_batch]: [u32; 3], layouts: &[TrainingLayout]) -> TrainingSearch {
+    let mut result = TrainingSearch { found: Vec::new(), too_large: 0, nearest: None };
+    let layers = task.layers(tp, ep, micro_batch);
+    for layout in layouts {
+        let needed = memory(task, training, &layers, layout).total();
+        if needed <= task.device.usable_memory {
+            result.found.push(train_step(task, training, &layers, *layout));
+        } else {
+            result.too_large += 1;
+            result.nearest = nearer(result.nearest, Some((*layout, needed)));
+        }
+    }
+    result
 }
 
 fn nearer(a: Option<(TrainingLayout, Bytes)>, b: Option<(TrainingLayout, Bytes)>) -> Option<(TrainingLayout, Bytes)> {
@@ -151,34 +112,63 @@ fn nearer(a: Option<(TrainingLayout, Bytes)>, b: Option<(TrainingLayout, Bytes)>
     }
 }
 
-fn of_shape(task: &Task<'_>, training: &Training, request: &TrainingRequest, (tp, dp, pp): (u32, u32, u32)) -> TrainingSearch {
-    let mut result = TrainingSearch { found: Vec::new(), tried: 0, nearest: None };
-    for ep in expert_degrees(task.model, tp * dp, request) {
-        let sizes = MICRO_BATCHES.into_iter().chain(request.micro_batch).collect::<BTreeSet<u32>>();
-        for micro_batch in sizes.into_iter().filter(|size| wanted(request.micro_batch, *size) && training.global_batch.is_multiple_of(dp * size)) {
-            let layers = task.layers(tp, ep, micro_batch);
-            let number = training.global_batch / (dp * micro_batch);
-            for interleave in PARTS {
-                let in_parts = interleave == 1 || pp > 1 && number.is_multiple_of(pp) && pp * interleave <= task.model.layers();
-                if !in_parts || !wanted(request.interleave, interleave) {
-                    continue;
-                }
-                for (overlap, recompute) in [(1, false), (1, true), (2, false), (2, true)] {
-                    let overlaps = overlap == 1 || ep > 1 && number.is_multiple_of(2);
-                    if !overlaps || !wanted(request.overlap, overlap) || !wanted(request.recompute, u32::from(recompute)) {
-                        continue;
-                    }
-                    let layout = TrainingLayout { tp, ep, dp, pp, micro_batch, interleave, overlap, recompute };
-                    result.tried += 1;
-                    let needed = memory(task, training, &layers, &layout).total();
-                    if needed <= task.device.usable_memory {
-                        result.found.push(train_step(task, training, &layers, layout));
-                    } else {
-                        result.nearest = nearer(result.nearest, Some((layout, needed)));
-                    }
-                }
+/// Where nothing that answers the request fits: a layout of the same machine that does; else of one with twice as many ranks of the same
+/// kind, four times and so on; else of the same machine with sequences half as long, a quarter and so on.
+///
+/// `open` is a task of the same machine whose transfers are those of an open request.
+#[must_use]
+pub fn remedy(open: &Task<'_>, training: &Training, request: &TrainingRequest) -> Option<Remedy> {
+    let fabric = open.communication.network().fabric();
+    let ranks = fabric.chips * fabric.chip.ranks;
+    let same = (*request != TrainingRequest::default()).then(|| fitting(open, training, ranks, request)).flatten();
+    let larger = || {
+        let sizes = std::iter::successors(Some(2_u32), |times| times.checked_mul(2)).take_while(|times| *times <= MOST_TIMES);
+        sizes.filter_map(|times| ranks.checked_mul(times)).find_map(|ranks| fitting(open, training, ranks, request))
+    };
+    let remedy = |layout: TrainingLayout, sequence: u32| Remedy { layout, ranks: layout.ranks(), sequence };
+    same.or_else(larger).map(|layout| remedy(layout, training.sequence)).or_else(|| {
+        let mut shorter = training.clone();
+        while shorter.sequence > 1 {
+            shorter.sequence /= 2;
+            let task = open.with_sequence(f64::from(shorter.sequence));
+            if let Some(layout) = fitting(&task, &shorter, ranks, request) {
+                return Some(remedy(layout, shorter.sequence));
             }
         }
-    }
-    result
+        None
+    })
+}
+
+/// Of a machine of so many ranks of this kind, the layout that fits on fewest if that is more than there are; of those the one nearest to
+/// what was asked for, and of those the one that needs least memory. TP and EP stay as large as the machine at hand allows.
+fn fitting(task: &Task<'_>, training: &Training, ranks: u32, wish: &TrainingRequest) -> Option<TrainingLayout> {
+    let fabric = task.communication.network().fabric();
+    let own = fabric.chips * fabric.chip.ranks;
+    let known = |layout: &TrainingLayout| layout.tp <= own && (layout.ep == 1 || task.has_group(layout.ep));
+    let all = layouts(training, task.model, ranks, &TrainingRequest::default());
+    let groups: Vec<_> = alike(all.into_iter().filter(known).collect()).into_iter().collect();
+    let best = |([tp, ep, size], layouts): &([u32; 3], Vec<TrainingLayout>)| {
+        let layers = task.layers(*tp, *ep, *size);
+        let candidate = |layout: &TrainingLayout| Candidate {
+            ranks: layout.ranks().max(own),
+            distance: wish.distance(layout),
+            needed: memory(task, training, &layers, layout).total(),
+            layout: *layout,
+        };
+        layouts.iter().map(candidate).filter(|candidate| candidate.needed <= task.device.usable_memory).min_by(nearer_to_work)
+    };
+    groups.par_iter().filter_map(best).min_by(nearer_to_work).map(|candidate| candidate.layout)
+}
+
+/// A layout that fits.
+struct Candidate {
+    ranks: u32,
+    distance: f64,
+    needed: Bytes,
+    layout: TrainingLayout,
+}
+
+fn nearer_to_work(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    let by_memory = || a.needed.get().total_cmp(&b.needed.get());
+    a.ranks.cmp(&b.ranks).then(a.distance.total_cmp(&b.distance)).then_with(by_memory).then(a.layout.cmp(&b.layout))
 }

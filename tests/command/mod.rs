@@ -61,6 +61,12 @@ impl Run {
         String::from_utf8(self.0.stdout.clone()).unwrap()
     }
 
+    /// Exit code and standard output.
+    #[allow(dead_code, reason = "not every test file needs all of these")]
+    pub fn code_and_output(&self) -> (Option<i32>, String) {
+        (self.0.status.code(), String::from_utf8_lossy(&self.0.stdout).into_owned())
+    }
+
     #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn succeeds(&self, expected: &str) {
         assert_eq!(self.output(), expected);

@@ -130,6 +130,14 @@ const PUBLISHED: &[Published] = &[
     // Eight and 32 servers of eight GPUs of 80 GB; the shape of the InfiniBand fabrics behind the measurements is not published.
     Published { name: "hgx-h100-ib-64", chips: 64, memory: Some((5.12, 0.01)), ..NOTHING },
     Published { name: "hgx-h800-ib-256", chips: 256, memory: Some((20.48, 0.01)), ..NOTHING },
+    Published { name: "hgx-h100-ib-256", chips: 256, memory: Some((20.48, 0.01)), ..NOTHING },
+    // DeepSeek-V3's cluster, 2 048 GPUs of 80 GB; half of the first phase of Llama 3's 16 384.
+    Published { name: "hgx-h800-ib-2048", chips: 2048, memory: Some((163.84, 0.01)), ..NOTHING },
+    Published { name: "hgx-h100-roce-8192", chips: 8192, memory: Some((655.36, 0.01)), ..NOTHING },
+    Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
+    // Four times the racks below.
+    Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
+    Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.02)), ..NOTHING },
     // 14.4 TB/s both ways.
     Published { name: "hgx-b200", chips: 8, switches: Some(2), injection: Some((7.2, 0.01)), compute: Some((Precision::Fp8, 36.0, 0.01)), ..NOTHING },
     // 130 TB/s both ways, 720 PFLOP/s FP4, 13.4 TB.

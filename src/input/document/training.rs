@@ -25,6 +25,14 @@ pub struct Training {
     /// Sequences of one optimizer step, all chips together.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub global_batch: u32,
+    /// Number format of tokens on their way to experts, `bf16` or an 8-bit float; that of the GEMMs if absent.
+    pub dispatch: Option<At<Precision>>,
+    /// Whether tokens reach their experts by the library's all-to-all, a copy for each expert, rather than by kernels made for it.
+    #[serde(default)]
+    pub all_to_all: bool,
+    /// Whether gathers and scatters around a block that ranks share go in chunks beside the products next to them; else after each other.
+    #[serde(default)]
+    pub chunked_tensor: bool,
     /// Balance of the experts; even if absent.
     pub experts: Option<ExpertPlacement>,
     /// Bytes that a parameter takes.
@@ -33,6 +41,9 @@ pub struct Training {
     /// Whether data-parallel ranks share the optimizer's state (`ZeRO` stage 1, a "distributed optimizer") or each has all of it.
     #[serde(default = "shared")]
     pub shard_optimizer: bool,
+    /// Whether they share weights and gradients too, and fetch those of a layer when they need it (`ZeRO` stage 3, "fully sharded").
+    #[serde(default)]
+    pub shard_weights: bool,
 }
 
 fn shared() -> bool {
@@ -64,8 +75,12 @@ impl Default for StateBytes {
 impl Training {
     /// Formats of the operators with GEMMs in `gemm`.
     #[must_use]
-    pub fn precisions(gemm: Precision) -> Precisions {
-        let wire = if gemm == Precision::Bf16 { Precision::Bf16 } else { Precision::Fp8 };
+    pub fn precisions(&self, gemm: Precision) -> Precisions {
+        let wire = if self.dispatch.as_deref().is_none_or(|format| *format != Precision::Bf16) && gemm != Precision::Bf16 {
+            Precision::Fp8
+        } else {
+            Precision::Bf16
+        };
         Precisions { weights: gemm, experts: None, attention: Precision::Bf16, kv_cache: Precision::Bf16, dispatch: wire, combine: Precision::Bf16 }
     }
 }

@@ -194,9 +194,10 @@ pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSp
     let (training, declared, layers) = read_layers::<TrainingFile>(found, &reader)?;
     let mut names = Names::new(layers, reader);
     names.check_origin(&training.origin, &declared, TrainingFile::KIND);
-    if !matches!(*training.gemm, Precision::Bf16 | Precision::Fp8 | Precision::Fp8Block) {
-        let place = names.place(training.gemm.span());
-        let message = format!("training in `{}` is not modelled", training.gemm.name());
+    for (format, what) in [(Some(&training.gemm), "training"), (training.dispatch.as_ref(), "dispatch")] {
+        let Some(format) = format.filter(|format| !matches!(***format, Precision::Bf16 | Precision::Fp8 | Precision::Fp8Block)) else { continue };
+        let place = names.place(format.span());
+        let message = format!("{what} in `{}` is not modelled", format.name());
         names.problems.push(Problem::new(message).at(place, "expected `bf16`, `fp8` or `fp8-block`"));
     }
     let model = match other_model {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::engine::Served;
-use super::{fabric, operator, phase, power, serving, transfer};
+use super::{fabric, operator, phase, power, serving, training, transfer};
 use crate::input::cases::{Case, Unit};
 use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Engine, Library, Model};
 use crate::input::problem::suggest;
-use crate::input::spec::{Spec, WorkloadSpec, load_engine, load_library, load_model, load_workload};
+use crate::input::spec::{Spec, TrainingSpec, WorkloadSpec, load_engine, load_library, load_model, load_training, load_workload};
 use crate::network::{Network, Pricing, Profile};
 use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
@@ -17,7 +17,7 @@ use crate::workload::Device;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 29] = [
+pub const QUANTITIES: [(&str, &str); 32] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -42,6 +42,9 @@ pub const QUANTITIES: [(&str, &str); 29] = [
     ("serving_rate", "output tokens a second of such an engine"),
     ("serving_power", "watts of its chips, without hosts and fabric"),
     ("serving_energy", "joules of its chips for an output token"),
+    ("training_step", "a training step: its time, or tokens or model operations a second and chip, or their share of the peak"),
+    ("training_layers", "forward and backward of some expert layers for one micro-batch"),
+    ("training_power", "watts of the whole machine while it trains"),
     ("power", "watts of the whole machine at its racks, every part at its rating or waiting"),
     ("exchange_limit", "time per output token if nothing but the exchange took time"),
     ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
@@ -64,6 +67,8 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
         "prefix_gain" | "prefix_ttft_saving" => phase::prefixes,
         "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,
+        "training_step" | "training_power" => training::step,
+        "training_layers" => training::layers,
         "power" => power::machine,
         "oversubscription" => fabric::oversubscription,
         "node_boundary" => fabric::node_boundary,
@@ -129,6 +134,7 @@ pub struct Bench<'a> {
     /// All-to-all of the first n chips, by n.
     profiles: BTreeMap<u32, Profile>,
     workloads: BTreeMap<String, WorkloadSpec>,
+    trainings: BTreeMap<String, TrainingSpec>,
     models: BTreeMap<String, Model>,
     /// Replayed benchmarks of engines, by their settings.
     pub(super) served: BTreeMap<String, Result<Served, String>>,
@@ -145,6 +151,7 @@ impl<'a> Bench<'a> {
             device: Device::new(&spec.chip),
             profiles: BTreeMap::new(),
             workloads: BTreeMap::new(),
+            trainings: BTreeMap::new(),
             models: BTreeMap::new(),
             served: BTreeMap::new(),
         }
@@ -188,6 +195,15 @@ impl<'a> Bench<'a> {
             self.workloads.insert(name.to_owned(), workload);
         }
         Ok(self.workloads[name].clone())
+    }
+
+    /// A shipped training workload or a path.
+    pub(super) fn training(&mut self, name: &str) -> Result<TrainingSpec, String> {
+        if !self.trainings.contains_key(name) {
+            let training = load_training(name, None).map_err(|problems| first_message(&problems))?;
+            self.trainings.insert(name.to_owned(), training);
+        }
+        Ok(self.trainings[name].clone())
     }
 
     /// A shipped model or a path.

@@ -6,6 +6,7 @@
 //! | how long do transfers between chips take? | `transfer.rs` |
 //! | how long do kernels take? | `operator.rs` |
 //! | how fast is a phase of a whole model? | `phase.rs` |
+//! | how fast is a training step? | `training.rs` |
 //! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
 //! | what does the machine draw? | `power.rs` |
@@ -21,6 +22,7 @@ mod phase;
 mod power;
 mod score;
 mod serving;
+mod training;
 mod transfer;
 
 use std::collections::BTreeMap;

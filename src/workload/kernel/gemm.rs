@@ -53,6 +53,13 @@ fn sum_of_fourth_powers(a: f64, b: f64) -> f64 {
 /// Body of `batch` products (rows x depth)(depth x columns), without any launch. Zero for no rows.
 #[must_use]
 pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f64, precision: Precision) -> Seconds {
+    gemm_into(device, batch, [rows, columns, depth], precision, 2.0)
+}
+
+/// The same for `[rows, columns, depth]` where each element of the result moves `result` bytes in memory: two for a BF16 one that is
+/// written, more where the product is added to what is there.
+#[must_use]
+pub fn gemm_into(device: &Device, batch: f64, [rows, columns, depth]: [f64; 3], precision: Precision, result: f64) -> Seconds {
     let Some(kernel) = Kernels::nearest(&device.kernels.gemm, precision) else { return Seconds::ZERO };
     if batch * rows * columns * depth <= 0.0 {
         return Seconds::ZERO;
@@ -61,7 +68,7 @@ pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f6
     let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
     let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
     let core = Tiling { batch, rows, columns, depth, precision, cores: device.cores, core_peak, operand }.known_time();
-    let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + 2.0 * rows * columns);
+    let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + result * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
     Seconds::new(Norm::Three.of([core, bytes / memory]) + quantise)
 }

@@ -7,7 +7,7 @@ mod gemm;
 
 pub use attention::attention_time;
 pub use experts::{GroupedRows, expert_time, grouped_time, padded_rows};
-pub use gemm::gemm_time;
+pub use gemm::{gemm_into, gemm_time};
 
 use super::device::Device;
 use super::operator::{Operator, Work};

@@ -1,0 +1,54 @@
+//! A training step as Chrome trace JSON: opens in Perfetto and in `chrome://tracing`.
+//!
+//! One process for each stage of the pipeline, with threads for its kernels, for transfers of layers and between stages, and for gradients
+//! and weights. Timestamps are microseconds from the start of the step.
+
+use serde_json::{Value as Json, json};
+
+use crate::training::{Event, TrainingMoment, TrainingStep, training_course};
+
+/// The threads of a stage.
+const THREADS: [&str; 3] = ["kernels", "transfers", "gradients and weights"];
+
+/// A step, stage by stage.
+#[must_use]
+pub fn training_trace(step: &TrainingStep) -> Json {
+    let layout = &step.layout;
+    let ranks = layout.tp * layout.dp;
+    let mut events = Vec::new();
+    for stage in 0..layout.pp {
+        let name = format!("stage {stage}, ranks {} to {}", stage * ranks, (stage + 1) * ranks - 1);
+        events.push(json!({ "ph": "M", "name": "process_name", "pid": stage + 1, "tid": 0, "args": { "name": name } }));
+        for (thread, name) in (1..).zip(THREADS) {
+            events.push(json!({ "ph": "M", "name": "thread_name", "pid": stage + 1, "tid": thread, "args": { "name": name } }));
+        }
+    }
+    events.extend(training_course(step).iter().map(event));
+    json!({ "traceEvents": events, "displayTimeUnit": "ms" })
+}
+
+fn event(moment: &TrainingMoment) -> Json {
+    // Name, thread, and one of the viewers' colours.
+    let (name, thread, colour) = match moment.event {
+        Event::Forward => ("forward", 1, "thread_state_running"),
+        Event::Backward => ("backward", 1, "thread_state_iowait"),
+        Event::Bubble => ("bubble", 1, "terrible"),
+        Event::Optimizer => ("optimizer", 1, "generic_work"),
+        Event::Hidden => ("hidden communication", 2, "thread_state_runnable"),
+        Event::Exposed => ("exposed communication", 2, "bad"),
+        Event::HandOver => ("hand over", 2, "bad"),
+        Event::Gather => ("all-gather of weights", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
+        Event::Reduce => ("reduce-scatter of gradients", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
+    };
+    json!({
+        "ph": "X",
+        "name": moment.of.map_or(name.to_owned(), |(micro_batch, _)| format!("{name} {micro_batch}")),
+        "cat": name,
+        "cname": colour,
+        "pid": moment.stage + 1,
+        "tid": thread,
+        "ts": moment.start.microseconds(),
+        "dur": moment.time.microseconds(),
+        "args": { "micro_batch": moment.of.map(|of| of.0), "part": moment.of.map(|of| of.1), "hidden": moment.hidden },
+    })
+}
