@@ -32,7 +32,7 @@ const SIZE: (f64, f64) = (760.0, 380.0);
 /// Left, top, right, bottom; the names of the lines stand right.
 const MARGIN: [f64; 4] = [64.0, 34.0, 220.0, 46.0];
 /// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
+pub(super) const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
 /// Beyond the colours, dashes.
 const DASHES: [&str; 3] = ["", "6 3", "2 3"];
 
@@ -111,12 +111,7 @@ impl LineChart {
     fn marks(&self, values: impl Iterator<Item = f64>) -> Vec<f64> {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         if self.log && low > 0.0 {
-            let steps: Vec<f64> = (-12..16).flat_map(|decade| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(decade))).collect();
-            let first = steps.iter().rposition(|step| *step <= low * 1.000_001).unwrap_or(0);
-            let last = steps.iter().position(|step| *step >= high * 0.999_999).unwrap_or(steps.len() - 1).max(first + 1);
-            // Over many decades the powers of ten are enough.
-            let sparse = last - first > 9;
-            return (first..=last).filter(|at| !sparse || at % 3 == 0 || *at == first || *at == last).map(|at| steps[at]).collect();
+            return log_marks(low, high);
         }
         let span = high.max(f64::MIN_POSITIVE);
         let power = 10.0_f64.powf((span / 5.0).log10().floor());
@@ -125,6 +120,15 @@ impl LineChart {
         let count = (span / step - 1e-9).ceil().max(1.0) as u32;
         (0..=count).map(|mark| f64::from(mark) * step).collect()
     }
+}
+
+/// Values 1, 2, 5 times a power of ten from below `low` to above `high`; of many only the powers of ten, and the ends.
+pub(super) fn log_marks(low: f64, high: f64) -> Vec<f64> {
+    let steps: Vec<f64> = (-12..16).flat_map(|decade| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(decade))).collect();
+    let first = steps.iter().rposition(|step| *step <= low * 1.000_001).unwrap_or(0);
+    let last = steps.iter().position(|step| *step >= high * 0.999_999).unwrap_or(steps.len() - 1).max(first + 1);
+    let sparse = last - first > 9;
+    (first..=last).filter(|at| !sparse || at % 3 == 0 || *at == first || *at == last).map(|at| steps[at]).collect()
 }
 
 fn short(value: f64) -> String {
@@ -138,6 +142,7 @@ fn short(value: f64) -> String {
     format!("{}{suffix}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn escaped(text: &str) -> String {
+/// As text of an SVG.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -19,6 +19,7 @@ mod optimize;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
+mod plan_picture;
 mod power;
 mod prefixes;
 mod records;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::chart::COLOURS;
 use crate::study::validate::Comparison;
 
 const COLUMNS: usize = 4;
@@ -14,8 +15,6 @@ const MARGIN: [f64; 4] = [44.0, 28.0, 18.0, 32.0];
 const FEWEST_POINTS: usize = 4;
 /// Measurements that one path draws.
 const POINTS_A_PATH: usize = 12;
-/// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#8a6d00"];
 
 /// Draws every comparison with an error. Dashed lines are 25 % off.
 #[must_use]
