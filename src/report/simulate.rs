@@ -39,13 +39,14 @@ pub struct SimulateReport {
 }
 
 fn mapping_json(mapping: &Mapping) -> Json {
-    json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp, "sp": mapping.sp })
+    json!(mapping)
 }
 
-/// Degrees in the words of the field; sequence parallelism only where there is some.
+/// Degrees in the words of the field; sequence parallelism and ranks for experts alone only where there are some.
 fn short_mapping(mapping: &Mapping) -> String {
     let shared = if mapping.sp > 1 { format!(" SP{}", mapping.sp) } else { String::new() };
-    format!("TP{} EP{} DP{} PP{}{shared}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
+    let apart = mapping.ffn.map_or(String::new(), |ffn| format!(" FFN{ffn}"));
+    format!("TP{} EP{} DP{} PP{}{shared}{apart}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
 }
 
 fn formats_json(formats: &Precisions) -> Json {

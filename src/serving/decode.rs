@@ -2,7 +2,7 @@
 
 use super::batch::largest_within;
 use super::mapping::Mapping;
-use super::memory::{cache_room, weight_bytes};
+use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::refusal::No;
 use super::step::{Step, step, step_time};
@@ -86,7 +86,12 @@ pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, conte
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
-    let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
+    let too_heavy = |weights| No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory };
+    let room = cache_room(&machine.device, weights).ok_or(too_heavy(weights))?;
+    if let Some(ranks) = mapping.ffn {
+        let experts = expert_rank_bytes(model, &workload.precision, workload.experts.as_ref(), ranks);
+        cache_room(&machine.device, experts).ok_or(too_heavy(experts))?;
+    }
     let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)

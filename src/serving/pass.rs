@@ -7,7 +7,7 @@ use super::communication::Communication;
 use super::mapping::Mapping;
 use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
 use crate::input::spec::WorkloadSpec;
-use crate::network::ExpertTraffic;
+use crate::network::{ExpertTraffic, TrafficApart};
 use crate::units::{Bytes, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
@@ -66,20 +66,22 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Sent by one rank in one layer for one micro-batch.
-    pub fn sent(&self) -> Bytes {
+    /// Sent by one rank in one layer for one micro-batch, where so large shares of it are a rank of an attention group and a rank that
+    /// holds experts alone.
+    pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
         let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
         let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
         match &self.block {
-            Block::Dense(_) => shared + reduced * 2.0,
-            Block::Experts { exchange, .. } => shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
+            Block::Dense(_) => (shared + reduced * 2.0) * attention,
+            Block::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
+            Block::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
         }
     }
 
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some([dispatch, combine]), .. } => dispatch.time + combine.time,
+            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => dispatch.time + combine.time,
             _ => Seconds::ZERO,
         }
     }
@@ -103,6 +105,15 @@ pub(super) enum Block {
         /// Dispatch and combine; absent when all experts are on one rank.
         exchange: Option<[Transfer; 2]>,
     },
+    /// Experts on ranks of their own.
+    Apart {
+        /// Norm, router and projections for a narrower stream: on the ranks of attention groups.
+        gate: Vec<Operator>,
+        /// Shared and routed experts.
+        experts: Vec<Operator>,
+        /// There and back; the bytes are those that a rank of the sending kind sends.
+        exchange: [Transfer; 2],
+    },
 }
 
 /// Operators and transfers of a pass.
@@ -117,6 +128,8 @@ pub(super) struct Pass {
     /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
     pub handovers: (Seconds, Bytes),
     pub micro_batches: u32,
+    /// Of all ranks, those of attention groups and those that hold experts: all, where both share ranks.
+    pub shares: [f64; 2],
 }
 
 impl Pass {
@@ -141,20 +154,24 @@ impl Pass {
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
             handovers: part.handovers(),
             micro_batches: shape.micro_batches,
+            shares: shape.mapping.shares(),
         }
     }
 
-    /// Operators with the times that each runs in the pass.
-    pub fn operators(&self) -> impl Iterator<Item = (&Operator, f64)> {
-        let layers = self.layers.iter().flat_map(|layers| {
+    /// Operators with the times that each runs in the pass, on a rank that is of an attention group and one that holds experts to these
+    /// shares.
+    pub fn operators(&self, [attention, experts]: [f64; 2]) -> impl Iterator<Item = (&Operator, f64)> {
+        let layers = self.layers.iter().flat_map(move |layers| {
             let times = self.times(layers);
             let (first, second): (&[Operator], &[Operator]) = match &layers.block {
                 Block::Dense(block) => (block, &[]),
                 Block::Experts { gate, routed, .. } => (gate, routed),
+                Block::Apart { gate, experts, .. } => (gate, experts),
             };
-            layers.attention.iter().chain(first).chain(second).map(move |operator| (operator, times))
+            let (here, there) = (times * attention, times * experts);
+            layers.attention.iter().chain(first).map(move |operator| (operator, here)).chain(second.iter().map(move |operator| (operator, there)))
         });
-        layers.chain(self.head.iter().map(|operator| (operator, self.heads)))
+        layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
     /// Times that a micro-batch passes through layers of this group.
@@ -191,7 +208,7 @@ impl<'a> MicroBatch<'a> {
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
         let block = match &group.ffn {
             Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
-            Ffn::Experts(experts) => self.expert_block(experts),
+            Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
         };
         Layers { count: group.count, drafts, attention, exchange, reduce, block }
     }
@@ -227,6 +244,38 @@ impl<'a> MicroBatch<'a> {
         let dispatch = Transfer { time: communication.dispatch(&out, bulk), sent: out.sent_bytes(communication.dispatch_kernel(bulk)) };
         let combine = Transfer { time: communication.combine(&back, bulk), sent: back.sent_bytes(communication.combine_kernel(bulk)) };
         Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
+    }
+
+    /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
+    /// tokens: a token is sent to one of them beside its routed ones, at the width of the residual stream.
+    fn experts_apart(&self, experts: &Experts, ranks: u32) -> Block {
+        let WorkloadSpec { workload, model, .. } = self.machine.workload;
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
+        let mapping = &self.shape.mapping;
+        let tokens = self.tokens / f64::from(mapping.group());
+        let arriving = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
+        let load = ExpertLoad::new(experts, placement, ranks, arriving);
+        let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
+        let mut operators = if beside { shared_block(model, experts, &workload.precision, arriving) } else { Vec::new() };
+        operators.push(expert_block(model, experts, placement, &workload.precision, &load));
+        let copies = load.copies + if beside { 1.0 } else { 0.0 };
+        let routed = f64::from(experts.top_k) / copies;
+        let width = routed * f64::from(experts.stream(model.hidden)) + (1.0 - routed) * f64::from(model.hidden);
+        let traffic = |precision: Precision| TrafficApart {
+            attention: mapping.attention_ranks(),
+            experts: ranks,
+            tokens,
+            copies,
+            message: Bytes::new(width * precision.activation_bytes()),
+            imbalance: load.imbalance,
+        };
+        let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
+        let communication = &self.machine.communication;
+        let [there, home] = communication.exchange_apart(&out, &back);
+        let dispatch = Transfer { time: there, sent: out.attention_bytes(communication.dispatch_kernel(false)) };
+        let combine = Transfer { time: home, sent: back.expert_bytes(communication.combine_kernel(false)) };
+        Block::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
     }
 
     /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.

@@ -12,7 +12,7 @@ use super::pass::Machine;
 use super::prefill::{PrefillPoint, most_prompts};
 use super::refusal::No;
 use super::step::Step;
-use crate::input::document::{CacheTier, DecodePhase, PrefillPhase, Request};
+use crate::input::document::{CacheTier, DecodePhase, ExpertChips, PrefillPhase, Request};
 use crate::units::{Seconds, TokensPerSecond};
 
 /// An operating point of either phase.
@@ -168,22 +168,47 @@ impl Ord for Descending {
 /// Numbers of micro-batches that are tried: one after the other, or two that hide each other's transfers.
 pub const MICRO_BATCHES: [u32; 2] = [1, 2];
 
-/// Every decode mapping at the largest batch under the TPOT limit.
-#[must_use]
-pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<DecodePoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| largest_batch(machine, phase, mapping, *parts)).collect())
+/// The same where experts have chips of their own: with one micro-batch either side waits for the other, and with four all of attention,
+/// experts and the two ways between them are at work (MegaScale-Infer, arXiv 2504.02263, section 4.1).
+pub const MICRO_BATCHES_APART: [u32; 3] = [2, 3, 4];
+
+/// Numbers of micro-batches for a mapping: the one that is asked for, or those that are tried.
+fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
+    let tried: &[u32] = if mapping.ffn.is_some() { &MICRO_BATCHES_APART } else { &MICRO_BATCHES };
+    asked.map_or_else(|| tried.to_vec(), |asked| vec![asked])
 }
 
-/// Every prefill mapping at the batch that makes most tokens under the TTFT limit.
+/// Every decode mapping at the largest batch under the TPOT limit: those with experts on chips of their own, or without, or both, as the
+/// phase has it.
 #[must_use]
-pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<PrefillPoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_prompts(machine, phase, mapping, *parts)).collect())
+pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping], micro_batches: Option<u32>) -> Search<DecodePoint> {
+    let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
+    let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| largest_batch(machine, phase, mapping, parts)).collect();
+    search(machine, &candidates, at)
 }
 
-/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips.
+/// Every prefill mapping at the batch that makes most tokens under the TTFT limit; experts share chips with attention.
 #[must_use]
-pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &[Mapping], micro_batches: &[u32]) -> Search<AggregatedPoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_requests(machine, request, mapping, *parts)).collect())
+pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: Option<u32>) -> Search<PrefillPoint> {
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| most_prompts(machine, phase, mapping, parts)).collect();
+    search(machine, &shared(candidates), at)
+}
+
+/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips, and experts too.
+#[must_use]
+pub fn search_aggregated(
+    machine: &Machine<'_>,
+    request: &Request,
+    candidates: &[Mapping],
+    micro_batches: Option<u32>,
+) -> Search<AggregatedPoint> {
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| most_requests(machine, request, mapping, parts)).collect();
+    search(machine, &shared(candidates), at)
+}
+
+fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
+    candidates.iter().filter(|mapping| mapping.ffn.is_none()).copied().collect()
 }
 
 /// The decode mapping with the most tokens per second under the TPOT limit.
@@ -191,7 +216,7 @@ pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, No> {
-    search_decode(machine, phase, candidates, &MICRO_BATCHES).best()
+    search_decode(machine, phase, candidates, None).best()
 }
 
 /// The prefill mapping with the most tokens per second under the TTFT limit.
@@ -199,7 +224,7 @@ pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Map
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, No> {
-    search_prefill(machine, phase, candidates, &MICRO_BATCHES).best()
+    search_prefill(machine, phase, candidates, None).best()
 }
 
 fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl Fn(Mapping) -> Vec<Result<P, No>> + Sync) -> Search<P> {
@@ -240,7 +265,7 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
     let mut groups: Vec<[Vec<Mapping>; 2]> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
-        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp)).or_insert(groups.len());
+        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp, mapping.ffn)).or_insert(groups.len());
         if index == groups.len() {
             groups.push([Vec::new(), Vec::new()]);
         }

@@ -9,7 +9,7 @@ use crate::input::document::Precision;
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{Device, Operator, kernel};
 
-/// Work of one rank in one step.
+/// Work of one rank in one step; on average, where attention and experts are on ranks of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     /// Operations by format, in [`Precision::ALL`] order.
@@ -35,22 +35,22 @@ pub struct OperatorWork {
 
 impl Activity {
     /// Sums of a whole pass, without the names: what a search asks for many times.
-    fn totals(pass: &Pass) -> Self {
-        Self::of(pass, Self::add)
+    fn totals(pass: &Pass, shares: [f64; 2]) -> Self {
+        Self::of(pass, shares, Self::add)
     }
 
-    /// The same by name too.
+    /// The same by name too, on average over all ranks.
     fn by_operator(pass: &Pass) -> Self {
-        Self::of(pass, Self::add_by_name)
+        Self::of(pass, pass.shares, Self::add_by_name)
     }
 
-    fn of(pass: &Pass, add: fn(&mut Self, &Operator, f64)) -> Self {
-        let mut activity = Self { sent: pass.handovers.1, ..Self::default() };
-        for (operator, times) in pass.operators() {
+    fn of(pass: &Pass, shares: [f64; 2], add: fn(&mut Self, &Operator, f64)) -> Self {
+        let mut activity = Self { sent: pass.handovers.1 * shares[0], ..Self::default() };
+        for (operator, times) in pass.operators(shares) {
             add(&mut activity, operator, times);
         }
         for layers in &pass.layers {
-            activity.sent += layers.sent() * pass.times(layers);
+            activity.sent += layers.sent(shares) * pass.times(layers);
         }
         activity
     }
@@ -148,7 +148,7 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
         head,
         pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
     );
-    time * capped(machine, &Activity::totals(&pass), time)
+    time * capped(machine, &pass, time)
 }
 
 /// Runs one pass.
@@ -160,7 +160,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
         .layers
         .iter()
         .zip(streams.stages(&pass))
-        .map(|(layers, stages)| Segment { stages, work: streams.work(layers), layers: layers.count, micro_batches: pass.micro_batches })
+        .map(|(layers, stages)| Segment { stages, work: streams.work(layers, pass.shares), layers: layers.count, micro_batches: pass.micro_batches })
         .collect();
     let each: Vec<Seconds> =
         pass.layers.iter().zip(&groups).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
@@ -175,7 +175,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     });
     let segments = whole_pass(machine, &pass, groups, head);
     let activity = Activity::by_operator(&pass);
-    let slowdown = capped(machine, &activity, time);
+    let slowdown = capped(machine, &pass, time);
     let power = time * (slowdown - 1.0);
     let bound = Split::of(machine, &pass, &streams).bound(time, power);
     Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
@@ -184,7 +184,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.
 fn whole_pass(machine: &Machine<'_>, pass: &Pass, groups: Vec<Segment>, head: Seconds) -> Vec<Segment> {
     let alone = |name, resource, time, work| Segment { stages: vec![Stage { name, resource, time }], work: vec![work], layers: 1, micro_batches: 1 };
-    let head = alone("head", Resource::Compute, head, StageWork::of(&machine.device, &pass.head));
+    let head = alone("head", Resource::Compute, head, StageWork::of(&machine.device, &pass.head).on(pass.shares[0]));
     let drafts = pass.layers.last().map_or(0, |layers| layers.drafts);
     let draft = groups.last().map(|group| Segment { layers: 1, ..group.clone() });
     let mut segments = vec![alone("graph launch", Resource::Compute, pass.launches, StageWork::default())];
@@ -207,10 +207,11 @@ fn pass_time(pass: &Pass, head: Seconds, layers: Seconds) -> Seconds {
     pass.launches + layers + head * pass.heads + pass.handovers.0
 }
 
-/// Slowdown of a pass to stay within the chips' power limit.
-fn capped(machine: &Machine<'_>, activity: &Activity, time: Seconds) -> f64 {
+/// Slowdown of a pass to stay within the chips' power limit: that of the chips that do more, where they do different things.
+fn capped(machine: &Machine<'_>, pass: &Pass, time: Seconds) -> f64 {
     let chip = &machine.communication.network().fabric().chip;
-    slowdown(&chip.power, work_energy(&chip.power, activity, f64::from(chip.ranks)), time)
+    let slowed = |shares| slowdown(&chip.power, work_energy(&chip.power, &Activity::totals(pass, shares), f64::from(chip.ranks)), time);
+    if pass.shares == [1.0; 2] { slowed([1.0; 2]) } else { slowed([1.0, 0.0]).max(slowed([0.0, 1.0])) }
 }
 
 /// Times of all kernels of a pass by what they wait for.
@@ -222,9 +223,11 @@ struct Split {
 }
 
 impl Split {
-    /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's.
+    /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's. Where experts
+    /// have chips of their own, it is counted on the chips that are busy for longer.
     fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams) -> Self {
         let mut split = Self { launch: pass.launches, ..Self::default() };
+        let mut apart = split;
         for layers in &pass.layers {
             let times = pass.times(layers);
             split.add(&streams.attention, &layers.attention, times);
@@ -235,10 +238,18 @@ impl Split {
                     split.add(&streams.experts, routed, times);
                 }
                 Block::Experts { .. } => {}
+                Block::Apart { gate, experts, .. } => {
+                    split.add(&streams.attention, gate, times);
+                    apart.add(&streams.experts, experts, times);
+                }
             }
         }
         split.add(&machine.device, &pass.head, pass.heads);
-        split
+        if apart.busy() > split.busy() { apart } else { split }
+    }
+
+    fn busy(&self) -> Seconds {
+        self.compute + self.memory + self.launch
     }
 
     fn add(&mut self, device: &Device, operators: &[Operator], times: f64) {
@@ -255,7 +266,7 @@ impl Split {
 
     /// As shares of a pass of `time` before the power limit stretches it by `power`.
     fn bound(&self, time: Seconds, power: Seconds) -> Bound {
-        let busy = self.compute + self.memory + self.launch;
+        let busy = self.busy();
         let communication = if time > busy { time - busy } else { Seconds::ZERO };
         // Two streams that split the cores do more than one second of kernels in a second: shares are of the time that passes.
         let scale = if busy > time { time / busy } else { 1.0 };

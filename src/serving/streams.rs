@@ -41,8 +41,8 @@ impl Streams {
         Self { attention: device.clone(), experts: device, expert_resource: Resource::Compute }
     }
 
-    /// What one rank does in each of the stages that [`Streams::stages`] gives.
-    pub fn work(&self, layers: &Layers) -> Vec<StageWork> {
+    /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
+    pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
         let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
         work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
@@ -58,8 +58,14 @@ impl Streams {
                 work.push(StageWork::of(&self.experts, routed));
                 work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)));
             }
+            Block::Apart { gate, experts, exchange: [dispatch, combine] } => {
+                work.extend([StageWork::of(&self.attention, gate), StageWork::transfer(dispatch.sent)]);
+                let here = work.into_iter().map(|work| work.on(shares[0]));
+                let there = [StageWork::of(&self.experts, experts), StageWork::transfer(combine.sent)].map(|work| work.on(shares[1]));
+                return here.chain(there).collect();
+            }
         }
-        work
+        work.into_iter().map(|work| work.on(shares[0])).collect()
     }
 
     /// Stages of one micro-batch in one layer, for every group of layers.
@@ -83,7 +89,7 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
 fn dense_time(device: &Device, layers: &Layers) -> Times {
     let dense = match &layers.block {
         Block::Dense(block) => sum(device, block),
-        Block::Experts { .. } => Seconds::ZERO,
+        Block::Experts { .. } | Block::Apart { .. } => Seconds::ZERO,
     };
     Times { dense, ..Times::default() }
 }
@@ -93,6 +99,7 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
     match &layers.block {
         Block::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
         Block::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
+        Block::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
     }
 }
 
@@ -113,6 +120,12 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
             stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }));
         }
+        Block::Apart { exchange: [dispatch, combine], .. } => stages.extend([
+            Stage { name: "gate", resource: Resource::Compute, time: times.gate },
+            Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time },
+            Stage { name: "experts", resource: Resource::Experts, time: times.experts },
+            Stage { name: "combine", resource: Resource::Return, time: combine.time },
+        ]),
     }
     stages
 }
