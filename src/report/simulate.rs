@@ -97,6 +97,9 @@ impl SimulateReport {
             json[key] = json!(time);
         }
         json["step_s"] = json!(step.time);
+        if step.drafting > Seconds::ZERO {
+            json["draft_s"] = json!(step.drafting);
+        }
         json["bound_by"] = json!(step.bound.largest().0);
         json["time"] = bound_json(step);
         json
@@ -148,6 +151,12 @@ impl SimulateReport {
             let [bytes, exposed] = [render(handover.prompt), render(handover.exposed)];
             let share = 100.0 * (handover.time / phase.point.step.time);
             facts.push(("KV transfer".to_owned(), format!("{bytes} a prompt, {share:.1} % of a pass beside it, {exposed} of it waited for")));
+        }
+        if let Some(Ok(phase)) = &self.simulation.decode
+            && phase.point.step.drafting > Seconds::ZERO
+        {
+            let (step, drafting) = (phase.point.step.time, phase.point.step.drafting);
+            facts.push(("draft model".to_owned(), format!("{} of a decode step, {:.0} %", render(drafting), 100.0 * (drafting / step))));
         }
         let Some(split) = self.simulation.requests_per_second else { return facts };
         facts.push(("on chips of their own".to_owned(), format!("{split:.2} requests/s of the workload's lengths")));

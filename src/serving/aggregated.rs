@@ -3,6 +3,7 @@
 
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
+use super::draft;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
@@ -78,7 +79,8 @@ struct Pace {
 impl<'a> Mixed<'a> {
     fn new(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Self, No> {
         let workload = &machine.workload.workload;
-        let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping)
+            + draft::weights(machine.workload, &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
         Ok(Self { machine, request, mapping, micro_batches, room })
     }
@@ -98,7 +100,8 @@ impl<'a> Mixed<'a> {
         let workload = self.machine.workload;
         let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
         let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context)
-            * (f64::from(sequences + 1) / f64::from(self.mapping.sp));
+            * (f64::from(sequences + 1) / f64::from(self.mapping.sp))
+            + draft::sequence_cache(workload, &self.mapping, context) * f64::from(sequences + 1);
         self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
     }
 

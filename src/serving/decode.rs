@@ -1,6 +1,7 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
 use super::batch::largest_within;
+use super::draft;
 use super::mapping::Mapping;
 use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
@@ -85,14 +86,15 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
 pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, No> {
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
-    let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
+    let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping) + draft::weights(machine.workload, mapping);
     let too_heavy = |weights| No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory };
     let room = cache_room(&machine.device, weights).ok_or(too_heavy(weights))?;
     if let Some(ranks) = mapping.ffn {
         let experts = expert_rank_bytes(model, &workload.precision, workload.experts.as_ref(), ranks);
         cache_room(&machine.device, experts).ok_or(too_heavy(experts))?;
     }
-    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp);
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp)
+        + draft::sequence_cache(machine.workload, mapping, context);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

@@ -38,11 +38,16 @@ pub struct StepShape {
     pub micro_batches: u32,
     /// Tokens of one attention group whose next token is wanted.
     pub sampled: f64,
-    /// Further passes through one more layer and the head: draft tokens of an MTP module.
+    /// Draft tokens: passes of a draft model or, without one, further passes through one more layer and the head, an MTP module.
     pub drafts: u32,
 }
 
 impl StepShape {
+    /// Draft tokens that the model itself makes.
+    fn own_drafts(&self, workload: &WorkloadSpec) -> u32 {
+        if workload.draft.is_some() { 0 } else { self.drafts }
+    }
+
     /// Whether many tokens move at once, so that kernels for throughput are used.
     pub(super) fn bulk(&self) -> bool {
         self.batch.prefill || self.chunk.is_some()
@@ -81,7 +86,9 @@ impl Layers {
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => dispatch.time + combine.time,
+            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => {
+                dispatch.time + combine.time
+            }
             _ => Seconds::ZERO,
         }
     }
@@ -133,13 +140,15 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub fn new(machine: &Machine<'_>, shape: &StepShape) -> Self {
+    /// A pass of the workload's model, or of its draft, on the machine.
+    pub fn new(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Self {
         let parts: Vec<AttentionBatch> = std::iter::once(shape.batch).chain(shape.chunk).map(|batch| batch.part(shape.micro_batches)).collect();
         let tokens = parts.iter().map(AttentionBatch::tokens).sum();
-        let part = MicroBatch { machine, shape, parts, tokens };
-        let model = &machine.workload.model;
+        let part = MicroBatch { machine, workload, shape, parts, tokens };
+        let model = &workload.model;
         let last = model.layer.len().saturating_sub(1);
-        let drafts = |index: usize| if index == last { shape.drafts } else { 0 };
+        let own_drafts = shape.own_drafts(workload);
+        let drafts = |index: usize| if index == last { own_drafts } else { 0 };
         let mut layers: Vec<Layers> = Vec::with_capacity(model.layer.len());
         for (index, group) in model.layer.iter().enumerate() {
             // Groups of layers often differ in what follows attention only.
@@ -150,8 +159,8 @@ impl Pass {
         Self {
             layers,
             head: head(model, shape.mapping.tp, shape.sampled / f64::from(shape.mapping.sp)),
-            heads: f64::from(1 + shape.drafts),
-            launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
+            heads: f64::from(1 + own_drafts),
+            launches: machine.device.kernels.graph_launch.value * f64::from(1 + own_drafts),
             handovers: part.handovers(),
             micro_batches: shape.micro_batches,
             shares: shape.mapping.shares(),
@@ -183,6 +192,7 @@ impl Pass {
 /// One micro-batch on its way through the model.
 struct MicroBatch<'a> {
     machine: &'a Machine<'a>,
+    workload: &'a WorkloadSpec,
     shape: &'a StepShape,
     /// The attention group's batch and the chunk read beside it.
     parts: Vec<AttentionBatch>,
@@ -192,17 +202,17 @@ struct MicroBatch<'a> {
 
 impl<'a> MicroBatch<'a> {
     fn model(&self) -> &'a Model {
-        &self.machine.workload.model
+        &self.workload.model
     }
 
     fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
-        let precisions = &self.machine.workload.workload.precision;
+        let precisions = &self.workload.workload.precision;
         let Mapping { tp, sp, .. } = self.shape.mapping;
         split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts)
     }
 
     fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
-        let precisions = &self.machine.workload.workload.precision;
+        let precisions = &self.workload.workload.precision;
         let tp = self.shape.mapping.tp;
         let exchange = self.sequence_exchange(&group.attention);
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
@@ -249,7 +259,7 @@ impl<'a> MicroBatch<'a> {
     /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
     /// tokens: a token is sent to one of them beside its routed ones, at the width of the residual stream.
     fn experts_apart(&self, experts: &Experts, ranks: u32) -> Block {
-        let WorkloadSpec { workload, model, .. } = self.machine.workload;
+        let WorkloadSpec { workload, model, .. } = self.workload;
         let even = ExpertPlacement::even();
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = &self.shape.mapping;

@@ -1,5 +1,6 @@
 //! Prompt processing: one operating point.
 
+use super::draft;
 use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
@@ -61,9 +62,10 @@ impl<'a> Reading<'a> {
         let workload = &machine.workload.workload;
         let model = &machine.workload.model;
         let prompt = f64::from(*phase.prompt);
-        let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping) + draft::weights(machine.workload, &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
-        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp));
+        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp))
+            + draft::sequence_cache(machine.workload, &mapping, prompt) * prompts.max(1.0);
         if running > room {
             return Err(No::Cache { mapping, sequences: 0 });
         }

@@ -197,12 +197,7 @@ pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &
 
 /// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips, and experts too.
 #[must_use]
-pub fn search_aggregated(
-    machine: &Machine<'_>,
-    request: &Request,
-    candidates: &[Mapping],
-    micro_batches: Option<u32>,
-) -> Search<AggregatedPoint> {
+pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &[Mapping], micro_batches: Option<u32>) -> Search<AggregatedPoint> {
     let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| most_requests(machine, request, mapping, parts)).collect();
     search(machine, &shared(candidates), at)
 }

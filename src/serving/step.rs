@@ -2,10 +2,12 @@
 
 use super::chip_power::{slowdown, work_energy};
 use super::course::StageWork;
+use super::draft;
 use super::pass::{Block, Machine, Pass, StepShape};
 use super::streams::{Streams, layers_time};
 use super::timeline::{Resource, Slot, Stage, makespan, schedule};
 use crate::input::document::Precision;
+use crate::input::spec::WorkloadSpec;
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{Device, Operator, kernel};
 
@@ -60,14 +62,31 @@ impl Activity {
         self.memory += operator.work.bytes() * times;
     }
 
+    fn named(&mut self, name: &'static str) -> &mut OperatorWork {
+        let position = self.operators.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            self.operators.push(OperatorWork { name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
+            self.operators.len() - 1
+        });
+        &mut self.operators[position]
+    }
+
+    /// Adds another's work, so many times.
+    fn add_all(&mut self, other: &Self, times: f64) {
+        let add = |sums: &mut [Flop], more: &[Flop]| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more * times);
+        add(&mut self.flop, &other.flop);
+        self.memory += other.memory * times;
+        self.sent += other.sent * times;
+        for operator in &other.operators {
+            let work = self.named(operator.name);
+            add(&mut work.flop, &operator.flop);
+            work.memory += operator.memory * times;
+        }
+    }
+
     /// Counts an operator that runs so many times, in the sums and under its name.
     pub fn add_by_name(&mut self, operator: &Operator, times: f64) {
         self.add(operator, times);
-        let position = self.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
-            self.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
-            self.operators.len() - 1
-        });
-        let work = &mut self.operators[position];
+        let work = self.named(operator.name);
         work.flop[operator.work.precision() as usize] += operator.work.flop() * times;
         work.memory += operator.work.bytes() * times;
     }
@@ -89,6 +108,17 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The parts of this and, so many times, of another.
+    fn and(&self, other: &Self, times: f64) -> Self {
+        Self {
+            compute: self.compute + other.compute * times,
+            memory: self.memory + other.memory * times,
+            launch: self.launch + other.launch * times,
+            communication: self.communication + other.communication * times,
+            power: self.power + other.power * times,
+        }
+    }
+
     /// The largest part and its name.
     #[must_use]
     pub fn largest(&self) -> (&'static str, Seconds) {
@@ -135,12 +165,34 @@ pub struct Step {
     pub activity: Activity,
     /// Time over what it would be without the chips' power limit; 1 when the limit is not reached.
     pub slowdown: f64,
+    /// Of the time, passes of a draft model.
+    pub drafting: Seconds,
 }
 
-/// Time of one pass, nothing else: what a search asks for many times.
+impl Step {
+    /// This and then a draft's pass, so many times.
+    fn and(mut self, draft: &Self, times: f64) -> Self {
+        let unlimited = self.time / self.slowdown + draft.time * (times / draft.slowdown);
+        self.time += draft.time * times;
+        self.drafting += draft.time * times;
+        self.slowdown = if unlimited > Seconds::ZERO { self.time / unlimited } else { 1.0 };
+        self.bound = self.bound.and(&draft.bound, times);
+        self.activity.add_all(&draft.activity, times);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of draft tokens")]
+        self.segments.extend(std::iter::repeat_n(&draft.segments, times as usize).flatten().cloned());
+        self
+    }
+}
+
+/// Time of one pass with those of its draft model, nothing else: what a search asks for many times.
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
-    let pass = Pass::new(machine, shape);
+    let time = time_of_pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times)
+}
+
+fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Seconds {
+    let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
     let time = pass_time(
@@ -151,10 +203,15 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
     time * capped(machine, &pass, time)
 }
 
-/// Runs one pass.
+/// Runs one pass, and those of its draft model after it.
 #[must_use]
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
-    let pass = Pass::new(machine, shape);
+    let step = pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times))
+}
+
+fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Step {
+    let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let groups: Vec<Segment> = pass
         .layers
@@ -178,7 +235,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let slowdown = capped(machine, &pass, time);
     let power = time * (slowdown - 1.0);
     let bound = Split::of(machine, &pass, &streams).bound(time, power);
-    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
+    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown, drafting: Seconds::ZERO }
 }
 
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.

@@ -7,8 +7,8 @@ use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
-    AggregatedPoint, Communication, DecodePoint, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, mappings_for, reach,
-    search_aggregated, search_decode, search_prefill,
+    AggregatedPoint, Communication, DecodePoint, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, draft_mapping, mappings,
+    mappings_for, reach, search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
@@ -136,8 +136,10 @@ pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'
     let sizes = candidates
         .iter()
         .flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.group().div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
+    let drafts = workload.draft.iter().flat_map(|draft| candidates.iter().map(|mapping| draft_mapping(&draft.model, mapping)));
+    let drafts = drafts.flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
     let apart = candidates.iter().filter_map(|mapping| mapping.chips_apart(ranks)).collect();
-    let mut communication = Communication::new(network, &spec.library, sizes).with_chips_apart(apart);
+    let mut communication = Communication::new(network, &spec.library, sizes.chain(drafts)).with_chips_apart(apart);
     let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
     for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
         communication = communication.with_far_memory(reach);
@@ -204,7 +206,16 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
     let ranks = fabric.chip.ranks;
     let chips = mapping.chips(ranks);
     let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
-    (used, if mapping.ffn.is_some() { chips } else if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.group().div_ceil(ranks) })
+    (
+        used,
+        if mapping.ffn.is_some() {
+            chips
+        } else if mapping.ep > 1 {
+            mapping.ep.div_ceil(ranks)
+        } else {
+            mapping.group().div_ceil(ranks)
+        },
+    )
 }
 
 /// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.
