@@ -6,7 +6,8 @@ use super::mapping::Mapping;
 use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::refusal::No;
-use super::step::{Step, step, step_time};
+use super::search::Rough;
+use super::step::{Step, step, step_times};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -67,6 +68,20 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
+    largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &found))
+}
+
+/// Sequences and micro-batches of a point that a search has found.
+pub(super) type Batch = (u32, u32);
+
+/// The point that was found, with the pass behind it.
+pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Rough<Batch>) -> DecodePoint {
+    let (sequences, micro_batches) = found.of;
+    DecodePoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
+}
+
+/// As [`largest_batch`], without the pass behind it.
+pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Batch>, No> {
     let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
     if most == 0 {
@@ -75,11 +90,12 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
         let sequences = number * micro_batches;
-        let (tpot, rate) = pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)));
-        (tpot / limit, rate.get())
+        let step = step_times(machine, &shape(phase, mapping, sequences, micro_batches));
+        let (tpot, rate) = pace(machine, phase, mapping, sequences, step.searched);
+        (tpot / limit, rate.get(), pace(machine, phase, mapping, sequences, step.described).1)
     };
     let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
-    Ok(DecodePoint { fills_memory: found.all, ..decode_at(machine, phase, mapping, found.best * micro_batches, micro_batches) })
+    Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of: (found.best * micro_batches, micro_batches) })
 }
 
 /// Sequences of one attention group whose caches of `context` tokens fit beside the weights.

@@ -56,7 +56,7 @@ pub use prefill::{PrefillPoint, most_prompts, prefill_at};
 pub use prefix_cache::{PrefixUse, reach};
 pub use refusal::No;
 pub use search::{
-    MICRO_BATCHES, MICRO_BATCHES_APART, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
+    Described, MICRO_BATCHES, MICRO_BATCHES_APART, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
 };
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
 pub use timeline::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};

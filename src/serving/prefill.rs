@@ -7,7 +7,8 @@ use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
-use super::step::{Step, step, step_time};
+use super::search::Rough;
+use super::step::{Step, step, step_times};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -46,7 +47,8 @@ impl PrefillPoint {
 }
 
 /// One pass over prompts, before anybody has timed it.
-struct Reading<'a> {
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
     machine: &'a Machine<'a>,
     phase: &'a PrefillPhase,
     mapping: Mapping,
@@ -142,11 +144,28 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
 pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, No> {
+    most(machine, phase, mapping, micro_batches).map(|found| described(&found))
+}
+
+/// The point that was found, with the pass behind it.
+pub(super) fn described(found: &Rough<Reading<'_>>) -> PrefillPoint {
+    PrefillPoint { fills_memory: found.fills_memory, ..found.of.point() }
+}
+
+/// As [`most_prompts`], without the pass behind it.
+pub(super) fn most<'a>(
+    machine: &'a Machine<'a>,
+    phase: &'a PrefillPhase,
+    mapping: Mapping,
+    micro_batches: u32,
+) -> Result<Rough<Reading<'a>>, No> {
     let limit = phase.ttft_limit.value;
     let at = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
-        let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
-        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
+        let step = step_times(machine, &reading.shape);
+        let (ttft, rate) = reading.pace(step.searched);
+        let described = reading.pace(step.described).1;
+        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate, described)) }
     };
     let mut best = at(PROMPTS[0]);
     for share in SHARES {
@@ -157,12 +176,12 @@ pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mappin
             found => best = found,
         }
     }
-    let (mut best, mut most) = best?;
+    let (mut best, mut most, mut described) = best?;
     let mut fills_memory = false;
     for prompts in &PROMPTS[1..] {
         // More prompts take more time and more room.
         match at(*prompts) {
-            Ok((reading, rate)) if rate > most => (best, most) = (reading, rate),
+            Ok((reading, rate, told)) if rate > most => (best, most, described) = (reading, rate, told),
             Ok(_) => {}
             Err(no) => {
                 fills_memory = matches!(no, No::Cache { .. });
@@ -170,5 +189,5 @@ pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mappin
             }
         }
     }
-    Ok(PrefillPoint { fills_memory, ..best.point() })
+    Ok(Rough { mapping, rate: described, fills_memory, of: best })
 }

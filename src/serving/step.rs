@@ -187,11 +187,28 @@ impl Step {
 /// Time of one pass with those of its draft model, nothing else: what a search asks for many times.
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
-    let time = time_of_pass(machine, machine.workload, shape);
-    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times)
+    step_times(machine, shape).searched
 }
 
-fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Seconds {
+/// The time of a step in two sums of the same parts, which differ by rounding where the power limit is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepTimes {
+    /// What batches are held against limits by.
+    pub searched: Seconds,
+    /// That of [`Step::time`], to the last bit.
+    pub described: Seconds,
+}
+
+/// As [`step_time`].
+pub(super) fn step_times(machine: &Machine<'_>, shape: &StepShape) -> StepTimes {
+    let time = times_of_pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| {
+        let more = times_of_pass(machine, draft, &shape);
+        StepTimes { searched: time.searched + more.searched * times, described: time.described + more.described * times }
+    })
+}
+
+fn times_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> StepTimes {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
@@ -200,7 +217,8 @@ fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShap
         head,
         pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
     );
-    time * capped(machine, &pass, time)
+    let slowdown = capped(machine, &pass, time);
+    StepTimes { searched: time * slowdown, described: time + time * (slowdown - 1.0) }
 }
 
 /// Runs one pass, and those of its draft model after it.

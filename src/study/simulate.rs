@@ -7,7 +7,7 @@ use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
-    AggregatedPoint, Communication, DecodePoint, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, draft_mapping, mappings,
+    AggregatedPoint, Communication, DecodePoint, Described, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, draft_mapping, mappings,
     mappings_for, reach, search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
@@ -92,11 +92,12 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
     let machine = machine(&network, spec, workload, &[&*candidates, &*reading].concat());
     let inventory = inventory(fabric);
-    let parts = choice.micro_batches;
-    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, parts));
-    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &reading, parts));
-    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &reading, parts));
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
+    let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
+    let parts = choice.micro_batches;
+    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, parts, which));
+    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &reading, parts, which));
+    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &reading, parts, which));
     let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
     let decode = decode_search.as_mut().map(|search| choose(search, &merit));
     let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
