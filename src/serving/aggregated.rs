@@ -235,12 +235,7 @@ pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, No
 pub(super) type Served<'a> = (Mixed<'a>, u32, u32);
 
 /// As [`most_requests`], without the pass behind it.
-pub(super) fn most<'a>(
-    machine: &'a Machine<'a>,
-    request: &'a Request,
-    mapping: Mapping,
-    micro_batches: u32,
-) -> Result<Rough<Served<'a>>, No> {
+pub(super) fn most<'a>(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Rough<Served<'a>>, No> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
     let fit = sequences_that_fit(machine, &mapping, context)?.saturating_sub(1);

@@ -46,12 +46,25 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
         return None;
     }
     let passes = f64::from(clip.steps * clip.passes_per_step) * f64::from(clip.transformer.blocks);
+    let device = &with_attention_of(clip, device);
     let computing: Seconds = video_block(clip, ranks).iter().map(|operator| kernel::time(device, operator)).sum();
     let part = Bytes::new(sequence(clip) * f64::from(clip.transformer.hidden) * 2.0 / f64::from(ranks));
     let transfers = communication.all_to_all(ranks, part / f64::from(ranks)) * 4.0;
     let fabric = communication.network().fabric();
     let instances = fabric.chips * fabric.chip.ranks / ranks;
     Some(ClipPoint { ranks, time: (computing + transfers) * passes, transfers: transfers * passes, instances })
+}
+
+/// The device with the attention kernels of the clip's software.
+fn with_attention_of(clip: &Clip, device: &Device) -> Device {
+    let mut device = device.clone();
+    if let Some(share) = &clip.attention {
+        let kernels = &mut *device.kernels;
+        for kernel in kernels.gqa.values_mut().chain(kernels.mha.values_mut()) {
+            kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
+        }
+    }
+    device
 }
 
 /// Every degree that fits, fewest ranks first.

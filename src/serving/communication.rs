@@ -33,7 +33,9 @@ impl<'a> Communication<'a> {
         let (mut all_to_all, mut in_switch) = (BTreeMap::new(), BTreeMap::new());
         for size in chips.into_iter().chain([network.fabric().chips]) {
             all_to_all.entry(size).or_insert_with(|| network.all_to_all(size));
-            if size > 1 && size <= MOST_REDUCING && !in_switch.contains_key(&size) {
+            // Ranks that share a chip add up there first: such machines do not ask.
+            let asks = network.fabric().chip.ranks == 1 && (2..=MOST_REDUCING).contains(&size);
+            if asks && !in_switch.contains_key(&size) {
                 in_switch.extend(network.in_switch_all_reduce(size).map(|profile| (size, profile)));
             }
         }

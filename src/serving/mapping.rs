@@ -108,8 +108,8 @@ pub fn mappings(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Ve
     found
 }
 
-/// Every legal mapping on such a machine that gives experts chips of their own: as many of an instance's chips as an instance may have,
-/// the first ones for attention. None for a dense model.
+/// Every legal mapping on such a machine that gives experts chips of their own: of an instance's chips, the first ones for attention, as many
+/// twelfths as there are, in whole nodes where it has several. None for a dense model.
 #[must_use]
 pub fn mappings_apart(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Vec<Mapping> {
     if model.experts().is_none() {
@@ -117,14 +117,23 @@ pub fn mappings_apart(model: &Model, chips: u32, node: u32, ranks_per_chip: u32)
     }
     let sizes = instance_sizes(chips, node);
     let mut found = Vec::new();
-    for (index, &whole) in sizes.iter().enumerate() {
-        for &experts in &sizes[..index] {
+    for &whole in &sizes {
+        for experts in expert_chips(whole, node) {
             let (attention, ffn) = ((whole - experts) * ranks_per_chip, experts * ranks_per_chip);
             let degrees = tensor_degrees(model).filter(|tp| attention.is_multiple_of(*tp));
             found.extend(degrees.map(|tp| Mapping { tp, ep: ffn, dp: attention / tp, ffn: Some(ffn), ..Mapping::ONE }));
         }
     }
     found
+}
+
+/// Numbers of an instance's chips that experts may have: from one twelfth of them to eleven, in whole nodes where it has several.
+fn expert_chips(whole: u32, node: u32) -> Vec<u32> {
+    let unit = if whole > node { node } else { 1 };
+    let units = whole / unit;
+    let mut counts: Vec<u32> = (1..12).map(|twelfths| (units * twelfths + 6) / 12 * unit).filter(|count| *count > 0 && *count < whole).collect();
+    counts.dedup();
+    counts
 }
 
 /// The mappings among which a workload wants the best one: [`mappings`], and [`mappings_apart`] where it wants those for decode.

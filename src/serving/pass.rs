@@ -142,7 +142,8 @@ pub(super) struct Pass {
 impl Pass {
     /// A pass of the workload's model, or of its draft, on the machine.
     pub fn new(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Self {
-        let parts: Vec<AttentionBatch> = std::iter::once(shape.batch).chain(shape.chunk).map(|batch| batch.part(shape.micro_batches)).collect();
+        let both = [shape.batch, shape.chunk.unwrap_or(shape.batch)].map(|batch| batch.part(shape.micro_batches));
+        let parts = if shape.chunk.is_some() { &both[..] } else { &both[..1] };
         let tokens = parts.iter().map(AttentionBatch::tokens).sum();
         let part = MicroBatch { machine, workload, shape, parts, tokens };
         let model = &workload.model;
@@ -195,7 +196,7 @@ struct MicroBatch<'a> {
     workload: &'a WorkloadSpec,
     shape: &'a StepShape,
     /// The attention group's batch and the chunk read beside it.
-    parts: Vec<AttentionBatch>,
+    parts: &'a [AttentionBatch],
     /// New tokens.
     tokens: f64,
 }
@@ -208,7 +209,7 @@ impl<'a> MicroBatch<'a> {
     fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
         let precisions = &self.workload.workload.precision;
         let Mapping { tp, sp, .. } = self.shape.mapping;
-        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts)
+        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], self.parts)
     }
 
     fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
@@ -267,7 +268,10 @@ impl<'a> MicroBatch<'a> {
         let arriving = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
         let load = ExpertLoad::new(experts, placement, ranks, arriving);
         let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
-        let mut operators = if beside { shared_block(model, experts, &workload.precision, arriving) } else { Vec::new() };
+        let mut operators = Vec::with_capacity(4);
+        if beside {
+            operators.extend(shared_block(model, experts, &workload.precision, arriving));
+        }
         operators.push(expert_block(model, experts, placement, &workload.precision, &load));
         let copies = load.copies + if beside { 1.0 } else { 0.0 };
         let routed = f64::from(experts.top_k) / copies;
@@ -302,7 +306,7 @@ impl<'a> MicroBatch<'a> {
         }
         let group = self.shape.mapping.group();
         let mut pairs = [Bytes::ZERO; 2];
-        for batch in &self.parts {
+        for batch in self.parts {
             let [there, back] = sequence_exchange(attention, [tp, sp], batch);
             pairs = [pairs[0] + there, pairs[1] + back];
         }

@@ -153,12 +153,7 @@ pub(super) fn described(found: &Rough<Reading<'_>>) -> PrefillPoint {
 }
 
 /// As [`most_prompts`], without the pass behind it.
-pub(super) fn most<'a>(
-    machine: &'a Machine<'a>,
-    phase: &'a PrefillPhase,
-    mapping: Mapping,
-    micro_batches: u32,
-) -> Result<Rough<Reading<'a>>, No> {
+pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Reading<'a>>, No> {
     let limit = phase.ttft_limit.value;
     let at = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;

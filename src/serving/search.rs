@@ -298,8 +298,10 @@ fn search<T: Send + Sync, P: Point>(
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());
-    let described: Vec<Result<Phase<P>, No>> =
-        works.par_iter().map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count })).collect();
+    let described: Vec<Result<Phase<P>, No>> = works
+        .par_iter()
+        .map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
+        .collect();
     let mut found = Vec::with_capacity(described.len());
     for point in described {
         match point {

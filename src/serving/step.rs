@@ -300,7 +300,7 @@ struct Split {
 impl Split {
     /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's. Where experts
     /// have chips of their own, it is counted on the chips that are busy for longer.
-    fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams) -> Self {
+    fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams<'_>) -> Self {
         let mut split = Self { launch: pass.launches, ..Self::default() };
         let mut apart = split;
         for layers in &pass.layers {
@@ -309,13 +309,13 @@ impl Split {
             match &layers.block {
                 Block::Dense(block) => split.add(&streams.attention, block, times),
                 Block::Experts { gate, routed, .. } if streams.expert_resource == Resource::Compute => {
-                    split.add(&streams.experts, gate, times);
-                    split.add(&streams.experts, routed, times);
+                    split.add(streams.experts(), gate, times);
+                    split.add(streams.experts(), routed, times);
                 }
                 Block::Experts { .. } => {}
                 Block::Apart { gate, experts, .. } => {
                     split.add(&streams.attention, gate, times);
-                    apart.add(&streams.experts, experts, times);
+                    apart.add(streams.experts(), experts, times);
                 }
             }
         }

@@ -118,19 +118,22 @@ impl State {
     }
 }
 
-/// The order of all runs: `take(micro_batch, run)` for every run of every layer, each micro-batch `lag` places behind the one before it.
+/// The order of all runs: `take(micro_batch, run, within)` for every run of every layer, each micro-batch `lag` places behind the one before it.
 /// After each place that begins a layer of the first micro-batch, with all others on their way, `skip(layers left)` may leave out layers.
 fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl Order) {
     let (micro_batches, total) = (micro_batches as usize, runs * layers as usize);
     let filled = lag * (micro_batches - 1);
+    // Of each micro-batch, the run of its layer that comes next: counted, since to divide takes longer than all else here.
+    let mut next = [0; MOST_MICRO_BATCHES as usize];
     let mut place = 0;
     while place < total + filled {
-        if place >= filled && place < total && place.is_multiple_of(runs) {
+        if next[0] == 0 && place >= filled && place < total {
             place += order.skip((total - place) / runs) * runs;
         }
-        for micro_batch in 0..micro_batches {
+        for (micro_batch, within) in next[..micro_batches].iter_mut().enumerate() {
             let Some(run) = place.checked_sub(micro_batch * lag).filter(|run| *run < total) else { continue };
-            order.take(micro_batch, run);
+            order.take(micro_batch, run, *within);
+            *within = if *within + 1 == runs { 0 } else { *within + 1 };
         }
         place += 1;
     }
@@ -138,8 +141,8 @@ fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mu
 
 /// What happens to the runs in their order.
 trait Order {
-    /// The `run`th run of a micro-batch, counted through all layers.
-    fn take(&mut self, micro_batch: usize, run: usize);
+    /// The `run`th run of a micro-batch, counted through all layers; the one `within` its layer.
+    fn take(&mut self, micro_batch: usize, run: usize, within: usize);
     /// Of the `left` layers before the first micro-batch, how many are left out.
     fn skip(&mut self, left: usize) -> usize;
 }
@@ -160,8 +163,8 @@ struct End<'a> {
 }
 
 impl Order for End<'_> {
-    fn take(&mut self, micro_batch: usize, run: usize) {
-        self.state.take(micro_batch, &self.runs[run % self.runs.len()]);
+    fn take(&mut self, micro_batch: usize, _run: usize, within: usize) {
+        self.state.take(micro_batch, &self.runs[within]);
     }
 
     fn skip(&mut self, left: usize) -> usize {
@@ -183,7 +186,8 @@ impl Order for End<'_> {
 /// The end with one lag; infinite where that is sure to be after `limit`.
 fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
     let mut busy = [0.0; Resource::ALL.len()];
-    let mut used = 0;
+    // Cores and fabric count even where nothing is sent.
+    let mut used = 2;
     for run in runs {
         busy[run.resource as usize] += run.time * f64::from(micro_batches);
         used = used.max(run.resource as usize + 1);
@@ -236,8 +240,7 @@ struct StageByStage<'a> {
 
 impl Order for StageByStage<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "both were u32 before")]
-    fn take(&mut self, micro_batch: usize, index: usize) {
-        let run = index % self.runs.len();
+    fn take(&mut self, micro_batch: usize, index: usize, run: usize) {
         let mut start = Seconds::new(self.state.take(micro_batch, &self.runs[run]));
         for stage in &self.stages[self.firsts[run]..self.firsts[run] + self.runs[run].stages] {
             let (layer, micro_batch) = ((index / self.runs.len()) as u32, micro_batch as u32);
