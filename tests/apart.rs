@@ -99,7 +99,7 @@ fn asked_for_by_mapping() {
     assert_eq!(asked("ffn=30,dp=10,tp=2", &workload).map(|found| found[0].to_string()), Ok("tp=2,ep=30,dp=10,pp=1,ffn=30".to_owned()));
     assert_eq!(
         asked("ffn=64,dp=32", &workload),
-        Err("tp=1,ep=64,dp=32,pp=1,ffn=64 takes 96 chips, the supernode has 72; the nearest that works is tp=1,ep=48,dp=24,pp=1,ffn=48".to_owned())
+        Err("tp=1,ep=64,dp=32,pp=1,ffn=64 takes 96 chips, the supernode has 72; the nearest that works is tp=1,ep=42,dp=30,pp=1,ffn=42".to_owned())
     );
     assert_eq!(
         asked("ffn=36,pp=2", &workload),
