@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
-use supernode::serving::{Communication, MICRO_BATCHES, Machine, Mapping, StepShape, decode_at, mappings, search_decode, step_time};
+use supernode::serving::{Communication, Described, Machine, Mapping, StepShape, decode_at, mappings, search_decode, step_time};
 use supernode::study::{Patient, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::{AttentionBatch, Device};
@@ -70,9 +70,9 @@ fn stages(criterion: &mut Criterion) {
     let everything =
         Machine { communication: Communication::new(&network, &spec.library, sizes), device: Device::new(&spec.chip), workload: &workload };
     if let Some(phase) = &workload.workload.decode {
-        say("mappings", search_decode(&everything, phase, &all, &MICRO_BATCHES).best().map(|found| found.rate));
+        say("mappings", search_decode(&everything, phase, &all, None, Described::Best).best().map(|found| found.rate));
         group.throughput(Throughput::Elements(all.len() as u64 * 2));
-        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&everything, phase, &all, &MICRO_BATCHES))));
+        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&everything, phase, &all, None, Described::Best))));
         let batch = AttentionBatch { sequences: 48.0, new_tokens: 2.0, context: 4096.0, prefill: false };
         let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, drafts: 1 };
         group.throughput(Throughput::Elements(1));

@@ -37,7 +37,7 @@ const fn published(model: &'static str, total: Option<(f64, f64)>, active: Optio
 /// Totals and active parameters: the publishers' model cards; for DeepSeek-V4-Flash (without attention), GLM-5, MiMo-V2-Flash,
 /// Step-3.7-Flash and MiniMax-M3, whose cards are not at hand, a count made apart from this program on the same configuration. Cache bytes: layers x cached elements x 2 from the published configuration,
 /// e.g. 61 x (512 + 64) x 2 = 70 272 for DeepSeek-V3 and 126 x 2 x 8 x 128 x 2 = 516 096 for Llama-3.1-405B.
-const PUBLISHED: [Published; 25] = [
+const PUBLISHED: [Published; 27] = [
     published("deepseek-v3", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     published("deepseek-r1", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     // The index key is kept in 8 bit with a 4-byte scale: 61 x (576 x 2 + 132).
@@ -62,6 +62,8 @@ const PUBLISHED: [Published; 25] = [
     published("minimax-m2.5", Some((230.0, 0.01)), Some((10.0, 0.11)), Some(253_952.0)),
     published("minimax-m3", Some((426.0, 0.005)), Some((25.7, 0.02)), None),
     published("llama-3.1-405b", Some((405.0, 0.005)), None, Some(516_096.0)),
+    published("llama-3.2-1b", Some((1.24, 0.005)), None, Some(32_768.0)),
+    published("qwen3-0.6b", Some((0.6, 0.01)), None, Some(114_688.0)),
     published("llama-3.1-70b", Some((70.6, 0.005)), None, Some(327_680.0)),
     published("gemma-4-31b", Some((31.0, 0.015)), None, Some(40_960.0)),
     published("gemma-4-26b-a4b", Some((25.8, 0.03)), Some((4.0, 0.06)), Some(10_240.0)),

@@ -99,7 +99,7 @@ fn mappings_that_cannot_be() {
     mapping("tp=0").fails("error: --mapping: tp must be 1 or more\n");
     mapping("micro_batches=0").fails("error: --mapping: micro_batches must be 1 or more\n");
     mapping("ep").fails("error: --mapping: `ep` is not key=number, as in tp=4,ep=32\n");
-    mapping("ring=2").fails("error: --mapping: unknown degree `ring`; known: tp, ep, dp, pp, sp, micro_batches\n");
+    mapping("ring=2").fails("error: --mapping: unknown degree `ring`; known: tp, ep, dp, pp, sp, ffn, micro_batches\n");
     mapping("tp=32,sp=8").fails("error: --mapping: 128 heads do not divide by tp x sp = 256; the nearest that works is tp=32,ep=32,dp=1,pp=1\n");
 }
 

@@ -43,7 +43,7 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     objective: Option<ObjectiveArgument>,
 
-    /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, sp, micro_batches (1 is no overlap)
+    /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, sp, ffn (decode's experts on so many ranks of their own), micro_batches (1 is no overlap)
     #[arg(long, value_name = "DEGREES")]
     mapping: Option<String>,
 
@@ -121,7 +121,7 @@ fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result
     let prices = (objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
     let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, ..Choice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
-    let candidates = request.candidates(&workload.model, spec.chips(), spec.levels[0].size, spec.chip.ranks);
+    let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
     let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
     Ok(Choice { objective, prices, candidates: Some(candidates), micro_batches: request.micro_batches })
 }

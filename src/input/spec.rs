@@ -6,6 +6,8 @@
 //! | where does a name lead, do the figures of a file fit together? | `names.rs` |
 //! | how are the children of a level joined? | `pattern.rs` |
 
+use std::sync::Arc;
+
 mod load;
 mod names;
 mod pattern;
@@ -156,6 +158,8 @@ pub struct WorkloadSpec {
     pub model: Model,
     /// The shipped prices, where its objective needs them.
     pub prices: Option<Prices>,
+    /// The model that proposes tokens, in this workload's formats; absent where the model drafts for itself, or nothing does.
+    pub draft: Option<Arc<Self>>,
 }
 
 impl WorkloadSpec {
@@ -166,6 +170,7 @@ impl WorkloadSpec {
     pub fn on(&self, chip: &Chip) -> Self {
         let mut workload = self.clone();
         workload.workload.precision = workload.workload.precision.on(chip);
+        workload.draft = workload.draft.map(|draft| Arc::new(draft.on(chip)));
         workload
     }
 }

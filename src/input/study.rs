@@ -348,7 +348,7 @@ impl Checker {
                 self.problems.push(Problem::new(format!("`{text}` is not a path: {reason}")).at(place, "expected such as `chip.memory.bandwidth`"))
             }
             Ok(path) if path.root() == MAPPING => {
-                let degrees = ["tp", "ep", "dp", "pp", "sp", "micro_batches"];
+                let degrees = ["tp", "ep", "dp", "pp", "sp", "ffn", "micro_batches"];
                 if degrees.contains(&path.last()) && path.depth() == 2 {
                     return Some(Written { path, span: at.span() });
                 }

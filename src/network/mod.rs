@@ -16,6 +16,7 @@
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod algorithm;
+mod apart;
 mod bound;
 mod captured;
 mod collective;
@@ -37,6 +38,7 @@ mod together;
 
 pub use crate::input::document::Algorithm;
 pub use algorithm::Obstacle;
+pub use apart::TrafficApart;
 pub use bound::{Cuts, lower_bound};
 pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};

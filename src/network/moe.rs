@@ -1,4 +1,5 @@
-//! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back.
+//! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back. `apart.rs` has it
+//! between ranks of two kinds.
 
 use super::group::Group;
 use super::network::Network;
@@ -72,7 +73,7 @@ impl ExpertTraffic {
     }
 
     /// The form of [`ExpertTraffic::time`] for a given time on the wire, number of peers and path.
-    fn kernel_time(&self, network: &Network<'_>, kernel: &TokenKernel, busy: Seconds, peers: f64, path: Seconds) -> Seconds {
+    pub(super) fn kernel_time(&self, network: &Network<'_>, kernel: &TokenKernel, busy: Seconds, peers: f64, path: Seconds) -> Seconds {
         let message = self.message + kernel.message_overhead.value;
         let efficiency = kernel.efficiency.value.get();
         let wire = busy / efficiency;

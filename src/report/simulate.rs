@@ -40,13 +40,14 @@ pub struct SimulateReport {
 }
 
 fn mapping_json(mapping: &Mapping) -> Json {
-    json!({ "tp": mapping.tp, "ep": mapping.ep, "dp": mapping.dp, "pp": mapping.pp, "sp": mapping.sp })
+    json!(mapping)
 }
 
-/// Degrees in the words of the field; sequence parallelism only where there is some.
+/// Degrees in the words of the field; sequence parallelism and ranks for experts alone only where there are some.
 fn short_mapping(mapping: &Mapping) -> String {
     let shared = if mapping.sp > 1 { format!(" SP{}", mapping.sp) } else { String::new() };
-    format!("TP{} EP{} DP{} PP{}{shared}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
+    let apart = mapping.ffn.map_or(String::new(), |ffn| format!(" FFN{ffn}"));
+    format!("TP{} EP{} DP{} PP{}{shared}{apart}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
 }
 
 fn formats_json(formats: &Precisions) -> Json {
@@ -97,6 +98,9 @@ impl SimulateReport {
             json[key] = json!(time);
         }
         json["step_s"] = json!(step.time);
+        if step.drafting > Seconds::ZERO {
+            json["draft_s"] = json!(step.drafting);
+        }
         json["bound_by"] = json!(step.bound.largest().0);
         json["time"] = bound_json(step);
         json
@@ -158,6 +162,12 @@ impl SimulateReport {
             let [bytes, exposed] = [render(handover.prompt), render(handover.exposed)];
             let share = 100.0 * (handover.time / phase.point.step.time);
             facts.push(("KV transfer".to_owned(), format!("{bytes} a prompt, {share:.1} % of a pass beside it, {exposed} of it waited for")));
+        }
+        if let Some(Ok(phase)) = &self.simulation.decode
+            && phase.point.step.drafting > Seconds::ZERO
+        {
+            let (step, drafting) = (phase.point.step.time, phase.point.step.drafting);
+            facts.push(("draft model".to_owned(), format!("{} of a decode step, {:.0} %", render(drafting), 100.0 * (drafting / step))));
         }
         let Some(split) = self.simulation.requests_per_second else { return facts };
         facts.push(("on chips of their own".to_owned(), format!("{split:.2} requests/s of the workload's lengths")));

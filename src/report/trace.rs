@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::power::place_name;
 use crate::footprint::Stretch;
-use crate::serving::{Limit, Moment, Resource, Step, course};
+use crate::serving::{Limit, MOST_MICRO_BATCHES, Moment, Resource, Step, course};
 use crate::units::Seconds;
 
 /// One phase of a trace.
@@ -34,7 +34,7 @@ fn process_events(process: u32, pass: &TracedPass<'_>) -> Vec<Json> {
     let mut events = vec![json!({ "ph": "M", "name": "process_name", "pid": process, "tid": 0, "args": { "name": pass.name } })];
     let micro_batches = pass.step.segments.iter().map(|segment| segment.micro_batches).max().unwrap_or(1);
     for micro_batch in 0..micro_batches {
-        for resource in [Resource::Compute, Resource::Fabric] {
+        for resource in resources(pass.step) {
             let label = format!("micro-batch {micro_batch}, {}", resource_name(resource));
             let thread = thread(micro_batch, resource);
             events.push(json!({ "ph": "M", "name": "thread_name", "pid": process, "tid": thread, "args": { "name": label } }));
@@ -48,6 +48,12 @@ fn process_events(process: u32, pass: &TracedPass<'_>) -> Vec<Json> {
         events.push(power_event(process, &Stretch { start, ..last.clone() }, pass.levels));
     }
     events
+}
+
+/// Cores and wires; those between attention and experts too where they have chips of their own.
+fn resources(step: &Step) -> impl Iterator<Item = Resource> {
+    let apart = step.segments.iter().flat_map(|segment| &segment.stages).any(|stage| stage.resource == Resource::Experts);
+    Resource::ALL.into_iter().filter(move |resource| apart || matches!(resource, Resource::Compute | Resource::Fabric))
 }
 
 fn stage_event(process: u32, moment: &Moment) -> Json {
@@ -94,12 +100,21 @@ fn power_event(process: u32, stretch: &Stretch, levels: &[String]) -> Json {
 }
 
 fn thread(micro_batch: u32, resource: Resource) -> u32 {
-    2 * micro_batch + 1 + u32::from(resource == Resource::Fabric)
+    let place = match resource {
+        Resource::Compute => 1,
+        Resource::Fabric => 2,
+        // Beyond those of all micro-batches.
+        Resource::Experts => 2 * MOST_MICRO_BATCHES + 1,
+        Resource::Return => 2 * MOST_MICRO_BATCHES + 2,
+    };
+    2 * micro_batch + place
 }
 
 fn resource_name(resource: Resource) -> &'static str {
     match resource {
         Resource::Compute => "compute",
         Resource::Fabric => "fabric",
+        Resource::Experts => "compute of experts",
+        Resource::Return => "fabric, way back",
     }
 }

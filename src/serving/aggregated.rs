@@ -3,11 +3,13 @@
 
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
+use super::draft;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
+use super::search::Rough;
 use super::step::{Step, step, step_time};
 use crate::input::document::{Request, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
@@ -57,7 +59,8 @@ const CHUNKS: [u32; 4] = [512, 2048, 8192, 32_768];
 const MOST_READING: f64 = 0.95;
 
 /// One mapping under requests of one kind.
-struct Mixed<'a> {
+#[derive(Debug)]
+pub(super) struct Mixed<'a> {
     machine: &'a Machine<'a>,
     request: &'a Request,
     mapping: Mapping,
@@ -78,7 +81,8 @@ struct Pace {
 impl<'a> Mixed<'a> {
     fn new(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Self, No> {
         let workload = &machine.workload.workload;
-        let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping)
+            + draft::weights(machine.workload, &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
         Ok(Self { machine, request, mapping, micro_batches, room })
     }
@@ -98,7 +102,8 @@ impl<'a> Mixed<'a> {
         let workload = self.machine.workload;
         let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
         let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context)
-            * (f64::from(sequences + 1) / f64::from(self.mapping.sp));
+            * (f64::from(sequences + 1) / f64::from(self.mapping.sp))
+            + draft::sequence_cache(workload, &self.mapping, context) * f64::from(sequences + 1);
         self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
     }
 
@@ -178,9 +183,9 @@ impl<'a> Mixed<'a> {
         self.found(parts)?;
         let pace = |sequences: u32| self.at(sequences, chunk);
         let at = |number: u32| {
-            pace(number * parts).map_or((f64::INFINITY, 0.0), |pace| {
+            pace(number * parts).map_or((f64::INFINITY, 0.0, ()), |pace| {
                 let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.reading / MOST_READING);
-                (strain, pace.requests_per_second)
+                (strain, pace.requests_per_second, ())
             })
         };
         let found = match largest_within(most / parts, at) {
@@ -217,6 +222,20 @@ pub fn aggregated_at(
 /// # Errors
 /// Why nothing works: of the chunks that are too slow, the one that comes nearest.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<AggregatedPoint, No> {
+    most(machine, request, mapping, micro_batches).and_then(|found| described(&found))
+}
+
+/// The point that was found, with the pass behind it.
+pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, No> {
+    let (mixed, sequences, chunk) = &found.of;
+    mixed.point(*sequences, *chunk, found.fills_memory)
+}
+
+/// One mapping with the sequences and the chunk that were found best.
+pub(super) type Served<'a> = (Mixed<'a>, u32, u32);
+
+/// As [`most_requests`], without the pass behind it.
+pub(super) fn most<'a>(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Rough<Served<'a>>, No> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
     let fit = sequences_that_fit(machine, &mapping, context)?.saturating_sub(1);
@@ -234,7 +253,10 @@ pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping,
         }
     }
     match (best, nearest) {
-        (Some((sequences, chunk, all, _)), _) => mixed.point(sequences, chunk, all),
+        (Some((sequences, chunk, all, requests)), _) => {
+            let rate = TokensPerSecond::new(requests * f64::from(request.output.mean));
+            Ok(Rough { mapping, rate, fills_memory: all, of: (mixed, sequences, chunk) })
+        }
         (None, Some(no)) => Err(no),
         (None, None) => Err(No::Cache { mapping, sequences: 0 }),
     }

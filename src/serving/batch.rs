@@ -2,23 +2,25 @@
 
 /// What a search over batches found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Found<T> {
     /// Of all batches seen that keep within the limits, the one with the highest rate.
     pub best: u32,
     /// Whether the limits hold for the largest batch that was allowed.
     pub all: bool,
+    /// What else was found of the best.
+    pub of_best: T,
 }
 
-/// Searches the batches `1..=most`, `most` at least 1. `at` gives a batch's strain (what it takes over what is allowed: 1 is the limit) and
-/// its rate; strain grows with the batch, nearly in a line.
+/// Searches the batches `1..=most`, `most` at least 1. `at` gives a batch's strain (what it takes over what is allowed: 1 is the limit),
+/// its rate, and whatever else is to be known of the best; strain grows with the batch, nearly in a line.
 ///
 /// The batch is quadrupled while the strain allows, then narrowed down to the last one, by where the line through both ends meets the
 /// limit and by halving in turn, so that a bad line does not creep.
 ///
 /// # Errors
 /// The strain of batch 1 if that is too much already.
-pub(super) fn largest_within(most: u32, at: impl Fn(u32) -> (f64, f64)) -> Result<Found, f64> {
-    let (smallest, rate) = at(1);
+pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) -> Result<Found<T>, f64> {
+    let (smallest, rate, mut of_best) = at(1);
     if smallest > 1.0 {
         return Err(smallest);
     }
@@ -37,17 +39,17 @@ pub(super) fn largest_within(most: u32, at: impl Fn(u32) -> (f64, f64)) -> Resul
             good.midpoint(bad)
         };
         by_line = bad > most || !by_line;
-        let (strain, rate) = at(next);
+        let (strain, rate, more) = at(next);
         if strain > 1.0 {
             (bad, missed) = (next, strain);
             continue;
         }
         (good, held) = (next, strain);
         if rate > highest {
-            (best, highest) = (next, rate);
+            (best, highest, of_best) = (next, rate, more);
         }
     }
-    Ok(Found { best, all: bad > most })
+    Ok(Found { best, all: bad > most, of_best })
 }
 
 #[cfg(test)]
@@ -61,8 +63,8 @@ mod tests {
         fn finds_what_a_scan_finds(most in 1..3000_u32, start in 0.0..1.2_f64, slope in 1e-5..1.0_f64, bend in 0.5..2.0_f64) {
             let strain = |batch: u32| start + slope * f64::from(batch).powf(bend);
             let scan = (1..=most).take_while(|batch| strain(*batch) <= 1.0).last();
-            let found = largest_within(most, |batch| (strain(batch), f64::from(batch))).ok();
-            prop_assert_eq!(found, scan.map(|best| Found { best, all: best == most }));
+            let found = largest_within(most, |batch| (strain(batch), f64::from(batch), batch)).ok();
+            prop_assert_eq!(found, scan.map(|best| Found { best, all: best == most, of_best: best }));
         }
     }
 }

@@ -67,6 +67,7 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
         return None;
     }
     let passes = f64::from(clip.steps * clip.passes_per_step) * f64::from(clip.transformer.blocks);
+    let device = &with_attention_of(clip, device);
     let block = video_block(clip, ranks);
     let computing: Seconds = block.iter().map(|operator| kernel::time(device, operator)).sum();
     let part = Bytes::new(sequence(clip) * f64::from(clip.transformer.hidden) * 2.0 / f64::from(ranks));
@@ -81,6 +82,18 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
     let work = work_energy(&fabric.chip.power, &activity, f64::from(fabric.chip.ranks));
     let power = time * (slowdown(&fabric.chip.power, work, time) - 1.0);
     Some(ClipPoint { ranks, time: time + power, transfers: transfers * passes, power, instances, activity })
+}
+
+/// The device with the attention kernels of the clip's software.
+fn with_attention_of(clip: &Clip, device: &Device) -> Device {
+    let mut device = device.clone();
+    if let Some(share) = &clip.attention {
+        let kernels = &mut *device.kernels;
+        for kernel in kernels.gqa.values_mut().chain(kernels.mha.values_mut()) {
+            kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
+        }
+    }
+    device
 }
 
 /// Every degree that fits, fewest ranks first.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{ExpertTraffic, FarMemory, Network, Profile, Reach, captured_all_reduce};
+use crate::network::{ExpertTraffic, FarMemory, Network, Profile, Reach, TrafficApart, captured_all_reduce};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Traffic profiles of the group sizes in use, walked once.
@@ -15,6 +17,8 @@ pub struct Communication<'a> {
     all_to_all: BTreeMap<u32, Profile>,
     /// Reduction of one byte of every chip in the switches, and its way back, over the first n chips; where the switches can.
     in_switch: BTreeMap<u32, Profile>,
+    /// The first chips to the next ones and back, by the number of each: attention and experts on chips of their own.
+    apart: BTreeMap<[u32; 2], [Profile; 2]>,
     /// Memory that prefixes are read from, or why there is none.
     far_memory: BTreeMap<Reach, Result<FarMemory, String>>,
 }
@@ -29,11 +33,13 @@ impl<'a> Communication<'a> {
         let (mut all_to_all, mut in_switch) = (BTreeMap::new(), BTreeMap::new());
         for size in chips.into_iter().chain([network.fabric().chips]) {
             all_to_all.entry(size).or_insert_with(|| network.all_to_all(size));
-            if size > 1 && size <= MOST_REDUCING && !in_switch.contains_key(&size) {
+            // Ranks that share a chip add up there first: such machines do not ask.
+            let asks = network.fabric().chip.ranks == 1 && (2..=MOST_REDUCING).contains(&size);
+            if asks && !in_switch.contains_key(&size) {
                 in_switch.extend(network.in_switch_all_reduce(size).map(|profile| (size, profile)));
             }
         }
-        Self { network, library, all_to_all, in_switch, far_memory: BTreeMap::new() }
+        Self { network, library, all_to_all, in_switch, apart: BTreeMap::new(), far_memory: BTreeMap::new() }
     }
 
     /// The same groups on the same fabric with another library.
@@ -50,6 +56,20 @@ impl<'a> Communication<'a> {
     pub fn with_far_memory(mut self, reach: Reach) -> Self {
         let efficiency = self.library.wire_efficiency.value.get();
         self.far_memory.insert(reach, self.network.far_memory(reach, efficiency));
+        self
+    }
+
+    /// The same with the ways walked between the first chips and the next ones, so many of each.
+    #[must_use]
+    pub fn with_chips_apart(mut self, mut splits: Vec<[u32; 2]>) -> Self {
+        splits.sort_unstable();
+        splits.dedup();
+        let network = self.network;
+        let walk = |[attention, experts]: [u32; 2]| {
+            let (first, next) = (0..attention, attention..attention + experts);
+            ([attention, experts], [network.between(first.clone(), next.clone()), network.between(next, first)])
+        };
+        self.apart = splits.into_par_iter().map(walk).collect();
         self
     }
 
@@ -203,6 +223,18 @@ impl<'a> Communication<'a> {
     #[must_use]
     pub fn combine_kernel(&self, bulk: bool) -> &'a TokenKernel {
         self.library.bulk_combine.as_ref().filter(|_| bulk).unwrap_or(&self.library.combine)
+    }
+
+    /// Tokens from ranks with attention to ranks with experts, and back, each at the size that goes that way.
+    ///
+    /// # Panics
+    /// If the split was not named when this was made: a fault of the caller.
+    #[must_use]
+    pub fn exchange_apart(&self, there: &TrafficApart, back: &TrafficApart) -> [Seconds; 2] {
+        let ranks = self.network.fabric().chip.ranks;
+        let split = [there.attention, there.experts].map(|count| count.div_ceil(ranks));
+        let [out, home] = self.apart.get(&split).expect("every split is named up front");
+        [there.time(self.network, out, &self.library.dispatch), back.time(self.network, home, &self.library.combine)]
     }
 
     fn exchange(&self, traffic: &ExpertTraffic, kernel: &TokenKernel) -> Seconds {

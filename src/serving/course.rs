@@ -49,6 +49,11 @@ impl StageWork {
         work
     }
 
+    /// The same where only this share of the ranks does it: what one does on average.
+    pub(super) fn on(self, share: f64) -> Self {
+        Self { flop: self.flop.map(|flop| flop * share), memory: self.memory * share, sent: self.sent * share, ..self }
+    }
+
     pub(super) fn transfer(sent: Bytes) -> Self {
         Self { sent, limit: Limit::Communication, ..Self::default() }
     }
@@ -65,7 +70,7 @@ pub struct Moment {
     pub stage: Stage,
     /// When it starts, from the start of the pass.
     pub start: Seconds,
-    /// Time in which the other resource stands still; of a transfer, what nothing hides.
+    /// Time in which all wires stand still if it occupies cores, and all cores if it is a transfer: what nothing hides.
     pub exposed: Seconds,
     /// What one rank does in it.
     pub work: StageWork,
@@ -98,13 +103,16 @@ pub fn course(step: &Step) -> Vec<Moment> {
     moments
 }
 
-/// Of a slot, the time in which the other resource stands still. Slots of the other resource come one after the other, in the order of
-/// their start.
+/// Of a slot, the time in which no resource of the other kind (cores against wires) is at work.
 fn exposed(slot: &Slot, slots: &[Slot]) -> Seconds {
     let end = slot.start + slot.stage.time;
-    let beside = slots.iter().filter(|other| other.stage.resource != slot.stage.resource);
-    let hidden = beside.map(|other| {
-        let (from, to) = (slot.start.max(other.start), end.min(other.start + other.stage.time));
+    let mut beside: Vec<&Slot> = slots.iter().filter(|other| other.stage.resource.is_cores() != slot.stage.resource.is_cores()).collect();
+    beside.sort_by(|a, b| a.start.get().total_cmp(&b.start.get()));
+    // What is hidden so far ends here: two resources of the other kind may be at work at once.
+    let mut hidden_until = slot.start;
+    let hidden = beside.into_iter().map(|other| {
+        let (from, to) = (hidden_until.max(other.start), end.min(other.start + other.stage.time));
+        hidden_until = hidden_until.max(to);
         if to > from { to - from } else { Seconds::ZERO }
     });
     let exposed = slot.stage.time - hidden.sum();

@@ -1,11 +1,13 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
 use super::batch::largest_within;
+use super::draft;
 use super::mapping::Mapping;
-use super::memory::{cache_room, weight_bytes};
+use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::refusal::No;
-use super::step::{Step, step, step_time};
+use super::search::Rough;
+use super::step::{Step, step, step_times};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -66,6 +68,20 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
+    largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &found))
+}
+
+/// Sequences and micro-batches of a point that a search has found.
+pub(super) type Batch = (u32, u32);
+
+/// The point that was found, with the pass behind it.
+pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Rough<Batch>) -> DecodePoint {
+    let (sequences, micro_batches) = found.of;
+    DecodePoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
+}
+
+/// As [`largest_batch`], without the pass behind it.
+pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Batch>, No> {
     let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
     if most == 0 {
@@ -74,20 +90,27 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
         let sequences = number * micro_batches;
-        let (tpot, rate) = pace(machine, phase, mapping, sequences, step_time(machine, &shape(phase, mapping, sequences, micro_batches)));
-        (tpot / limit, rate.get())
+        let step = step_times(machine, &shape(phase, mapping, sequences, micro_batches));
+        let (tpot, rate) = pace(machine, phase, mapping, sequences, step.searched);
+        (tpot / limit, rate.get(), pace(machine, phase, mapping, sequences, step.described).1)
     };
     let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
-    Ok(DecodePoint { fills_memory: found.all, ..decode_at(machine, phase, mapping, found.best * micro_batches, micro_batches) })
+    Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of: (found.best * micro_batches, micro_batches) })
 }
 
 /// Sequences of one attention group whose caches of `context` tokens fit beside the weights.
 pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, No> {
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
-    let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping);
-    let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory })?;
-    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp);
+    let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping) + draft::weights(machine.workload, mapping);
+    let too_heavy = |weights| No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory };
+    let room = cache_room(&machine.device, weights).ok_or(too_heavy(weights))?;
+    if let Some(ranks) = mapping.ffn {
+        let experts = expert_rank_bytes(model, &workload.precision, workload.experts.as_ref(), ranks);
+        cache_room(&machine.device, experts).ok_or(too_heavy(experts))?;
+    }
+    let sequence: Bytes = sequence_cache(model, &workload.precision, mapping.tp, context) / f64::from(mapping.sp)
+        + draft::sequence_cache(machine.workload, mapping, context);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range of u32 first")]
     Ok((room / sequence).floor().clamp(0.0, 1e6) as u32)
 }

@@ -1,5 +1,6 @@
 //! Moving the cache of a prompt that was read to the chips that answer it, where prompts and answers have chips of their own.
 
+use super::draft;
 use super::mapping::Mapping;
 use super::pass::Machine;
 use crate::units::{Bytes, Seconds};
@@ -24,7 +25,8 @@ impl Handover {
         let workload = machine.workload;
         let communication = &machine.communication;
         let chips = f64::from(mapping.chips(communication.network().fabric().chip.ranks));
-        let prompt = prompt_cache_per_token(&workload.model, &workload.workload.precision, tokens) * tokens;
+        let model = prompt_cache_per_token(&workload.model, &workload.workload.precision, tokens);
+        let prompt = (model + draft::cache_per_token(workload, tokens)) * tokens;
         let time = prompt * prompts / (communication.chip_to_all() * chips);
         let library = communication.library();
         let start = library.launch.value + library.round.value + communication.farthest();

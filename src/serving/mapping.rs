@@ -6,11 +6,13 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::timeline::MOST_MICRO_BATCHES;
-use crate::input::document::{Attention, Model};
+use crate::input::document::{Attention, ExpertChips, Model};
+use crate::input::spec::WorkloadSpec;
 use crate::workload::can_split;
 
 /// Parallel degrees of one instance of the model. Attention groups of `tp x sp` ranks, `dp` of them, make up the instance; a mixture of
-/// experts spreads its experts over all `ep = tp x sp x dp` ranks, a dense model has `ep = 1`.
+/// experts spreads its experts over all `ep = tp x sp x dp` ranks, a dense model has `ep = 1`. With `ffn` the experts have ranks of their
+/// own beside the attention groups, and `ep = ffn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mapping {
     /// Ranks that share one attention block.
@@ -23,11 +25,14 @@ pub struct Mapping {
     pub pp: u32,
     /// Ranks with equal heads that share the tokens of a prompt, or the cache of a sequence.
     pub sp: u32,
+    /// Ranks that hold experts and nothing else, beside those of the attention groups; absent where both share ranks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffn: Option<u32>,
 }
 
 impl Mapping {
     /// Everything on one rank.
-    pub const ONE: Self = Self { tp: 1, ep: 1, dp: 1, pp: 1, sp: 1 };
+    pub const ONE: Self = Self { tp: 1, ep: 1, dp: 1, pp: 1, sp: 1, ffn: None };
 
     /// Ranks of one attention group.
     #[must_use]
@@ -38,7 +43,26 @@ impl Mapping {
     /// Ranks of one instance.
     #[must_use]
     pub fn ranks(&self) -> u32 {
+        self.attention_ranks() + self.ffn.unwrap_or(0)
+    }
+
+    /// Ranks of all attention groups and pipeline stages.
+    #[must_use]
+    pub fn attention_ranks(&self) -> u32 {
         self.group() * self.dp * self.pp
+    }
+
+    /// Where experts have chips of their own: the chips of the attention groups, and those of the experts.
+    #[must_use]
+    pub fn chips_apart(&self, ranks_per_chip: u32) -> Option<[u32; 2]> {
+        self.ffn.map(|ffn| [self.attention_ranks(), ffn].map(|ranks| ranks.div_ceil(ranks_per_chip)))
+    }
+
+    /// Of all ranks, the shares that the work of attention groups and that of experts fall on: all, where both share ranks.
+    #[must_use]
+    pub fn shares(&self) -> [f64; 2] {
+        let all = f64::from(self.ranks());
+        self.ffn.map_or([1.0; 2], |ffn| [f64::from(self.attention_ranks()) / all, f64::from(ffn) / all])
     }
 
     /// Layers of the fullest pipeline stage over all layers: 1/pp if they divide.
@@ -50,7 +74,7 @@ impl Mapping {
     /// Chips that one instance fills.
     #[must_use]
     pub fn chips(&self, ranks_per_chip: u32) -> u32 {
-        self.ranks().div_ceil(ranks_per_chip)
+        self.chips_apart(ranks_per_chip).map_or_else(|| self.ranks().div_ceil(ranks_per_chip), |[attention, experts]| attention + experts)
     }
 }
 
@@ -73,13 +97,51 @@ pub fn mappings(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Ve
                 for sp in sequence_degrees(model, tp, pp).filter(|sp| ranks.is_multiple_of(tp * sp)) {
                     let dp = ranks / (tp * sp);
                     if mixture {
-                        found.push(Mapping { tp, ep: ranks, dp, pp, sp });
+                        found.push(Mapping { tp, ep: ranks, dp, pp, sp, ffn: None });
                     } else if dp == 1 {
-                        found.push(Mapping { tp, ep: 1, dp, pp, sp });
+                        found.push(Mapping { tp, ep: 1, dp, pp, sp, ffn: None });
                     }
                 }
             }
         }
+    }
+    found
+}
+
+/// Every legal mapping on such a machine that gives experts chips of their own: of an instance's chips, the first ones for attention, as many
+/// twelfths as there are, in whole nodes where it has several. None for a dense model.
+#[must_use]
+pub fn mappings_apart(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Vec<Mapping> {
+    if model.experts().is_none() {
+        return Vec::new();
+    }
+    let sizes = instance_sizes(chips, node);
+    let mut found = Vec::new();
+    for &whole in &sizes {
+        for experts in expert_chips(whole, node) {
+            let (attention, ffn) = ((whole - experts) * ranks_per_chip, experts * ranks_per_chip);
+            let degrees = tensor_degrees(model).filter(|tp| attention.is_multiple_of(*tp));
+            found.extend(degrees.map(|tp| Mapping { tp, ep: ffn, dp: attention / tp, ffn: Some(ffn), ..Mapping::ONE }));
+        }
+    }
+    found
+}
+
+/// Numbers of an instance's chips that experts may have: from one twelfth of them to eleven, in whole nodes where it has several.
+fn expert_chips(whole: u32, node: u32) -> Vec<u32> {
+    let unit = if whole > node { node } else { 1 };
+    let units = whole / unit;
+    let mut counts: Vec<u32> = (1..12).map(|twelfths| (units * twelfths + 6) / 12 * unit).filter(|count| *count > 0 && *count < whole).collect();
+    counts.dedup();
+    counts
+}
+
+/// The mappings among which a workload wants the best one: [`mappings`], and [`mappings_apart`] where it wants those for decode.
+#[must_use]
+pub fn mappings_for(workload: &WorkloadSpec, chips: u32, node: u32, ranks_per_chip: u32) -> Vec<Mapping> {
+    let mut found = mappings(&workload.model, chips, node, ranks_per_chip);
+    if workload.workload.decode.as_ref().is_some_and(|phase| phase.expert_chips != ExpertChips::Shared) {
+        found.extend(mappings_apart(&workload.model, chips, node, ranks_per_chip));
     }
     found
 }
@@ -137,6 +199,8 @@ pub struct MappingRequest {
     pub pp: Option<u32>,
     /// Ranks that share a sequence.
     pub sp: Option<u32>,
+    /// Ranks that hold experts alone.
+    pub ffn: Option<u32>,
     /// Micro-batches that overlap: 1 is none.
     pub micro_batches: Option<u32>,
 }
@@ -146,8 +210,13 @@ impl MappingRequest {
     ///
     /// # Errors
     /// Why there is none, with the nearest that there is.
-    pub fn candidates(&self, model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Result<Vec<Mapping>, String> {
-        let legal = mappings(model, chips, node, ranks_per_chip);
+    pub fn candidates(&self, workload: &WorkloadSpec, chips: u32, node: u32, ranks_per_chip: u32) -> Result<Vec<Mapping>, String> {
+        let model = &workload.model;
+        let legal = match self.ffn {
+            Some(_) if model.experts().is_none() => return Err("a dense model has no experts to give ranks of their own".to_owned()),
+            Some(_) => mappings_apart(model, chips, node, ranks_per_chip),
+            None => mappings_for(workload, chips, node, ranks_per_chip),
+        };
         let fits = |wanted: Option<u32>, found: u32| wanted.is_none_or(|wanted| wanted == found);
         let matching = |mapping: &&Mapping| {
             fits(self.tp, mapping.tp)
@@ -155,12 +224,13 @@ impl MappingRequest {
                 && fits(self.dp, mapping.dp)
                 && fits(self.pp, mapping.pp)
                 && fits(self.sp, mapping.sp)
+                && fits(self.ffn, mapping.ffn.unwrap_or(0))
         };
         let found: Vec<Mapping> = legal.iter().filter(matching).copied().collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        self.spelt_out(model, chips * ranks_per_chip).map(|mapping| vec![mapping]).map_err(|reason| {
+        self.spelt_out(model, chips, ranks_per_chip).map(|mapping| vec![mapping]).map_err(|reason| {
             let distance = |mapping: &&Mapping| {
                 let apart = |wanted: Option<u32>, found: u32| wanted.map_or(0.0, |wanted| (f64::from(wanted.max(1)) / f64::from(found)).ln().abs());
                 apart(self.tp, mapping.tp)
@@ -168,6 +238,7 @@ impl MappingRequest {
                     + apart(self.dp, mapping.dp)
                     + apart(self.pp, mapping.pp)
                     + apart(self.sp, mapping.sp)
+                    + apart(self.ffn, mapping.ffn.unwrap_or(1))
             };
             let nearest = legal.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
             let nearest = nearest.map_or(String::new(), |mapping| format!("; the nearest that works is {mapping}"));
@@ -176,7 +247,8 @@ impl MappingRequest {
     }
 
     /// The one mapping that TP with EP or DP name, in an instance of any size.
-    fn spelt_out(&self, model: &Model, ranks: u32) -> Result<Mapping, String> {
+    fn spelt_out(&self, model: &Model, chips: u32, ranks_per_chip: u32) -> Result<Mapping, String> {
+        let ranks = chips * ranks_per_chip;
         if let Some(group) = model.layer.iter().find(|group| self.tp.is_some_and(|tp| tp == 0 || !group.attention.heads().is_multiple_of(tp))) {
             return Err(format!("{} heads do not divide by tp={}", group.attention.heads(), self.tp.unwrap_or(0)));
         }
@@ -191,11 +263,14 @@ impl MappingRequest {
                 return Err(format!("{heads} heads do not divide by tp x sp = {}", tp.saturating_mul(sp)));
             }
         }
+        if let Some(ffn) = self.ffn {
+            return self.spelt_out_apart(ffn, chips, ranks_per_chip);
+        }
         let mapping = match (self.tp, self.ep, self.dp) {
             (Some(tp), Some(ep), dp) if mixture && ep > 0 && ep.is_multiple_of(tp * sp) && dp.is_none_or(|dp| dp == ep / (tp * sp)) => {
-                Mapping { tp, ep, dp: ep / (tp * sp), pp, sp }
+                Mapping { tp, ep, dp: ep / (tp * sp), pp, sp, ffn: None }
             }
-            (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(sp).saturating_mul(dp), dp, pp, sp },
+            (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(sp).saturating_mul(dp), dp, pp, sp, ffn: None },
             _ => return Err("no mapping has these degrees".to_owned()),
         };
         let needed = u64::from(mapping.ep) * u64::from(pp);
@@ -204,12 +279,27 @@ impl MappingRequest {
         }
         if needed > u64::from(ranks) { Err(format!("{mapping} takes {needed} ranks, the supernode has {ranks}")) } else { Ok(mapping) }
     }
+
+    /// The one mapping that `ffn` and DP name, TP of 1 where it is left open.
+    fn spelt_out_apart(&self, ffn: u32, chips: u32, ranks_per_chip: u32) -> Result<Mapping, String> {
+        if self.pp.is_some_and(|pp| pp > 1) || self.sp.is_some_and(|sp| sp > 1) || self.ep.is_some_and(|ep| ep != ffn) {
+            return Err("with ffn, experts are on ep = ffn ranks, without pipeline stages and without shared sequences".to_owned());
+        }
+        let Some(dp) = self.dp else { return Err("no mapping has these degrees".to_owned()) };
+        let tp = self.tp.unwrap_or(1);
+        let mapping = Mapping { tp, ep: ffn, dp, ffn: Some(ffn), ..Mapping::ONE };
+        let needed = [u64::from(tp) * u64::from(dp), u64::from(ffn)].map(|ranks| ranks.div_ceil(u64::from(ranks_per_chip))).iter().sum::<u64>();
+        if needed > u64::from(chips) { Err(format!("{mapping} takes {needed} chips, the supernode has {chips}")) } else { Ok(mapping) }
+    }
 }
 
 impl fmt::Display for Mapping {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "tp={},ep={},dp={},pp={}", self.tp, self.ep, self.dp, self.pp)?;
-        if self.sp > 1 { write!(out, ",sp={}", self.sp) } else { Ok(()) }
+        if self.sp > 1 {
+            write!(out, ",sp={}", self.sp)?;
+        }
+        self.ffn.map_or(Ok(()), |ffn| write!(out, ",ffn={ffn}"))
     }
 }
 
@@ -239,8 +329,9 @@ impl FromStr for MappingRequest {
                 "dp" => &mut request.dp,
                 "pp" => &mut request.pp,
                 "sp" => &mut request.sp,
+                "ffn" => &mut request.ffn,
                 "micro_batches" => &mut request.micro_batches,
-                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, micro_batches")),
+                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, ffn, micro_batches")),
             };
             *field = Some(number);
         }

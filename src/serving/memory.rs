@@ -6,20 +6,22 @@ use crate::units::Bytes;
 use crate::workload::{Device, attention_weights, embedding_weights, expert_slots, expert_weights, ffn_weights};
 
 /// Weights on the fullest rank: attention and dense blocks divided by TP, its share of the experts, both embeddings in BF16 divided by
-/// TP. A pipeline stage holds its part of the layers; the embeddings are on its first and last.
+/// TP. A pipeline stage holds its part of the layers; the embeddings are on its first and last. Where experts have ranks of their own, a rank
+/// of an attention group: see [`expert_rank_bytes`] for the others.
 #[must_use]
 pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&ExpertPlacement>, mapping: &Mapping) -> Bytes {
     let tp = f64::from(mapping.tp);
-    let last = model.layer.len().saturating_sub(1);
     let mut layers = 0.0;
-    for (index, group) in model.layer.iter().enumerate() {
-        let drafts = if index == last { model.mtp_layers } else { 0 };
+    for (group, count) in groups(model) {
         let attention = attention_weights(&group.attention, model.hidden) / tp * precisions.weights.bytes();
         let block = match &group.ffn {
             Ffn::Dense { .. } => ffn_weights(&group.ffn, model.hidden).0 / tp * precisions.weights.bytes(),
-            Ffn::Experts(experts) => expert_bytes(model, group, experts, precisions, placement, mapping),
+            Ffn::Experts(experts) if mapping.ffn.is_some() => narrowing_bytes(model, experts, precisions),
+            Ffn::Experts(experts) => {
+                expert_bytes(model, group, experts, precisions, placement, mapping.ep) + narrowing_bytes(model, experts, precisions)
+            }
         };
-        layers += (attention + block) * f64::from(group.count + drafts);
+        layers += (attention + block) * count;
     }
     let embeddings = embedding_weights(model) * 2.0 / tp / f64::from(mapping.pp.min(2));
     Bytes::new(layers * mapping.fullest_stage(model.layers()) + embeddings)
@@ -32,14 +34,34 @@ fn expert_bytes(
     experts: &Experts,
     precisions: &Precisions,
     placement: Option<&ExpertPlacement>,
-    mapping: &Mapping,
+    ranks: u32,
 ) -> f64 {
     let even = ExpertPlacement::even();
-    let slots = expert_slots(experts, placement.unwrap_or(&even), mapping.ep);
+    let slots = expert_slots(experts, placement.unwrap_or(&even), ranks);
     let shared = if slots.shared_on_own_ranks { 0.0 } else { f64::from(experts.shared) };
     let shared = shared * 3.0 * f64::from(model.hidden) * f64::from(experts.width) * precisions.weights.bytes();
-    let narrowing = experts.latent.map_or(0.0, |latent| 2.0 * f64::from(model.hidden) * f64::from(latent) * precisions.weights.bytes());
-    slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() + shared + narrowing
+    slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() + shared
+}
+
+/// Projections of one layer into and out of the narrower stream that experts work on.
+fn narrowing_bytes(model: &Model, experts: &Experts, precisions: &Precisions) -> f64 {
+    experts.latent.map_or(0.0, |latent| 2.0 * f64::from(model.hidden) * f64::from(latent) * precisions.weights.bytes())
+}
+
+/// Groups of layers with the number of each, those of an MTP module among the last.
+fn groups(model: &Model) -> impl Iterator<Item = (&LayerGroup, f64)> {
+    let last = model.layer.len().saturating_sub(1);
+    model.layer.iter().enumerate().map(move |(index, group)| {
+        let drafts = if index == last { model.mtp_layers } else { 0 };
+        (group, f64::from(group.count + drafts))
+    })
+}
+
+/// Weights on each of `ranks` ranks that hold experts and nothing else.
+#[must_use]
+pub fn expert_rank_bytes(model: &Model, precisions: &Precisions, placement: Option<&ExpertPlacement>, ranks: u32) -> Bytes {
+    let layer = |group: &LayerGroup| group.ffn.experts().map_or(0.0, |experts| expert_bytes(model, group, experts, precisions, placement, ranks));
+    Bytes::new(groups(model).map(|(group, count)| layer(group) * count).sum())
 }
 
 /// What is left for the KV cache; `None` if the weights alone do not fit.

@@ -12,6 +12,7 @@
 //! | when does each stage of a pass run, what does it do? | `course.rs` |
 //! | what does a chip draw, and what if that is too much? | `chip_power.rs` |
 //! | how long does a video clip take? | `clip.rs` |
+//! | what does a draft model add? | `draft.rs` |
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which prefixes are still there, and where? | `prefix_cache.rs` |
 //! | how does a prompt's cache reach the chips that answer? | `handover.rs` |
@@ -27,6 +28,7 @@ mod clip;
 mod communication;
 mod course;
 mod decode;
+mod draft;
 mod handover;
 mod mapping;
 mod memory;
@@ -45,13 +47,16 @@ pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
 pub use communication::Communication;
 pub use course::{Limit, Moment, StageWork, course};
 pub use decode::{DecodePoint, decode_at, largest_batch};
+pub use draft::draft_mapping;
 pub use handover::Handover;
-pub use mapping::{Mapping, MappingRequest, degrees, mappings};
-pub use memory::{cache_room, weight_bytes};
+pub use mapping::{Mapping, MappingRequest, degrees, mappings, mappings_apart, mappings_for};
+pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::{Machine, StepShape};
 pub use prefill::{PrefillPoint, most_prompts, prefill_at};
 pub use prefix_cache::{PrefixUse, reach};
 pub use refusal::No;
-pub use search::{MICRO_BATCHES, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill};
+pub use search::{
+    Described, MICRO_BATCHES, MICRO_BATCHES_APART, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
+};
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
-pub use timeline::{Resource, Slot, Stage, makespan, schedule};
+pub use timeline::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};

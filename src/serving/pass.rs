@@ -7,7 +7,7 @@ use super::communication::Communication;
 use super::mapping::Mapping;
 use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precision};
 use crate::input::spec::WorkloadSpec;
-use crate::network::ExpertTraffic;
+use crate::network::{ExpertTraffic, TrafficApart};
 use crate::units::{Bytes, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
@@ -38,11 +38,16 @@ pub struct StepShape {
     pub micro_batches: u32,
     /// Tokens of one attention group whose next token is wanted.
     pub sampled: f64,
-    /// Further passes through one more layer and the head: draft tokens of an MTP module.
+    /// Draft tokens: passes of a draft model or, without one, further passes through one more layer and the head, an MTP module.
     pub drafts: u32,
 }
 
 impl StepShape {
+    /// Draft tokens that the model itself makes.
+    fn own_drafts(&self, workload: &WorkloadSpec) -> u32 {
+        if workload.draft.is_some() { 0 } else { self.drafts }
+    }
+
     /// Whether many tokens move at once, so that kernels for throughput are used.
     pub(super) fn bulk(&self) -> bool {
         self.batch.prefill || self.chunk.is_some()
@@ -66,20 +71,24 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Sent by one rank in one layer for one micro-batch.
-    pub fn sent(&self) -> Bytes {
+    /// Sent by one rank in one layer for one micro-batch, where so large shares of it are a rank of an attention group and a rank that
+    /// holds experts alone.
+    pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
         let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
         let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
         match &self.block {
-            Block::Dense(_) => shared + reduced * 2.0,
-            Block::Experts { exchange, .. } => shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum(),
+            Block::Dense(_) => (shared + reduced * 2.0) * attention,
+            Block::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
+            Block::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
         }
     }
 
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some([dispatch, combine]), .. } => dispatch.time + combine.time,
+            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => {
+                dispatch.time + combine.time
+            }
             _ => Seconds::ZERO,
         }
     }
@@ -103,6 +112,15 @@ pub(super) enum Block {
         /// Dispatch and combine; absent when all experts are on one rank.
         exchange: Option<[Transfer; 2]>,
     },
+    /// Experts on ranks of their own.
+    Apart {
+        /// Norm, router and projections for a narrower stream: on the ranks of attention groups.
+        gate: Vec<Operator>,
+        /// Shared and routed experts.
+        experts: Vec<Operator>,
+        /// There and back; the bytes are those that a rank of the sending kind sends.
+        exchange: [Transfer; 2],
+    },
 }
 
 /// Operators and transfers of a pass.
@@ -117,16 +135,21 @@ pub(super) struct Pass {
     /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
     pub handovers: (Seconds, Bytes),
     pub micro_batches: u32,
+    /// Of all ranks, those of attention groups and those that hold experts: all, where both share ranks.
+    pub shares: [f64; 2],
 }
 
 impl Pass {
-    pub fn new(machine: &Machine<'_>, shape: &StepShape) -> Self {
-        let parts: Vec<AttentionBatch> = std::iter::once(shape.batch).chain(shape.chunk).map(|batch| batch.part(shape.micro_batches)).collect();
+    /// A pass of the workload's model, or of its draft, on the machine.
+    pub fn new(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Self {
+        let both = [shape.batch, shape.chunk.unwrap_or(shape.batch)].map(|batch| batch.part(shape.micro_batches));
+        let parts = if shape.chunk.is_some() { &both[..] } else { &both[..1] };
         let tokens = parts.iter().map(AttentionBatch::tokens).sum();
-        let part = MicroBatch { machine, shape, parts, tokens };
-        let model = &machine.workload.model;
+        let part = MicroBatch { machine, workload, shape, parts, tokens };
+        let model = &workload.model;
         let last = model.layer.len().saturating_sub(1);
-        let drafts = |index: usize| if index == last { shape.drafts } else { 0 };
+        let own_drafts = shape.own_drafts(workload);
+        let drafts = |index: usize| if index == last { own_drafts } else { 0 };
         let mut layers: Vec<Layers> = Vec::with_capacity(model.layer.len());
         for (index, group) in model.layer.iter().enumerate() {
             // Groups of layers often differ in what follows attention only.
@@ -137,24 +160,28 @@ impl Pass {
         Self {
             layers,
             head: head(model, shape.mapping.tp, shape.sampled / f64::from(shape.mapping.sp)),
-            heads: f64::from(1 + shape.drafts),
-            launches: machine.device.kernels.graph_launch.value * f64::from(1 + shape.drafts),
+            heads: f64::from(1 + own_drafts),
+            launches: machine.device.kernels.graph_launch.value * f64::from(1 + own_drafts),
             handovers: part.handovers(),
             micro_batches: shape.micro_batches,
+            shares: shape.mapping.shares(),
         }
     }
 
-    /// Operators with the times that each runs in the pass.
-    pub fn operators(&self) -> impl Iterator<Item = (&Operator, f64)> {
-        let layers = self.layers.iter().flat_map(|layers| {
+    /// Operators with the times that each runs in the pass, on a rank that is of an attention group and one that holds experts to these
+    /// shares.
+    pub fn operators(&self, [attention, experts]: [f64; 2]) -> impl Iterator<Item = (&Operator, f64)> {
+        let layers = self.layers.iter().flat_map(move |layers| {
             let times = self.times(layers);
             let (first, second): (&[Operator], &[Operator]) = match &layers.block {
                 Block::Dense(block) => (block, &[]),
                 Block::Experts { gate, routed, .. } => (gate, routed),
+                Block::Apart { gate, experts, .. } => (gate, experts),
             };
-            layers.attention.iter().chain(first).chain(second).map(move |operator| (operator, times))
+            let (here, there) = (times * attention, times * experts);
+            layers.attention.iter().chain(first).map(move |operator| (operator, here)).chain(second.iter().map(move |operator| (operator, there)))
         });
-        layers.chain(self.head.iter().map(|operator| (operator, self.heads)))
+        layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
     /// Times that a micro-batch passes through layers of this group.
@@ -166,32 +193,33 @@ impl Pass {
 /// One micro-batch on its way through the model.
 struct MicroBatch<'a> {
     machine: &'a Machine<'a>,
+    workload: &'a WorkloadSpec,
     shape: &'a StepShape,
     /// The attention group's batch and the chunk read beside it.
-    parts: Vec<AttentionBatch>,
+    parts: &'a [AttentionBatch],
     /// New tokens.
     tokens: f64,
 }
 
 impl<'a> MicroBatch<'a> {
     fn model(&self) -> &'a Model {
-        &self.machine.workload.model
+        &self.workload.model
     }
 
     fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
-        let precisions = &self.machine.workload.workload.precision;
+        let precisions = &self.workload.workload.precision;
         let Mapping { tp, sp, .. } = self.shape.mapping;
-        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], &self.parts)
+        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], self.parts)
     }
 
     fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
-        let precisions = &self.machine.workload.workload.precision;
+        let precisions = &self.workload.workload.precision;
         let tp = self.shape.mapping.tp;
         let exchange = self.sequence_exchange(&group.attention);
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
         let block = match &group.ffn {
             Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
-            Ffn::Experts(experts) => self.expert_block(experts),
+            Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
         };
         Layers { count: group.count, drafts, attention, exchange, reduce, block }
     }
@@ -229,6 +257,41 @@ impl<'a> MicroBatch<'a> {
         Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
     }
 
+    /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
+    /// tokens: a token is sent to one of them beside its routed ones, at the width of the residual stream.
+    fn experts_apart(&self, experts: &Experts, ranks: u32) -> Block {
+        let WorkloadSpec { workload, model, .. } = self.workload;
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
+        let mapping = &self.shape.mapping;
+        let tokens = self.tokens / f64::from(mapping.group());
+        let arriving = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
+        let load = ExpertLoad::new(experts, placement, ranks, arriving);
+        let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
+        let mut operators = Vec::with_capacity(4);
+        if beside {
+            operators.extend(shared_block(model, experts, &workload.precision, arriving));
+        }
+        operators.push(expert_block(model, experts, placement, &workload.precision, &load));
+        let copies = load.copies + if beside { 1.0 } else { 0.0 };
+        let routed = f64::from(experts.top_k) / copies;
+        let width = routed * f64::from(experts.stream(model.hidden)) + (1.0 - routed) * f64::from(model.hidden);
+        let traffic = |precision: Precision| TrafficApart {
+            attention: mapping.attention_ranks(),
+            experts: ranks,
+            tokens,
+            copies,
+            message: Bytes::new(width * precision.activation_bytes()),
+            imbalance: load.imbalance,
+        };
+        let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
+        let communication = &self.machine.communication;
+        let [there, home] = communication.exchange_apart(&out, &back);
+        let dispatch = Transfer { time: there, sent: out.attention_bytes(communication.dispatch_kernel(false)) };
+        let combine = Transfer { time: home, sent: back.expert_bytes(communication.combine_kernel(false)) };
+        Block::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
+    }
+
     /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.
     fn own_tokens(&self) -> f64 {
         self.tokens / f64::from(self.shape.mapping.sp)
@@ -243,7 +306,7 @@ impl<'a> MicroBatch<'a> {
         }
         let group = self.shape.mapping.group();
         let mut pairs = [Bytes::ZERO; 2];
-        for batch in &self.parts {
+        for batch in self.parts {
             let [there, back] = sequence_exchange(attention, [tp, sp], batch);
             pairs = [pairs[0] + there, pairs[1] + back];
         }

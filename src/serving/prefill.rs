@@ -1,12 +1,14 @@
 //! Prompt processing: one operating point.
 
+use super::draft;
 use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
-use super::step::{Step, step, step_time};
+use super::search::Rough;
+use super::step::{Step, step, step_times};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -45,7 +47,8 @@ impl PrefillPoint {
 }
 
 /// One pass over prompts, before anybody has timed it.
-struct Reading<'a> {
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
     machine: &'a Machine<'a>,
     phase: &'a PrefillPhase,
     mapping: Mapping,
@@ -61,9 +64,10 @@ impl<'a> Reading<'a> {
         let workload = &machine.workload.workload;
         let model = &machine.workload.model;
         let prompt = f64::from(*phase.prompt);
-        let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping);
+        let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping) + draft::weights(machine.workload, &mapping);
         let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
-        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp));
+        let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp))
+            + draft::sequence_cache(machine.workload, &mapping, prompt) * prompts.max(1.0);
         if running > room {
             return Err(No::Cache { mapping, sequences: 0 });
         }
@@ -140,11 +144,23 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
 pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, No> {
+    most(machine, phase, mapping, micro_batches).map(|found| described(&found))
+}
+
+/// The point that was found, with the pass behind it.
+pub(super) fn described(found: &Rough<Reading<'_>>) -> PrefillPoint {
+    PrefillPoint { fills_memory: found.fills_memory, ..found.of.point() }
+}
+
+/// As [`most_prompts`], without the pass behind it.
+pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Reading<'a>>, No> {
     let limit = phase.ttft_limit.value;
     let at = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
-        let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
-        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
+        let step = step_times(machine, &reading.shape);
+        let (ttft, rate) = reading.pace(step.searched);
+        let described = reading.pace(step.described).1;
+        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate, described)) }
     };
     let mut best = at(PROMPTS[0]);
     for share in SHARES {
@@ -155,12 +171,12 @@ pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mappin
             found => best = found,
         }
     }
-    let (mut best, mut most) = best?;
+    let (mut best, mut most, mut described) = best?;
     let mut fills_memory = false;
     for prompts in &PROMPTS[1..] {
         // More prompts take more time and more room.
         match at(*prompts) {
-            Ok((reading, rate)) if rate > most => (best, most) = (reading, rate),
+            Ok((reading, rate, told)) if rate > most => (best, most, described) = (reading, rate, told),
             Ok(_) => {}
             Err(no) => {
                 fills_memory = matches!(no, No::Cache { .. });
@@ -168,5 +184,5 @@ pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mappin
             }
         }
     }
-    Ok(PrefillPoint { fills_memory, ..best.point() })
+    Ok(Rough { mapping, rate: described, fills_memory, of: best })
 }

@@ -11,6 +11,7 @@
 //! independently and equally often: one that was seen T ago is still there if fewer than C bytes were touched since, and at equal rates
 //! the share of those is C / W. Sessions that differ in how often they return are kept better than that.
 
+use super::draft;
 use super::mapping::Mapping;
 use super::pass::Machine;
 use super::refusal::No;
@@ -75,7 +76,8 @@ impl Prefixes<'_> {
 
     /// Bytes a token of a prompt's cache.
     fn per_token(&self) -> Bytes {
-        prompt_cache_per_token(&self.machine.workload.model, &self.machine.workload.workload.precision, self.prompt)
+        let workload = self.machine.workload;
+        prompt_cache_per_token(&workload.model, &workload.workload.precision, self.prompt) + draft::cache_per_token(workload, self.prompt)
     }
 
     /// What is found when each rank has `left` of its memory to spare, without the times of a pass.
@@ -122,7 +124,8 @@ impl Prefixes<'_> {
             let fabric = self.machine.communication.network().fabric();
             let instances = f64::from(fabric.chips / self.mapping.chips(fabric.chip.ranks));
             // Ranks of a TP group hold one session together: as many bytes as all of them give to it.
-            let session = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, prefix) * f64::from(self.mapping.tp);
+            let session = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, prefix) * f64::from(self.mapping.tp)
+                + draft::sequence_cache(workload, &self.mapping, prefix) * f64::from(self.mapping.group());
             return Ok(Tier { room: left * (f64::from(self.mapping.ranks()) * instances), session, far: None });
         };
         let refuse = |reason: &String| No::Tier { mapping: self.mapping, reason: reason.clone() };

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::aggregated::{AggregatedPoint, most_requests};
-use super::decode::{DecodePoint, largest_batch};
+use super::aggregated::{self, AggregatedPoint};
+use super::decode::{self, DecodePoint};
 use super::mapping::Mapping;
 use super::pass::Machine;
-use super::prefill::{PrefillPoint, most_prompts};
+use super::prefill::{self, PrefillPoint};
 use super::refusal::No;
 use super::step::Step;
-use crate::input::document::{CacheTier, DecodePhase, PrefillPhase, Request};
+use crate::input::document::{CacheTier, DecodePhase, ExpertChips, PrefillPhase, Request};
 use crate::units::{Seconds, TokensPerSecond};
 
 /// An operating point of either phase.
@@ -121,10 +121,43 @@ pub struct Phase<P> {
 /// Everything that a search found.
 #[derive(Clone, Debug)]
 pub struct Search<P> {
-    /// Points that work, the best first: most tokens per second, unless sorted by something else; of equals the smallest instance first.
+    /// Points that work, as many as are described, the best first: most tokens per second, unless sorted by something else; of equals the
+    /// smallest instance first.
     pub found: Vec<Phase<P>>,
     /// Why the others do not.
     pub refused: Vec<No>,
+    /// Mappings tried, those that work and are not described among them.
+    pub tried: usize,
+}
+
+/// Which of the points that work are described, each with the pass behind it: that takes longer than to find them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// The ten with the most tokens per second.
+    Best,
+    /// All, to sort them by something else.
+    All,
+}
+
+impl Described {
+    fn limit(self) -> usize {
+        match self {
+            Self::Best => 10,
+            Self::All => usize::MAX,
+        }
+    }
+}
+
+/// A point that works, without the pass behind it.
+#[derive(Debug)]
+pub(super) struct Rough<T> {
+    pub mapping: Mapping,
+    /// Tokens per second of one instance.
+    pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
+    /// What describes it.
+    pub of: T,
 }
 
 impl<P: Clone> Search<P> {
@@ -168,22 +201,60 @@ impl Ord for Descending {
 /// Numbers of micro-batches that are tried: one after the other, or two that hide each other's transfers.
 pub const MICRO_BATCHES: [u32; 2] = [1, 2];
 
-/// Every decode mapping at the largest batch under the TPOT limit.
-#[must_use]
-pub fn search_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<DecodePoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| largest_batch(machine, phase, mapping, *parts)).collect())
+/// The same where experts have chips of their own: with one micro-batch either side waits for the other, and with four all of attention,
+/// experts and the two ways between them are at work (MegaScale-Infer, arXiv 2504.02263, section 4.1).
+pub const MICRO_BATCHES_APART: [u32; 3] = [2, 3, 4];
+
+/// Numbers of micro-batches for a mapping: the one that is asked for, or those that are tried.
+fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
+    let tried: &[u32] = if mapping.ffn.is_some() { &MICRO_BATCHES_APART } else { &MICRO_BATCHES };
+    asked.map_or_else(|| tried.to_vec(), |asked| vec![asked])
 }
 
-/// Every prefill mapping at the batch that makes most tokens under the TTFT limit.
+/// Every decode mapping at the largest batch under the TPOT limit: those with experts on chips of their own, or without, or both, as the
+/// phase has it.
 #[must_use]
-pub fn search_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping], micro_batches: &[u32]) -> Search<PrefillPoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_prompts(machine, phase, mapping, *parts)).collect())
+pub fn search_decode(
+    machine: &Machine<'_>,
+    phase: &DecodePhase,
+    candidates: &[Mapping],
+    micro_batches: Option<u32>,
+    which: Described,
+) -> Search<DecodePoint> {
+    let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
+    let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts)).collect();
+    search(machine, &candidates, at, |found| Ok(decode::described(machine, phase, found)), which)
 }
 
-/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips.
+/// Every prefill mapping at the batch that makes most tokens under the TTFT limit; experts share chips with attention.
 #[must_use]
-pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &[Mapping], micro_batches: &[u32]) -> Search<AggregatedPoint> {
-    search(machine, candidates, |mapping| micro_batches.iter().map(|parts| most_requests(machine, request, mapping, *parts)).collect())
+pub fn search_prefill(
+    machine: &Machine<'_>,
+    phase: &PrefillPhase,
+    candidates: &[Mapping],
+    micro_batches: Option<u32>,
+    which: Described,
+) -> Search<PrefillPoint> {
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts)).collect();
+    search(machine, &shared(candidates), at, |found| Ok(prefill::described(found)), which)
+}
+
+/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips, and experts too.
+#[must_use]
+pub fn search_aggregated(
+    machine: &Machine<'_>,
+    request: &Request,
+    candidates: &[Mapping],
+    micro_batches: Option<u32>,
+    which: Described,
+) -> Search<AggregatedPoint> {
+    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts)).collect();
+    search(machine, &shared(candidates), at, aggregated::described, which)
+}
+
+fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
+    candidates.iter().filter(|mapping| mapping.ffn.is_none()).copied().collect()
 }
 
 /// The decode mapping with the most tokens per second under the TPOT limit.
@@ -191,7 +262,7 @@ pub fn search_aggregated(machine: &Machine<'_>, request: &Request, candidates: &
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, No> {
-    search_decode(machine, phase, candidates, &MICRO_BATCHES).best()
+    search_decode(machine, phase, candidates, None, Described::Best).best()
 }
 
 /// The prefill mapping with the most tokens per second under the TTFT limit.
@@ -199,29 +270,46 @@ pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Map
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, No> {
-    search_prefill(machine, phase, candidates, &MICRO_BATCHES).best()
+    search_prefill(machine, phase, candidates, None, Described::Best).best()
 }
 
-fn search<P: Point>(machine: &Machine<'_>, candidates: &[Mapping], points: impl Fn(Mapping) -> Vec<Result<P, No>> + Sync) -> Search<P> {
+fn search<T: Send + Sync, P: Point>(
+    machine: &Machine<'_>,
+    candidates: &[Mapping],
+    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, No>> + Sync,
+    describe: impl Fn(&Rough<T>) -> Result<P, No> + Sync,
+    which: Described,
+) -> Search<P> {
     let fabric = machine.communication.network().fabric();
     let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
-    let tried: Vec<Result<P, No>> = tried.collect();
+    let tried: Vec<Result<Rough<T>, No>> = tried.collect();
     let count = tried.len();
-    let mut found = Vec::new();
+    let mut works = Vec::new();
     let mut refused = Vec::new();
     for point in tried {
         match point {
             Ok(point) => {
-                let instances = fabric.chips / point.mapping().chips(fabric.chip.ranks);
-                let rate = point.rate() * f64::from(instances);
-                found.push(Phase { point, instances, rate, tried: count });
+                let instances = fabric.chips / point.mapping.chips(fabric.chip.ranks);
+                works.push((point.rate * f64::from(instances), instances, point));
             }
             Err(no) => refused.push(no),
         }
     }
     // Stable: of equals the first stays first.
-    found.sort_by(|a, b| b.rate.get().total_cmp(&a.rate.get()));
-    Search { found, refused }
+    works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
+    works.truncate(which.limit());
+    let described: Vec<Result<Phase<P>, No>> = works
+        .par_iter()
+        .map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
+        .collect();
+    let mut found = Vec::with_capacity(described.len());
+    for point in described {
+        match point {
+            Ok(point) => found.push(point),
+            Err(no) => refused.push(no),
+        }
+    }
+    Search { found, refused, tried: count }
 }
 
 /// Whether memory that nothing needs keeps prefixes.
@@ -240,7 +328,7 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
     let mut groups: Vec<[Vec<Mapping>; 2]> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
-        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp)).or_insert(groups.len());
+        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp, mapping.ffn)).or_insert(groups.len());
         if index == groups.len() {
             groups.push([Vec::new(), Vec::new()]);
         }
@@ -256,17 +344,17 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
 /// More pipeline stages give each rank more room and nothing else: each token passes the same layers and some handovers on top. So more
 /// are tried only while memory is what stands in the way. Ranks that share sequences have more room as well and answer sooner, and exchange
 /// more for the same work: they are tried only where whole sequences lack room or miss the limit, or where room keeps prefixes.
-fn while_it_lacks<P: Point>(
+fn while_it_lacks<T>(
     [whole, shared]: [Vec<Mapping>; 2],
     room_is_worth_something: bool,
-    points: impl Fn(Mapping) -> Vec<Result<P, No>>,
-) -> Vec<Result<P, No>> {
+    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, No>>,
+) -> Vec<Result<Rough<T>, No>> {
     let mut all = Vec::new();
     let mut wanting = whole.is_empty() || room_is_worth_something;
     for (place, mapping) in whole.into_iter().enumerate() {
         let found = points(mapping);
         let lacks_room = found.iter().any(|point| match point {
-            Ok(point) => point.fills_memory(),
+            Ok(point) => point.fills_memory,
             Err(no) => !matches!(no, No::TooSlow { .. } | No::Tier { .. }),
         });
         wanting |= place == 0 && (lacks_room || found.iter().any(Result::is_err));
@@ -280,7 +368,7 @@ fn while_it_lacks<P: Point>(
             break;
         }
         let found = points(mapping);
-        wanting = room_is_worth_something || found.iter().any(|point| point.as_ref().is_ok_and(Point::fills_memory) || point.is_err());
+        wanting = room_is_worth_something || found.iter().any(|point| point.as_ref().is_ok_and(|point| point.fills_memory) || point.is_err());
         all.extend(found);
     }
     all

@@ -2,14 +2,16 @@
 
 use super::chip_power::{slowdown, work_energy};
 use super::course::StageWork;
+use super::draft;
 use super::pass::{Block, Machine, Pass, StepShape};
 use super::streams::{Streams, layers_time};
 use super::timeline::{Resource, Slot, Stage, makespan, schedule};
 use crate::input::document::Precision;
+use crate::input::spec::WorkloadSpec;
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{Device, Operator, kernel};
 
-/// Work of one rank in one step.
+/// Work of one rank in one step; on average, where attention and experts are on ranks of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     /// Operations by format, in [`Precision::ALL`] order.
@@ -35,22 +37,22 @@ pub struct OperatorWork {
 
 impl Activity {
     /// Sums of a whole pass, without the names: what a search asks for many times.
-    fn totals(pass: &Pass) -> Self {
-        Self::of(pass, Self::add)
+    fn totals(pass: &Pass, shares: [f64; 2]) -> Self {
+        Self::of(pass, shares, Self::add)
     }
 
-    /// The same by name too.
+    /// The same by name too, on average over all ranks.
     fn by_operator(pass: &Pass) -> Self {
-        Self::of(pass, Self::add_by_name)
+        Self::of(pass, pass.shares, Self::add_by_name)
     }
 
-    fn of(pass: &Pass, add: fn(&mut Self, &Operator, f64)) -> Self {
-        let mut activity = Self { sent: pass.handovers.1, ..Self::default() };
-        for (operator, times) in pass.operators() {
+    fn of(pass: &Pass, shares: [f64; 2], add: fn(&mut Self, &Operator, f64)) -> Self {
+        let mut activity = Self { sent: pass.handovers.1 * shares[0], ..Self::default() };
+        for (operator, times) in pass.operators(shares) {
             add(&mut activity, operator, times);
         }
         for layers in &pass.layers {
-            activity.sent += layers.sent() * pass.times(layers);
+            activity.sent += layers.sent(shares) * pass.times(layers);
         }
         activity
     }
@@ -60,14 +62,31 @@ impl Activity {
         self.memory += operator.work.bytes() * times;
     }
 
+    fn named(&mut self, name: &'static str) -> &mut OperatorWork {
+        let position = self.operators.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            self.operators.push(OperatorWork { name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
+            self.operators.len() - 1
+        });
+        &mut self.operators[position]
+    }
+
+    /// Adds another's work, so many times.
+    fn add_all(&mut self, other: &Self, times: f64) {
+        let add = |sums: &mut [Flop], more: &[Flop]| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more * times);
+        add(&mut self.flop, &other.flop);
+        self.memory += other.memory * times;
+        self.sent += other.sent * times;
+        for operator in &other.operators {
+            let work = self.named(operator.name);
+            add(&mut work.flop, &operator.flop);
+            work.memory += operator.memory * times;
+        }
+    }
+
     /// Counts an operator that runs so many times, in the sums and under its name.
     pub fn add_by_name(&mut self, operator: &Operator, times: f64) {
         self.add(operator, times);
-        let position = self.operators.iter().position(|known| known.name == operator.name).unwrap_or_else(|| {
-            self.operators.push(OperatorWork { name: operator.name, flop: [Flop::ZERO; Precision::ALL.len()], memory: Bytes::ZERO });
-            self.operators.len() - 1
-        });
-        let work = &mut self.operators[position];
+        let work = self.named(operator.name);
         work.flop[operator.work.precision() as usize] += operator.work.flop() * times;
         work.memory += operator.work.bytes() * times;
     }
@@ -89,6 +108,17 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The parts of this and, so many times, of another.
+    fn and(&self, other: &Self, times: f64) -> Self {
+        Self {
+            compute: self.compute + other.compute * times,
+            memory: self.memory + other.memory * times,
+            launch: self.launch + other.launch * times,
+            communication: self.communication + other.communication * times,
+            power: self.power + other.power * times,
+        }
+    }
+
     /// The largest part and its name.
     #[must_use]
     pub fn largest(&self) -> (&'static str, Seconds) {
@@ -135,12 +165,51 @@ pub struct Step {
     pub activity: Activity,
     /// Time over what it would be without the chips' power limit; 1 when the limit is not reached.
     pub slowdown: f64,
+    /// Of the time, passes of a draft model.
+    pub drafting: Seconds,
 }
 
-/// Time of one pass, nothing else: what a search asks for many times.
+impl Step {
+    /// This and then a draft's pass, so many times.
+    fn and(mut self, draft: &Self, times: f64) -> Self {
+        let unlimited = self.time / self.slowdown + draft.time * (times / draft.slowdown);
+        self.time += draft.time * times;
+        self.drafting += draft.time * times;
+        self.slowdown = if unlimited > Seconds::ZERO { self.time / unlimited } else { 1.0 };
+        self.bound = self.bound.and(&draft.bound, times);
+        self.activity.add_all(&draft.activity, times);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of draft tokens")]
+        self.segments.extend(std::iter::repeat_n(&draft.segments, times as usize).flatten().cloned());
+        self
+    }
+}
+
+/// Time of one pass with those of its draft model, nothing else: what a search asks for many times.
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
-    let pass = Pass::new(machine, shape);
+    step_times(machine, shape).searched
+}
+
+/// The time of a step in two sums of the same parts, which differ by rounding where the power limit is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepTimes {
+    /// What batches are held against limits by.
+    pub searched: Seconds,
+    /// That of [`Step::time`], to the last bit.
+    pub described: Seconds,
+}
+
+/// As [`step_time`].
+pub(super) fn step_times(machine: &Machine<'_>, shape: &StepShape) -> StepTimes {
+    let time = times_of_pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| {
+        let more = times_of_pass(machine, draft, &shape);
+        StepTimes { searched: time.searched + more.searched * times, described: time.described + more.described * times }
+    })
+}
+
+fn times_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> StepTimes {
+    let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
     let time = pass_time(
@@ -148,19 +217,25 @@ pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
         head,
         pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
     );
-    time * capped(machine, &Activity::totals(&pass), time)
+    let slowdown = capped(machine, &pass, time);
+    StepTimes { searched: time * slowdown, described: time + time * (slowdown - 1.0) }
 }
 
-/// Runs one pass.
+/// Runs one pass, and those of its draft model after it.
 #[must_use]
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
-    let pass = Pass::new(machine, shape);
+    let step = pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times))
+}
+
+fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Step {
+    let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let groups: Vec<Segment> = pass
         .layers
         .iter()
         .zip(streams.stages(&pass))
-        .map(|(layers, stages)| Segment { stages, work: streams.work(layers), layers: layers.count, micro_batches: pass.micro_batches })
+        .map(|(layers, stages)| Segment { stages, work: streams.work(layers, pass.shares), layers: layers.count, micro_batches: pass.micro_batches })
         .collect();
     let each: Vec<Seconds> =
         pass.layers.iter().zip(&groups).map(|(layers, segment)| layers_time(layers, &segment.stages, pass.micro_batches)).collect();
@@ -175,16 +250,16 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     });
     let segments = whole_pass(machine, &pass, groups, head);
     let activity = Activity::by_operator(&pass);
-    let slowdown = capped(machine, &activity, time);
+    let slowdown = capped(machine, &pass, time);
     let power = time * (slowdown - 1.0);
     let bound = Split::of(machine, &pass, &streams).bound(time, power);
-    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown }
+    Step { time: time + power, layer: layer * slowdown, stages, timeline, segments, bound, activity, slowdown, drafting: Seconds::ZERO }
 }
 
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.
 fn whole_pass(machine: &Machine<'_>, pass: &Pass, groups: Vec<Segment>, head: Seconds) -> Vec<Segment> {
     let alone = |name, resource, time, work| Segment { stages: vec![Stage { name, resource, time }], work: vec![work], layers: 1, micro_batches: 1 };
-    let head = alone("head", Resource::Compute, head, StageWork::of(&machine.device, &pass.head));
+    let head = alone("head", Resource::Compute, head, StageWork::of(&machine.device, &pass.head).on(pass.shares[0]));
     let drafts = pass.layers.last().map_or(0, |layers| layers.drafts);
     let draft = groups.last().map(|group| Segment { layers: 1, ..group.clone() });
     let mut segments = vec![alone("graph launch", Resource::Compute, pass.launches, StageWork::default())];
@@ -207,10 +282,11 @@ fn pass_time(pass: &Pass, head: Seconds, layers: Seconds) -> Seconds {
     pass.launches + layers + head * pass.heads + pass.handovers.0
 }
 
-/// Slowdown of a pass to stay within the chips' power limit.
-fn capped(machine: &Machine<'_>, activity: &Activity, time: Seconds) -> f64 {
+/// Slowdown of a pass to stay within the chips' power limit: that of the chips that do more, where they do different things.
+fn capped(machine: &Machine<'_>, pass: &Pass, time: Seconds) -> f64 {
     let chip = &machine.communication.network().fabric().chip;
-    slowdown(&chip.power, work_energy(&chip.power, activity, f64::from(chip.ranks)), time)
+    let slowed = |shares| slowdown(&chip.power, work_energy(&chip.power, &Activity::totals(pass, shares), f64::from(chip.ranks)), time);
+    if pass.shares == [1.0; 2] { slowed([1.0; 2]) } else { slowed([1.0, 0.0]).max(slowed([0.0, 1.0])) }
 }
 
 /// Times of all kernels of a pass by what they wait for.
@@ -222,23 +298,33 @@ struct Split {
 }
 
 impl Split {
-    /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's.
-    fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams) -> Self {
+    /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's. Where experts
+    /// have chips of their own, it is counted on the chips that are busy for longer.
+    fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams<'_>) -> Self {
         let mut split = Self { launch: pass.launches, ..Self::default() };
+        let mut apart = split;
         for layers in &pass.layers {
             let times = pass.times(layers);
             split.add(&streams.attention, &layers.attention, times);
             match &layers.block {
                 Block::Dense(block) => split.add(&streams.attention, block, times),
                 Block::Experts { gate, routed, .. } if streams.expert_resource == Resource::Compute => {
-                    split.add(&streams.experts, gate, times);
-                    split.add(&streams.experts, routed, times);
+                    split.add(streams.experts(), gate, times);
+                    split.add(streams.experts(), routed, times);
                 }
                 Block::Experts { .. } => {}
+                Block::Apart { gate, experts, .. } => {
+                    split.add(&streams.attention, gate, times);
+                    apart.add(streams.experts(), experts, times);
+                }
             }
         }
         split.add(&machine.device, &pass.head, pass.heads);
-        split
+        if apart.busy() > split.busy() { apart } else { split }
+    }
+
+    fn busy(&self) -> Seconds {
+        self.compute + self.memory + self.launch
     }
 
     fn add(&mut self, device: &Device, operators: &[Operator], times: f64) {
@@ -255,7 +341,7 @@ impl Split {
 
     /// As shares of a pass of `time` before the power limit stretches it by `power`.
     fn bound(&self, time: Seconds, power: Seconds) -> Bound {
-        let busy = self.compute + self.memory + self.launch;
+        let busy = self.busy();
         let communication = if time > busy { time - busy } else { Seconds::ZERO };
         // Two streams that split the cores do more than one second of kernels in a second: shares are of the time that passes.
         let scale = if busy > time { time / busy } else { 1.0 };

@@ -1,5 +1,6 @@
 //! Which cores attention and experts run on, and how long the stages of a layer take there.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::course::StageWork;
@@ -9,11 +10,11 @@ use crate::units::Seconds;
 use crate::workload::{Device, Operator, kernel};
 
 /// The cores that attention and experts run on; the same in all layers, since streams keep theirs for the whole pass.
-pub(super) struct Streams {
+pub(super) struct Streams<'a> {
     /// Attention and dense blocks.
-    pub attention: Device,
-    /// Gate and experts.
-    pub experts: Device,
+    pub attention: Cow<'a, Device>,
+    /// Gate and experts, where their cores are others.
+    split_off: Option<Device>,
     /// Where the experts' computing is scheduled.
     pub expert_resource: Resource,
 }
@@ -27,22 +28,27 @@ struct Times {
     experts: Seconds,
 }
 
-impl Streams {
+impl<'a> Streams<'a> {
+    /// Gate and experts.
+    pub fn experts(&self) -> &Device {
+        self.split_off.as_ref().unwrap_or(&self.attention)
+    }
+
     /// All cores for one kernel after the other, where transfers that overlap with computing take theirs from it; or, on chips that
     /// split their cores in decode, attention and experts side by side on the cores that make the pass shortest.
-    pub fn choose(machine: &Machine<'_>, shape: &StepShape, pass: &Pass) -> Self {
+    pub fn choose(machine: &'a Machine<'_>, shape: &StepShape, pass: &'a Pass) -> Self {
         let overlaps = shape.micro_batches > 1;
         let sparse = pass.layers.iter().any(|layers| matches!(layers.block, Block::Experts { .. }));
         if machine.device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
             return Split::new(&machine.device, pass).best();
         }
         let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
-        let device = machine.device.with_cores(1.0 - taken);
-        Self { attention: device.clone(), experts: device, expert_resource: Resource::Compute }
+        let attention = if taken > 0.0 { Cow::Owned(machine.device.with_cores(1.0 - taken)) } else { Cow::Borrowed(&machine.device) };
+        Self { attention, split_off: None, expert_resource: Resource::Compute }
     }
 
-    /// What one rank does in each of the stages that [`Streams::stages`] gives.
-    pub fn work(&self, layers: &Layers) -> Vec<StageWork> {
+    /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
+    pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
         let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
         work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
@@ -53,13 +59,19 @@ impl Streams {
                 work.extend(reduce);
             }
             Block::Experts { gate, routed, exchange } => {
-                work.push(StageWork::of(&self.experts, gate));
+                work.push(StageWork::of(self.experts(), gate));
                 work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
-                work.push(StageWork::of(&self.experts, routed));
+                work.push(StageWork::of(self.experts(), routed));
                 work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)));
             }
+            Block::Apart { gate, experts, exchange: [dispatch, combine] } => {
+                work.extend([StageWork::of(&self.attention, gate), StageWork::transfer(dispatch.sent)]);
+                let here = work.into_iter().map(|work| work.on(shares[0]));
+                let there = [StageWork::of(self.experts(), experts), StageWork::transfer(combine.sent)].map(|work| work.on(shares[1]));
+                return here.chain(there).collect();
+            }
         }
-        work
+        work.into_iter().map(|work| work.on(shares[0])).collect()
     }
 
     /// Stages of one micro-batch in one layer, for every group of layers.
@@ -69,7 +81,7 @@ impl Streams {
             let before = known.filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
             let attention = before.map_or_else(|| sum(&self.attention, &layers.attention), |(_, time)| time);
             known = Some((&layers.attention, attention));
-            let (gate, experts) = expert_times(&self.experts, layers);
+            let (gate, experts) = expert_times(self.experts(), layers);
             stages(layers, Times { attention, gate, experts, ..dense_time(&self.attention, layers) }, self.expert_resource)
         })
     }
@@ -83,7 +95,7 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
 fn dense_time(device: &Device, layers: &Layers) -> Times {
     let dense = match &layers.block {
         Block::Dense(block) => sum(device, block),
-        Block::Experts { .. } => Seconds::ZERO,
+        Block::Experts { .. } | Block::Apart { .. } => Seconds::ZERO,
     };
     Times { dense, ..Times::default() }
 }
@@ -93,6 +105,7 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
     match &layers.block {
         Block::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
         Block::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
+        Block::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
     }
 }
 
@@ -113,6 +126,12 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
             stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }));
         }
+        Block::Apart { exchange: [dispatch, combine], .. } => stages.extend([
+            Stage { name: "gate", resource: Resource::Compute, time: times.gate },
+            Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time },
+            Stage { name: "experts", resource: Resource::Experts, time: times.experts },
+            Stage { name: "combine", resource: Resource::Return, time: combine.time },
+        ]),
     }
     stages
 }
@@ -141,7 +160,7 @@ impl<'a> Split<'a> {
         u32::try_from(self.attention.len()).unwrap_or(u32::MAX)
     }
 
-    fn best(mut self) -> Streams {
+    fn best(mut self) -> Streams<'a> {
         let cores = self.cores();
         let guess = self.guess();
         let time = self.time(guess, cores - guess);
@@ -153,7 +172,8 @@ impl<'a> Split<'a> {
             }
         }
         let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
-        Streams { attention: self.part(for_attention), experts: self.part(cores - for_attention), expert_resource: Resource::Fabric }
+        let (attention, experts) = (Cow::Owned(self.part(for_attention)), self.part(cores - for_attention));
+        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric }
     }
 
     /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.

@@ -1,4 +1,4 @@
-//! What runs beside what: the stages of micro-batches on two resources, in the best of a few fixed orders.
+//! What runs beside what: the stages of micro-batches on a few resources, in the best of a few fixed orders.
 //!
 //! Stages that follow each other on one resource make a run. Each micro-batch does its runs one after the other; each resource serves the
 //! runs in the order of their place in the layers, every micro-batch `lag` places behind the one before it. In a fixed order the end is a
@@ -12,8 +12,24 @@ use crate::units::Seconds;
 pub enum Resource {
     /// Matrix and vector cores, or the attention stream's part of them where decode splits the cores.
     Compute,
-    /// The fabric, or the expert stream (its cores and its transfers) where decode splits the cores.
+    /// The fabric, or the expert stream (its cores and its transfers) where decode splits the cores. Where experts have chips of their
+    /// own, the way to them.
     Fabric,
+    /// The cores of chips that hold experts alone.
+    Experts,
+    /// The way back from such chips, which links carry beside the way there.
+    Return,
+}
+
+impl Resource {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Compute, Self::Fabric, Self::Experts, Self::Return];
+
+    /// Whether cores are what is occupied, not wires.
+    #[must_use]
+    pub fn is_cores(self) -> bool {
+        matches!(self, Self::Compute | Self::Experts)
+    }
 }
 
 /// One stage of a layer.
@@ -69,12 +85,12 @@ fn runs(stages: &[Stage]) -> Vec<Run> {
 /// When each resource and each micro-batch is free again.
 #[derive(Clone, Copy, Debug)]
 struct State {
-    resources: [f64; 2],
+    resources: [f64; Resource::ALL.len()],
     micro_batches: [f64; MOST_MICRO_BATCHES as usize],
 }
 
 impl State {
-    const START: Self = Self { resources: [0.0; 2], micro_batches: [0.0; MOST_MICRO_BATCHES as usize] };
+    const START: Self = Self { resources: [0.0; Resource::ALL.len()], micro_batches: [0.0; MOST_MICRO_BATCHES as usize] };
 
     /// Does a run and returns its start.
     fn take(&mut self, micro_batch: usize, run: &Run) -> f64 {
@@ -88,12 +104,13 @@ impl State {
         self.micro_batches.iter().copied().fold(0.0, f64::max)
     }
 
-    /// What the resources and the first `count` micro-batches have advanced by since `earlier`; `None` where it is not the same for all.
-    fn beat(&self, earlier: &Self, count: usize) -> Option<f64> {
+    /// What the first `used` resources and the first `count` micro-batches have advanced by since `earlier`; `None` where it is not the
+    /// same for all.
+    fn beat(&self, earlier: &Self, used: usize, count: usize) -> Option<f64> {
         let advance = self.micro_batches[0] - earlier.micro_batches[0];
         let same = |(now, before): (&f64, &f64)| (now - before - advance).abs() <= 1e-12 * now;
         let micro_batches = self.micro_batches.iter().zip(&earlier.micro_batches).take(count);
-        self.resources.iter().zip(&earlier.resources).chain(micro_batches).all(same).then_some(advance)
+        self.resources.iter().zip(&earlier.resources).take(used).chain(micro_batches).all(same).then_some(advance)
     }
 
     fn advance(&mut self, by: f64) {
@@ -101,19 +118,22 @@ impl State {
     }
 }
 
-/// The order of all runs: `take(micro_batch, run)` for every run of every layer, each micro-batch `lag` places behind the one before it.
+/// The order of all runs: `take(micro_batch, run, within)` for every run of every layer, each micro-batch `lag` places behind the one before it.
 /// After each place that begins a layer of the first micro-batch, with all others on their way, `skip(layers left)` may leave out layers.
 fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl Order) {
     let (micro_batches, total) = (micro_batches as usize, runs * layers as usize);
     let filled = lag * (micro_batches - 1);
+    // Of each micro-batch, the run of its layer that comes next: counted, since to divide takes longer than all else here.
+    let mut next = [0; MOST_MICRO_BATCHES as usize];
     let mut place = 0;
     while place < total + filled {
-        if place >= filled && place < total && place.is_multiple_of(runs) {
+        if next[0] == 0 && place >= filled && place < total {
             place += order.skip((total - place) / runs) * runs;
         }
-        for micro_batch in 0..micro_batches {
+        for (micro_batch, within) in next[..micro_batches].iter_mut().enumerate() {
             let Some(run) = place.checked_sub(micro_batch * lag).filter(|run| *run < total) else { continue };
-            order.take(micro_batch, run);
+            order.take(micro_batch, run, *within);
+            *within = if *within + 1 == runs { 0 } else { *within + 1 };
         }
         place += 1;
     }
@@ -121,8 +141,8 @@ fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mu
 
 /// What happens to the runs in their order.
 trait Order {
-    /// The `run`th run of a micro-batch, counted through all layers.
-    fn take(&mut self, micro_batch: usize, run: usize);
+    /// The `run`th run of a micro-batch, counted through all layers; the one `within` its layer.
+    fn take(&mut self, micro_batch: usize, run: usize, within: usize);
     /// Of the `left` layers before the first micro-batch, how many are left out.
     fn skip(&mut self, left: usize) -> usize;
 }
@@ -132,17 +152,19 @@ trait Order {
 struct End<'a> {
     runs: &'a [Run],
     micro_batches: usize,
+    /// Resources up to the last one that a run occupies.
+    used: usize,
     state: State,
     earlier: Option<State>,
     /// What one layer of all micro-batches occupies each resource for.
-    busy: [f64; 2],
+    busy: [f64; Resource::ALL.len()],
     /// End of the best order so far: one that is sure to end later is not followed to its end.
     limit: f64,
 }
 
 impl Order for End<'_> {
-    fn take(&mut self, micro_batch: usize, run: usize) {
-        self.state.take(micro_batch, &self.runs[run % self.runs.len()]);
+    fn take(&mut self, micro_batch: usize, _run: usize, within: usize) {
+        self.state.take(micro_batch, &self.runs[within]);
     }
 
     fn skip(&mut self, left: usize) -> usize {
@@ -152,7 +174,7 @@ impl Order for End<'_> {
             self.state.micro_batches[0] = f64::INFINITY;
             return left;
         }
-        let beat = self.earlier.as_ref().and_then(|earlier| self.state.beat(earlier, self.micro_batches));
+        let beat = self.earlier.as_ref().and_then(|earlier| self.state.beat(earlier, self.used, self.micro_batches));
         self.earlier = Some(self.state);
         let Some(beat) = beat.filter(|_| left > 1) else { return 0 };
         self.earlier = None;
@@ -163,11 +185,14 @@ impl Order for End<'_> {
 
 /// The end with one lag; infinite where that is sure to be after `limit`.
 fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
-    let mut busy = [0.0; 2];
+    let mut busy = [0.0; Resource::ALL.len()];
+    // Cores and fabric count even where nothing is sent.
+    let mut used = 2;
     for run in runs {
         busy[run.resource as usize] += run.time * f64::from(micro_batches);
+        used = used.max(run.resource as usize + 1);
     }
-    let mut order = End { runs, micro_batches: micro_batches as usize, state: State::START, earlier: None, busy, limit };
+    let mut order = End { runs, micro_batches: micro_batches as usize, used, state: State::START, earlier: None, busy, limit };
     in_order(runs.len(), micro_batches, layers, lag, &mut order);
     order.state.end()
 }
@@ -215,8 +240,7 @@ struct StageByStage<'a> {
 
 impl Order for StageByStage<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "both were u32 before")]
-    fn take(&mut self, micro_batch: usize, index: usize) {
-        let run = index % self.runs.len();
+    fn take(&mut self, micro_batch: usize, index: usize, run: usize) {
         let mut start = Seconds::new(self.state.take(micro_batch, &self.runs[run]));
         for stage in &self.stages[self.firsts[run]..self.firsts[run] + self.runs[run].stages] {
             let (layer, micro_batch) = ((index / self.runs.len()) as u32, micro_batch as u32);
@@ -298,6 +322,34 @@ mod tests {
             longer[which] *= factor;
             let (before, after) = (makespan(&layer(times), 2, layers).get(), makespan(&layer(longer), 2, layers).get());
             prop_assert!(after >= before * (1.0 - 1e-9), "{before} became {after}");
+        }
+    }
+
+    /// Attention, the way there, experts and the way back on resources of their own.
+    fn apart([attention, there, experts, back]: [f64; 4]) -> [Stage; 4] {
+        let stages = [(Resource::Compute, attention), (Resource::Fabric, there), (Resource::Experts, experts), (Resource::Return, back)];
+        stages.map(|(resource, time)| stage(resource, time))
+    }
+
+    /// Three micro-batches of attention 4, way 1, experts 5, way back 1. Experts begin at 5 and have 2 x 3 turns of 5 without a gap: the
+    /// first micro-batch is back at 11 and through its second attention at 16, long before their fourth turn at 20. They end at 35, and
+    /// the last way back at 36.
+    #[test]
+    fn ping_pong_by_hand() {
+        assert_eq!(makespan(&apart([4.0, 1.0, 5.0, 1.0]), 3, 2), Seconds::new(36.0));
+        // Two micro-batches do not fill the experts: a layer takes 4 + 1 + 5 + 1. The second starts 5 behind the first, where it meets it.
+        assert_eq!(makespan(&apart([4.0, 1.0, 5.0, 1.0]), 2, 3), Seconds::new(38.0));
+    }
+
+    proptest! {
+        /// In the steady state m micro-batches take `max(m t_a, m t_f, t_a + t_f + 2 t_c)` for a layer (MegaScale-Infer, arXiv 2504.02263), and no
+        /// less than m times either way, which their t_c < t_f implies.
+        #[test]
+        fn ping_pong_takes_the_published_time(times in times(), micro_batches in 2..6_u32) {
+            let many = [400, 401].map(|layers| makespan(&apart(times), micro_batches, layers).get());
+            let each = times.into_iter().fold(0.0, f64::max) * f64::from(micro_batches);
+            let expected = each.max(times.into_iter().sum());
+            prop_assert!(((many[1] - many[0]) / expected - 1.0).abs() < 1e-9, "{} is not {expected}", many[1] - many[0]);
         }
     }
 }

@@ -159,7 +159,7 @@ fn mapped<P: Point>(phase: &PhaseResult<P>, degree: fn(Mapping) -> u32) -> Optio
 
 /// Mappings that were tried, of both phases.
 fn tried(simulation: &Simulation) -> f64 {
-    let decode = simulation.decode_search.as_ref().map_or(0, |search| search.found.len() + search.refused.len());
-    let prefill = simulation.prefill_search.as_ref().map_or(0, |search| search.found.len() + search.refused.len());
+    let decode = simulation.decode_search.as_ref().map_or(0, |search| search.tried);
+    let prefill = simulation.prefill_search.as_ref().map_or(0, |search| search.tried);
     real((decode + prefill) as u64)
 }

@@ -13,7 +13,7 @@ use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, in
 use crate::input::document::{Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing};
-use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, clip_at, largest_batch, mappings, prefill_at};
+use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, clip_at, largest_batch, mappings_for, prefill_at};
 use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
 
 /// Size at which collectives are compared: long enough for the wire to dominate.
@@ -54,7 +54,7 @@ impl<'a> Patient<'a> {
     #[must_use]
     pub fn new(spec: &'a Spec, network: &'a Network<'a>, workload: &'a WorkloadSpec, target: &'a TargetSpec) -> Self {
         let fabric = network.fabric();
-        let candidates = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+        let candidates = mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
         let machine = machine(network, spec, workload, &candidates);
         let decode = workload.workload.decode.as_ref().and_then(|phase| best_decode(&machine, phase, &candidates).ok());
         let prefill = workload.workload.prefill.as_ref().and_then(|phase| best_prefill(&machine, phase, &candidates).ok());

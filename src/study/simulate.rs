@@ -8,8 +8,8 @@ use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
 use crate::serving::{
-    AggregatedPoint, Communication, DecodePoint, MICRO_BATCHES, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, mappings, reach,
-    search_aggregated, search_decode, search_prefill,
+    AggregatedPoint, Communication, DecodePoint, Described, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, draft_mapping, mappings,
+    mappings_for, reach, search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 use crate::workload::Device;
@@ -69,7 +69,10 @@ pub struct Choice {
     pub prices: Option<Prices>,
     /// The mappings to choose from; all legal ones if absent.
     pub candidates: Option<Vec<Mapping>>,
-    /// Micro-batches to choose from; [`MICRO_BATCHES`] if absent.
+    /// Micro-batches; if absent, chosen from [`MICRO_BATCHES`] or, where experts have chips of their own, [`MICRO_BATCHES_APART`].
+    ///
+    /// [`MICRO_BATCHES`]: crate::serving::MICRO_BATCHES
+    /// [`MICRO_BATCHES_APART`]: crate::serving::MICRO_BATCHES_APART
     pub micro_batches: Option<u32>,
 }
 
@@ -85,15 +88,19 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     let named = workload.workload.precision;
     let workload = &workload.on(&spec.chip);
     let network = Network::new(fabric);
-    let legal = || mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
-    let candidates = choice.candidates.clone().unwrap_or_else(legal);
-    let machine = machine(&network, spec, workload, &candidates);
+    let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
+    // Only decode gives experts chips of their own: prompts are read as they would be without.
+    let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
+    let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
+    let machine = machine(&network, spec, workload, &[&*candidates, &*reading].concat());
     let inventory = inventory(fabric);
-    let parts = choice.micro_batches.map_or(MICRO_BATCHES.to_vec(), |parts| vec![parts]);
-    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, &parts));
-    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &candidates, &parts));
-    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &candidates, &parts));
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
+    let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
+    let parts = choice.micro_batches;
+    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, parts, which));
+    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &reading, parts, which));
+    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &reading, parts, which));
     let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
     let decode = decode_search.as_mut().map(|search| choose(search, &merit));
     let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
@@ -139,7 +146,10 @@ pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'
     let sizes = candidates
         .iter()
         .flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.group().div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
-    let mut communication = Communication::new(network, &spec.library, sizes);
+    let drafts = workload.draft.iter().flat_map(|draft| candidates.iter().map(|mapping| draft_mapping(&draft.model, mapping)));
+    let drafts = drafts.flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
+    let apart = candidates.iter().filter_map(|mapping| mapping.chips_apart(ranks)).collect();
+    let mut communication = Communication::new(network, &spec.library, sizes.chain(drafts)).with_chips_apart(apart);
     let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
     for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
         communication = communication.with_far_memory(reach);
@@ -206,7 +216,16 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
     let ranks = fabric.chip.ranks;
     let chips = mapping.chips(ranks);
     let used = f64::from(fabric.chips / chips * chips) / f64::from(fabric.chips);
-    (used, if mapping.ep > 1 { mapping.ep.div_ceil(ranks) } else { mapping.group().div_ceil(ranks) })
+    (
+        used,
+        if mapping.ffn.is_some() {
+            chips
+        } else if mapping.ep > 1 {
+            mapping.ep.div_ceil(ranks)
+        } else {
+            mapping.group().div_ceil(ranks)
+        },
+    )
 }
 
 /// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.

@@ -247,6 +247,7 @@ fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice,
             "dp" => &mut request.dp,
             "pp" => &mut request.pp,
             "sp" => &mut request.sp,
+            "ffn" => &mut request.ffn,
             _ => &mut request.micro_batches,
         };
         *place = Some((*value).max(1));
@@ -254,7 +255,7 @@ fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice,
     if request == MappingRequest::default() {
         return Ok(Choice::default());
     }
-    let candidates = request.candidates(&workload.model, spec.chips(), spec.levels[0].size, spec.chip.ranks)?;
+    let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks)?;
     Ok(Choice { candidates: Some(candidates), micro_batches: request.micro_batches, ..Choice::default() })
 }
 

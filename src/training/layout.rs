@@ -51,7 +51,7 @@ impl TrainingLayout {
     /// The four degrees.
     #[must_use]
     pub fn mapping(&self) -> Mapping {
-        Mapping { tp: self.tp, ep: self.ep, dp: self.dp, pp: self.pp, sp: 1 }
+        Mapping { tp: self.tp, ep: self.ep, dp: self.dp, pp: self.pp, ..Mapping::ONE }
     }
 
     /// Ranks in use.

@@ -19,7 +19,8 @@ pub fn dense_block(model: &Model, width: u32, precisions: &Precisions, tensor_pa
     let hidden = f64::from(model.hidden);
     let width = f64::from(width) / f64::from(tensor_parallel);
     let block = gated(["dense gate and up", "activation", "dense down"], tokens, hidden, width, precisions.weights);
-    std::iter::once(norm(hidden, tokens)).chain(block).collect()
+    let [up, activation, down] = block;
+    vec![norm(hidden, tokens), up, activation, down]
 }
 
 /// Norm and router of an expert layer: BF16 scores for every routed expert. Where experts work on a narrower stream, the projections
@@ -29,7 +30,9 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
     let hidden = f64::from(model.hidden);
     let columns = f64::from(experts.routed);
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
-    let mut operators = vec![norm(hidden, tokens), Operator { name: "gate", work: scores }];
+    // Room for projections and shared experts.
+    let mut operators = Vec::with_capacity(7);
+    operators.extend([norm(hidden, tokens), Operator { name: "gate", work: scores }]);
     if let Some(latent) = experts.latent.map(f64::from) {
         let project =
             |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights } };
@@ -40,9 +43,9 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
 
 /// Shared experts beside the routed ones of a rank, for its own tokens.
 #[must_use]
-pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> Vec<Operator> {
+pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> [Operator; 3] {
     let width = f64::from(experts.shared * experts.width);
-    gated(["shared gate and up", "activation", "shared down"], tokens, f64::from(model.hidden), width, precisions.weights).into()
+    gated(["shared gate and up", "activation", "shared down"], tokens, f64::from(model.hidden), width, precisions.weights)
 }
 
 /// Experts on each rank of an expert-parallel group.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, Origin, Precision};
-use crate::units::{Figure, Seconds};
+use crate::units::{Figure, Ratio, Seconds};
 
 /// A clip and the model that makes it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct Clip {
     pub passes_per_step: u32,
     /// Number format of weights, GEMMs and attention.
     pub precision: Precision,
+    /// Of the rate of the chip's best attention kernels, the share that those of the clip's software reach; all of it if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub attention: Option<Figure<Ratio>>,
     /// Longest allowed time for a clip; absent if only clips per hour count.
     pub limit: Option<At<Figure<Seconds>>>,
     /// The model.

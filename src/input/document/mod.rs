@@ -62,7 +62,9 @@ pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::{Target, Video};
 pub use training::{StateBytes, Training};
-pub use workload::{CacheTier, DecodePhase, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload};
+pub use workload::{
+    CacheTier, DecodePhase, ExpertChips, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload,
+};
 
 use crate::units::Confidence;
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, Attention, Origin};
+use crate::units::{Figure, Ratio};
 
 /// A decoder-only transformer: groups of equal layers between two embeddings.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -118,21 +119,23 @@ impl Experts {
 }
 
 /// Speculative decoding: a draft proposes tokens, one pass of the model checks them.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Speculation {
     /// Proposed tokens a step.
     #[schemars(range(min = 1, max = 16))]
     pub draft_tokens: u32,
     /// Chance that a proposed token is accepted, given that those before it were.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub acceptance: f64,
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
+    pub acceptance: Figure<Ratio>,
+    /// The model that proposes, on the same chips: a model file with the same vocabulary. The model's own MTP layers if absent.
+    pub draft: Option<At<String>>,
 }
 
 impl Speculation {
-    /// Expected tokens a step: 1 + a + a^2 + ... + a^draft.
+    /// Expected tokens a step: 1 + a + a^2 + ... + a^k for k proposed ones (Leviathan et al., arXiv 2211.17192, equation 1).
     #[must_use]
     pub fn tokens_per_step(&self) -> f64 {
-        (0..=self.draft_tokens).scan(1.0, |chance, _| Some(std::mem::replace(chance, *chance * self.acceptance))).sum()
+        (0..=self.draft_tokens).scan(1.0, |chance, _| Some(std::mem::replace(chance, *chance * self.acceptance.value.get()))).sum()
     }
 }

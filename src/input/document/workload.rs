@@ -145,6 +145,9 @@ pub struct Request {
     pub arrivals_per_second: Option<f64>,
     /// Speculative decoding.
     pub speculation: Option<Speculation>,
+    /// Where decode on chips of its own runs experts.
+    #[serde(default)]
+    pub expert_chips: ExpertChips,
 }
 
 impl Request {
@@ -157,7 +160,7 @@ impl Request {
         let context = f64::from(self.input.mean) + self.output.size_biased_mean() / 2.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both lengths are bounded by the schema")]
         let context = At::new(self.output.span(), context.round().max(1.0) as u32);
-        DecodePhase { context, tpot_limit: self.tpot_limit.clone(), speculation: self.speculation.clone() }
+        DecodePhase { context, tpot_limit: self.tpot_limit.clone(), speculation: self.speculation.clone(), expert_chips: self.expert_chips }
     }
 
     /// Prompt processing for such requests.
@@ -236,6 +239,22 @@ pub struct DecodePhase {
     pub tpot_limit: At<Figure<Seconds>>,
     /// Speculative decoding.
     pub speculation: Option<Speculation>,
+    /// Where experts run.
+    #[serde(default)]
+    pub expert_chips: ExpertChips,
+}
+
+/// Which chips run the experts of a mixture while tokens are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpertChips {
+    /// Those that run attention: expert parallelism over all of them.
+    #[default]
+    Shared,
+    /// Chips of their own (attention-FFN disaggregation).
+    Apart,
+    /// Whichever makes more of what is asked for.
+    Either,
 }
 
 /// Prompt processing.

@@ -1,13 +1,14 @@
 //! From a name or a path to what the file and all that it names mean.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::names::Names;
 use super::{LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
 use crate::input::catalog::{Mention, find_in};
 use crate::input::document::{
-    ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective, Precision, Prices,
-    PricesFile, Reliability, ReliabilityFile, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
+    ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective,
+    Precision, Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
 };
 use crate::input::extends::read_layers;
 use crate::input::hugging_face;
@@ -147,10 +148,13 @@ pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, ot
         }
         names.check_fit(&workload, model);
     }
+    let draft = model.as_ref().and_then(|model| draft(&mut names, &mut workload, model, other_model.is_some()));
     Problems::check(names.problems, model).and_then(|model| {
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
         let prices = (workload.objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
-        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices })
+        let draft =
+            draft.map(|draft| Arc::new(WorkloadSpec { id: name.to_owned(), workload: drafting(&workload), model: draft, prices: None, draft: None }));
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft })
     })
 }
 
@@ -159,9 +163,46 @@ fn adapt(workload: &mut Workload, model: &Model) {
     if model.experts().is_some() && workload.experts.is_none() {
         workload.experts = Some(ExpertPlacement::even());
     }
-    if let Some(decode) = workload.decode.as_mut().filter(|_| model.mtp_layers == 0) {
-        decode.speculation = None;
+    if let Some(decode) = workload.decode.as_mut().filter(|_| model.experts().is_none()) {
+        decode.expert_chips = ExpertChips::Shared;
     }
+    let drafts = |speculation: &Speculation| speculation.draft.is_some() || model.mtp_layers > 0;
+    if workload.decode.as_ref().and_then(|decode| decode.speculation.as_ref()).is_some_and(|speculation| !drafts(speculation)) {
+        no_drafts(workload);
+    }
+}
+
+fn no_drafts(workload: &mut Workload) {
+    for speculation in
+        [workload.decode.as_mut().map(|decode| &mut decode.speculation), workload.request.as_mut().map(|request| &mut request.speculation)]
+    {
+        speculation.into_iter().for_each(|speculation| *speculation = None);
+    }
+}
+
+/// The draft model that a workload names; one that cannot draft for a model given in place of the workload's own is left out.
+fn draft(names: &mut Names<'_>, workload: &mut Workload, model: &Model, replaced: bool) -> Option<Model> {
+    let name = workload.decode.as_ref()?.speculation.as_ref()?.draft.clone()?;
+    let mention = names.mention(&name);
+    let draft = names.note(load_model_from(&names.reader, &name, &mention))?;
+    if draft.vocabulary == model.vocabulary {
+        return Some(draft);
+    }
+    if replaced {
+        no_drafts(workload);
+    } else {
+        let message = format!("{} cannot draft for {}: their tokens differ", draft.name, model.name);
+        let problem = Problem::new(message).at(names.place(name.span()), format!("{} tokens, {} in the model", draft.vocabulary, model.vocabulary));
+        names.problems.push(problem.help("a smaller model of the same family has the same vocabulary"));
+    }
+    None
+}
+
+/// What a draft does of a workload: the same, in the same formats, without a draft of its own. Its experts, if any, are used evenly.
+fn drafting(workload: &Workload) -> Workload {
+    let mut own = Workload { experts: Some(ExpertPlacement::even()), ..workload.clone() };
+    no_drafts(&mut own);
+    own
 }
 
 /// Reads the model that `name` means: a shipped name, a path to a model file, or a path to a Hugging Face `config.json`.

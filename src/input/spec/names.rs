@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{AttachSpec, AttachedPart, Cable, DemandSpec, LevelSpec, LinkSpec, NicSpec, SwitchSpec};
 use crate::input::catalog::Mention;
 use crate::input::document::{
-    At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, FileKind, Level, Library, Link, LinkFile, MemoryExpander,
-    MemoryFile, Model, Nic, NicFile, Origin, Pattern, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
+    At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, ExpertChips, FileKind, Level, Library, Link, LinkFile,
+    MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Pattern, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
 use crate::input::extends::{Layers, read_layers};
 use crate::input::problem::{Place, Problem, Problems};
@@ -227,6 +227,17 @@ impl<'a> Names<'a> {
             let place = self.place(workload.model.span());
             let help = "add [workload.experts] with `imbalance`";
             self.problems.push(Problem::new("a mixture of experts needs [workload.experts]").at(place, "this model has experts").help(help));
+        }
+        let Some(decode) = &workload.decode else { return };
+        if model.experts().is_none() && decode.expert_chips != ExpertChips::Shared {
+            let place = self.place(workload.model.span());
+            let problem = Problem::new("`expert_chips` asks for experts on chips of their own").at(place, "this model has no experts");
+            self.problems.push(problem.help("leave `expert_chips` out"));
+        }
+        if model.mtp_layers == 0 && decode.speculation.as_ref().is_some_and(|speculation| speculation.draft.is_none()) {
+            let place = self.place(workload.model.span());
+            let problem = Problem::new("`speculation` names no draft model").at(place, "this model has no MTP layers that draft for it");
+            self.problems.push(problem.help("name one as `draft`, such as a smaller model of the same family"));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::workload::Device;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 32] = [
+pub const QUANTITIES: [(&str, &str); 33] = [
     ("collective", "a call of the communication library, as nccl-tests times it"),
     ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
     ("exchange", "tokens to experts, or back"),
@@ -28,6 +28,7 @@ pub const QUANTITIES: [(&str, &str); 32] = [
     ("experts", "grouped multiplications of one rank's routed experts, one layer"),
     ("tpot", "time per output token of one decode instance"),
     ("decode_rate", "output tokens a second and chip"),
+    ("decode_best", "output tokens a second and chip with the best mapping and batch within the workload's TPOT limit"),
     ("decode_layer", "one expert layer of a decode step, all micro-batches"),
     ("decode_overlap_gain", "output tokens gained by micro-batches"),
     ("decode_layer_saving", "layer time saved by micro-batches"),
@@ -64,6 +65,7 @@ fn predictor(quantity: &str) -> Option<Predict> {
         "gqa_decode" => operator::gqa_decode,
         "experts" => operator::experts,
         "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
+        "decode_best" => phase::best,
         "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
         "prefix_gain" | "prefix_ttft_saving" => phase::prefixes,
         "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,

@@ -6,7 +6,7 @@ use crate::input::cases::Case;
 use crate::input::document::{CacheTier, PrefixCache};
 use crate::input::spec::WorkloadSpec;
 use crate::network::Pricing;
-use crate::serving::{DecodePoint, Mapping, PrefillPoint, decode_at, prefill_at};
+use crate::serving::{DecodePoint, Mapping, PrefillPoint, best_decode, decode_at, mappings_for, prefill_at};
 use crate::units::{BytesPerSecond, Figure, TokensPerSecond};
 
 /// One instance over all ranks of the case's chips, one attention group a rank, with the case's workload.
@@ -47,6 +47,18 @@ pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result
         "speculation_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(false, micro_batches)) - 1.0),
         _ => tokens_in(case.unit, per_chip(&point)),
     }
+}
+
+/// Decode of the workload on the whole machine, all mappings searched.
+pub fn best(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&["workload"])?;
+    let workload = bench.workload(case.settings.text("workload")?)?;
+    let phase = workload.workload.decode.as_ref().ok_or("the workload has no decode phase")?;
+    let fabric = bench.network.fabric();
+    let candidates = mappings_for(&workload, fabric.chips, bench.spec.levels[0].size, fabric.chip.ranks);
+    let machine = machine(bench.network, bench.spec, &workload, &candidates);
+    let found = best_decode(&machine, phase, &candidates).map_err(|no| no.to_string())?;
+    tokens_in(case.unit, TokensPerSecond::new(found.rate.get() / f64::from(fabric.chips)))
 }
 
 /// A figure of a prefill pass of `tokens` tokens a chip.

@@ -140,7 +140,9 @@ pub fn split_attention(
     let hidden = f64::from(hidden);
     let [tensor_parallel, sequence_parallel] = [tensor_parallel, sequence_parallel].map(f64::from);
     let rank = Rank { hidden, tensor_parallel, sequence_parallel, precisions, batches, tokens };
-    let mut operators = vec![norm(hidden, tokens / sequence_parallel)];
+    // Room for the kinds with most operators: growing step by step is seen in a search.
+    let mut operators = Vec::with_capacity(6 + 6 * batches.len());
+    operators.push(norm(hidden, tokens / sequence_parallel));
     match attention {
         Attention::Mla(mla) => latent::block(&rank, mla, &mut operators),
         Attention::Gqa(gqa) => grouped::block(&rank, gqa, &mut operators),

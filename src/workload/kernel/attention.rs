@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::{Norm, whole};
+use super::{Norm, below_norm_three, whole};
 use crate::input::document::{AttentionKernel, Kernels, Precision};
 use crate::units::Seconds;
 
@@ -52,8 +52,7 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
         let load = waves * chunk * unit_bytes.get() / (2.0 * memory / device.cores);
         let merging = kernel.merge.value.get() * (split - 1.0);
         split *= 2.0;
-        // Together they take at least as long as the longest.
-        if compute.max(load).max(streaming) + merging >= best {
+        if below_norm_three([compute, load, streaming]) + merging >= best {
             continue;
         }
         best = best.min(Norm::Three.of([compute, load, streaming]) + merging);

@@ -24,6 +24,8 @@ struct Menu {
     most_splits: f64,
     /// Accumulators of one core: rows x columns at most.
     largest: f64,
+    /// Rows and columns that divide those of all tiles.
+    smallest: [f64; 2],
 }
 
 /// The tiles that win most often come first, so that the others are left out early.
@@ -33,10 +35,18 @@ const BF16: Menu = Menu {
     splits: &[1.0, 2.0, 4.0, 8.0],
     most_splits: 8.0,
     largest: 32_768.0,
+    smallest: [16.0, 64.0],
 };
-const EIGHT_BIT: Menu =
-    Menu { rows: &[64.0, 128.0, 32.0, 16.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], most_splits: 1.0, largest: 32_768.0 };
-const FOUR_BIT: Menu = Menu { rows: &[128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], most_splits: 1.0, largest: 65_536.0 };
+const EIGHT_BIT: Menu = Menu {
+    rows: &[64.0, 128.0, 32.0, 16.0, 256.0],
+    columns: &[128.0, 256.0],
+    splits: &[1.0],
+    most_splits: 1.0,
+    largest: 32_768.0,
+    smallest: [16.0, 128.0],
+};
+const FOUR_BIT: Menu =
+    Menu { rows: &[128.0, 256.0], columns: &[128.0, 256.0], splits: &[1.0], most_splits: 1.0, largest: 65_536.0, smallest: [128.0, 128.0] };
 
 fn menu(precision: Precision) -> &'static Menu {
     match precision.computes_in() {
@@ -67,14 +77,14 @@ pub fn gemm_into(device: &Device, batch: f64, [rows, columns, depth]: [f64; 3], 
     let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
     let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
     let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
-    let core = Tiling { batch, rows, columns, depth, precision, cores: device.cores, core_peak, operand }.known_time();
+    let core = Tiling::new([batch, rows, columns, depth], precision, device.cores, core_peak, operand).known_time();
     let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + result * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;
     Seconds::new(Norm::Three.of([core, bytes / memory]) + quantise)
 }
 
 /// All that the best tiling depends on. A search asks for the same products again and again, for other mappings and for other designs, since
-/// neither memory bandwidth nor the fabric comes into it.
+/// neither memory bandwidth nor the fabric comes into it, and rows and columns matter by the smallest tiles that they fill.
 #[derive(Clone, Copy, PartialEq)]
 struct Tiling {
     batch: f64,
@@ -96,6 +106,15 @@ thread_local! {
 }
 
 impl Tiling {
+    /// Tiles are multiples of the menu's smallest, so `ceil(rows / tile)` is that of rows in whole smallest tiles; all are powers of two, so
+    /// not a bit is lost.
+    fn new([batch, rows, columns, depth]: [f64; 4], precision: Precision, cores: f64, core_peak: f64, operand: f64) -> Self {
+        let menu = menu(precision);
+        let filled = |count: f64, smallest: f64| smallest * whole(count / smallest);
+        let (rows, columns) = (filled(rows, menu.smallest[0]), filled(columns, menu.smallest[1]));
+        Self { batch, rows, columns, depth, precision, cores, core_peak, operand }
+    }
+
     /// Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4), word by word.
     fn slot(&self) -> usize {
         let words = [self.batch, self.rows, self.columns, self.depth, self.cores, self.core_peak, self.operand];

@@ -70,6 +70,18 @@ impl Norm {
     }
 }
 
+/// Something that `(a^3 + b^3 + c^3)^(1/3)` is not below, without a root: with the longest as unit the cubes sum to `1 + x`, x from 0 to 2, and
+/// there `(1 + x)^(1/3) >= 1 + x / 3 - x^2 / 9`, a Taylor series whose remainder is positive. A little less, for what rounding adds.
+fn below_norm_three([a, b, c]: [f64; 3]) -> f64 {
+    let longest = a.max(b).max(c);
+    if longest == 0.0 {
+        return 0.0;
+    }
+    let cube = |time: f64| (time / longest) * (time / longest) * (time / longest);
+    let x = cube(a) + cube(b) + cube(c) - 1.0;
+    longest * (1.0 + x * (1.0 / 3.0 - x / 9.0)) * (1.0 - 1e-12)
+}
+
 /// The least whole number that is not below `count`, for counts far below 2^63: one instruction there and one back where `f64::ceil` is
 /// a call. A search asks for it millions of times.
 fn whole(count: f64) -> f64 {
@@ -86,6 +98,17 @@ mod tests {
     fn whole_is_the_ceiling() {
         for count in [0.0, 0.2, 1.0, 1.000_000_1, 7.5, 8.0, 123_456_789.25, 1e15] {
             assert_eq!(whole(count), count.ceil(), "{count}");
+        }
+    }
+
+    #[test]
+    fn the_bound_is_below_the_norm() {
+        let sizes = [0.0, 1e-9, 0.3, 0.7, 0.999, 1.0];
+        for a in sizes {
+            for b in sizes {
+                let (bound, norm) = (below_norm_three([a, b, 1.0]), Norm::Three.of([a, b, 1.0]));
+                assert!(bound <= norm, "{a}, {b}: {bound} is more than {norm}");
+            }
         }
     }
 
