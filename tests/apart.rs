@@ -5,7 +5,7 @@ use supernode::input::document::ExpertChips;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload};
 use supernode::network::{Network, TrafficApart};
 use supernode::serving::{
-    Communication, Machine, Mapping, MappingRequest, No, Resource, decode_at, expert_rank_bytes, largest_batch, mappings_apart, weight_bytes,
+    Communication, Machine, Mapping, MappingRequest, No, Resource, course, decode_at, expert_rank_bytes, largest_batch, mappings_apart, weight_bytes,
 };
 use supernode::study::{Choice, simulate_with};
 use supernode::units::Bytes;
@@ -73,6 +73,11 @@ fn a_layer_is_the_longest_of_sides_and_way_round() {
         let all = Resource::ALL.map(on);
         let expected = all.iter().fold(0.0, |most: f64, time| most.max(time * f64::from(parts))).max(all.iter().sum());
         assert!((step.layer.get() / step.slowdown / expected - 1.0).abs() < 1e-6, "{mapping}, {parts}: {:?} is not {expected}", step.layer);
+        // Stage by stage a rank does, on average over both kinds, what the whole pass says.
+        let moments = course(&step);
+        let memory: f64 = moments.iter().map(|moment| moment.work.memory.get()).sum();
+        let sent: f64 = moments.iter().map(|moment| moment.work.sent.get()).sum();
+        assert!((memory / step.activity.memory.get() - 1.0).abs() < 1e-9 && (sent / step.activity.sent.get() - 1.0).abs() < 1e-9);
     }
     // Four experts' ranks would hold 12 + 1 of them: 80.1 GB of weights on a GPU of 80 GB.
     let refused = largest_batch(&machine, phase, apart(4, 4), 2);

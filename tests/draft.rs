@@ -8,7 +8,7 @@ use supernode::input::document::Speculation;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload, load_workload_with};
 use supernode::network::Network;
 use supernode::serving::{
-    Communication, Machine, Mapping, StepShape, cache_room, decode_at, draft_mapping, largest_batch, prefill_at, step, weight_bytes,
+    Communication, Machine, Mapping, StepShape, cache_room, course, decode_at, draft_mapping, largest_batch, prefill_at, step, weight_bytes,
 };
 use supernode::units::{Bytes, Seconds};
 use supernode::workload::{AttentionBatch, Device};
@@ -57,6 +57,8 @@ fn a_step_is_one_pass_of_the_model_and_k_of_the_draft() {
     // The whole step is in the trace: graph, layers and head of the model, and of each pass of the draft.
     let layers: u32 = found.step.segments.iter().map(|segment| segment.layers).sum();
     assert_eq!(layers, (80 + 2) + 4 * (16 + 2));
+    let memory: f64 = course(&found.step).iter().map(|moment| moment.work.memory.get()).sum();
+    assert!((memory / found.step.activity.memory.get() - 1.0).abs() < 1e-9);
 }
 
 /// A cache token takes 80 x 2 x 8 x 128 / 8 = 20 480 B on each of eight ranks, the draft's 16 x 2 x 8 x 64 / 8 = 2 048 B more. The draft's weights:
