@@ -18,6 +18,7 @@ mod format;
 mod optimize;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod phases;
 mod plan;
 mod plan_picture;
 mod power;

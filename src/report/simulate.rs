@@ -2,16 +2,14 @@
 
 use serde_json::{Value as Json, json};
 
-use super::clip::point_json;
 use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
-use super::format::{Report, Section, Table};
+use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
-use super::prefixes::{prefix_json, prefix_text};
+use super::prefixes::prefix_text;
 use crate::input::document::Precisions;
-use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
 use crate::study::validate::Comparison;
-use crate::study::{ClipSimulation, Simulation};
+use crate::study::Simulation;
 use crate::units::{Seconds, TokensPerSecond, render};
 
 /// A simulation with the names of what was simulated.
@@ -39,30 +37,13 @@ pub struct SimulateReport {
     pub explain: bool,
 }
 
-fn mapping_json(mapping: &Mapping) -> Json {
-    json!(mapping)
-}
-
-/// Degrees in the words of the field; sequence parallelism and ranks for experts alone only where there are some.
-fn short_mapping(mapping: &Mapping) -> String {
-    let shared = if mapping.sp > 1 { format!(" SP{}", mapping.sp) } else { String::new() };
-    let apart = mapping.ffn.map_or(String::new(), |ffn| format!(" FFN{ffn}"));
-    format!("TP{} EP{} DP{} PP{}{shared}{apart}", mapping.tp, mapping.ep, mapping.dp, mapping.pp)
-}
-
 fn formats_json(formats: &Precisions) -> Json {
     json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
         "kv_cache": formats.kv_cache.name(), "dispatch": formats.dispatch.name(), "combine": formats.combine.name() })
 }
 
-fn bound_json(step: &Step) -> Json {
-    let bound = &step.bound;
-    json!({ "compute_s": bound.compute, "memory_s": bound.memory, "communication_s": bound.communication, "launch_s": bound.launch,
-        "power_limit_s": bound.power })
-}
-
 impl SimulateReport {
-    fn chips(&self) -> f64 {
+    pub(super) fn chips(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "chip counts are far below 2^53")]
         let chips = self.simulation.inventory.chips as f64;
         chips
@@ -80,68 +61,6 @@ impl SimulateReport {
         } else {
             format!("{}; the workload names {} weights, this chip's {} is better", list(run), named.weights.name(), run.weights.name())
         }
-    }
-
-    /// What every phase says; its latencies under the keys given.
-    fn phase_json<P: Point>(&self, found: &Result<Phase<P>, No>, latencies: impl Fn(&P) -> Vec<(&'static str, Seconds)>) -> Json {
-        let Ok(phase) = found else { return Json::Null };
-        let (point, step) = (&phase.point, phase.point.step());
-        let mut json = json!({
-            "tokens_per_s": phase.rate,
-            "tokens_per_s_per_chip": phase.rate.get() / self.chips(),
-            "batch_per_chip": point.batch_per_chip(self.ranks_per_chip),
-            "mapping": mapping_json(&point.mapping()),
-            "instances": phase.instances,
-            "micro_batches": point.micro_batches(),
-        });
-        for (key, time) in latencies(point) {
-            json[key] = json!(time);
-        }
-        json["step_s"] = json!(step.time);
-        if step.drafting > Seconds::ZERO {
-            json["draft_s"] = json!(step.drafting);
-        }
-        json["bound_by"] = json!(step.bound.largest().0);
-        json["time"] = bound_json(step);
-        json
-    }
-
-    fn decode_json(&self, found: &Result<Phase<DecodePoint>, No>) -> Json {
-        self.phase_json(found, |point| vec![("tpot_s", point.tpot)])
-    }
-
-    fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, No>) -> Json {
-        let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
-        if let Some(phase) = found.as_ref().ok().filter(|phase| phase.point.prefixes.capacity.is_some()) {
-            json["prefix_cache"] = prefix_json(&phase.point.prefixes);
-        }
-        if let Ok(Some(handover)) = found.as_ref().map(|phase| &phase.point.handover) {
-            json["kv_transfer"] = json!({ "prompt_bytes": handover.prompt, "time_s": handover.time, "exposed_s": handover.exposed });
-        }
-        json
-    }
-
-    fn aggregated_json(&self, found: &Result<Phase<AggregatedPoint>, No>) -> Json {
-        let mut json = self.phase_json(found, |point| vec![("tpot_s", point.tpot), ("ttft_s", point.ttft)]);
-        if let Ok(phase) = found {
-            json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));
-            json["chunk_tokens"] = json!(phase.point.chunk);
-            json["passes_with_a_chunk"] = json!(phase.point.reading);
-            if phase.point.prefixes.capacity.is_some() {
-                json["prefix_cache"] = prefix_json(&phase.point.prefixes);
-            }
-        }
-        json
-    }
-
-    fn video_json(&self, video: &ClipSimulation) -> Json {
-        json!({
-            "clip": video.name,
-            "tokens_per_s": video.rate(),
-            "tokens_per_s_per_chip": video.rate().map(|rate| rate.get() / self.chips()),
-            "billed_tokens_per_clip": video.billed,
-            "best": video.best.as_ref().map(point_json),
-        })
     }
 
     /// Prompts and answers on chips of their own against both on the same.
@@ -231,93 +150,6 @@ impl SimulateReport {
             ("decode", decode.map(|(name, _)| name))
         };
         bound.map_or("nothing that runs".to_owned(), |name| format!("{name} in {phase}"))
-    }
-
-    fn phase_table(&self) -> Table {
-        let mut table = Table::new(&[
-            "<phase",
-            "tokens/s",
-            "per chip",
-            "<mapping",
-            "chips each",
-            "instances",
-            "batch/chip",
-            "µ-batches",
-            "<latency",
-            "<bound by",
-        ]);
-        let simulation = &self.simulation;
-        if let Some(Ok(phase)) = &simulation.decode {
-            table.row(self.phase_row("decode", phase, format!("TPOT {}", render(phase.point.tpot))));
-        }
-        if let Some(Ok(phase)) = &simulation.prefill {
-            table.row(self.phase_row("prefill", phase, format!("TTFT {}", render(phase.point.ttft))));
-        }
-        if let Some(Ok(phase)) = &simulation.aggregated {
-            let latency = format!("TPOT {}, TTFT {}", render(phase.point.tpot), render(phase.point.ttft));
-            table.row(self.phase_row("both on the same chips", phase, latency));
-        }
-        if let Some((video, best)) = simulation.video.as_ref().and_then(|video| Some((video, video.best.as_ref()?))) {
-            let rate = video.rate().unwrap_or_default().get();
-            table.row([
-                "video".to_owned(),
-                format!("{rate:.0}"),
-                format!("{:.0}", rate / self.chips()),
-                format!("SP{}", best.ranks),
-                best.ranks.div_ceil(self.ranks_per_chip).to_string(),
-                best.instances.to_string(),
-                "-".to_owned(),
-                "1".to_owned(),
-                format!("{} a clip", render(best.time)),
-                best.bound_by().to_owned(),
-            ]);
-        }
-        table
-    }
-
-    fn phase_row<P: Point>(&self, name: &str, phase: &Phase<P>, latency: String) -> [String; 10] {
-        let (point, mapping) = (&phase.point, phase.point.mapping());
-        let batch = point.batch_per_chip(self.ranks_per_chip);
-        [
-            name.to_owned(),
-            format!("{:.0}", phase.rate.get()),
-            format!("{:.0}", phase.rate.get() / self.chips()),
-            short_mapping(&mapping),
-            mapping.chips(self.ranks_per_chip).to_string(),
-            phase.instances.to_string(),
-            if batch < 10.0 { format!("{batch:.1}") } else { format!("{batch:.0}") },
-            point.micro_batches().to_string(),
-            latency,
-            point.step().bound.largest().0.to_owned(),
-        ]
-    }
-
-    fn time_table(&self) -> Table {
-        let mut table = Table::new(&["<phase", "step", "compute", "memory", "exposed transfers", "launches", "<one layer, one µ-batch"]);
-        let mut row = |phase: &str, step: &Step| {
-            let share = |part: Seconds| format!("{:.0} %", 100.0 * (part / step.time));
-            let bound = &step.bound;
-            let stages = step.stages.iter().map(|stage| format!("{} {}", stage.name, render(stage.time))).collect::<Vec<_>>().join(", ");
-            table.row([
-                phase.to_owned(),
-                render(step.time),
-                share(bound.compute),
-                share(bound.memory),
-                share(bound.communication),
-                share(bound.launch),
-                stages,
-            ]);
-        };
-        if let Some(Ok(phase)) = &self.simulation.decode {
-            row("decode", &phase.point.step);
-        }
-        if let Some(Ok(phase)) = &self.simulation.prefill {
-            row("prefill", &phase.point.step);
-        }
-        if let Some(Ok(phase)) = &self.simulation.aggregated {
-            row("both, with a chunk", &phase.point.step);
-        }
-        table
     }
 
     fn explain_sections(&self) -> Vec<Section> {
