@@ -8,7 +8,8 @@
 //! children of a level into those used whole, the one used in part, and the rest; a level below the last digit that is not zero is not
 //! cut. All symmetries inside a child act on every child alike, and where a level's children are interchangeable, those on one side of the
 //! cut may be exchanged. So a receiver's class is the machine's and its side of every cut, and so is a channel's, by both ends. A level whose
-//! children are not interchangeable (a ring) may hold all ranks in its first child, and a hash keeps no symmetry.
+//! children are not interchangeable (a ring) may hold all ranks in its first child, or in whole sectors ([`Fabric::sectors`]): the layers of
+//! a torus, say, each of which symmetries map onto itself. A hash keeps no symmetry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +41,7 @@ impl Network<'_> {
         if !(keeps && stays && group.in_level_order()) {
             return None;
         }
-        let sides = Sides::new(fabric, &cuts(fabric, ranks)?);
+        let sides = cuts(fabric, ranks).map(|cuts| Sides::new(fabric, &cuts)).or_else(|| Sides::of_sectors(fabric, ranks))?;
         if !sides.are_few(self) {
             return None;
         }
@@ -213,6 +214,15 @@ impl Sides {
         };
         let of = fabric.graph.node_weights().map(number).collect();
         Self { of, kinds: u16::try_from(known.len()).unwrap_or(u16::MAX) }
+    }
+
+    /// Every sector is a side, and what serves several lies on none; `None` unless the ranks fill whole sectors.
+    fn of_sectors(fabric: &Fabric, ranks: u32) -> Option<Self> {
+        let sectors = fabric.sectors?;
+        let run = fabric.chips / sectors;
+        let number = |node: &Node| u16::try_from(if node.chips <= run { node.first_chip / run } else { sectors }).unwrap_or(u16::MAX);
+        let whole = ranks.is_multiple_of(run) && sectors < u32::from(u16::MAX);
+        whole.then(|| Self { of: fabric.graph.node_weights().map(number).collect(), kinds: u16::try_from(sectors + 1).unwrap_or(u16::MAX) })
     }
 
     fn of(&self, node: u32) -> u16 {

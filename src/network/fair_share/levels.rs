@@ -35,13 +35,13 @@ pub(super) const SAME_LEVEL: f64 = 4.0 * f64::EPSILON;
 
 pub(crate) struct Levels {
     pub(super) table: Arc<Table>,
+    /// In the order of the holders.
     pub(super) standing: Vec<Standing>,
     /// Apart from the rest, since pushes write it and read nothing else.
     pub(super) foreign: Vec<f64>,
     /// Who holds each flow; `NOBODY` if it does not run.
     pub(super) holder: Vec<u32>,
-    pub(super) order: Vec<u32>,
-    /// Place of each holder in `order`.
+    /// Place of each holder in the order.
     pub(super) place: Vec<u32>,
     /// Places whose holder must be settled.
     pub(super) marks: DirtySet,
@@ -54,6 +54,8 @@ pub(crate) struct Levels {
 /// What a holder is and does; (1) but for `foreign`.
 #[derive(Clone, Copy)]
 pub(super) struct Standing {
+    pub holder: u32,
+    pub own_flows: u32,
     /// Bytes/s of each flow held; infinite for a channel that holds none.
     pub level: f64,
     limit: f64,
@@ -62,11 +64,15 @@ pub(super) struct Standing {
     per_own: f64,
     /// `own` when it was last added up.
     own_counted: f64,
-    pub own_flows: u32,
     is_ceiling: bool,
 }
 
 impl Standing {
+    /// Holds nothing yet.
+    fn new(holder: u32, level: f64, limit: f64, is_ceiling: bool) -> Self {
+        Self { holder, own_flows: 0, level, limit, own: 0.0, per_own: f64::INFINITY, own_counted: 0.0, is_ceiling }
+    }
+
     fn set_own(&mut self, own: f64) {
         self.own = own;
         self.per_own = 1.0 / own;
@@ -102,22 +108,11 @@ impl Levels {
     /// Holds nothing yet; begin with `fill`.
     pub fn new(table: Arc<Table>) -> Self {
         let holders = table.holders();
-        let standing = |holder: usize| Standing {
-            level: f64::INFINITY,
-            limit: table.limit[holder],
-            own: 0.0,
-            per_own: f64::INFINITY,
-            own_counted: 0.0,
-            own_flows: 0,
-            is_ceiling: table.is_ceiling(holder as u32),
-        };
-        let standing = (0..holders).map(standing).collect();
         Self {
-            standing,
+            standing: Vec::new(),
             foreign: vec![0.0; holders],
             holder: vec![NOBODY; table.flows()],
             table,
-            order: Vec::new(),
             place: vec![0; holders],
             marks: DirtySet::new(holders),
             crossings: None,
@@ -135,13 +130,12 @@ impl Levels {
     pub fn fill(&mut self, limit: &[f64], runs: impl Fn(u32) -> bool) -> (&[u32], Vec<f64>) {
         let filled = max_min::fill(&self.table, limit, runs);
         self.holder = filled.holder;
-        self.order = filled.order;
-        for (place, &holder) in self.order.iter().enumerate() {
-            self.place[holder as usize] = place as u32;
-        }
-        for (standing, &level) in self.standing.iter_mut().zip(&filled.level) {
-            standing.level = level;
-        }
+        let (table, place) = (&self.table, &mut self.place);
+        let standing = |(number, holder): (usize, u32)| {
+            place[holder as usize] = number as u32;
+            Standing::new(holder, filled.level[holder as usize], table.limit[holder as usize], table.is_ceiling(holder))
+        };
+        self.standing = filled.order.into_iter().enumerate().map(standing).collect();
         self.marks.clean_all();
         self.pushes_known = false;
         (&self.holder, filled.level)
@@ -159,11 +153,11 @@ impl Levels {
             if held_by == NOBODY {
                 continue;
             }
-            let level = self.standing[held_by as usize].level;
+            let level = self.standing[self.place[held_by as usize] as usize].level;
             for (other, weight) in self.table.row(flow) {
                 if other == held_by {
-                    self.standing[other as usize].own += weight;
-                    self.standing[other as usize].own_flows += 1;
+                    self.standing[self.place[other as usize] as usize].own += weight;
+                    self.standing[self.place[other as usize] as usize].own_flows += 1;
                 } else {
                     self.foreign[other as usize] += weight * level;
                 }
@@ -198,7 +192,7 @@ impl Levels {
     /// `flow` begins to run with `bytes` to go. Call `prepare` before and `settle` after.
     pub fn start(&mut self, flow: u32, bytes: f64, service: &mut Service) {
         let Some((holder, _)) = self.table.row(flow).min_by_key(|&(other, _)| self.place[other as usize]) else { return };
-        if self.standing[holder as usize].own_flows == 0 && !self.table.is_ceiling(holder) {
+        if self.standing[self.place[holder as usize] as usize].own_flows == 0 && !self.table.is_ceiling(holder) {
             // No level the flow could ever reach is higher, so no channel sees a load beyond its capacity from the guess.
             let row = self.table.row(flow).filter(|&(other, _)| !self.table.is_ceiling(other));
             let highest = row.map(|(other, weight)| self.table.limit[other as usize] / weight).fold(f64::INFINITY, f64::min);
@@ -219,17 +213,17 @@ impl Levels {
 
     /// Gives a level to a channel that holds no flow yet, so that it can take one; settling corrects it.
     fn wake(&mut self, holder: u32, level: f64, service: &mut Service) {
-        self.standing[holder as usize].level = level;
+        self.standing[self.place[holder as usize] as usize].level = level;
         service.set_rate(holder, level);
     }
 
     /// Enters `flow`, held by nobody, as held by `holder`.
     fn take(&mut self, flow: u32, holder: u32) {
         self.holder[flow as usize] = holder;
-        let level = self.standing[holder as usize].level;
+        let level = self.standing[self.place[holder as usize] as usize].level;
         for (other, weight) in self.table.row(flow) {
             if other == holder {
-                self.standing[other as usize].hold(weight);
+                self.standing[self.place[other as usize] as usize].hold(weight);
             } else {
                 self.foreign[other as usize] += weight * level;
             }
@@ -246,10 +240,10 @@ impl Levels {
     fn release(&mut self, flow: u32, service: &Service) {
         let held_by = self.holder[flow as usize];
         self.holder[flow as usize] = NOBODY;
-        let level = self.standing[held_by as usize].level;
+        let level = self.standing[self.place[held_by as usize] as usize].level;
         for (other, weight) in self.table.row(flow) {
             if other == held_by {
-                self.standing[other as usize].let_go(weight);
+                self.standing[self.place[other as usize] as usize].let_go(weight);
             } else {
                 self.foreign[other as usize] -= weight * level;
             }
@@ -265,7 +259,8 @@ impl Levels {
 
     /// Subtracting loses digits once little is left.
     fn refresh_own(&mut self, holder: u32, service: &Service) {
-        let standing = &mut self.standing[holder as usize];
+        let place = self.place[holder as usize];
+        let standing = &mut self.standing[place as usize];
         if standing.own < standing.own_counted / 16.0 {
             let own = |&flow: &u32| self.table.row(flow).find(|&(other, _)| other == holder).map_or(0.0, |(_, weight)| weight);
             standing.set_own(service.flows_of(holder).iter().map(own).sum());
@@ -275,7 +270,7 @@ impl Levels {
 
     /// Gives `flow` from one of its holders to another, at one look: `release`, then `take`. The two are `pair` in the crossings.
     pub(super) fn hand_over(&mut self, flow: u32, pair: usize, from: u32, to: u32, service: &mut Service) {
-        if self.standing[to as usize].own_flows == 0 && !self.table.is_ceiling(to) {
+        if self.standing[self.place[to as usize] as usize].own_flows == 0 && !self.table.is_ceiling(to) {
             self.wake(to, self.level(from), service);
         }
         let left = service.leave(from, flow);
@@ -283,11 +278,11 @@ impl Levels {
         let (level, new_level) = (self.level(from), self.level(to));
         for (other, weight) in self.table.row(flow) {
             if other == from {
-                self.standing[other as usize].let_go(weight);
+                self.standing[self.place[other as usize] as usize].let_go(weight);
                 self.foreign[other as usize] += weight * new_level;
             } else if other == to {
                 self.foreign[other as usize] -= weight * level;
-                self.standing[other as usize].hold(weight);
+                self.standing[self.place[other as usize] as usize].hold(weight);
             } else {
                 self.foreign[other as usize] -= weight * level;
                 self.foreign[other as usize] += weight * new_level;
@@ -313,12 +308,14 @@ impl Levels {
         }
     }
 
-    pub(super) fn wanted(&self, holder: u32) -> f64 {
-        self.standing[holder as usize].wanted(self.foreign[holder as usize])
+    /// The level that the holder at `place` should have, by (1).
+    pub(super) fn wanted(&self, place: usize) -> f64 {
+        let standing = &self.standing[place];
+        standing.wanted(self.foreign[standing.holder as usize])
     }
 
-    pub(super) fn level(&self, holder: u32) -> f64 {
-        self.standing[holder as usize].level
+    fn level(&self, holder: u32) -> f64 {
+        self.standing[self.place[holder as usize] as usize].level
     }
 }
 

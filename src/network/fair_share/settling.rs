@@ -17,7 +17,7 @@ pub(crate) struct OutOfSteps;
 impl Levels {
     /// Restores (1) to (3) after flows started or stopped.
     pub fn settle(&mut self, service: &mut Service) -> Result<(), OutOfSteps> {
-        let places = self.order.len();
+        let places = self.standing.len();
         let mut steps_left = STEPS_PER_HOLDER_MAX * places;
         // Every place from here on is marked. Pushes mark their targets one by one until that has cost as much as looking at
         // all places; from then on all are marked, and stay so until looked at.
@@ -36,8 +36,7 @@ impl Levels {
                 }
                 None => {
                     settled = self.sinks(place, service, &mut steps_left);
-                    let holder = self.order[settled];
-                    self.set_level(holder, self.wanted(holder), service)
+                    self.set_level(settled, self.wanted(settled), service)
                 }
             };
             next = settled + 1;
@@ -65,24 +64,23 @@ impl Levels {
 
     /// Sets the level of the holder at `place` if what it wants lies between those of its neighbours, as most do; true if others must know.
     fn settle_in_order(&mut self, place: usize, service: &mut Service) -> Option<bool> {
-        let holder = self.order[place];
-        let wanted = self.wanted(holder);
-        let level_at = |place: usize| self.order.get(place).map(|&holder| self.level(holder));
+        let wanted = self.wanted(place);
+        let level_at = |place: usize| self.standing.get(place).map(|standing| standing.level);
         let is_in_order = level_at(place + 1).is_none_or(|above| above >= wanted * (1.0 - TIE))
             && level_at(place.wrapping_sub(1)).is_none_or(|below| wanted >= below * (1.0 - TIE));
-        is_in_order.then(|| self.set_level(holder, wanted, service))
+        is_in_order.then(|| self.set_level(place, wanted, service))
     }
 
     /// Moves the holder at `place` below every settled one with a higher level; gives its new place.
     fn sinks(&mut self, from: usize, service: &mut Service, steps_left: &mut usize) -> usize {
-        let mut wanted = self.wanted(self.order[from]);
+        let mut wanted = self.wanted(from);
         let mut place = from;
-        while place > 0 && wanted < self.level(self.order[place - 1]) * (1.0 - TIE) && *steps_left > 0 {
+        while place > 0 && wanted < self.standing[place - 1].level * (1.0 - TIE) && *steps_left > 0 {
             place -= 1;
             *steps_left -= 1;
             self.exchange(place, service);
             self.marks.clean(place);
-            wanted = self.wanted(self.order[place]);
+            wanted = self.wanted(place);
         }
         // The one that is now last has a new neighbour above.
         if place < from {
@@ -93,19 +91,19 @@ impl Levels {
 
     /// Moves the holder at `place` above those that will end up lower, and marks it there. False if it stays.
     fn rises(&mut self, place: usize, service: &mut Service, steps_left: &mut usize) -> bool {
-        let mut wanted = self.wanted(self.order[place]);
+        let mut wanted = self.wanted(place);
         let mut above = place;
-        while above + 1 < self.order.len() && *steps_left > 0 {
+        while above + 1 < self.standing.len() && *steps_left > 0 {
             // A marked neighbour must be lower both as it stands and as it wants to be: were one enough, two marked ones with
             // levels out of date could exchange for ever.
-            let next = self.order[above + 1];
-            if self.level(next) >= wanted * (1.0 - TIE) || self.marks.contains(above + 1) && self.wanted(next) >= wanted * (1.0 - TIE) {
+            let least = wanted * (1.0 - TIE);
+            if self.standing[above + 1].level >= least || self.marks.contains(above + 1) && self.wanted(above + 1) >= least {
                 break;
             }
             self.exchange(above, service);
             above += 1;
             *steps_left -= 1;
-            wanted = self.wanted(self.order[above]);
+            wanted = self.wanted(above);
         }
         // The one that is now first has a new neighbour below.
         if above > place {
@@ -117,8 +115,8 @@ impl Levels {
 
     /// Exchanges the holders at `place` and `place + 1`. Flows that both could hold go to the one that is now first.
     fn exchange(&mut self, place: usize, service: &mut Service) {
-        let (from, to) = (self.order[place], self.order[place + 1]);
-        self.order.swap(place, place + 1);
+        self.standing.swap(place, place + 1);
+        let (to, from) = (self.standing[place].holder, self.standing[place + 1].holder);
         self.marks.swap(place, place + 1);
         self.place[from as usize] = place as u32 + 1;
         self.place[to as usize] = place as u32;
@@ -133,9 +131,9 @@ impl Levels {
         }
     }
 
-    /// Sets a level; true if others must know.
-    fn set_level(&mut self, holder: u32, level: f64, service: &mut Service) -> bool {
-        let standing = &mut self.standing[holder as usize];
+    /// Sets the level of the holder at `place`; true if others must know.
+    fn set_level(&mut self, place: usize, level: f64, service: &mut Service) -> bool {
+        let standing = &mut self.standing[place];
         let change = level - standing.level;
         if standing.own_flows == 0 {
             standing.level = level;
@@ -145,6 +143,7 @@ impl Levels {
             return false;
         }
         standing.level = level;
+        let holder = standing.holder;
         service.set_rate(holder, level);
         if let Some(crossings) = &self.crossings {
             crossings.push(holder, change, &mut self.foreign);
@@ -154,7 +153,7 @@ impl Levels {
 
     /// Marks all that the holder at `place` pushes on, and says how many.
     fn mark_pushed(&mut self, place: usize) -> usize {
-        let pushed = self.crossings.as_ref().map_or(&[][..], |crossings| crossings.pushed(self.order[place]));
+        let pushed = self.crossings.as_ref().map_or(&[][..], |crossings| crossings.pushed(self.standing[place].holder));
         for &other in pushed {
             self.marks.mark(self.place[other as usize] as usize);
         }
