@@ -118,24 +118,23 @@ impl Network<'_> {
         self.walked_by_sets(group, pattern, receivers).unwrap_or_else(|| self.walked(group, pattern, receivers, Push::Shortest))
     }
 
-    /// One walk for each receiver.
+    /// One walk for each receiver, as far as those that send to it.
     fn walked(&self, group: &Group, pattern: Pattern, receivers: &[u32], push: Push) -> ChannelLoads {
-        let mut member = vec![false; self.router().nodes()];
-        for &chip in group.chips() {
-            member[chip as usize] = true;
-        }
-        let wants = |node: u32| member[node as usize];
-        let enough = group.chips().len().saturating_sub(1);
         in_parts(
             self.router().channels().len(),
             receivers,
             WALKS_PER_PART,
-            || self.router().routes(),
-            |routes: &mut Routes<'_>, &receiver, loads| {
+            || (self.router().routes(), vec![false; self.router().nodes()]),
+            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &receiver, loads| {
                 let destination = group.chip(receiver);
-                routes.towards(destination, enough, wants);
-                let mut sources = Vec::with_capacity(group.chips().len());
+                let mut sources = Vec::new();
                 pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                let mut enough = 0;
+                for &(source, _) in &sources {
+                    enough += usize::from(!std::mem::replace(&mut sends[source as usize], true));
+                }
+                routes.towards(destination, enough, |node| sends[node as usize]);
+                sources.iter().for_each(|&(source, _)| sends[source as usize] = false);
                 loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
                 for &(source, _) in &sources {
                     match (routes.slowest(source), routes.hops(source)) {
