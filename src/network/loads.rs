@@ -63,10 +63,10 @@ impl ChannelLoads {
 /// threads.
 const PARTS_MAX: usize = 16;
 
-/// Walks, or searches for the paths of a receiver, that one part takes at least: clearing and adding up a part's loads must not cost
-/// more than what fills them.
+/// Walks, or searches for the paths of a pair, that one part takes at least: clearing and adding up a part's loads must not cost more
+/// than what fills them.
 const WALKS_PER_PART: usize = 12;
-const SEARCHES_PER_PART: usize = 64;
+const SEARCHES_PER_PART: usize = 256;
 
 /// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
 const DENSE_SENDERS: u32 = 16;
@@ -206,10 +206,11 @@ impl Network<'_> {
 
     /// One search for each pair.
     fn pair_by_pair(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+        let receivers_per_part = SEARCHES_PER_PART / (pattern.senders_at_most(group.ranks()).max(1) as usize);
         in_parts(
             self.router().channels().len(),
             receivers,
-            SEARCHES_PER_PART,
+            receivers_per_part.max(1),
             || self.router().pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
