@@ -19,12 +19,15 @@ const LEAVES: &str =
 const MESHED: &str = "[level.full-mesh]";
 const RING: &str = "[level.ring]";
 const TORUS: &str = "[level.torus]\ndimensions = [3, 2]";
+const LAYERS: &str = "[level.torus]\ndimensions = [2, 3, 4]";
+const CIRCUITS: &str = "[level.torus]\ndimensions = [4, 2, 6]\ncircuits = { block = [4, 1, 3], link = \"PART(circuit)\" }";
 const RAIL: &str = "[level.rail]\npart = \"PART(switch)\"";
 const RAIL_WITH_SPINES: &str = "[level.rail]\npart = \"PART(switch)\"\nspines = { part = \"PART(switch)\", count = 2 }";
 const HOSTED: &str =
     "[level.switch]\npart = \"PART(switch)\"\nplanes = 2\n[[level.attach]]\ncpu = \"PART(cpu)\"\ncount = 2\nlink = \"PART(link)\"\nto = \"chips\"";
 const DRAGONFLY: &str = "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 3\nrouters_per_group = 2\nglobal_links_per_router = 1";
 const MESH: &str = "[level.mesh]\ndimensions = [3, 2]";
+const LONG_MESH: &str = "[level.mesh]\ndimensions = [2, 4]";
 const HYPERX: &str = "[level.hyperx]\ndimensions = [3, 2]";
 const PCIE: &str = "[level.pcie-tree]\nswitch = \"PART(switch)\"\nswitches = 2\nhost = \"PART(cpu)\"\nhosts = 2";
 const CUSTOM: &str = "[[level.custom.link]]\nends = [\"0\", \"1\"]\n[[level.custom.link]]\nends = [\"1\", \"2\"]";
@@ -35,6 +38,10 @@ fn machines() -> Vec<(String, Fabric)> {
         vec![(6, MESHED)],
         vec![(5, RING)],
         vec![(6, TORUS)],
+        vec![(24, LAYERS)],
+        vec![(48, CIRCUITS)],
+        vec![(2, SWITCH), (24, LAYERS)],
+        vec![(8, LONG_MESH)],
         vec![(6, DRAGONFLY)],
         vec![(8, LEAVES)],
         vec![(6, MESH)],

@@ -5,6 +5,8 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each bench uses its own part; a bench may stop at what it does not expect")]
 
 use std::hash::{DefaultHasher, Hasher};
+use std::hint::black_box;
+use std::time::Instant;
 
 use supernode::fabric::{Fabric, build};
 use supernode::input::spec::{PatternSpec, Spec, load_supernode};
@@ -53,6 +55,31 @@ pub fn fingerprint_of(value: f64) -> u64 {
 
 fn digits(value: f64) -> String {
     format!("{value:.9e}")
+}
+
+/// Wall time of the fastest of several runs of `work`, and the processor time of all threads a run, seconds: enough runs that the
+/// kernel's count, which is a few milliseconds behind, is exact to some per cent. With the last answer.
+pub fn timed<T>(work: impl Fn() -> T) -> (f64, f64, T) {
+    let (mut runs, mut least, before, began) = (0_u32, f64::INFINITY, processor_s(), Instant::now());
+    loop {
+        let start = Instant::now();
+        let answer = black_box(work());
+        least = least.min(start.elapsed().as_secs_f64());
+        runs += 1;
+        if began.elapsed().as_secs_f64() > 0.5 {
+            return (least, (processor_s() - before) / f64::from(runs), answer);
+        }
+    }
+}
+
+/// Processor time of all threads so far, as Linux tells it; not a number elsewhere.
+fn processor_s() -> f64 {
+    let of_thread = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads.map(|thread| of_thread(thread).unwrap_or(f64::NAN)).sum::<f64>() / 1e9
 }
 
 /// Whether the bench harness was asked to measure; otherwise it runs each case once, as a test.

@@ -1,11 +1,9 @@
-//! One equal all-to-all with every destination walked, by itself: its processor time and the most memory that the process ever held.
+//! One equal all-to-all with every destination walked, by itself: wall and processor time, and the most memory that the process ever held.
 //!
 //! `cargo run --release --example full_walk -- 1024`
 
 #[path = "../cases/mod.rs"]
 mod cases;
-
-use std::time::Instant;
 
 use supernode::network::Network;
 
@@ -14,13 +12,10 @@ fn main() {
     let fabric = cases::fabric(chips);
     let network = Network::new(&fabric);
     let held = held_kb();
-    let seconds = (0..5).map(|_| {
-        let began = Instant::now();
-        let profile = network.full_all_to_all(chips);
-        (began.elapsed().as_secs_f64(), cases::fingerprint(&profile))
-    });
-    let (seconds, answer) = seconds.fold((f64::INFINITY, 0), |least, run| (least.0.min(run.0), run.1));
-    println!("{chips} chips: {:.1} ms, answer {answer:016x}, {held} before, {} after", 1e3 * seconds, held_kb());
+    let (wall_s, processor_s, profile) = cases::timed(|| network.full_all_to_all(chips));
+    let answer = cases::fingerprint(&profile);
+    println!("{chips} chips: {:.2} ms, {:.2} ms of processor time, answer {answer:016x}", 1e3 * wall_s, 1e3 * processor_s);
+    println!("{held} before, {} after", held_kb());
 }
 
 /// Peak resident memory so far, as Linux tells it.

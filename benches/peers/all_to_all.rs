@@ -1,11 +1,13 @@
 //! An all-to-all on a sample fabric, printed as the peers' drivers print it.
 //!
 //! `all_to_all crossbar|clos CHIPS BYTES SPREAD SEED [TOLERANCE]`: `end SOURCE TO SECONDS` for each flow on stdout; on stderr the
-//! wall time of the simulation alone, from the flat table of channels and shares to the ends.
+//! wall time and processor time of the simulation alone, from the flat table of channels and shares to the ends.
+
+#[path = "../cases/mod.rs"]
+mod cases;
 
 use std::error::Error;
 use std::io::Write;
-use std::time::Instant;
 
 use supernode::network::fair_share::completion::Accuracy;
 use supernode::network::fair_share::sample_fabrics::{all_to_all, clos_all_to_all, crossbar_all_to_all, spread_sizes};
@@ -24,15 +26,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sharing = Sharing::new(if fabric == "clos" { clos_all_to_all(chips) } else { crossbar_all_to_all(chips) })?;
     let bytes = spread_sizes(sharing.flows(), bytes.parse()?, spread.parse()?, seed.parse()?);
 
-    let began = Instant::now();
-    let answer = Transfers::new(&sharing, TransfersInput { bytes, ..TransfersInput::default() })?.complete(accuracy)?;
-    let wall_s = began.elapsed().as_secs_f64();
+    let (wall_s, processor_s, answer) = cases::timed(|| {
+        let input = TransfersInput { bytes: bytes.clone(), ..TransfersInput::default() };
+        Transfers::new(&sharing, input)?.complete(accuracy)
+    });
+    let answer = answer?;
 
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for ((source, to), end_s) in all_to_all(chips).zip(&answer.end_s) {
         writeln!(out, "end {source} {to} {end_s:e}")?;
     }
-    eprintln!("wall_s {wall_s:.6}");
+    eprintln!("wall_s {wall_s:.6}\nprocessor_s {processor_s:.6}");
     eprintln!("reshares {} size_error {:.1e} end_difference {:.1e}", answer.reshares, answer.size_error, answer.end_difference);
     Ok(())
 }

@@ -130,6 +130,7 @@ impl Builder {
             level_sizes: spec.levels.iter().map(|level| level.size).collect(),
             uniform: true,
             sectors: None,
+            lines: None,
         };
         let interchangeable = spec.levels.first().map_or(1, |level| match level.pattern {
             PatternSpec::Switch { .. } => level.size,
@@ -292,7 +293,8 @@ impl Builder {
             self.fabric.graph[NodeIndex::new(chip as usize)].class = class;
         }
         self.fabric.uniform = (self.symmetric && known.len() == 1) || self.fabric.chips == 1;
-        self.fabric.sectors = spec.levels.last().filter(|_| self.symmetric).and_then(patterns::sectors);
+        let outermost = spec.levels.last().filter(|_| self.symmetric);
+        (self.fabric.sectors, self.fabric.lines) = (outermost.and_then(patterns::sectors), outermost.and_then(patterns::lines));
         if !self.symmetric {
             for (number, edge) in self.fabric.graph.edge_weights_mut().enumerate() {
                 (edge.class, edge.reversible) = (narrow(number), false);

@@ -112,6 +112,8 @@ pub struct Fabric {
     /// Equal runs of chips, in level order, which the symmetries that keep the two halves of the machine apart map onto themselves
     /// chip by chip; `None` where no such symmetry is known.
     pub sectors: Option<u32>,
+    /// As `sectors`, each run a line of the outermost level's grid; what its symmetries do along other dimensions is left out.
+    pub lines: Option<u32>,
 }
 
 impl Fabric {

@@ -84,7 +84,7 @@ pub fn damaged(fabric: &Fabric, damage: &Damage) -> Fabric {
         }
     }
     forget_symmetry(&mut graph, chips);
-    Fabric { graph, chips, uniform: false, sectors: None, ..fabric.clone() }
+    Fabric { graph, chips, uniform: false, sectors: None, lines: None, ..fabric.clone() }
 }
 
 /// Damage breaks the symmetries of a machine: every chip and every edge becomes a class of its own.

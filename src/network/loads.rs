@@ -1,15 +1,15 @@
 //! What every channel carries when a pattern is played once, one byte a unit of weight.
 //!
 //! Loads are exact. Where every destination hears from many, its shortest-path DAG is walked once and all its sources' bytes are
-//! pushed down it; where few talk, each pair's own paths are found. Where symmetries of the machine map the pattern onto itself,
-//! one destination stands for all (`symmetry.rs`).
+//! pushed down it, with twins among destinations, sources and switches as one; where few talk, each pair's own paths are found. Where
+//! symmetries of the machine map the pattern onto itself, one destination stands for all (`symmetry.rs`).
 
 use rayon::prelude::*;
 
 use super::group::Group;
 use super::network::Network;
 use super::pattern::Pattern;
-use crate::fabric::{Pathfinder, Policy, Routes};
+use crate::fabric::{Merge, Pathfinder, Policy, Routes};
 use crate::units::Seconds;
 
 /// Bytes on every channel, and the longest path.
@@ -63,13 +63,16 @@ impl ChannelLoads {
 /// threads.
 const PARTS_MAX: usize = 16;
 
-/// Walks, or searches for the paths of a receiver, that one part takes at least: clearing and adding up a part's loads must not cost
-/// more than what fills them.
+/// Walks, or searches for the paths of a pair, that one part takes at least: clearing and adding up a part's loads must not cost more
+/// than what fills them.
 const WALKS_PER_PART: usize = 12;
-const SEARCHES_PER_PART: usize = 64;
+const SEARCHES_PER_PART: usize = 256;
 
 /// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
 const DENSE_SENDERS: u32 = 16;
+
+/// Receivers whose walks cost about what looking for twins does.
+const RECEIVERS_PER_SEARCH_FOR_TWINS: usize = 4;
 
 /// Halvings of the interval in which the best mix of two ways lies; 2^-40 is far below any effect.
 const MIX_STEPS: u32 = 60;
@@ -96,46 +99,47 @@ impl Network<'_> {
         let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS;
         match self.router().policy() {
             Policy::Ecmp { .. } | Policy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
-            Policy::Spray | Policy::DimensionOrder if dense => self.walked(group, pattern, receivers, Push::Shortest),
+            Policy::Spray | Policy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
             Policy::Spray | Policy::DimensionOrder => self.pair_by_pair(group, pattern, receivers),
             Policy::AllPaths => {
-                let shortest = self.walked(group, pattern, receivers, Push::Shortest);
+                let shortest = self.shortest(group, pattern, receivers);
                 self.best_mix(shortest, &self.walked(group, pattern, receivers, Push::Detours))
             }
             Policy::Valiant => self.by_way_of_all(group, pattern, receivers),
             Policy::Adaptive => {
-                let shortest = self.walked(group, pattern, receivers, Push::Shortest);
+                let shortest = self.shortest(group, pattern, receivers);
                 self.best_mix(shortest, &self.by_way_of_all(group, pattern, receivers))
             }
         }
     }
 
-    /// One walk for each receiver, or for each set of receivers that are twins and hear the same.
+    /// Everything over shortest paths only.
+    fn shortest(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+        self.walked_by_sets(group, pattern, receivers).unwrap_or_else(|| self.walked(group, pattern, receivers, Push::Shortest))
+    }
+
+    /// One walk for each receiver, as far as those that send to it.
     fn walked(&self, group: &Group, pattern: Pattern, receivers: &[u32], push: Push) -> ChannelLoads {
-        let mut member = vec![false; self.router().nodes()];
-        for &chip in group.chips() {
-            member[chip as usize] = true;
-        }
-        let wants = |node: u32| member[node as usize];
-        let members = group.chips().len();
-        let joins = |receiver: u32| matches!(push, Push::Shortest) && pattern.hears_like_others(receiver);
-        let sets = self.twin_receivers(group, receivers, joins);
-        self.in_parts(
-            &sets,
+        in_parts(
+            self.router().channels().len(),
+            receivers,
             WALKS_PER_PART,
-            || self.router().routes(),
-            |routes: &mut Routes<'_>, set, loads| {
-                let twins: Vec<u32> = set.iter().map(|&receiver| group.chip(receiver)).collect();
-                match twins[..] {
-                    [destination] => routes.towards(destination, members.saturating_sub(1), wants),
-                    _ => routes.towards_twins(&twins, members, wants),
+            || (self.router().routes(), vec![false; self.router().nodes()]),
+            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &receiver, loads| {
+                let destination = group.chip(receiver);
+                let mut sources = Vec::new();
+                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                let mut enough = 0;
+                for &(source, _) in &sources {
+                    enough += usize::from(!std::mem::replace(&mut sends[source as usize], true));
                 }
-                let sources = sources(group, pattern, set);
+                routes.towards(destination, enough, |node| sends[node as usize]);
+                sources.iter().for_each(|&(source, _)| sends[source as usize] = false);
                 loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
                 for &(source, _) in &sources {
                     match (routes.slowest(source), routes.hops(source)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
-                        _ => loads.unreachable = loads.unreachable.or(twins.iter().find(|&&twin| twin != source).map(|&twin| (source, twin))),
+                        _ => loads.unreachable = loads.unreachable.or(Some((source, destination))),
                     }
                 }
                 match push {
@@ -146,25 +150,67 @@ impl Network<'_> {
         )
     }
 
-    /// The receivers in sets: those that may join others, with their twins; each of the rest on its own.
-    fn twin_receivers(&self, group: &Group, receivers: &[u32], joins: impl Fn(u32) -> bool) -> Vec<Vec<u32>> {
-        let (joining, alone): (Vec<u32>, Vec<u32>) = receivers.iter().partition(|&&receiver| joins(receiver));
-        let twins = self.router().twins(joining.iter().map(|&receiver| group.chip(receiver)));
-        let mut rank_of = vec![u32::MAX; self.router().nodes()];
-        for receiver in joining {
-            rank_of[group.chip(receiver) as usize] = receiver;
+    /// One walk for each set of twins that receive, over the fabric with twins made one; `None` if the pattern tells twins apart, or so few
+    /// receive that looking for twins costs more than it spares.
+    fn walked_by_sets(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> Option<ChannelLoads> {
+        if receivers.len() < RECEIVERS_PER_SEARCH_FOR_TWINS {
+            return None;
         }
-        let mut sets: Vec<Vec<u32>> = twins.into_iter().map(|set| set.into_iter().map(|chip| rank_of[chip as usize]).collect()).collect();
-        sets.iter_mut().for_each(|set| set.sort_unstable());
-        sets.extend(alone.into_iter().map(|receiver| vec![receiver]));
-        sets
+        let router = self.router();
+        let mut roles = vec![(false, false); router.nodes()];
+        for (&chip, rank) in group.chips().iter().zip(0..) {
+            roles[chip as usize].0 = pattern.roles(rank)?.0;
+        }
+        for &receiver in receivers {
+            roles[group.chip(receiver) as usize].1 = pattern.roles(receiver)?.1;
+        }
+        let merged = router.merged(|node| match (router.forwards(node), roles[node as usize]) {
+            (true, (false, false)) => Merge::With(0),
+            // An end that passes traffic on could be on the way to its twin.
+            (true, _) => Merge::Alone,
+            (false, (false, false)) => Merge::LeaveOut,
+            (false, (sends, receives)) => Merge::With(u8::from(sends) + 2 * u8::from(receives)),
+        });
+        let role = |set: u32| roles[merged.sets[set as usize][0] as usize];
+        let sets_that = |does: &dyn Fn(u32) -> bool| (0u32..).zip(&merged.sets).map(|(set, _)| set).filter(|&set| does(set)).collect::<Vec<u32>>();
+        let (sending, receiving) = (sets_that(&|set| role(set).0), sets_that(&|set| role(set).1));
+        let members = |set: u32| &merged.sets[set as usize][..];
+        let mut loads = in_parts(
+            merged.router.channels().len(),
+            &receiving,
+            WALKS_PER_PART,
+            || merged.router.routes(),
+            |routes: &mut Routes<'_>, &set, loads| {
+                let receivers = members(set);
+                // How many receivers each of a set's members sends to.
+                let hear = |source: u32| (receivers.len() - usize::from(source == set)) as f64;
+                let sources = || sending.iter().copied().filter(|&source| hear(source) > 0.0);
+                let wants = |node: u32| role(node).0;
+                match receivers {
+                    [_] => routes.towards(set, sources().count(), wants),
+                    _ => routes.towards_set(set, sources().count(), wants),
+                }
+                for source in sources() {
+                    loads.sent += members(source).len() as f64 * hear(source);
+                    match (routes.slowest(source), routes.hops(source)) {
+                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
+                        _ => loads.unreachable = loads.unreachable.or(pair_of(members(source), receivers)),
+                    }
+                }
+                routes.push(sources().map(|source| (source, members(source).len() as f64 * hear(source))), &mut loads.bytes);
+            },
+        );
+        loads.bytes = merged.spread(&loads.bytes);
+        Some(loads)
     }
 
     /// One search for each pair.
     fn pair_by_pair(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
-        self.in_parts(
+        let receivers_per_part = SEARCHES_PER_PART / (pattern.senders_at_most(group.ranks()).max(1) as usize);
+        in_parts(
+            self.router().channels().len(),
             receivers,
-            SEARCHES_PER_PART,
+            receivers_per_part.max(1),
             || self.router().pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
@@ -198,7 +244,8 @@ impl Network<'_> {
         }
         let turns = self.router().turns();
         let each = 1.0 / turns.len().max(1) as f64;
-        let mut there = self.in_parts(
+        let mut there = in_parts(
+            self.router().channels().len(),
             &turns,
             WALKS_PER_PART,
             || self.router().routes(),
@@ -213,7 +260,8 @@ impl Network<'_> {
                 routes.push(sources.map(|(&chip, &bytes)| (chip, bytes * each)), &mut loads.bytes);
             },
         );
-        let onwards = self.in_parts(
+        let onwards = in_parts(
+            self.router().channels().len(),
             receivers,
             WALKS_PER_PART,
             || self.router().routes(),
@@ -296,53 +344,39 @@ impl Network<'_> {
         }
         loads
     }
-
-    /// Runs `send` for every item, in parallel, and adds up what it leaves behind in an order that does not depend on the threads.
-    fn in_parts<Item: Sync, Scratch>(
-        &self,
-        items: &[Item],
-        items_per_part: usize,
-        scratch: impl Fn() -> Scratch + Sync,
-        send: impl Fn(&mut Scratch, &Item, &mut ChannelLoads) + Sync,
-    ) -> ChannelLoads {
-        let channels = self.router().channels().len();
-        let parts = (items.len() / items_per_part).clamp(1, PARTS_MAX);
-        let one_part = |part: &[Item]| {
-            let (mut scratch, mut loads) = (scratch(), ChannelLoads::silent(channels));
-            for item in part {
-                send(&mut scratch, item, &mut loads);
-            }
-            loads
-        };
-        let size = items.len().div_ceil(parts).max(1);
-        let mut filled: Vec<ChannelLoads> = items.par_chunks(size).map(one_part).collect();
-        let Some((total, rest)) = filled.split_first_mut() else {
-            return ChannelLoads::silent(channels);
-        };
-        for part in rest {
-            total.add(part, 1.0);
-        }
-        filled.swap_remove(0)
-    }
 }
 
-/// Chips that send to a set of receivers in rising order, and what each sends to all of them together. If they are several, each hears the
-/// same from everybody else ([`Pattern::hears_like_others`]), so two of them name all senders.
-fn sources(group: &Group, pattern: Pattern, receivers: &[u32]) -> Vec<(u32, f64)> {
-    let mut sources = Vec::with_capacity(group.chips().len());
-    let [first, ref others @ ..] = receivers[..] else { return sources };
-    let others_than = |sender: u32| (receivers.len() - usize::from(receivers.binary_search(&sender).is_ok())) as f64;
-    pattern.each_sender(group, first, |sender, weight| sources.push((group.chip(sender), weight * others_than(sender))));
-    if let Some(&second) = others.first() {
-        let mut own_weight = None;
-        pattern.each_sender(group, second, |sender, weight| {
-            if sender == first {
-                own_weight = Some(weight);
-            }
-        });
-        sources.extend(own_weight.map(|weight| (group.chip(first), weight * others_than(first))));
+/// Runs `send` for every item, in parallel, and adds up what it leaves behind in an order that does not depend on the threads.
+fn in_parts<Item: Sync, Scratch>(
+    channels: usize,
+    items: &[Item],
+    items_per_part: usize,
+    scratch: impl Fn() -> Scratch + Sync,
+    send: impl Fn(&mut Scratch, &Item, &mut ChannelLoads) + Sync,
+) -> ChannelLoads {
+    let parts = (items.len() / items_per_part).clamp(1, PARTS_MAX);
+    let one_part = |part: &[Item]| {
+        let (mut scratch, mut loads) = (scratch(), ChannelLoads::silent(channels));
+        for item in part {
+            send(&mut scratch, item, &mut loads);
+        }
+        loads
+    };
+    let size = items.len().div_ceil(parts).max(1);
+    let mut filled: Vec<ChannelLoads> = items.par_chunks(size).map(one_part).collect();
+    let Some((total, rest)) = filled.split_first_mut() else {
+        return ChannelLoads::silent(channels);
+    };
+    for part in rest {
+        total.add(part, 1.0);
     }
-    sources
+    filled.swap_remove(0)
+}
+
+/// A sender and another chip that it sends to.
+fn pair_of(senders: &[u32], receivers: &[u32]) -> Option<(u32, u32)> {
+    let source = *senders.first()?;
+    receivers.iter().find(|&&receiver| receiver != source).map(|&receiver| (source, receiver))
 }
 
 /// Over which paths a walk pushes.

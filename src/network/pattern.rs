@@ -84,13 +84,14 @@ impl Pattern {
         matches!(self, Self::AllPairs | Self::Across { .. })
     }
 
-    /// Whether every rank that sends at all, the receiver apart, sends as much to this receiver as to any other of which the same holds.
+    /// Whether a rank sends, and whether it receives, if all that a pattern says is which ranks do: each that sends then sends one byte to
+    /// each other that receives. `None` for patterns that say more.
     #[must_use]
-    pub fn hears_like_others(self, receiver: u32) -> bool {
+    pub fn roles(self, rank: u32) -> Option<(bool, bool)> {
         match self {
-            Self::AllPairs => true,
-            Self::OneSided { senders } => receiver >= senders,
-            _ => false,
+            Self::AllPairs => Some((true, true)),
+            Self::OneSided { senders } => Some((rank < senders, rank >= senders)),
+            _ => None,
         }
     }
 

@@ -8,7 +8,8 @@
 //! children of a level into those used whole, the one used in part, and the rest; a level below the last digit that is not zero is not
 //! cut. All symmetries inside a child act on every child alike, and where a level's children are interchangeable, those on one side of the
 //! cut may be exchanged. So a receiver's class is the machine's and its side of every cut, and so is a channel's, by both ends. A level whose
-//! children are not interchangeable (a ring) may hold all ranks in its first child, and a hash keeps no symmetry.
+//! children are not interchangeable (a ring) may hold all ranks in its first child, or in whole sectors ([`Fabric::sectors`]) or lines: the
+//! layers of a torus, say, each of which symmetries map onto itself. A hash keeps no symmetry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,10 +41,8 @@ impl Network<'_> {
         if !(keeps && stays && group.in_level_order()) {
             return None;
         }
-        let sides = Sides::new(fabric, &cuts(fabric, ranks)?);
-        if !sides.are_few(self) {
-            return None;
-        }
+        let sides = cuts(fabric, ranks).map(|cuts| Sides::new(fabric, &cuts)).or_else(|| Sides::of_runs(fabric, ranks))?;
+        let sides = sides.with_orbits_numbered(self);
         let mut classes: BTreeMap<(u32, u16), (u32, f64)> = BTreeMap::new();
         for &chip in group.chips() {
             classes.entry((node(fabric, chip).class, sides.of(chip))).or_insert((chip, 0.0)).1 += 1.0;
@@ -69,17 +68,15 @@ impl Network<'_> {
     /// The orbit of every channel: the channels of its class whose ends lie on the same sides as its own.
     fn orbits<'a>(&'a self, sides: &'a Sides) -> impl Iterator<Item = usize> + 'a {
         let kinds = usize::from(sides.kinds);
-        self.channel_classes()
-            .iter()
-            .zip(self.router().channels())
-            .map(move |(&class, channel)| (class as usize * kinds + usize::from(sides.of(channel.from))) * kinds + usize::from(sides.of(channel.to)))
+        let key = move |class: u32, ends: [u32; 2]| ends.into_iter().fold(class as usize, |key, end| key * kinds + usize::from(sides.of(end)));
+        self.channel_classes().iter().zip(self.router().channels()).map(move |(&class, channel)| sides.number(key(class, [channel.from, channel.to])))
     }
 }
 
 impl Collapsed {
     /// Loads of the whole machine together, to be shared out among the channels of each class.
     pub fn of_machine(loads: ChannelLoads) -> Self {
-        Self { loads, sides: Sides { of: Vec::new(), kinds: 1 } }
+        Self { loads, sides: Sides::none() }
     }
 
     /// Gives every channel the mean of its orbit.
@@ -198,12 +195,14 @@ struct Sides {
     of: Vec<u16>,
     /// Numbers in use.
     kinds: u16,
+    /// The orbits that have channels, rising, where there would be many more numbers than those; else empty, and any number will do.
+    orbits: Vec<usize>,
 }
 
 impl Sides {
     fn new(fabric: &Fabric, cuts: &[Cut]) -> Self {
         if cuts.is_empty() {
-            return Self { of: Vec::new(), kinds: 1 };
+            return Self::none();
         }
         let mut known: BTreeMap<u64, u16> = BTreeMap::new();
         let number = |node: &Node| {
@@ -212,17 +211,42 @@ impl Sides {
             *known.entry(sides).or_insert(next)
         };
         let of = fabric.graph.node_weights().map(number).collect();
-        Self { of, kinds: u16::try_from(known.len()).unwrap_or(u16::MAX) }
+        Self { of, kinds: u16::try_from(known.len()).unwrap_or(u16::MAX), orbits: Vec::new() }
+    }
+
+    /// Nothing is cut.
+    fn none() -> Self {
+        Self { of: Vec::new(), kinds: 1, orbits: Vec::new() }
+    }
+
+    /// Every sector, or else every line, is a side, and what serves several lies on none; `None` unless the ranks fill whole ones.
+    fn of_runs(fabric: &Fabric, ranks: u32) -> Option<Self> {
+        let fill = |runs: &u32| ranks.is_multiple_of(fabric.chips / runs) && *runs < u32::from(u16::MAX);
+        let runs = fabric.sectors.filter(fill).or_else(|| fabric.lines.filter(fill))?;
+        let run = fabric.chips / runs;
+        let number = |node: &Node| u16::try_from(if node.chips <= run { node.first_chip / run } else { runs }).unwrap_or(u16::MAX);
+        let kinds = u16::try_from(runs + 1).unwrap_or(u16::MAX);
+        Some(Self { of: fabric.graph.node_weights().map(number).collect(), kinds, orbits: Vec::new() })
     }
 
     fn of(&self, node: u32) -> u16 {
         self.of.get(node as usize).copied().unwrap_or(0)
     }
 
-    /// Whether keeping an account of every orbit costs no more than of every channel.
-    fn are_few(&self, network: &Network<'_>) -> bool {
+    /// Numbers the orbits one after the other where an account of all possible ones would be longer than one of all channels.
+    fn with_orbits_numbered(mut self, network: &Network<'_>) -> Self {
         let classes = network.channel_classes().iter().max().map_or(0, |&last| last as usize + 1);
-        classes * usize::from(self.kinds).pow(2) <= 4 * network.channel_classes().len().max(1024)
+        if classes * usize::from(self.kinds).pow(2) > 4 * network.channel_classes().len().max(1024) {
+            let mut orbits: Vec<usize> = network.orbits(&self).collect();
+            orbits.sort_unstable();
+            orbits.dedup();
+            self.orbits = orbits;
+        }
+        self
+    }
+
+    fn number(&self, orbit: usize) -> usize {
+        if self.orbits.is_empty() { orbit } else { self.orbits.binary_search(&orbit).unwrap_or(0) }
     }
 }
 

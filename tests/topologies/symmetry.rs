@@ -3,7 +3,7 @@
 use crate::machine::build;
 use proptest::prelude::*;
 use supernode::fabric::Fabric;
-use supernode::network::{Network, survey};
+use supernode::network::{Group, Network, Pattern, survey};
 use supernode::units::{Bytes, Seconds};
 
 const HEAD: &str = "link = \"PART(link)\"\n";
@@ -102,17 +102,39 @@ proptest! {
     fn collapsed_equals_full(text in levels()) {
         let Some(fabric) = fitting(&text) else { return Ok(()) };
         let network = Network::new(&fabric);
-        let collapsed = network.all_to_all(fabric.chips);
-        let full = network.full_all_to_all(fabric.chips);
-        prop_assert_eq!(collapsed.peaks.len(), full.peaks.len());
-        for peak in &full.peaks {
-            let other = collapsed.peaks.iter().find(|other| other.is_of_the_kind_of(peak));
-            prop_assert!(other.is_some_and(|other| close(other.bytes_per_link, peak.bytes_per_link)), "{peak:?} against {other:?}\n{text}");
+        // Groups of whole sectors and of whole lines, the machine among them.
+        let runs = fabric.lines.or(fabric.sectors).unwrap_or(1);
+        for ranks in (1..=runs).map(|whole| fabric.chips / runs * whole) {
+            let collapsed = network.all_to_all(ranks);
+            let full = network.full_all_to_all(ranks);
+            prop_assert_eq!(collapsed.peaks.len(), full.peaks.len());
+            for peak in &full.peaks {
+                let other = collapsed.peaks.iter().find(|other| other.is_of_the_kind_of(peak));
+                prop_assert!(other.is_some_and(|other| close(other.bytes_per_link, peak.bytes_per_link)), "{ranks}: {peak:?} against {other:?}\n{text}");
+            }
+            for (a, b) in collapsed.link_bytes.iter().zip(&full.link_bytes) {
+                prop_assert!(close(*a, *b));
+            }
+            prop_assert_eq!(collapsed.hops, full.hops);
         }
-        for (a, b) in collapsed.link_bytes.iter().zip(&full.link_bytes) {
-            prop_assert!(close(*a, *b));
+    }
+
+    /// Walks over a fabric with twins made one against a search for each pair, all chips but one in an order of their own.
+    #[test]
+    fn walks_by_sets_carry_what_all_pairs_carry(text in levels()) {
+        let Some(fabric) = fitting(&text).filter(|fabric| (3..=40).contains(&fabric.chips)) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        let group = Group::of((1..fabric.chips).rev().collect());
+        let walked = network.full_loads(&group, Pattern::AllPairs);
+        let mut searched = vec![0.0; walked.bytes.len()];
+        let mut paths = network.router().pathfinder();
+        for (source, destination) in group.chips().iter().flat_map(|&source| group.chips().iter().map(move |&to| (source, to))) {
+            let route = paths.route(source, destination).unwrap_or_default();
+            route.hops.iter().for_each(|hop| searched[hop.channel as usize] += hop.share);
         }
-        prop_assert_eq!(collapsed.hops, full.hops);
+        for (channel, (a, b)) in walked.bytes.iter().zip(&searched).enumerate() {
+            prop_assert!(close(*a, *b), "channel {channel}: {a} and {b}\n{text}");
+        }
     }
 
     /// Bisection by sectors, and latencies by classes of chips, agree with walks from everywhere.

@@ -4,7 +4,7 @@ set -eu
 work=$(cd "$(dirname "$0")" && pwd)/build
 prefix=${1:-$work/simgrid}
 mkdir -p "$work" && cd "$work"
-[ -f simgrid-4.1.tar.gz ] || pip download --no-binary :all: --no-deps simgrid==4.1
+[ -f simgrid-4.1.tar.gz ] || pip download --no-binary simgrid --no-deps simgrid==4.1
 [ -d simgrid-4.1 ] || tar xf simgrid-4.1.tar.gz
 mkdir -p obj && cd obj
 cmake ../simgrid-4.1 -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=Release \

@@ -104,6 +104,14 @@ pub fn sectors(level: &LevelSpec) -> Option<u32> {
     }
 }
 
+/// As [`sectors`], for the lines along the first dimension of a grid.
+pub fn lines(level: &LevelSpec) -> Option<u32> {
+    match &level.pattern {
+        PatternSpec::Torus { dimensions, .. } | PatternSpec::Mesh { dimensions } => dimensions.first().map(|first| level.size / first),
+        _ => None,
+    }
+}
+
 /// All chips of the children, each with its class and its child's orbit.
 fn chips(children: &[Group], orbits: &Orbits) -> Vec<Port> {
     concatenate(children, orbits, |child| &child.chips)

@@ -14,20 +14,20 @@ use crate::units::Seconds;
 pub struct Router {
     pub(super) policy: Policy,
     /// Half-edges of node `n` are `first[n]..first[n + 1]`, in channel order.
-    first: Vec<u32>,
-    half_edges: Vec<HalfEdge>,
+    pub(super) first: Vec<u32>,
+    pub(super) half_edges: Vec<HalfEdge>,
     pub(super) forwards: Vec<bool>,
     /// The different latencies of a link and the node at its sending end, seconds. There are few, so that a walk keeps them close.
     pub(super) latencies: Vec<f64>,
     /// Place of each channel's latency among them.
-    latency_of: Vec<u16>,
+    pub(super) latency_of: Vec<u16>,
     /// Latency of the last node, by node.
     pub(super) end_latency: Vec<f64>,
     /// Level and class of the edge, as one number: dimension order sorts by it.
     pub(super) dimension: Vec<u64>,
     /// Plane of the edge.
     pub(super) plane: Vec<u16>,
-    channels: Vec<Channel>,
+    pub(super) channels: Vec<Channel>,
 }
 
 /// An edge seen from one of its nodes.
@@ -145,7 +145,7 @@ impl Router {
 }
 
 /// Every channel filed under its sending node, in channel order.
-fn half_edges(channels: &[Channel], latency_of: &[u16], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
+pub(super) fn half_edges(channels: &[Channel], latency_of: &[u16], nodes: usize) -> (Vec<u32>, Vec<HalfEdge>) {
     let mut first = vec![0; nodes + 1];
     for channel in channels {
         first[channel.from as usize + 1] += 1;

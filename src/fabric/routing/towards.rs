@@ -57,14 +57,12 @@ pub struct Routes<'a> {
     order: Vec<u32>,
     /// Ordered by the distance of their heads: whatever leaves a node stands before whatever reaches it.
     steps: Vec<Step>,
-    /// The twins aimed at together; empty if a single node is.
-    twins: Vec<u32>,
 }
 
 impl<'a> Routes<'a> {
     pub(super) fn new(router: &'a Router) -> Self {
-        // One place more, for what stands for twins.
-        Self { router, nodes: vec![State::NEW; router.nodes() + 1], order: Vec::new(), steps: Vec::new(), twins: Vec::new() }
+        // One place more, for the destination that also sends to itself.
+        Self { router, nodes: vec![State::NEW; router.nodes() + 1], order: Vec::new(), steps: Vec::new() }
     }
 
     /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached. Other nodes at which
@@ -74,16 +72,13 @@ impl<'a> Routes<'a> {
         self.walk(destination, enough, &wants, |node| router.forwards[node as usize] || wants(node));
     }
 
-    /// As [`Routes::towards`], at all of a set of [`Router::twins`] with one walk.
-    ///
-    /// A node of its own with the links of one twin stands for all of them. So each twin is also a source like any other, two hops away,
-    /// and what is pushed is what a source sends to all twins together; each twin receives an equal part of it.
-    pub fn towards_twins(&mut self, twins: &[u32], enough: usize, wants: impl Fn(u32) -> bool) {
+    /// As [`Routes::towards`], at a node that stands for several which send to each other as well ([`super::Merged`]): it is also a source
+    /// like any other, two hops away from itself.
+    pub fn towards_set(&mut self, destination: u32, enough: usize, wants: impl Fn(u32) -> bool) {
         let router = self.router;
         let reaches = |node: u32| router.forwards[node as usize] || wants(node);
         self.forget();
-        self.twins.extend_from_slice(twins);
-        self.walk_from(narrow(router.nodes()), twins[0], enough, &wants, reaches);
+        self.walk_from(narrow(router.nodes()), destination, enough, &wants, reaches);
     }
 
     /// Aims at `destination` from everywhere.
@@ -135,7 +130,6 @@ impl<'a> Routes<'a> {
         }
         self.order.clear();
         self.steps.clear();
-        self.twins.clear();
     }
 
     /// Adds the steps that lead to `node`, which has the links of `like`.
@@ -191,7 +185,7 @@ impl<'a> Routes<'a> {
 
     /// Sends bytes from each source to the destination and adds what every channel carries to `loads`.
     ///
-    /// Sources that were not reached are ignored; the caller checks [`Routes::hops`] first. Towards twins, each gets an equal part.
+    /// Sources that were not reached are ignored; the caller checks [`Routes::hops`] first.
     pub fn push(&mut self, sources: impl Iterator<Item = (u32, f64)>, loads: &mut [f64]) {
         for (node, bytes) in sources {
             let state = &mut self.nodes[node as usize];
@@ -256,11 +250,8 @@ impl<'a> Routes<'a> {
 
     /// Empties every node down its steps, farthest first.
     fn drain(&mut self, loads: &mut [f64]) {
-        // The last hop to twins is each twin's own.
-        let last = if self.twins.is_empty() { 0 } else { self.steps.partition_point(|step| step.head == self.order[0]) };
-        let (last, others) = self.steps.split_at(last);
         // The steps of one head stand together, so that what it collects stays in a register.
-        for group in others.chunk_by(|a, b| a.head == b.head).rev() {
+        for group in self.steps.chunk_by(|a, b| a.head == b.head).rev() {
             let mut collected = 0.0;
             for step in group {
                 let tail = &self.nodes[step.tail as usize];
@@ -270,25 +261,8 @@ impl<'a> Routes<'a> {
             }
             self.nodes[group[0].head as usize].held += collected;
         }
-        self.drain_to_twins(last, loads);
         for &node in &self.order {
             self.nodes[node as usize].held = 0.0;
-        }
-    }
-
-    /// Gives each twin an equal part of what the nodes next to all of them hold.
-    fn drain_to_twins(&self, last: &[Step], loads: &mut [f64]) {
-        let Some(&like) = self.twins.first() else { return };
-        let like = self.router.sorted_half_edges(like);
-        let part = 1.0 / self.twins.len() as f64;
-        for &twin in &self.twins {
-            let own = self.router.sorted_half_edges(twin);
-            for (half, like) in own.iter().zip(&like) {
-                for step in last.iter().filter(|step| step.channel == like.channel ^ 1) {
-                    let tail = &self.nodes[step.tail as usize];
-                    loads[half.channel as usize ^ 1] += tail.held * tail.per_link * f64::from(step.count) * part;
-                }
-            }
         }
     }
 

@@ -45,13 +45,6 @@ struct Push {
     flows: u32,
 }
 
-/// Flows that two holders share.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shared {
-    start: u32,
-    pub flows: u32,
-}
-
 /// The pushes of one holder that are not zero.
 #[derive(Debug, Default)]
 struct Pushes {
@@ -102,7 +95,8 @@ impl Crossings {
         Self { holders, pair_start, higher, square, pushes_on, pairs, shared_flow, pushes }
     }
 
-    fn pair(&self, a: u32, b: u32) -> Option<usize> {
+    /// The pair of two holders; `None` if no flow crosses both.
+    pub fn pair(&self, a: u32, b: u32) -> Option<usize> {
         let (low, high) = if a < b { (a, b) } else { (b, a) };
         if !self.square.is_empty() {
             let pair = self.square[low as usize * self.holders + high as usize];
@@ -127,14 +121,14 @@ impl Crossings {
         }
     }
 
-    /// The flows that cross both holders, running or not, numbered for `shared_flow`.
-    pub fn shared(&self, a: u32, b: u32) -> Shared {
-        let none = Shared { start: 0, flows: 0 };
-        self.pair(a, b).map_or(none, |pair| Shared { start: self.pairs[pair].shared_start, flows: self.pairs[pair].shared_flows })
+    /// How many flows cross both holders of a pair, running or not; numbered for `shared_flow`.
+    pub fn shared_flows(&self, pair: usize) -> u32 {
+        self.pairs[pair].shared_flows
     }
 
-    pub fn shared_flow(&self, shared: Shared, place: u32) -> u32 {
-        if shared.flows == 1 { shared.start } else { self.shared_flow[(shared.start + place) as usize] }
+    pub fn shared_flow(&self, pair: usize, number: u32) -> u32 {
+        let Pair { shared_start, shared_flows, .. } = self.pairs[pair];
+        if shared_flows == 1 { shared_start } else { self.shared_flow[(shared_start + number) as usize] }
     }
 
     pub fn clear(&mut self) {
@@ -152,7 +146,13 @@ impl Crossings {
 
     /// `from` holds one more flow, which weighs `weight` on `on`.
     pub fn add(&mut self, from: u32, on: u32, weight: f64) {
-        let Some(pair) = self.pair(from, on) else { return };
+        if let Some(pair) = self.pair(from, on) {
+            self.add_to(pair, from, on, weight);
+        }
+    }
+
+    /// As `add`, where the pair is known.
+    pub fn add_to(&mut self, pair: usize, from: u32, on: u32, weight: f64) {
         let pushes = &mut self.pushes[from as usize];
         let push = &mut self.pairs[pair].push[usize::from(from > on)];
         push.flows += 1;
@@ -170,7 +170,13 @@ impl Crossings {
 
     /// `from` holds one flow less, which weighed `weight` on `on`.
     pub fn remove(&mut self, from: u32, on: u32, weight: f64) {
-        let Some(pair) = self.pair(from, on) else { return };
+        if let Some(pair) = self.pair(from, on) {
+            self.remove_from(pair, from, on, weight);
+        }
+    }
+
+    /// As `remove`, where the pair is known.
+    pub fn remove_from(&mut self, pair: usize, from: u32, on: u32, weight: f64) {
         let pushes = &mut self.pushes[from as usize];
         let push = &mut self.pairs[pair].push[usize::from(from > on)];
         let slot = push.slot as usize;
@@ -200,7 +206,13 @@ impl Crossings {
     pub fn push(&self, from: u32, change: f64, values: &mut [f64]) {
         let pushes = &self.pushes[from as usize];
         if pushes.uneven == 0 {
-            for &on in &pushes.on {
+            let (fours, rest) = pushes.on.as_chunks::<4>();
+            for four in fours {
+                for &on in four {
+                    values[on as usize] += change;
+                }
+            }
+            for &on in rest {
                 values[on as usize] += change;
             }
         } else {

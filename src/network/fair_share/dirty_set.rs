@@ -44,6 +44,9 @@ impl DirtySet {
 
     /// The first dirty place at or after `place`.
     pub fn first_from(&self, place: usize) -> Option<usize> {
+        if self.marks.get(place).is_some_and(|&mark| mark != 0) {
+            return Some(place);
+        }
         let head = place.next_multiple_of(STRIDE).min(self.marks.len());
         let in_head = (place..head).find(|&place| self.contains(place));
         in_head.or_else(|| {

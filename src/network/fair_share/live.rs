@@ -72,9 +72,11 @@ impl Live {
     }
 
     pub fn advance(&mut self, now_s: f64) {
-        let passed_s = now_s - self.service.now_s();
-        for (owed, repaid) in self.owed.iter_mut().zip(&self.repaid) {
-            *owed -= repaid * passed_s;
+        if self.repays {
+            let passed_s = now_s - self.service.now_s();
+            for (owed, repaid) in self.owed.iter_mut().zip(&self.repaid) {
+                *owed -= repaid * passed_s;
+            }
         }
         self.service.advance(now_s);
     }
@@ -100,7 +102,7 @@ impl Live {
         let drops = 2 * remaining <= self.table.flows() && self.table.flows() > self.flows_min();
         let is_steady = is_small && (self.levels.knows_pushes() || self.small_changes >= SMALL_CHANGES_BEFORE_SETTLING);
         // Settling knows the true capacities only: what is still to be made good is then forgotten.
-        let may_settle = is_steady && !drops && self.repaid.iter().all(|&repaid| repaid == 0.0);
+        let may_settle = is_steady && !drops && !(self.repays && self.repaid.iter().any(|&repaid| repaid != 0.0));
         if may_settle && self.settle(ended, begun) {
             return;
         }

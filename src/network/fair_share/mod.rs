@@ -18,7 +18,7 @@
 //! | `reduce.rs` | the same problem with fewer channels, provably |
 //! | `table.rs` | rows and columns of a checked problem, side by side |
 //! | `max_min.rs` | rates, by progressive filling |
-//! | `levels.rs` | rates kept right while flows come and go; `crossings.rs` and `dirty_set.rs` are its bookkeeping |
+//! | `levels.rs` | rates kept right while flows come and go, by `settling.rs`; `crossings.rs` and `dirty_set.rs` are its bookkeeping |
 //! | `service.rs` | bytes delivered, and who ends next |
 //! | `live.rs` | rates and bytes of the flows that have not ended, in step |
 //! | `transfers.rs` | what flows carry and when they may start, checked |
@@ -36,6 +36,7 @@ pub mod max_min;
 pub mod reduce;
 pub mod sample_fabrics;
 mod service;
+mod settling;
 pub mod sharing;
 mod table;
 pub mod transfers;

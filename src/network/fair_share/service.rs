@@ -5,7 +5,7 @@
 //! `served + left`. A change of level thus costs one clock, not one visit to every flow.
 
 /// Holders whose next ends share one cached minimum.
-const BLOCK: usize = 64;
+const BLOCK: usize = 16;
 
 /// A clock that has run this many times further than its present rate would have brought it is set back to zero, so that
 /// a due time never loses digits to bytes served long ago at a far higher rate.
@@ -59,8 +59,10 @@ impl Clock {
         self.served + self.rate * (now_s - self.since_s)
     }
 
+    /// When the clock shows `due`; infinite if that is.
     fn end_s(&self, due: f64, now_s: f64) -> f64 {
-        (self.since_s + (due - self.served) / self.rate).max(now_s)
+        // An idle holder may have no rate, or one without bound.
+        if due == f64::INFINITY { due } else { (self.since_s + (due - self.served) / self.rate).max(now_s) }
     }
 }
 
@@ -100,7 +102,12 @@ impl Service {
             clock.first_due -= clock.served;
             clock.served = 0.0;
         }
-        self.mark_stale(holder);
+        if clock.first_due.is_nan() {
+            self.mark_stale(holder);
+        } else {
+            self.next_end_s[holder as usize] = clock.end_s(clock.first_due, now_s);
+            self.block_next_end_s[holder as usize / BLOCK] = f64::NAN;
+        }
     }
 
     /// `flow` has `left` bytes to go and is now served by `holder`.
@@ -177,8 +184,7 @@ impl Service {
             if clock.first_due.is_nan() {
                 clock.first_due = least(&self.queues[holder as usize].due);
             }
-            let is_idle = clock.first_due == f64::INFINITY;
-            self.next_end_s[holder as usize] = if is_idle { f64::INFINITY } else { clock.end_s(clock.first_due, self.now_s) };
+            self.next_end_s[holder as usize] = clock.end_s(clock.first_due, self.now_s);
             self.block_next_end_s[holder as usize / BLOCK] = f64::NAN;
             self.is_stale[holder as usize] = false;
         }
