@@ -8,8 +8,8 @@ use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
 use crate::input::document::Precisions;
-use crate::study::validate::Comparison;
 use crate::study::Simulation;
+use crate::study::validate::Comparison;
 use crate::units::{Seconds, TokensPerSecond, render};
 
 /// A simulation with the names of what was simulated.

@@ -64,7 +64,7 @@ impl Norm {
         longest
             * match self {
                 Self::Two => scaled.map(|time| time * time).sum::<f64>().sqrt(),
-                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().powf(1.0 / 3.0),
+                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().cbrt(),
                 Self::Four => scaled.map(|time| (time * time) * (time * time)).sum::<f64>().sqrt().sqrt(),
             }
     }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn norms_by_hand() {
         assert_eq!(Norm::Two.of([3.0, 4.0]), 5.0);
-        assert!((Norm::Three.of([1.0; 3]) - 3_f64.powf(1.0 / 3.0)).abs() < 1e-15);
+        assert!((Norm::Three.of([1.0; 3]) - 3_f64.cbrt()).abs() < 1e-15);
         assert!((Norm::Four.of([2.0, 2.0]) - 32_f64.powf(0.25)).abs() < 1e-14);
         assert_eq!(Norm::Two.of([0.0, 0.0]), 0.0);
     }
