@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --example times`
 
+#[path = "../cases/mod.rs"]
 mod cases;
 
 use supernode::fabric::{Fabric, Policy};
