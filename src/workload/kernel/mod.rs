@@ -64,10 +64,25 @@ impl Norm {
         longest
             * match self {
                 Self::Two => scaled.map(|time| time * time).sum::<f64>().sqrt(),
-                Self::Three => scaled.map(|time| time * time * time).sum::<f64>().cbrt(),
+                Self::Three => third_root(scaled.map(|time| time * time * time).sum()),
                 Self::Four => scaled.map(|time| (time * time) * (time * time)).sum::<f64>().sqrt().sqrt(),
             }
     }
+}
+
+/// The third root, which with two demands is of a number from 1 to 2: there a polynomial that is right to 2e-6 (interpolated at Chebyshev's
+/// nodes) and one step of Halley's method, which cubes that error. A fifth of the price of a mapping went into `cbrt`.
+fn third_root(number: f64) -> f64 {
+    if !(1.0..=2.0).contains(&number) {
+        return number.cbrt();
+    }
+    let from_middle = number - 1.5;
+    let squared = from_middle * from_middle;
+    let [low, middle, high] =
+        [[1.144_713, 0.254_381_6], [-0.056_436_29, 0.020_886_32], [-0.010_271_17, 0.005_072_953]].map(|[even, odd]| even + odd * from_middle);
+    let guess = low + squared * (middle + squared * high);
+    let cubed = guess * guess * guess;
+    guess * (cubed + 2.0 * number) / (2.0 * cubed + number)
 }
 
 /// Something that `(a^3 + b^3 + c^3)^(1/3)` is not below, without a root: with the longest as unit the cubes sum to `1 + x`, x from 0 to 2, and
@@ -109,6 +124,15 @@ mod tests {
                 let (bound, norm) = (below_norm_three([a, b, 1.0]), Norm::Three.of([a, b, 1.0]));
                 assert!(bound <= norm, "{a}, {b}: {bound} is more than {norm}");
             }
+        }
+    }
+
+    #[test]
+    fn third_roots_are_those_of_cbrt() {
+        for step in 0..=3000 {
+            let number = 1.0 + f64::from(step) / 1000.0;
+            let (found, root) = (third_root(number), number.cbrt());
+            assert!((found / root - 1.0).abs() < 5e-16, "{number}: {found}, {root}");
         }
     }
 
