@@ -1,6 +1,6 @@
 //! Tokens between chips that run attention and chips that hold experts alone: M ranks send to N others, and N send back.
 
-use super::moe::{ExpertTraffic, distinct_ranks};
+use super::moe::ExpertTraffic;
 use super::network::Network;
 use super::profile::Profile;
 use crate::input::document::TokenKernel;
@@ -24,11 +24,15 @@ pub struct TrafficApart {
 }
 
 impl TrafficApart {
+    /// The same tokens, or so many, in a group of `ranks` that are all of one kind.
+    fn among(&self, ranks: u32, tokens: f64) -> ExpertTraffic {
+        let Self { copies, message, imbalance, .. } = *self;
+        ExpertTraffic { ranks, tokens, copies, message, imbalance }
+    }
+
     /// Bytes between one rank of either kind, one way.
     fn pair_bytes(&self, kernel: &TokenKernel) -> Bytes {
-        let experts = f64::from(self.experts);
-        let sent = if kernel.merges_copies { distinct_ranks(experts, self.copies) } else { self.copies };
-        (self.message + kernel.message_overhead.value) * (self.tokens * sent / experts)
+        self.among(self.experts, self.tokens).pair_bytes(kernel)
     }
 
     /// Bytes that one rank with attention sends or gets back.
@@ -54,8 +58,6 @@ impl TrafficApart {
         let (busy, _) = profile.serialisation(fabric, self.pair_bytes(kernel) * (self.imbalance * on_a_chip), message);
         let peers = self.attention.max(self.experts);
         let handled = self.tokens * (f64::from(self.attention) / f64::from(self.experts)).max(1.0);
-        let Self { copies, message, imbalance, .. } = *self;
-        let busiest = ExpertTraffic { ranks: peers + 1, tokens: handled, copies, message, imbalance };
-        busiest.kernel_time(network, kernel, busy, f64::from(peers), profile.latency)
+        self.among(peers + 1, handled).kernel_time(network, kernel, busy, f64::from(peers), profile.latency)
     }
 }

@@ -37,7 +37,7 @@ impl ExpertTraffic {
     }
 
     /// Bytes from one rank to one other.
-    fn pair_bytes(&self, kernel: &TokenKernel) -> Bytes {
+    pub(super) fn pair_bytes(&self, kernel: &TokenKernel) -> Bytes {
         let ranks = f64::from(self.ranks);
         let sent = if kernel.merges_copies { distinct_ranks(ranks, self.copies) } else { self.copies };
         (self.message + kernel.message_overhead.value) * (self.tokens * sent / ranks)
