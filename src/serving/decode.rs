@@ -7,7 +7,7 @@ use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
 use super::refusal::No;
 use super::search::Rough;
-use super::step::{Step, step, step_times};
+use super::step::{Step, step, step_time};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -90,9 +90,9 @@ pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappi
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
         let sequences = number * micro_batches;
-        let step = step_times(machine, &shape(phase, mapping, sequences, micro_batches));
-        let (tpot, rate) = pace(machine, phase, mapping, sequences, step.searched);
-        (tpot / limit, rate.get(), pace(machine, phase, mapping, sequences, step.described).1)
+        let step = step_time(machine, &shape(phase, mapping, sequences, micro_batches));
+        let (tpot, rate) = pace(machine, phase, mapping, sequences, step);
+        (tpot / limit, rate.get(), rate)
     };
     let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
     Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of: (found.best * micro_batches, micro_batches) })

@@ -8,7 +8,7 @@ use super::pass::{Machine, StepShape};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
 use super::search::Rough;
-use super::step::{Step, step, step_times};
+use super::step::{Step, step, step_time};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -157,10 +157,8 @@ pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mappin
     let limit = phase.ttft_limit.value;
     let at = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
-        let step = step_times(machine, &reading.shape);
-        let (ttft, rate) = reading.pace(step.searched);
-        let described = reading.pace(step.described).1;
-        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate, described)) }
+        let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
+        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
     };
     let mut best = at(PROMPTS[0]);
     for share in SHARES {
@@ -171,12 +169,12 @@ pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mappin
             found => best = found,
         }
     }
-    let (mut best, mut most, mut described) = best?;
+    let (mut best, mut most) = best?;
     let mut fills_memory = false;
     for prompts in &PROMPTS[1..] {
         // More prompts take more time and more room.
         match at(*prompts) {
-            Ok((reading, rate, told)) if rate > most => (best, most, described) = (reading, rate, told),
+            Ok((reading, rate)) if rate > most => (best, most) = (reading, rate),
             Ok(_) => {}
             Err(no) => {
                 fills_memory = matches!(no, No::Cache { .. });
@@ -184,5 +182,5 @@ pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mappin
             }
         }
     }
-    Ok(Rough { mapping, rate: described, fills_memory, of: best })
+    Ok(Rough { mapping, rate: most, fills_memory, of: best })
 }

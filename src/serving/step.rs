@@ -184,31 +184,15 @@ impl Step {
     }
 }
 
-/// Time of one pass with those of its draft model, nothing else: what a search asks for many times.
+/// Time of one pass with those of its draft model, to the last bit that of [`Step::time`], and nothing else: what a search asks for many
+/// times.
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
-    step_times(machine, shape).searched
+    let time = time_of_pass(machine, machine.workload, shape);
+    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times)
 }
 
-/// The time of a step in two sums of the same parts, which differ by rounding where the power limit is reached.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StepTimes {
-    /// What batches are held against limits by.
-    pub searched: Seconds,
-    /// That of [`Step::time`], to the last bit.
-    pub described: Seconds,
-}
-
-/// As [`step_time`].
-pub(super) fn step_times(machine: &Machine<'_>, shape: &StepShape) -> StepTimes {
-    let time = times_of_pass(machine, machine.workload, shape);
-    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| {
-        let more = times_of_pass(machine, draft, &shape);
-        StepTimes { searched: time.searched + more.searched * times, described: time.described + more.described * times }
-    })
-}
-
-fn times_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> StepTimes {
+fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Seconds {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, shape, &pass);
     let head = head_time(machine, &pass);
@@ -217,8 +201,7 @@ fn times_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepSha
         head,
         pass.layers.iter().zip(streams.stages(&pass)).map(|(layers, stages)| layers_time(layers, &stages, pass.micro_batches)).sum(),
     );
-    let slowdown = capped(machine, &pass, time);
-    StepTimes { searched: time * slowdown, described: time + time * (slowdown - 1.0) }
+    time + time * (capped(machine, &pass, time) - 1.0)
 }
 
 /// Runs one pass, and those of its draft model after it.
