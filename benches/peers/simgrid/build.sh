@@ -1,16 +1,14 @@
 #!/bin/sh
-# Builds SimGrid 4.1 from its PyPI source archive into $1 (default: build/simgrid here), and our driver beside it. Takes 15 to 25 minutes on one core; needs: apt-get install cmake libboost-dev g++ python3
+# Builds SimGrid 4.1 from its PyPI source archive, and our driver with it, in build/ here. Takes 15 to 25 minutes on one core; needs: apt-get install cmake libboost-dev g++ python3
 set -eu
 work=$(cd "$(dirname "$0")" && pwd)/build
-prefix=${1:-$work/simgrid}
 mkdir -p "$work" && cd "$work"
 [ -f simgrid-4.1.tar.gz ] || pip download --no-binary simgrid --no-deps simgrid==4.1
 [ -d simgrid-4.1 ] || tar xf simgrid-4.1.tar.gz
 mkdir -p obj && cd obj
-cmake ../simgrid-4.1 -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=Release \
+cmake ../simgrid-4.1 -DCMAKE_BUILD_TYPE=Release \
   -Denable_compile_optimizations=ON -Denable_lto=ON -Denable_debug=OFF -Denable_documentation=OFF \
   -Denable_python=OFF -Denable_smpi=OFF -Denable_testsuite_McMini=OFF -Denable_model-checking=OFF \
   -Denable_msg=OFF -Denable_java=OFF
 nice -n 19 make -j1 simgrid
-make install/fast || make install
-cd ../.. && g++ -O3 -std=c++17 -I"$prefix/include" all_to_all.cpp -o build/all_to_all -L"$prefix/lib" -lsimgrid -Wl,-rpath,"$prefix/lib"
+cd .. && g++ -O3 -std=c++17 -Isimgrid-4.1/include -Iobj/include ../all_to_all.cpp -o all_to_all -Lobj/lib -lsimgrid -Wl,-rpath,"$work/obj/lib"

@@ -10,6 +10,9 @@ const NOWHERE: u32 = u32::MAX;
 /// A square table of all pairs is kept if at least one in so many exists: one look instead of a search.
 const SPARSE_MIN: usize = 4;
 
+/// Pushes are padded to a multiple of this, so that the processor need not guess how long the rest of a loop is.
+const STRIDE: usize = 8;
+
 #[derive(Debug)]
 pub(crate) struct Crossings {
     holders: usize,
@@ -48,6 +51,7 @@ struct Push {
 /// The pushes of one holder that are not zero.
 #[derive(Debug, Default)]
 struct Pushes {
+    /// Padded to whole strides with a holder beyond the last.
     on: Vec<u32>,
     weight: Vec<f64>,
     pair: Vec<u32>,
@@ -157,8 +161,11 @@ impl Crossings {
         let push = &mut self.pairs[pair].push[usize::from(from > on)];
         push.flows += 1;
         if push.flows == 1 {
-            push.slot = pushes.on.len() as u32;
-            pushes.on.push(on);
+            push.slot = pushes.weight.len() as u32;
+            if pushes.weight.len() == pushes.on.len() {
+                pushes.on.extend([self.holders as u32; STRIDE]);
+            }
+            pushes.on[pushes.weight.len()] = on;
             pushes.weight.push(weight);
             pushes.pair.push(pair as u32);
             pushes.uneven += usize::from(weight != 1.0);
@@ -186,7 +193,12 @@ impl Crossings {
             return;
         }
         pushes.uneven -= usize::from(pushes.weight[slot] != 1.0);
-        pushes.on.swap_remove(slot);
+        let last = pushes.weight.len() - 1;
+        pushes.on.swap(slot, last);
+        pushes.on[last] = self.holders as u32;
+        if last.is_multiple_of(STRIDE) {
+            pushes.on.truncate(last);
+        }
         pushes.weight.swap_remove(slot);
         pushes.pair.swap_remove(slot);
         if let Some(&moved) = pushes.pair.get(slot) {
@@ -198,22 +210,19 @@ impl Crossings {
 
     /// Holders that `from` pushes on.
     pub fn pushed(&self, from: u32) -> &[u32] {
-        &self.pushes[from as usize].on
+        let pushes = &self.pushes[from as usize];
+        &pushes.on[..pushes.weight.len()]
     }
 
     /// Adds `push * change` to the value of every holder that `from` pushes on. The innermost loop of all: most fabrics
-    /// have equal weights, and then it need not read them.
+    /// have equal weights, and then it need not read them. `values` are by holder, and one more that padding spoils.
     pub fn push(&self, from: u32, change: f64, values: &mut [f64]) {
         let pushes = &self.pushes[from as usize];
         if pushes.uneven == 0 {
-            let (fours, rest) = pushes.on.as_chunks::<4>();
-            for four in fours {
-                for &on in four {
+            for stride in pushes.on.as_chunks::<STRIDE>().0 {
+                for &on in stride {
                     values[on as usize] += change;
                 }
-            }
-            for &on in rest {
-                values[on as usize] += change;
             }
         } else {
             for (&on, &weight) in pushes.on.iter().zip(&pushes.weight) {

@@ -22,6 +22,11 @@ impl DirtySet {
         self.marks[place] = 1;
     }
 
+    /// As `mark`; true if the place was clean.
+    pub fn mark_anew(&mut self, place: usize) -> bool {
+        std::mem::replace(&mut self.marks[place], 1) == 0
+    }
+
     pub fn mark_range(&mut self, places: Range<usize>) {
         self.marks[places].fill(1);
     }

@@ -1,7 +1,7 @@
 //! One pass through the starts and ends of transfers.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::completion::Completion;
@@ -11,22 +11,19 @@ use super::service::End;
 use super::table::Table;
 use super::transfers::Transfers;
 
-/// A time in the queue of starts; earliest first, then by flow.
+/// Seconds, in order.
 #[derive(Clone, Copy, PartialEq)]
-struct Start {
-    time_s: f64,
-    flow: u32,
-}
+struct Time(f64);
 
-impl Eq for Start {}
+impl Eq for Time {}
 
-impl Ord for Start {
+impl Ord for Time {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.time_s.total_cmp(&other.time_s).then(self.flow.cmp(&other.flow))
+        self.0.total_cmp(&other.0)
     }
 }
 
-impl PartialOrd for Start {
+impl PartialOrd for Time {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -47,7 +44,8 @@ struct Run<'a> {
     /// Flows that have not ended.
     remaining: usize,
     awaited: Vec<u32>,
-    starts: BinaryHeap<Reverse<Start>>,
+    /// Flows that wait for a time alone, by that time.
+    starts: BTreeMap<Time, Vec<u32>>,
     live: Live,
     answer: Completion,
 }
@@ -64,7 +62,7 @@ impl<'a> Run<'a> {
             has_ended: vec![false; flows],
             remaining: flows,
             awaited,
-            starts: BinaryHeap::new(),
+            starts: BTreeMap::new(),
             live: Live::new(Arc::clone(table), window > TIE),
             answer: Completion {
                 start_s: transfers.input().release_s.clone().unwrap_or_else(|| vec![0.0; flows]),
@@ -83,13 +81,13 @@ impl<'a> Run<'a> {
     fn schedule(&mut self, flow: u32) {
         let start_s = &mut self.answer.start_s[flow as usize];
         *start_s += self.transfers.input().delay_s.as_ref().map_or(0.0, |delays| delays[flow as usize]);
-        self.starts.push(Reverse(Start { time_s: *start_s, flow }));
+        self.starts.entry(Time(*start_s)).or_default().push(flow);
     }
 
     /// Every turn of the loop ends or starts at least one flow, and each does so once.
     fn finish(mut self) -> Completion {
         loop {
-            let next_start_s = self.starts.peek().map_or(f64::INFINITY, |start| start.0.time_s);
+            let next_start_s = self.starts.first_key_value().map_or(f64::INFINITY, |(time, _)| time.0);
             let next_end_s = self.live.next_end_s();
             if next_start_s == f64::INFINITY && next_end_s == f64::INFINITY {
                 return self.answer;
@@ -148,17 +146,16 @@ impl<'a> Run<'a> {
     /// Starts every flow that is due; one without bytes ends at once, which may make others due.
     fn start_due(&mut self) -> Vec<Begin> {
         let mut begun = Vec::new();
-        while let Some(&Reverse(start)) = self.starts.peek() {
-            if start.time_s > self.now_s * (1.0 + TIE) {
-                break;
-            }
-            self.starts.pop();
-            let bytes = self.transfers.input().bytes[start.flow as usize];
-            if bytes == 0.0 {
-                self.release_waiters(start.flow, start.time_s);
-            } else {
-                begun.push(Begin { flow: start.flow, bytes });
-                self.runs[start.flow as usize] = true;
+        while let Some(due) = self.starts.first_entry().filter(|due| due.key().0 <= self.now_s * (1.0 + TIE)) {
+            let (time, flows) = due.remove_entry();
+            for flow in flows {
+                let bytes = self.transfers.input().bytes[flow as usize];
+                if bytes == 0.0 {
+                    self.release_waiters(flow, time.0);
+                } else {
+                    begun.push(Begin { flow, bytes });
+                    self.runs[flow as usize] = true;
+                }
             }
         }
         begun

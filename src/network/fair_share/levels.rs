@@ -35,10 +35,13 @@ pub(super) const SAME_LEVEL: f64 = 4.0 * f64::EPSILON;
 
 pub(crate) struct Levels {
     pub(super) table: Arc<Table>,
-    /// In the order of the holders.
+    /// In the order of the holders, from place 1. Nobody stands at either end, below and above all, so that each holder has two
+    /// neighbours.
     pub(super) standing: Vec<Standing>,
-    /// Apart from the rest, since pushes write it and read nothing else.
+    /// By holder, and one more. Apart from the rest, since pushes write it and read nothing else.
     pub(super) foreign: Vec<f64>,
+    /// By holder.
+    own: Vec<Own>,
     /// Who holds each flow; `NOBODY` if it does not run.
     pub(super) holder: Vec<u32>,
     /// Place of each holder in the order.
@@ -51,7 +54,7 @@ pub(crate) struct Levels {
     pub(super) settlings: usize,
 }
 
-/// What a holder is and does; (1) but for `foreign`.
+/// What a holder is and does; (1) but for `foreign`. Small, since settling reads little else.
 #[derive(Clone, Copy)]
 pub(super) struct Standing {
     pub holder: u32,
@@ -59,39 +62,41 @@ pub(super) struct Standing {
     /// Bytes/s of each flow held; infinite for a channel that holds none.
     pub level: f64,
     limit: f64,
-    own: f64,
     /// `1 / own`, since levels are worked out far more often than flows change hands.
     per_own: f64,
-    /// `own` when it was last added up.
-    own_counted: f64,
     is_ceiling: bool,
+}
+
+/// The summed weight of what a holder holds.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    weight: f64,
+    /// `weight` when it was last added up.
+    counted: f64,
 }
 
 impl Standing {
     /// Holds nothing yet.
     fn new(holder: u32, level: f64, limit: f64, is_ceiling: bool) -> Self {
-        Self { holder, own_flows: 0, level, limit, own: 0.0, per_own: f64::INFINITY, own_counted: 0.0, is_ceiling }
+        Self { holder, own_flows: 0, level, limit, per_own: f64::INFINITY, is_ceiling }
     }
 
-    fn set_own(&mut self, own: f64) {
-        self.own = own;
-        self.per_own = 1.0 / own;
-    }
-
-    fn hold(&mut self, weight: f64) {
+    fn hold(&mut self, weight: f64, own: &mut Own) {
+        own.weight += weight;
+        own.counted = own.counted.max(own.weight);
         self.own_flows += 1;
-        self.set_own(self.own + weight);
-        self.own_counted = self.own_counted.max(self.own);
+        self.per_own = 1.0 / own.weight;
     }
 
-    fn let_go(&mut self, weight: f64) {
+    fn let_go(&mut self, weight: f64, own: &mut Own) {
         self.own_flows -= 1;
-        self.set_own(if self.own_flows == 0 { 0.0 } else { self.own - weight });
+        own.weight = if self.own_flows == 0 { 0.0 } else { own.weight - weight };
+        self.per_own = 1.0 / own.weight;
     }
 
     /// The level that (1) asks for, bytes/s. A channel that holds nothing has none, unless others overfill it: then it
     /// must sink until it meets flows it can slow down.
-    fn wanted(&self, foreign: f64) -> f64 {
+    pub fn wanted(&self, foreign: f64) -> f64 {
         if self.is_ceiling {
             self.limit
         } else if self.own_flows > 0 {
@@ -110,15 +115,20 @@ impl Levels {
         let holders = table.holders();
         Self {
             standing: Vec::new(),
-            foreign: vec![0.0; holders],
+            foreign: vec![0.0; holders + 1],
+            own: vec![Own::default(); holders],
             holder: vec![NOBODY; table.flows()],
             table,
             place: vec![0; holders],
-            marks: DirtySet::new(holders),
+            marks: DirtySet::new(holders + 2),
             crossings: None,
             pushes_known: false,
             settlings: 0,
         }
+    }
+
+    pub(super) fn holders(&self) -> usize {
+        self.table.holders()
     }
 
     /// Whether `prepare` has nothing to do.
@@ -132,10 +142,14 @@ impl Levels {
         self.holder = filled.holder;
         let (table, place) = (&self.table, &mut self.place);
         let standing = |(number, holder): (usize, u32)| {
-            place[holder as usize] = number as u32;
+            place[holder as usize] = number as u32 + 1;
             Standing::new(holder, filled.level[holder as usize], table.limit[holder as usize], table.is_ceiling(holder))
         };
-        self.standing = filled.order.into_iter().enumerate().map(standing).collect();
+        let nobody = table.holders() as u32;
+        self.standing.clear();
+        self.standing.push(Standing::new(nobody, f64::NEG_INFINITY, 0.0, true));
+        self.standing.extend(filled.order.into_iter().enumerate().map(standing));
+        self.standing.push(Standing::new(nobody, f64::INFINITY, 0.0, true));
         self.marks.clean_all();
         self.pushes_known = false;
         (&self.holder, filled.level)
@@ -144,8 +158,8 @@ impl Levels {
     /// Adds up afresh what is otherwise kept by differences.
     pub(super) fn recount(&mut self) {
         self.foreign.fill(0.0);
+        self.own.fill(Own::default());
         for standing in &mut self.standing {
-            standing.own = 0.0;
             standing.own_flows = 0;
         }
         for flow in 0..self.table.flows() as u32 {
@@ -156,16 +170,17 @@ impl Levels {
             let level = self.standing[self.place[held_by as usize] as usize].level;
             for (other, weight) in self.table.row(flow) {
                 if other == held_by {
-                    self.standing[self.place[other as usize] as usize].own += weight;
+                    self.own[other as usize].weight += weight;
                     self.standing[self.place[other as usize] as usize].own_flows += 1;
                 } else {
                     self.foreign[other as usize] += weight * level;
                 }
             }
         }
-        for standing in &mut self.standing {
-            standing.set_own(standing.own);
-            standing.own_counted = standing.own;
+        for standing in self.standing.iter_mut().filter(|standing| standing.holder != self.table.holders() as u32) {
+            let own = &mut self.own[standing.holder as usize];
+            own.counted = own.weight;
+            standing.per_own = 1.0 / own.weight;
         }
     }
 
@@ -223,7 +238,7 @@ impl Levels {
         let level = self.standing[self.place[holder as usize] as usize].level;
         for (other, weight) in self.table.row(flow) {
             if other == holder {
-                self.standing[self.place[other as usize] as usize].hold(weight);
+                self.standing[self.place[other as usize] as usize].hold(weight, &mut self.own[other as usize]);
             } else {
                 self.foreign[other as usize] += weight * level;
             }
@@ -243,7 +258,7 @@ impl Levels {
         let level = self.standing[self.place[held_by as usize] as usize].level;
         for (other, weight) in self.table.row(flow) {
             if other == held_by {
-                self.standing[self.place[other as usize] as usize].let_go(weight);
+                self.standing[self.place[other as usize] as usize].let_go(weight, &mut self.own[other as usize]);
             } else {
                 self.foreign[other as usize] -= weight * level;
             }
@@ -259,63 +274,64 @@ impl Levels {
 
     /// Subtracting loses digits once little is left.
     fn refresh_own(&mut self, holder: u32, service: &Service) {
-        let place = self.place[holder as usize];
-        let standing = &mut self.standing[place as usize];
-        if standing.own < standing.own_counted / 16.0 {
+        let Own { weight, counted } = self.own[holder as usize];
+        if weight < counted / 16.0 {
             let own = |&flow: &u32| self.table.row(flow).find(|&(other, _)| other == holder).map_or(0.0, |(_, weight)| weight);
-            standing.set_own(service.flows_of(holder).iter().map(own).sum());
-            standing.own_counted = standing.own;
+            let weight = service.flows_of(holder).iter().map(own).sum();
+            self.own[holder as usize] = Own { weight, counted: weight };
+            self.standing[self.place[holder as usize] as usize].per_own = 1.0 / weight;
         }
     }
 
-    /// Gives `flow` from one of its holders to another, at one look: `release`, then `take`. The two are `pair` in the crossings.
-    pub(super) fn hand_over(&mut self, flow: u32, pair: usize, from: u32, to: u32, service: &mut Service) {
-        if self.standing[self.place[to as usize] as usize].own_flows == 0 && !self.table.is_ceiling(to) {
-            self.wake(to, self.level(from), service);
+    /// Gives `flow` from the holder at `place + 1` to the one at `place`, at one look: `release`, then `take`. The two are `pair` in
+    /// the crossings.
+    pub(super) fn hand_over(&mut self, flow: u32, pair: usize, place: usize, service: &mut Service) {
+        let (to, from) = (self.standing[place].holder, self.standing[place + 1].holder);
+        let is_capped = self.table.is_ceiling(from) || self.table.is_ceiling(to);
+        let level = self.standing[place + 1].level;
+        if self.standing[place].own_flows == 0 && !self.table.is_ceiling(to) {
+            self.wake(to, level, service);
         }
-        let left = service.leave(from, flow);
+        let new_level = self.standing[place].level;
+        service.hand_over(flow, from, to);
         self.holder[flow as usize] = to;
-        let (level, new_level) = (self.level(from), self.level(to));
-        for (other, weight) in self.table.row(flow) {
-            if other == from {
-                self.standing[self.place[other as usize] as usize].let_go(weight);
-                self.foreign[other as usize] += weight * new_level;
-            } else if other == to {
-                self.foreign[other as usize] -= weight * level;
-                self.standing[self.place[other as usize] as usize].hold(weight);
-            } else {
-                self.foreign[other as usize] -= weight * level;
-                self.foreign[other as usize] += weight * new_level;
-            }
-            self.marks.mark(self.place[other as usize] as usize);
-        }
-        self.refresh_own(from, service);
-        service.join(to, flow, left);
         let Some(crossings) = &mut self.crossings else { return };
-        for (other, weight) in pushed_on(&self.table, from, flow) {
-            if other == to {
-                crossings.remove_from(pair, from, to, weight);
-            } else {
-                crossings.remove(from, other, weight);
-            }
-        }
-        for (other, weight) in pushed_on(&self.table, to, flow) {
+        for (other, weight) in self.table.row(flow) {
+            let foreign = &mut self.foreign[other as usize];
             if other == from {
-                crossings.add_to(pair, to, from, weight);
+                self.standing[place + 1].let_go(weight, &mut self.own[other as usize]);
+                *foreign += weight * new_level;
+                if !is_capped {
+                    crossings.add_to(pair, to, from, weight);
+                }
+            } else if other == to {
+                *foreign -= weight * level;
+                self.standing[place].hold(weight, &mut self.own[other as usize]);
+                if !is_capped {
+                    crossings.remove_from(pair, from, to, weight);
+                }
             } else {
-                crossings.add(to, other, weight);
+                *foreign -= weight * level;
+                *foreign += weight * new_level;
+                self.marks.mark(self.place[other as usize] as usize);
+                if !self.table.is_ceiling(other) {
+                    if !self.table.is_ceiling(from) {
+                        crossings.remove(from, other, weight);
+                    }
+                    if !self.table.is_ceiling(to) {
+                        crossings.add(to, other, weight);
+                    }
+                }
             }
         }
+        self.marks.mark_range(place..place + 2);
+        self.refresh_own(from, service);
     }
 
     /// The level that the holder at `place` should have, by (1).
     pub(super) fn wanted(&self, place: usize) -> f64 {
         let standing = &self.standing[place];
         standing.wanted(self.foreign[standing.holder as usize])
-    }
-
-    fn level(&self, holder: u32) -> f64 {
-        self.standing[self.place[holder as usize] as usize].level
     }
 }
 

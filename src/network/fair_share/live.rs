@@ -14,9 +14,9 @@ use super::table::Table;
 const SETTLED_CHANGES: usize = 4;
 const HOLDERS_PER_SETTLED_CHANGE: usize = 64;
 
-/// After a filling, settling first needs to know who pushes on whom, which costs as much as this many fillings; so it waits for as
-/// many small changes in a row.
-const SMALL_CHANGES_BEFORE_SETTLING: usize = 6;
+/// After a filling, settling first needs to know who pushes on whom, which costs about as much as this many fillings; so it waits for
+/// as many small changes in a row.
+const SMALL_CHANGES_BEFORE_SETTLING: usize = 2;
 
 /// Tables of fewer flows are not worth making smaller: where every change fills them afresh, and where few do.
 const FILLED_FLOWS_MIN: usize = 64;

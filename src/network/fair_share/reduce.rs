@@ -138,7 +138,11 @@ fn fingerprints(sharing: &Sharing) -> Vec<Fingerprint> {
         }
         left
     };
-    (0..chunks).into_par_iter().fold(empty, print_chunk).reduce(empty, add)
+    match chunks {
+        // Not worth waking another thread.
+        0 | 1 => print_chunk(empty(), 0),
+        _ => (0..chunks).into_par_iter().fold(empty, print_chunk).reduce(empty, add),
+    }
 }
 
 /// Spreads the bits of a number over 64 bits, one to one (Steele, Lea and Flood, "Fast splittable pseudorandom number

@@ -4,6 +4,8 @@
 //! the clock was last set to zero. A flow that joins with `left` bytes to go is due when the clock shows
 //! `served + left`. A change of level thus costs one clock, not one visit to every flow.
 
+use super::max_min::TIE;
+
 /// Holders whose next ends share one cached minimum.
 const BLOCK: usize = 16;
 
@@ -62,7 +64,11 @@ impl Clock {
     /// When the clock shows `due`; infinite if that is.
     fn end_s(&self, due: f64, now_s: f64) -> f64 {
         // An idle holder may have no rate, or one without bound.
-        if due == f64::INFINITY { due } else { (self.since_s + (due - self.served) / self.rate).max(now_s) }
+        if due == f64::INFINITY {
+            return due;
+        }
+        let end_s = self.since_s + (due - self.served) / self.rate;
+        end_s.max(now_s)
     }
 }
 
@@ -102,12 +108,9 @@ impl Service {
             clock.first_due -= clock.served;
             clock.served = 0.0;
         }
-        if clock.first_due.is_nan() {
-            self.mark_stale(holder);
-        } else {
-            self.next_end_s[holder as usize] = clock.end_s(clock.first_due, now_s);
-            self.block_next_end_s[holder as usize / BLOCK] = f64::NAN;
-        }
+        // If it must be looked for, the holder is stale and this is worked out again.
+        self.next_end_s[holder as usize] = clock.end_s(clock.first_due, now_s);
+        self.block_next_end_s[holder as usize / BLOCK] = f64::NAN;
     }
 
     /// `flow` has `left` bytes to go and is now served by `holder`.
@@ -142,6 +145,12 @@ impl Service {
         }
         self.mark_stale(holder);
         left
+    }
+
+    /// `flow` goes from one holder to another with what it has to go.
+    pub fn hand_over(&mut self, flow: u32, from: u32, to: u32) {
+        let left = self.leave(from, flow);
+        self.join(to, flow, left);
     }
 
     pub fn now_s(&self) -> f64 {
@@ -204,8 +213,11 @@ impl Service {
             for (member, _) in members.iter().enumerate().filter(|&(_, &next_s)| next_s <= time_s) {
                 let clock = &self.clocks[block * BLOCK + member];
                 let queue = &self.queues[block * BLOCK + member];
-                let all = queue.flow.iter().zip(&queue.due).map(|(&flow, &due)| End { flow, time_s: clock.end_s(due, self.now_s), rate: clock.rate });
-                ends.extend(all.filter(|end| end.time_s <= time_s));
+                // A little beyond what the clock will show, so that rounding hides none.
+                let shown = clock.served_at(time_s) * (1.0 + TIE);
+                let due = queue.flow.iter().zip(&queue.due).filter(|&(_, &due)| due <= shown);
+                let due = due.map(|(&flow, &due)| End { flow, time_s: clock.end_s(due, self.now_s), rate: clock.rate });
+                ends.extend(due.filter(|end| end.time_s <= time_s));
             }
         }
         ends

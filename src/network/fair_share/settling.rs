@@ -7,6 +7,9 @@ use super::service::Service;
 /// Exchanges and level changes one settling may take, per holder.
 const STEPS_PER_HOLDER_MAX: usize = 64;
 
+/// From one holder in so many being marked on, it is cheaper to look at all that are left than to mark them one by one.
+const HOLDERS_PER_MARK: usize = 4;
+
 /// `foreign` is kept by adding differences, which rounds each time; it is added up afresh after so many settlings.
 const SETTLINGS_PER_RECOUNT: usize = 4096;
 
@@ -17,11 +20,10 @@ pub(crate) struct OutOfSteps;
 impl Levels {
     /// Restores (1) to (3) after flows started or stopped.
     pub fn settle(&mut self, service: &mut Service) -> Result<(), OutOfSteps> {
-        let places = self.standing.len();
-        let mut steps_left = STEPS_PER_HOLDER_MAX * places;
-        // Every place from here on is marked. Pushes mark their targets one by one until that has cost as much as looking at
-        // all places; from then on all are marked, and stay so until looked at.
-        let mut marked_from = places;
+        let holders = self.holders();
+        let mut steps_left = STEPS_PER_HOLDER_MAX * holders;
+        // Every place from here on is marked, and stays so until looked at.
+        let mut marked_from = holders + 1;
         let mut marks_made = 0;
         let mut next = 0;
         while let Some(place) = self.marks.first_from(next) {
@@ -41,7 +43,7 @@ impl Levels {
             };
             next = settled + 1;
             if changes {
-                if marked_from < places || marks_made >= places {
+                if marked_from <= holders || HOLDERS_PER_MARK * marks_made >= holders {
                     if settled + 1 < marked_from {
                         self.marks.mark_range(settled + 1..marked_from);
                     }
@@ -64,10 +66,9 @@ impl Levels {
 
     /// Sets the level of the holder at `place` if what it wants lies between those of its neighbours, as most do; true if others must know.
     fn settle_in_order(&mut self, place: usize, service: &mut Service) -> Option<bool> {
-        let wanted = self.wanted(place);
-        let level_at = |place: usize| self.standing.get(place).map(|standing| standing.level);
-        let is_in_order = level_at(place + 1).is_none_or(|above| above >= wanted * (1.0 - TIE))
-            && level_at(place.wrapping_sub(1)).is_none_or(|below| wanted >= below * (1.0 - TIE));
+        let [below, here, above] = self.standing[place - 1..].first_chunk()?;
+        let wanted = here.wanted(self.foreign[here.holder as usize]);
+        let is_in_order = above.level >= wanted * (1.0 - TIE) && wanted >= below.level * (1.0 - TIE);
         is_in_order.then(|| self.set_level(place, wanted, service))
     }
 
@@ -75,7 +76,7 @@ impl Levels {
     fn sinks(&mut self, from: usize, service: &mut Service, steps_left: &mut usize) -> usize {
         let mut wanted = self.wanted(from);
         let mut place = from;
-        while place > 0 && wanted < self.standing[place - 1].level * (1.0 - TIE) && *steps_left > 0 {
+        while wanted < self.standing[place - 1].level * (1.0 - TIE) && *steps_left > 0 {
             place -= 1;
             *steps_left -= 1;
             self.exchange(place, service);
@@ -93,7 +94,7 @@ impl Levels {
     fn rises(&mut self, place: usize, service: &mut Service, steps_left: &mut usize) -> bool {
         let mut wanted = self.wanted(place);
         let mut above = place;
-        while above + 1 < self.standing.len() && *steps_left > 0 {
+        while above < self.holders() && *steps_left > 0 {
             // A marked neighbour must be lower both as it stands and as it wants to be: were one enough, two marked ones with
             // levels out of date could exchange for ever.
             let least = wanted * (1.0 - TIE);
@@ -126,7 +127,7 @@ impl Levels {
         for number in 0..crossings.shared_flows(pair) {
             let Some(flow) = self.crossings.as_ref().map(|crossings| crossings.shared_flow(pair, number)) else { return };
             if self.holder[flow as usize] == from {
-                self.hand_over(flow, pair, from, to, service);
+                self.hand_over(flow, pair, place, service);
             }
         }
     }
@@ -151,12 +152,9 @@ impl Levels {
         true
     }
 
-    /// Marks all that the holder at `place` pushes on, and says how many.
+    /// Marks all that the holder at `place` pushes on, and says how many were not yet.
     fn mark_pushed(&mut self, place: usize) -> usize {
         let pushed = self.crossings.as_ref().map_or(&[][..], |crossings| crossings.pushed(self.standing[place].holder));
-        for &other in pushed {
-            self.marks.mark(self.place[other as usize] as usize);
-        }
-        pushed.len()
+        pushed.iter().filter(|&&other| self.marks.mark_anew(self.place[other as usize] as usize)).count()
     }
 }
