@@ -204,6 +204,11 @@ fn what_is_wrong_with_a_study_is_said_before_work_starts() {
             "error: axis `hbm` has no values\n --> s.toml:9:8\n  |\n9 | name = \"hbm\"\n  |        ^^^^^ the space of the study is empty\n",
         ),
         (
+            "path = \"chip.memory.bandwidth\"\nlist = [\"3.35 TB/s\", \"8 TB/s\"]",
+            "path = \"mapping.tp\"\nlist = [8, 0]",
+            "error: `0` is no degree\n  --> s.toml:11:12\n   |\n11 | list = [8, 0]\n   |            ^ expected a whole number of 1 or more\n",
+        ),
+        (
             "points = 4",
             "points = 1000000 }\n[[axis]]\nname = \"more\"\npath = \"chip.memory.capacity\"\nrange = { from = \"80 GB\", to = \"90 GB\", points = 1000000",
             "error: the grid has 2 x 2 x 1000000 x 1000000 = 4.000e12 designs, more than the 10000000 that a sweep tries\n  --> s.toml:18:8\n   |\n18 | name = \"more\"\n   |        ^^^^^^ the longest axis\n   |\n   = help: draw from it with `method = { latin-hypercube = { points = 10000, seed = 1 } }`, or search it with `supernode optimize`\n",

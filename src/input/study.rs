@@ -140,6 +140,9 @@ impl Between {
     }
 }
 
+/// What a degree must be.
+const NO_DEGREE: &str = "expected a whole number of 1 or more";
+
 /// A path and where it is written.
 #[derive(Clone, Debug)]
 struct Written {
@@ -151,7 +154,8 @@ struct Written {
 fn value_at(path: &Written, value: &str, span: std::ops::Range<usize>) -> AxisValue {
     let label = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(value).to_owned();
     if path.path.root() == MAPPING {
-        let degree = value.parse().unwrap_or(0);
+        // What is no degree has been reported, and none of it is tried.
+        let degree = value.parse().unwrap_or_default();
         return AxisValue { label, edits: Vec::new(), mapping: vec![(path.path.last().to_owned(), degree)] };
     }
     let edit = Edit { path: path.path.clone(), value: value.to_owned(), is_pattern: false, span, path_span: path.span.clone() };
@@ -273,6 +277,9 @@ impl Checker {
     }
 
     fn along(&mut self, axis: &Axis, path: &Written, method: Method) -> Option<Values> {
+        if path.path.root() == MAPPING {
+            self.degrees(axis);
+        }
         if let Some(list) = &axis.list {
             return Some(Values::Listed(list.iter().map(|value| value_at(path, &value.text(), value.span())).collect()));
         }
@@ -300,6 +307,29 @@ impl Checker {
                 None
             }
             (None, _) => Some(Values::Between(between, None)),
+        }
+    }
+
+    /// Degrees are whole numbers of 1 or more.
+    fn degrees(&mut self, axis: &Axis) {
+        for value in axis.list.iter().flatten() {
+            self.degree(value);
+        }
+        for name in axis.parts.iter().flatten() {
+            self.report(name, format!("`{}` is no degree", name.as_str()), NO_DEGREE);
+        }
+        for pattern in axis.patterns.iter().flatten() {
+            self.report(pattern, "a pattern is no degree".into(), NO_DEGREE);
+        }
+        for stretch in axis.range.iter().chain(&axis.log_range) {
+            self.degree(&stretch.from);
+            self.degree(&stretch.to);
+        }
+    }
+
+    fn degree(&mut self, value: &At<Any>) {
+        if value.text().parse::<u32>().map_or(true, |degree| degree == 0) {
+            self.report(value, format!("`{}` is no degree", value.text()), NO_DEGREE);
         }
     }
 
@@ -332,6 +362,9 @@ impl Checker {
                 let Some(path) = self.path(text, new) else { continue };
                 let is_pattern = path.path.last() == "pattern";
                 let level = Written { path: path.path.parent(), span: path.span.clone() };
+                if path.path.root() == MAPPING {
+                    self.degree(new);
+                }
                 let one = if is_pattern { pattern_at(&level, new) } else { value_at(&path, &new.text(), new.span()) };
                 value.edits.extend(one.edits);
                 value.mapping.extend(one.mapping);

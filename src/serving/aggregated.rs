@@ -7,6 +7,7 @@ use super::draft;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
+use super::point::Point;
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
 use super::search::Rough;
@@ -44,11 +45,27 @@ pub struct AggregatedPoint {
     pub step: Step,
 }
 
-impl AggregatedPoint {
-    /// Sequences in flight on one chip.
-    #[must_use]
-    pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        f64::from(self.sequences) * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
+impl Point for AggregatedPoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn sequences(&self) -> f64 {
+        f64::from(self.sequences)
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.tpot
+    }
+    fn fills_memory(&self) -> bool {
+        self.fills_memory
+    }
+    fn step(&self) -> &Step {
+        &self.step
     }
 }
 

@@ -5,6 +5,7 @@ use super::draft;
 use super::mapping::Mapping;
 use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
 use super::pass::{Machine, StepShape};
+use super::point::Point;
 use super::refusal::No;
 use super::search::Rough;
 use super::step::{Step, step, step_time};
@@ -31,11 +32,27 @@ pub struct DecodePoint {
     pub step: Step,
 }
 
-impl DecodePoint {
-    /// Sequences in flight on one chip.
-    #[must_use]
-    pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        f64::from(self.sequences) * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
+impl Point for DecodePoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn sequences(&self) -> f64 {
+        f64::from(self.sequences)
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.tpot
+    }
+    fn fills_memory(&self) -> bool {
+        self.fills_memory
+    }
+    fn step(&self) -> &Step {
+        &self.step
     }
 }
 

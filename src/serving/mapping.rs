@@ -312,6 +312,31 @@ pub fn degrees(text: &str) -> impl Iterator<Item = Result<(&str, u32), String>> 
     })
 }
 
+impl MappingRequest {
+    /// Fixes one degree.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the number.
+    pub fn set(&mut self, degree: &str, number: u32) -> Result<(), String> {
+        if number == 0 {
+            return Err(format!("{degree} must be 1 or more"));
+        }
+        let field = match degree {
+            "tp" => &mut self.tp,
+            "ep" => &mut self.ep,
+            "dp" => &mut self.dp,
+            "pp" => &mut self.pp,
+            "sp" => &mut self.sp,
+            "ffn" => &mut self.ffn,
+            "micro_batches" if number > MOST_MICRO_BATCHES => return Err(format!("more than {MOST_MICRO_BATCHES} micro_batches are not scheduled")),
+            "micro_batches" => &mut self.micro_batches,
+            other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, ffn, micro_batches")),
+        };
+        *field = Some(number);
+        Ok(())
+    }
+}
+
 impl FromStr for MappingRequest {
     type Err = String;
 
@@ -320,23 +345,7 @@ impl FromStr for MappingRequest {
         let mut request = Self::default();
         for degree in degrees(text) {
             let (key, number) = degree?;
-            if number == 0 {
-                return Err(format!("{key} must be 1 or more"));
-            }
-            let field = match key {
-                "tp" => &mut request.tp,
-                "ep" => &mut request.ep,
-                "dp" => &mut request.dp,
-                "pp" => &mut request.pp,
-                "sp" => &mut request.sp,
-                "ffn" => &mut request.ffn,
-                "micro_batches" => &mut request.micro_batches,
-                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, ffn, micro_batches")),
-            };
-            *field = Some(number);
-        }
-        if request.micro_batches.is_some_and(|parts| parts > MOST_MICRO_BATCHES) {
-            return Err(format!("more than {MOST_MICRO_BATCHES} micro_batches are not scheduled"));
+            request.set(key, number)?;
         }
         Ok(request)
     }

@@ -18,6 +18,7 @@
 //! | how does a prompt's cache reach the chips that answer? | `handover.rs` |
 //! | and with prompts and answers on the same chips? | `aggregated.rs` |
 //! | how is the largest batch found? | `batch.rs` |
+//! | what has every operating point? | `point.rs` |
 //! | which mapping is best? | `search.rs` |
 //! | why does a mapping not work? | `refusal.rs` |
 
@@ -33,6 +34,7 @@ mod handover;
 mod mapping;
 mod memory;
 mod pass;
+mod point;
 mod prefill;
 mod prefix_cache;
 mod refusal;
@@ -52,11 +54,12 @@ pub use handover::Handover;
 pub use mapping::{Mapping, MappingRequest, degrees, mappings, mappings_apart, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::{Machine, StepShape};
+pub use point::Point;
 pub use prefill::{PrefillPoint, most_prompts, prefill_at};
 pub use prefix_cache::{PrefixUse, reach};
 pub use refusal::No;
 pub use search::{
-    Described, MICRO_BATCHES, MICRO_BATCHES_APART, Phase, Point, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
+    Described, MICRO_BATCHES, MICRO_BATCHES_APART, Phase, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
 };
 pub use step::{Activity, Bound, OperatorWork, Segment, Step, step, step_time};
 pub use timeline::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};

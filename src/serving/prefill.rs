@@ -5,6 +5,7 @@ use super::handover::Handover;
 use super::mapping::Mapping;
 use super::memory::{cache_room, weight_bytes};
 use super::pass::{Machine, StepShape};
+use super::point::Point;
 use super::prefix_cache::{PrefixUse, Prefixes};
 use super::refusal::No;
 use super::search::Rough;
@@ -38,11 +39,27 @@ pub struct PrefillPoint {
     pub step: Step,
 }
 
-impl PrefillPoint {
-    /// Prompts in flight on one chip.
-    #[must_use]
-    pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        self.prompts * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
+impl Point for PrefillPoint {
+    fn mapping(&self) -> Mapping {
+        self.mapping
+    }
+    fn sequences(&self) -> f64 {
+        self.prompts
+    }
+    fn micro_batches(&self) -> u32 {
+        self.micro_batches
+    }
+    fn rate(&self) -> TokensPerSecond {
+        self.rate
+    }
+    fn latency(&self) -> Seconds {
+        self.ttft
+    }
+    fn fills_memory(&self) -> bool {
+        self.fills_memory
+    }
+    fn step(&self) -> &Step {
+        &self.step
     }
 }
 

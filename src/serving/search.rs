@@ -9,101 +9,11 @@ use super::aggregated::{self, AggregatedPoint};
 use super::decode::{self, DecodePoint};
 use super::mapping::Mapping;
 use super::pass::Machine;
+use super::point::Point;
 use super::prefill::{self, PrefillPoint};
 use super::refusal::No;
-use super::step::Step;
 use crate::input::document::{CacheTier, DecodePhase, ExpertChips, PrefillPhase, Request};
-use crate::units::{Seconds, TokensPerSecond};
-
-/// An operating point of either phase.
-pub trait Point: Clone + Send {
-    /// Degrees.
-    fn mapping(&self) -> Mapping;
-    /// Micro-batches.
-    fn micro_batches(&self) -> u32;
-    /// Tokens per second of one instance.
-    fn rate(&self) -> TokensPerSecond;
-    /// What the service level limits: TPOT or TTFT.
-    fn latency(&self) -> Seconds;
-    /// Sequences or prompts in flight on one chip.
-    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64;
-    /// Whether memory, not time, keeps the batch from growing.
-    fn fills_memory(&self) -> bool;
-    /// The pass behind it.
-    fn step(&self) -> &Step;
-}
-
-impl Point for DecodePoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.tpot
-    }
-    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        Self::batch_per_chip(self, ranks_per_chip)
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
-
-impl Point for AggregatedPoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.tpot
-    }
-    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        Self::batch_per_chip(self, ranks_per_chip)
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
-
-impl Point for PrefillPoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.ttft
-    }
-    fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
-        Self::batch_per_chip(self, ranks_per_chip)
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
+use crate::units::TokensPerSecond;
 
 /// An operating point of one phase, scaled to the whole supernode.
 #[derive(Clone, Debug, PartialEq)]

@@ -241,16 +241,7 @@ pub fn columns() -> impl Iterator<Item = &'static Column> {
 fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, String> {
     let mut request = MappingRequest::default();
     for (degree, value) in point.values.iter().flat_map(|value| &value.mapping) {
-        let place = match degree.as_str() {
-            "tp" => &mut request.tp,
-            "ep" => &mut request.ep,
-            "dp" => &mut request.dp,
-            "pp" => &mut request.pp,
-            "sp" => &mut request.sp,
-            "ffn" => &mut request.ffn,
-            _ => &mut request.micro_batches,
-        };
-        *place = Some((*value).max(1));
+        request.set(degree, *value)?;
     }
     if request == MappingRequest::default() {
         return Ok(Choice::default());
