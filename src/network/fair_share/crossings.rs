@@ -11,7 +11,7 @@ const NOWHERE: u32 = u32::MAX;
 const SPARSE_MIN: usize = 4;
 
 /// Pushes are padded to a multiple of this, so that the processor need not guess how long the rest of a loop is.
-const STRIDE: usize = 8;
+pub(super) const STRIDE: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Crossings {
@@ -51,7 +51,8 @@ struct Push {
 /// The pushes of one holder that are not zero.
 #[derive(Debug, Default)]
 struct Pushes {
-    /// Padded to whole strides with a holder beyond the last.
+    /// Padded to whole strides with numbers beyond the last holder, another for each place of a stride: additions to one would wait
+    /// for each other.
     on: Vec<u32>,
     weight: Vec<f64>,
     pair: Vec<u32>,
@@ -163,7 +164,7 @@ impl Crossings {
         if push.flows == 1 {
             push.slot = pushes.weight.len() as u32;
             if pushes.weight.len() == pushes.on.len() {
-                pushes.on.extend([self.holders as u32; STRIDE]);
+                pushes.on.extend(self.holders as u32..(self.holders + STRIDE) as u32);
             }
             pushes.on[pushes.weight.len()] = on;
             pushes.weight.push(weight);
@@ -195,7 +196,7 @@ impl Crossings {
         pushes.uneven -= usize::from(pushes.weight[slot] != 1.0);
         let last = pushes.weight.len() - 1;
         pushes.on.swap(slot, last);
-        pushes.on[last] = self.holders as u32;
+        pushes.on[last] = (self.holders + last % STRIDE) as u32;
         if last.is_multiple_of(STRIDE) {
             pushes.on.truncate(last);
         }
@@ -215,7 +216,7 @@ impl Crossings {
     }
 
     /// Adds `push * change` to the value of every holder that `from` pushes on. The innermost loop of all: most fabrics
-    /// have equal weights, and then it need not read them. `values` are by holder, and one more that padding spoils.
+    /// have equal weights, and then it need not read them. `values` are by holder, and `STRIDE` more that padding spoils.
     pub fn push(&self, from: u32, change: f64, values: &mut [f64]) {
         let pushes = &self.pushes[from as usize];
         if pushes.uneven == 0 {

@@ -24,7 +24,7 @@
 
 use std::sync::Arc;
 
-use super::crossings::Crossings;
+use super::crossings::{Crossings, STRIDE};
 use super::dirty_set::DirtySet;
 use super::max_min::{self, NOBODY, TIE};
 use super::service::Service;
@@ -38,7 +38,7 @@ pub(crate) struct Levels {
     /// In the order of the holders, from place 1. Nobody stands at either end, below and above all, so that each holder has two
     /// neighbours.
     pub(super) standing: Vec<Standing>,
-    /// By holder, and one more. Apart from the rest, since pushes write it and read nothing else.
+    /// By holder, and a stride more. Apart from the rest, since pushes write it and read nothing else.
     pub(super) foreign: Vec<f64>,
     /// By holder.
     own: Vec<Own>,
@@ -115,7 +115,7 @@ impl Levels {
         let holders = table.holders();
         Self {
             standing: Vec::new(),
-            foreign: vec![0.0; holders + 1],
+            foreign: vec![0.0; holders + STRIDE],
             own: vec![Own::default(); holders],
             holder: vec![NOBODY; table.flows()],
             table,
