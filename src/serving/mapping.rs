@@ -333,7 +333,9 @@ impl FromStr for MappingRequest {
                 "micro_batches" => &mut request.micro_batches,
                 other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, ffn, micro_batches")),
             };
-            *field = Some(number);
+            if field.replace(number).is_some() {
+                return Err(format!("{key} is given twice"));
+            }
         }
         if request.micro_batches.is_some_and(|parts| parts > MOST_MICRO_BATCHES) {
             return Err(format!("more than {MOST_MICRO_BATCHES} micro_batches are not scheduled"));
