@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
 use crate::serving::{No, Point, Search};
+use crate::study::grouped;
 use crate::units::render;
 
 /// Rows of the table.
@@ -21,7 +22,7 @@ pub fn sections<P: Point>(phase: &str, latency: &str, search: &Search<P>, ranks_
             phase.instances.to_string(),
             point.micro_batches().to_string(),
             format!("{:.1}", point.batch_per_chip(ranks_per_chip)),
-            format!("{:.0}", phase.rate.get()),
+            grouped(phase.rate.get()),
             format!("{:.1} %", 100.0 * phase.rate.get() / best),
             render(point.latency()),
             step.bound.largest().0.to_owned(),
