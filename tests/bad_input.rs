@@ -426,3 +426,51 @@ fn a_degree_is_given_once() {
         project.run(&[command, "hgx-h100", "--mapping", "tp=8,tp=4"]).fails("error: --mapping: tp is given twice\n");
     }
 }
+
+#[test]
+fn a_name_can_be_printed() {
+    let project = Project::new("control").file("node.toml", &NODE.replace("One node", "One\\u001b[31m node"));
+    project.run(&["check", "node.toml"]).fails(
+        r#"error: `name` holds a control character
+ --> ./node.toml:4:8
+  |
+4 | name = "One\u001b[31m node"
+  |        ^^^^^^^^^^^^^^^^^^^^ expected letters that can be printed
+"#,
+    );
+}
+
+/// What could not be written is not done; a reader that has seen enough is no mistake.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
+    use std::process::{Command, Stdio};
+    let list = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_supernode"));
+        command.arg("list");
+        command
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = list().stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&run.stderr), "error: cannot write standard output: No space left on device (os error 28)\n");
+    assert_eq!(run.status.code(), Some(2));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = list().stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((run.status.code(), run.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn standard_input_is_a_file() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let piped = |command: &str| {
+        let mut child =
+            Command::new(env!("CARGO_BIN_EXE_supernode")).args([command, "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(NODE.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    // Check reads a file twice: to see what it is, and as that.
+    assert_eq!(piped("check"), "-: ok, supernode One node, 8 chips, 112 links\n");
+    assert!(piped("describe").starts_with("One node (nobody)\n"));
+}

@@ -169,9 +169,15 @@ pub fn run() -> Exit {
     };
     match result {
         Ok(Output { text, exit }) => {
-            // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            exit
+            let mut out = std::io::stdout().lock();
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
+                    Exit::BadInput
+                }
+                _ => exit,
+            }
         }
         Err(problems) => {
             let _ = writeln!(std::io::stderr(), "{problems}");

@@ -110,6 +110,10 @@ impl<'a> Checker<'a> {
                     self.report(value.span(), format!("`{key}` is out of range"), format!("expected a number, {range}"), None);
                 }
             }
+            // A name stands in tables, pictures and titles: an escape or a line break in it would break them.
+            ("string", DeValue::String(text)) if text.chars().any(|letter| letter.is_control() && (key == "name" || !"\n\t".contains(letter))) => {
+                self.report(value.span(), format!("`{key}` holds a control character"), "expected letters that can be printed", None);
+            }
             ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) | ("", _) => {}
             (wanted, found) => {
                 let wanted = match wanted {
