@@ -88,6 +88,8 @@ fn every_slip_of_a_file_is_reported_at_once() {
   |
 3 | [link]
   | ^^^^^^ link needs `name`
+  |
+  = help: `name`: Name people use
 
 error: unknown key `nmae`
  --> link.toml:4:1
@@ -329,4 +331,146 @@ fn collectives_that_make_no_sense() {
     run(&["--op", "all_reduce", "--size", "1MiB", "--ranks", "385"]).fails("error: collective: 385 ranks asked for, the machine has 384 chips\n");
     run(&["--op", "all_to_all", "--size", "1MiB", "--algorithm", "ring"])
         .fails("error: collective: algorithm `ring` does not do all_to_all; here `direct`, `hierarchical`, `pairwise`, `bruck` and `auto` work\n");
+}
+
+/// What editors of other systems put into a text file.
+#[test]
+fn a_byte_order_mark_and_carriage_returns_are_no_mistakes() {
+    let windows = format!("\u{feff}{}", NODE.replace('\n', "\r\n"));
+    let project = Project::new("windows").file("node.toml", &windows).file("slip.toml", &windows.replace("library", "libary"));
+    project.run(&["check", "node.toml"]).succeeds("node.toml: ok, supernode One node, 8 chips, 112 links\n");
+    let slip = r#"error: missing key `library`
+ --> ./slip.toml:3:1
+  |
+3 | [supernode]
+  | ^^^^^^^^^^^ supernode needs `library`
+  |
+  = help: `library`: Communication library part
+
+error: unknown key `libary`
+ --> ./slip.toml:7:1
+  |
+7 | libary = "cann"
+  | ^^^^^^ did you mean `library`?
+  |
+  = help: supernode takes: `name`, `vendor`, `origin`, `chip`, `library`, `host_chips`, `workload`, `published`, `sources`
+"#;
+    project.run(&["check", "slip.toml"]).fails(slip);
+}
+
+#[test]
+fn a_file_of_another_kind_has_one_thing_wrong() {
+    let project = Project::new("another-kind").file("node.toml", NODE);
+    project.run(&["simulate", "hgx-h100", "--workload", "./node.toml"]).fails(
+        r#"error: this file holds [supernode], not [workload]
+ --> ./node.toml:3:2
+  |
+3 | [supernode]
+  |  ^^^^^^^^^ another kind of file
+"#,
+    );
+}
+
+#[test]
+fn a_missing_key_says_what_it_means_and_how_it_may_be_written() {
+    let project =
+        Project::new("meaning").file("node.toml", &NODE.replace("pue = 1.16\n", "")).file("link.toml", &LINK.replace("length = \"0.5 m\"\n", ""));
+    project.run(&["check", "node.toml", "link.toml"]).fails(
+        r#"error: missing key `pue`
+  --> ./node.toml:18:1
+   |
+18 | [supply]
+   | ^^^^^^^^ supply needs `pue`
+   |
+   = help: `pue`: Power of the hall over power of the racks; a ratio from 1 to 10
+
+error: missing key `length`
+ --> link.toml:3:1
+  |
+3 | [link]
+  | ^^^^^^ link needs `length`
+  |
+  = help: `length`: Length of cable or trace; for example `length = "3 m"`
+"#,
+    );
+}
+
+#[test]
+fn names_and_files_are_told_apart() {
+    let project = Project::new("names").folder("nodes");
+    project.run(&["describe", "nodes"]).fails("error: `nodes` is a directory\n |\n = help: expected a TOML file\n");
+    project.run(&["check", "hgx-h100"]).fails(
+        "error: cannot read `hgx-h100`: no such file\n |\n = help: `hgx-h100` ships with the program and is right: `supernode describe hgx-h100`\n",
+    );
+    project
+        .run(&["collective", "hgx-h100", "--op", "send", "--size", "1MiB", "--library", "nvlink5"])
+        .fails("error: no library is named `nvlink5`\n |\n = help: did you mean `nccl-2.27-torch-nvlink5` or `nccl-nvlink5`?\n");
+}
+
+/// A negative number is a value that is out of range, not an option of that name.
+#[test]
+fn negative_numbers_are_values() {
+    let project = Project::new("negative");
+    project
+        .run(&["collective", "hgx-h100", "--op", "send", "--size", "1MiB", "--ranks", "-3"])
+        .fails("error: invalid value '-3' for '--ranks <N>': -3 is not in 0..=4294967295\n\nFor more information, try '--help'.\n");
+    project
+        .run(&["collective", "hgx-h100", "--op", "send", "--size", "-1"])
+        .fails("error: --size: `-1` has no unit; expected a size such as 64KiB or 1MB\n");
+}
+
+#[test]
+fn a_degree_is_given_once() {
+    let project = Project::new("twice");
+    for command in ["simulate", "train"] {
+        project.run(&[command, "hgx-h100", "--mapping", "tp=8,tp=4"]).fails("error: --mapping: tp is given twice\n");
+    }
+}
+
+#[test]
+fn a_name_can_be_printed() {
+    let project = Project::new("control").file("node.toml", &NODE.replace("One node", "One\\u001b[31m node"));
+    project.run(&["check", "node.toml"]).fails(
+        r#"error: `name` holds a control character
+ --> ./node.toml:4:8
+  |
+4 | name = "One\u001b[31m node"
+  |        ^^^^^^^^^^^^^^^^^^^^ expected letters that can be printed
+"#,
+    );
+}
+
+/// What could not be written is not done; a reader that has seen enough is no mistake.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
+    use std::process::{Command, Stdio};
+    let list = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_supernode"));
+        command.arg("list");
+        command
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = list().stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&run.stderr), "error: cannot write standard output: No space left on device (os error 28)\n");
+    assert_eq!(run.status.code(), Some(2));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = list().stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((run.status.code(), run.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn standard_input_is_a_file() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let piped = |command: &str| {
+        let mut child =
+            Command::new(env!("CARGO_BIN_EXE_supernode")).args([command, "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(NODE.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    // Check reads a file twice: to see what it is, and as that.
+    assert_eq!(piped("check"), "-: ok, supernode One node, 8 chips, 112 links\n");
+    assert!(piped("describe").starts_with("One node (nobody)\n"));
 }

@@ -32,6 +32,8 @@ fn a_batch_of_zero_and_misspelt_keys_are_underlined() {
   |
 2 | [training]
   | ^^^^^^^^^^ training needs `global_batch`
+  |
+  = help: `global_batch`: Sequences of one optimizer step, all chips together
 
 error: unknown key `global_bach`
  --> ./t.toml:7:1

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{Outcome, Output};
 use crate::fabric;
-use crate::input::catalog::read as read_text;
+use crate::input::catalog::{STANDARD_INPUT, read as read_text, shipped as shipped_names};
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, DemandFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
     ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
@@ -14,25 +16,45 @@ use crate::input::problem::{Problem, Problems, Source};
 use crate::input::read::read;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
+use crate::report::{Format, Report, Section, Table, render};
 use crate::study::{Demands, Space, findings};
 
 /// Read and validate files; every problem is underlined
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// TOML files of any kind
+    /// TOML files of any kind, - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
-    let mut text = String::new();
+/// Files that are right and what each holds.
+struct Sound(Vec<(String, String)>);
+
+impl Report for Sound {
+    fn json(&self) -> serde_json::Value {
+        json!({ "files": self.0.iter().map(|(file, holds)| json!({ "file": file, "ok": true, "holds": holds })).collect::<Vec<_>>() })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let mut table = Table::new(&["<file", "<holds"]);
+        self.0.iter().for_each(|(file, holds)| table.row([file.clone(), holds.clone()]));
+        vec![Section::Table(table)]
+    }
+}
+
+pub fn run(arguments: &Arguments, format: Format) -> Outcome {
+    let mut sound = Vec::new();
     let mut problems = Vec::new();
     for file in &arguments.files {
         match check(file) {
-            Ok(what) => text += &format!("{file}: ok, {what}\n"),
+            Ok(what) => sound.push((file.clone(), what)),
             Err(found) => problems.extend(found.into_list()),
         }
     }
+    let text = match format {
+        Format::Text => sound.iter().map(|(file, what)| format!("{file}: ok, {what}\n")).collect(),
+        other => render(&Sound(sound), other),
+    };
     Problems::check(problems, Output::done(text))
 }
 
@@ -64,9 +86,9 @@ const KINDS: [(&str, Check); 19] = [
 
 /// Says what the file holds.
 fn check(file: &str) -> Result<String, Problems> {
-    let source = Arc::new(read_text(Path::new(file))?);
+    let source = Arc::new(read_text(Path::new(file)).map_err(|problems| problems.map(|problem| shipped(problem, file)))?);
     // A path without a slash would be taken for a shipped name.
-    let path = if file.contains('/') { file.to_owned() } else { format!("./{file}") };
+    let path = if file.contains('/') || file == STANDARD_INPUT { file.to_owned() } else { format!("./{file}") };
     let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
     let holds = |kind: &str| table.get_ref().contains_key(kind);
     let found = KINDS.iter().find(|(kind, _)| holds(kind)).map(|(_, check)| *check);
@@ -80,6 +102,14 @@ fn check(file: &str) -> Result<String, Problems> {
             Err(Problem::new(format!("`{file}` holds nothing known")).into())
         }
     }
+}
+
+/// Says of a name that ships that it needs no check.
+fn shipped(problem: Problem, file: &str) -> Problem {
+    if !Path::new(file).exists() && shipped_names::<SupernodeFile>().iter().any(|name| name == file) {
+        return problem.help(format!("`{file}` ships with the program and is right: `supernode describe {file}`"));
+    }
+    problem
 }
 
 fn check_supernode(path: &str) -> Result<String, Problems> {

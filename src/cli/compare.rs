@@ -50,9 +50,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         let fabric = fabric::build(&spec)?;
         designs.push((spec, fabric));
     }
+    let (rows, refusals) = compare(&designs, &workload, &target, &prices, &reliability);
     let report = CompareReport {
         supernodes: arguments.supernodes.clone(),
-        rows: compare(&designs, &workload, &target, &prices, &reliability),
+        rows,
+        refusals,
         prices: prices.date.clone(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),

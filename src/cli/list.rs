@@ -4,19 +4,23 @@ use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
 use super::{Outcome, Output};
-use crate::input::catalog::shipped_in;
+use crate::input::catalog::{Mention, find_in, shipped_in};
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile,
     SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
+use crate::input::problem::{Problem, suggest};
 use crate::report::{self, Report, Section, Table};
 
-/// List what ships with the program, one name a line
+/// List what ships with the program, one name a line, or print one of its files to start from
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What to list
     #[arg(value_enum, default_value_t = Kind::Supernodes)]
     kind: Kind,
+
+    /// Print this shipped file, as it is, instead of the names
+    name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -76,10 +80,42 @@ impl Report for Names {
     }
 }
 
+/// A shipped file.
+struct Text {
+    path: String,
+    text: String,
+}
+
+impl Report for Text {
+    fn json(&self) -> Json {
+        json!({ "path": self.path, "text": self.text })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        vec![Section::Title(self.path.clone()), Section::Note(format!("```toml\n{}```", self.text))]
+    }
+}
+
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    if let Some(name) = &arguments.name {
+        return file(arguments.kind, name, format);
+    }
     let names = shipped_in(arguments.kind.folder());
     if format == report::Format::Text {
         return Ok(Output::done(names.iter().map(|name| format!("{name}\n")).collect()));
     }
     Ok(Output::report(&Names(names), format))
+}
+
+/// A shipped file of a kind: its text where text is asked for.
+fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
+    let folder = kind.folder();
+    let word = kind.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
+    if !shipped_in(folder).iter().any(|known| known == name) {
+        let hint = suggest(name, shipped_in(folder).iter().map(String::as_str));
+        return Err(Problem::new(format!("none of the {word} is named `{name}`")).help(hint).into());
+    }
+    let found = find_in(name, &Mention::on_command_line(), folder, &word, "toml")?;
+    let text = Text { path: found.source.name.clone(), text: found.source.text.clone() };
+    Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
 }

@@ -22,7 +22,7 @@ mod validate;
 
 use std::io::Write;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::Spec;
@@ -51,7 +51,7 @@ impl From<Exit> for std::process::ExitCode {
 
 /// Hardware-aware simulator of scale-up AI supernodes.
 ///
-/// SUPERNODE, WORKLOAD and TARGET are names that `supernode list` prints, or paths to TOML files. Bandwidth is one direction.
+/// SUPERNODE, WORKLOAD and TARGET are names that `supernode list` prints, paths to TOML files, or - for standard input. Bandwidth is one direction.
 /// Exit codes: 0 done, 1 a target was missed under --strict, 2 bad input or usage.
 #[derive(Debug, Parser)]
 #[command(name = "supernode", version, max_term_width = 100)]
@@ -105,7 +105,7 @@ impl Command {
     fn run(&self, format: report::Format) -> Outcome {
         match self {
             Self::List(arguments) => list::run(arguments, format),
-            Self::Check(arguments) => check::run(arguments),
+            Self::Check(arguments) => check::run(arguments, format),
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
@@ -125,10 +125,18 @@ impl Command {
     }
 }
 
+/// Reads the process's arguments. `--ranks -3` is a value that is out of range, not an option called `-3`.
+fn arguments() -> Result<Arguments, clap::Error> {
+    let negative = |argument: clap::Arg| if argument.get_action().takes_values() { argument.allow_negative_numbers(true) } else { argument };
+    let mut command = Arguments::command().mut_args(negative).mut_subcommands(|command| command.mut_args(negative));
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 /// Runs the program on the process's arguments.
 #[must_use]
 pub fn run() -> Exit {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, everything else is misuse; clap knows which goes to which stream.
@@ -161,9 +169,15 @@ pub fn run() -> Exit {
     };
     match result {
         Ok(Output { text, exit }) => {
-            // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            exit
+            let mut out = std::io::stdout().lock();
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
+                    Exit::BadInput
+                }
+                _ => exit,
+            }
         }
         Err(problems) => {
             let _ = writeln!(std::io::stderr(), "{problems}");

@@ -23,6 +23,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let case = Case { supernode: arguments.supernode.clone(), workload: arguments.workload.clone(), target: arguments.target.clone() };
     let name = load_supernode(&arguments.supernode)?.name;
-    let (_, gains) = sensitivity(&case)?;
-    Ok(Output::report(&SensitivityReport { case, name, gains }, format))
+    let (before, gains) = sensitivity(&case)?;
+    Ok(Output::report(&SensitivityReport { case, name, gains, refusal: before.serves_nothing() }, format))
 }

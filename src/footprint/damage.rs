@@ -115,8 +115,9 @@ fn connected_chips(fabric: &Fabric, damage: &Damage) -> Vec<bool> {
     let mut members: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for edge in edges() {
         for (chip, other) in [(edge.source(), edge.target()), (edge.target(), edge.source())] {
-            if matches!(fabric.graph[chip].endpoint, Endpoint::Chip) {
-                let at = if fabric.forwards(chip) { chip } else { other };
+            let at = if fabric.forwards(chip) { chip } else { other };
+            // Chips that share only a host, which hands nothing on, do not reach each other.
+            if matches!(fabric.graph[chip].endpoint, Endpoint::Chip) && fabric.forwards(at) {
                 members.entry(networks.find(number(at.index()))).or_default().insert(number(chip.index()));
             }
         }

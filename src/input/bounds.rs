@@ -26,4 +26,9 @@ impl Bounds {
         let (low, high) = self.range?;
         (!(low..=high).contains(&number)).then(|| format!("expected a {} from {low} to {high}", dimension.name()))
     }
+
+    /// "from 1 to 5", where both ends are given.
+    pub fn range_text(self) -> Option<String> {
+        self.range.map(|(low, high)| format!("from {low} to {high}"))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use include_dir::{Dir, include_dir};
 
@@ -13,6 +13,9 @@ static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
 static WORKLOADS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/workloads");
 static VALIDATION: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/validation");
 static STUDIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/studies");
+
+/// The name on the command line that means standard input.
+pub const STANDARD_INPUT: &str = "-";
 
 /// No description comes near this; a file beyond it is a mistake.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -87,7 +90,8 @@ impl Found {
     }
 }
 
-/// Finds the file of kind `K` that `name` means: a path if it ends in `.toml` or holds a `/`, otherwise a shipped name.
+/// Finds the file of kind `K` that `name` means: a path if it ends in `.toml` or holds a `/`, on the command line standard input if it is
+/// `-`, otherwise a shipped name.
 ///
 /// # Errors
 /// A problem that says what was looked for and the near name.
@@ -100,7 +104,8 @@ pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem
 /// # Errors
 /// A problem that says what was looked for and the near name.
 pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<Found, Problems> {
-    let is_path = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|found| found == extension);
+    let is_standard_input = name == STANDARD_INPUT && mention.place.is_none();
+    let is_path = is_standard_input || name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|found| found == extension);
     let at = |problem: Problem| match &mention.place {
         Some(place) => problem.at(place.clone(), format!("names a {kind}")),
         None => problem,
@@ -125,6 +130,10 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
             } else {
                 String::new()
             };
+            // A bare word is a name first; only what is no name can be meant as a path.
+            if mention.place.is_none() && Path::new(name).is_dir() {
+                return Err(directory(name));
+            }
             Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))).into())
         }
     }
@@ -135,16 +144,39 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
 /// # Errors
 /// A problem that names the path and the reason.
 pub fn read(path: &Path) -> Result<Source, Problems> {
+    if path == Path::new(STANDARD_INPUT) {
+        return standard_input();
+    }
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
     if metadata.is_dir() {
-        return Err(Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file").into());
+        return Err(directory(&shown.to_string()));
     }
     // Devices and pipes have no length: what is read counts, not what is announced.
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
+    decoded(&shown.to_string(), bytes)
+}
+
+/// Standard input: a stream that can be read only once, however often a command asks for it.
+fn standard_input() -> Result<Source, Problems> {
+    static READ: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    let bytes = READ.get_or_init(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().take(LARGEST_FILE + 1).read_to_end(&mut bytes).ok().map(|_| bytes)
+    });
+    let bytes = bytes.clone().ok_or_else(|| Problem::new("cannot read standard input"))?;
+    decoded("standard input", bytes)
+}
+
+fn directory(shown: &str) -> Problems {
+    Problem::new(format!("`{shown}` is a directory")).help("expected a TOML file").into()
+}
+
+/// The text that a file's bytes are, without the byte order mark that some editors put first.
+fn decoded(shown: &str, bytes: Vec<u8>) -> Result<Source, Problems> {
     if bytes.len() as u64 > LARGEST_FILE {
         let limit = LARGEST_FILE >> 20;
         return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} MiB are read")).into());
@@ -153,7 +185,8 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
         let offset = error.utf8_error().valid_up_to();
         Problems::from(Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8"))
     })?;
-    Ok(Source { name: shown.to_string(), text })
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    Ok(Source { name: shown.to_owned(), text })
 }
 
 fn reason(error: &std::io::Error) -> &'static str {

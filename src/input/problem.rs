@@ -106,6 +106,8 @@ impl<'a> Excerpt<'a> {
         let (from, to) = (inside(span.start), inside(span.end.max(span.start)));
         let start = text[..from].rfind('\n').map_or(0, |newline| newline + 1);
         let end = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
+        // The carriage return of a line that ends in both would be drawn as a sign of its own.
+        let end = if end > to && text[..end].ends_with('\r') { end - 1 } else { end };
         let first_line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
         Self { text: &text[start..end], first_line, span: from - start..to - start }
     }
@@ -181,7 +183,7 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
         .map(|(_, candidate)| candidate)
 }
 
-/// "did you mean `x`?" where a near name exists, otherwise the list of what is known.
+/// "did you mean `x`?" where a near name exists or a few hold what was written, otherwise the list of what is known.
 #[must_use]
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     if let Some(near) = near_name(name, known.clone()) {
@@ -189,6 +191,11 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     }
     let mut names: Vec<&str> = known.into_iter().collect();
     names.sort_unstable();
+    let part = name.to_lowercase();
+    let longer: Vec<String> = names.iter().filter(|known| known.to_lowercase().contains(&part)).map(|known| format!("`{known}`")).collect();
+    if part.len() > 2 && (1..=8).contains(&longer.len()) {
+        return format!("did you mean {}?", longer.join(" or "));
+    }
     let more = names.len().saturating_sub(24);
     names.truncate(24);
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

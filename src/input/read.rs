@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::document::{FileKind, Sources};
+use super::document::{FileKind, KINDS, Sources};
 use super::problem::{Place, Problem, Problems, Source};
 use super::shape;
 
@@ -54,11 +54,22 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
 /// # Errors
 /// Every unknown key, missing key, wrong type and bad quantity.
 pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), Problems> {
+    of_another_kind::<K>(source, table.get_ref())?;
     Problems::check(shape::check(source, &table, K::schema()), ())?;
     K::deserialize(toml::Deserializer::from(table)).map(K::content).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned()).into()
     })
+}
+
+/// A file whose table names another kind has one thing wrong with it, not one for every key.
+fn of_another_kind<K: FileKind>(source: &Arc<Source>, table: &DeTable<'_>) -> Result<(), Problems> {
+    if table.contains_key(K::KIND) {
+        return Ok(());
+    }
+    let other = KINDS.iter().find_map(|kind| table.get_key_value(*kind).map(|(key, _)| (kind, key.span())));
+    let Some((kind, span)) = other else { return Ok(()) };
+    Err(Problem::new(format!("this file holds [{kind}], not [{}]", K::KIND)).at(place(source, span), "another kind of file").into())
 }
 
 fn place(source: &Arc<Source>, span: std::ops::Range<usize>) -> Place {

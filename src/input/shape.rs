@@ -110,6 +110,10 @@ impl<'a> Checker<'a> {
                     self.report(value.span(), format!("`{key}` is out of range"), format!("expected a number, {range}"), None);
                 }
             }
+            // A name stands in tables, pictures and titles: an escape or a line break in it would break them.
+            ("string", DeValue::String(text)) if text.chars().any(|letter| letter.is_control() && (key == "name" || !"\n\t".contains(letter))) => {
+                self.report(value.span(), format!("`{key}` holds a control character"), "expected letters that can be printed", None);
+            }
             ("string", DeValue::String(_)) | ("boolean", DeValue::Boolean(_)) | ("", _) => {}
             (wanted, found) => {
                 let wanted = match wanted {
@@ -160,15 +164,23 @@ impl<'a> Checker<'a> {
             }
         }
         for missing in required(schema).filter(|wanted| !table.contains_key(*wanted)) {
-            let help = self.example(properties.and_then(|map| map.get(missing)), missing);
+            let help = properties.and_then(|map| map.get(missing)).and_then(|schema| self.meaning(schema, missing));
             self.report(first_line(self.source, span.clone()), format!("missing key `{missing}`"), format!("{name} needs `{missing}`"), help);
         }
     }
 
-    /// How a missing key could be written, where its type says so.
-    fn example(&self, schema: Option<&'a Json>, key: &str) -> Option<String> {
-        let dimension = Dimension::by_name(self.resolve(schema?).get("x-quantity")?.as_str()?)?;
-        Some(format!("for example `{key} = {}`", dimension.example().split(" or ").next().unwrap_or_default()))
+    /// What a missing key means, and how it could be written where its type says so.
+    fn meaning(&self, schema: &'a Json, key: &str) -> Option<String> {
+        let described = schema.get("description").and_then(Json::as_str);
+        let words = described.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let sentence = words.as_deref().map(|text| text.split(". ").next().unwrap_or(text).trim_end_matches('.').to_owned());
+        let dimension = self.resolve(schema).get("x-quantity").and_then(Json::as_str).and_then(Dimension::by_name);
+        let written = dimension.map(|dimension| match Bounds::of(schema).range_text() {
+            Some(range) => format!("a {} {range}", dimension.name()),
+            None => format!("for example `{key} = {}`", dimension.example().split(" or ").next().unwrap_or_default()),
+        });
+        let said = sentence.map(|sentence| format!("`{key}`: {sentence}"));
+        (said.is_some() || written.is_some()).then(|| [said, written].into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
 
     /// An externally tagged choice: a bare name, or a table with exactly one known key.

@@ -18,7 +18,7 @@ pub fn captured_all_reduce(network: &Network<'_>, kernel: &CapturedAllReduce, ra
         return Seconds::ZERO;
     }
     let n = f64::from(ranks);
-    let rate = network.injection() * kernel.efficiency.value.get();
+    let rate = network.sending_rate() * kernel.efficiency.value.get();
     let start = kernel.launch.value + kernel.fan_out.value * n.log2();
     let one_shot = bytes * (n - 1.0) / rate;
     let two_shots = kernel.second_barrier.value + bytes * (2.0 * (n - 1.0) / n) / rate;

@@ -78,7 +78,7 @@ impl ExpertTraffic {
         let efficiency = kernel.efficiency.value.get();
         let wire = busy / efficiency;
         let ranks_per_chip = f64::from(network.fabric().chip.ranks);
-        let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.injection() * (efficiency / ranks_per_chip));
+        let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.sending_rate() * (efficiency / ranks_per_chip));
         let moving = (wire.get().powi(4) + local.get().powi(4)).sqrt().sqrt();
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
         let ramp = kernel.ramp.as_ref().map_or(0.0, |ramp| (ramp.value.get() * moving).sqrt());

@@ -42,7 +42,8 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        let injection = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
+        let scale_up = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
+        let injection = if scale_up > BytesPerSecond::ZERO { scale_up } else { ports(fabric, |endpoint| matches!(endpoint, Endpoint::Nic(_))) };
         Self { fabric, router: Router::new(fabric, policy), channel_classes: channel_classes(fabric), injection }
     }
 
@@ -68,10 +69,18 @@ impl<'a> Network<'a> {
     }
 
     /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
-    /// chips. Links to its own host, memory or NIC are not counted.
+    /// chips. Links to its own host, memory or NIC are not counted; those to NICs are where it has no others. Zero for a chip alone.
     #[must_use]
     pub fn injection(&self) -> BytesPerSecond {
         self.injection
+    }
+
+    /// Rate at which the ranks of one chip send: [`Network::injection`]; for a package alone that of the link between its dies, without
+    /// limit where it names none.
+    #[must_use]
+    pub fn sending_rate(&self) -> BytesPerSecond {
+        let between_dies = || self.fabric.chip.io.die_to_die.as_ref().map_or(BytesPerSecond::new(f64::INFINITY), |rate| rate.value);
+        if self.injection > BytesPerSecond::ZERO { self.injection } else { between_dies() }
     }
 
     /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.

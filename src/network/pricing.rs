@@ -99,7 +99,7 @@ impl<'a> Pricing<'a> {
 
     /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
     fn least(&self, collective: &Collective, phases: &[Phase]) -> Seconds {
-        let rate = self.network.injection() * self.best_efficiency();
+        let rate = self.network.sending_rate() * self.best_efficiency();
         let each = phases.iter().map(|phase| self.library.round.value * phase.rounds + collective.bytes * phase.share / rate);
         self.library.launch.value + each.sum()
     }
@@ -114,7 +114,7 @@ impl<'a> Pricing<'a> {
             let profile = self.profile(phase.pattern, collective.ranks);
             let (wire, _) = profile.serialisation(network.fabric(), collective.bytes * phase.share, collective.bytes * phase.message);
             let played = profile.latency * phase.rounds + wire / efficiency;
-            time = time - collective.bytes * phase.share / (network.injection() * efficiency) + played;
+            time = time - collective.bytes * phase.share / (network.sending_rate() * efficiency) + played;
             if time.get() > limit {
                 return true;
             }
@@ -247,7 +247,7 @@ impl<'a> Pricing<'a> {
             }
             work.add(network, profile, phase, collective);
         }
-        let own_part = collective.bytes / f64::from(collective.ranks) / (network.injection() * 2.0);
+        let own_part = collective.bytes / f64::from(collective.ranks) / (network.sending_rate() * 2.0);
         let (protocol, stretched, ramp) = work.fastest(collective, algorithm, library, own_part);
         let own = if work.wire > Seconds::ZERO { work.ports / work.wire } else { 1.0 };
         let farthest = match collective.op {

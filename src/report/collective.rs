@@ -258,7 +258,7 @@ fn level_json(row: &LevelRow) -> Json {
 }
 
 /// `1MiB` where the size is a whole number of a binary unit, decimal otherwise.
-fn binary_size(bytes: Bytes) -> String {
+pub(super) fn binary_size(bytes: Bytes) -> String {
     let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];
     let exact = units.iter().find(|(_, factor)| bytes.get() >= *factor && (bytes.get() / factor).fract() == 0.0);
     exact.map_or_else(|| render(bytes), |(name, factor)| format!("{:.0} {name}", bytes.get() / factor))

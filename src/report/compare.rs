@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::Row;
+use crate::study::{Row, grouped};
 
 /// Designs side by side.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct CompareReport {
     pub target: (String, String),
     /// The chip that all have, where they do.
     pub same_chip: Option<String>,
+    /// By design: why it serves nothing, where it does not.
+    pub refusals: Vec<Option<String>>,
     /// Month of the prices.
     pub prices: String,
     /// Figures.
@@ -28,16 +30,41 @@ impl Report for CompareReport {
             self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
         json!({
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
+            "refusals": self.refusals,
         })
     }
 
     fn sections(&self) -> Vec<Section> {
+        let held = self.same_chip.as_ref().map_or(String::new(), |chip| format!(", all with the chip {chip}"));
+        let mut sections = vec![
+            Section::Title(format!("{} against {}{held}", self.workload.1, self.target.1)),
+            Section::Table(self.table(true)),
+            Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
+        ];
+        for (supernode, reason) in self.supernodes.iter().zip(&self.refusals) {
+            sections.extend(reason.as_ref().map(|reason| Section::Note(format!("{supernode} serves nothing: {reason}."))));
+        }
+        sections.push(Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)));
+        sections
+    }
+
+    fn plain_sections(&self) -> Vec<Section> {
+        vec![Section::Table(self.table(false))]
+    }
+}
+
+impl CompareReport {
+    /// Figures by design; for people with ratios to the first and the best marked.
+    fn table(&self, marks: bool) -> Table {
         let headers: Vec<&str> = std::iter::once("<figure").chain(self.supernodes.iter().map(String::as_str)).collect();
         let mut table = Table::new(&headers);
         for row in &self.rows {
             let best = row.best();
             let cells = row.values.iter().enumerate().map(|(index, value)| {
-                let Some(value) = value else { return "-".to_owned() };
+                let Some(value) = value else { return if marks { "- ".to_owned() } else { String::new() } };
+                if !marks {
+                    return digits(value / row.scale);
+                }
                 let mark = if best.contains(&index) { "*" } else { " " };
                 let ratio = match row.values[0] {
                     Some(first) if index > 0 && first > 0.0 => format!(" ({:.2}x)", value / first),
@@ -47,21 +74,15 @@ impl Report for CompareReport {
             });
             table.row(std::iter::once(row.name.to_owned()).chain(cells));
         }
-        let held = self.same_chip.as_ref().map_or(String::new(), |chip| format!(", all with the chip {chip}"));
-        vec![
-            Section::Title(format!("{} against {}{held}", self.workload.1, self.target.1)),
-            Section::Table(table),
-            Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
-            Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)),
-        ]
+        table
     }
 }
 
 /// Three significant digits, or all digits before the point; a count stays whole.
 fn digits(value: f64) -> String {
     match value.abs() {
-        whole if whole.fract() == 0.0 => format!("{value:.0}"),
-        large if large >= 100.0 => format!("{value:.0}"),
+        whole if whole.fract() == 0.0 => grouped(value),
+        large if large >= 100.0 => grouped(value),
         middle if middle >= 10.0 => format!("{value:.1}"),
         small if small >= 0.1 => format!("{value:.2}"),
         _ => format!("{value:.5}"),

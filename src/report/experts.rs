@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use super::collective::binary_size;
 use super::format::{Report, Section, Table};
-use crate::units::{Bytes, Seconds, render};
+use crate::units::{Bytes, Seconds};
 
 /// One kernel, one way, one size.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ impl Report for ExpertsReport {
         let mut table = Table::new(&["token", "<kernel", "<way", "time µs", "sent MB"]);
         for row in &self.rows {
             table.row([
-                render(row.message),
+                binary_size(row.message),
                 row.kernel.clone(),
                 row.way.to_owned(),
                 format!("{:.2}", row.time.microseconds()),

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
 use crate::serving::{No, Point, Search};
+use crate::study::grouped;
 use crate::units::render;
 
 /// Rows of the table.
@@ -21,14 +22,14 @@ pub fn sections<P: Point>(phase: &str, latency: &str, search: &Search<P>, ranks_
             phase.instances.to_string(),
             point.micro_batches().to_string(),
             format!("{:.1}", point.batch_per_chip(ranks_per_chip)),
-            format!("{:.0}", phase.rate.get()),
+            grouped(phase.rate.get()),
             format!("{:.1} %", 100.0 * phase.rate.get() / best),
             render(point.latency()),
             step.bound.largest().0.to_owned(),
             format!("{:.0} %", 100.0 * (step.bound.communication / step.time)),
         ]);
     }
-    let mut sections = vec![Section::Title(format!("Mappings tried for {phase}")), Section::Table(table)];
+    let mut sections = vec![Section::Title(format!("Mappings for {phase}, the best of {} tried", search.tried)), Section::Table(table)];
     let reasons: Vec<(String, String)> =
         reasons(&search.refused).into_iter().map(|(name, count, nearest)| (format!("{count} {name}"), nearest)).collect();
     if !reasons.is_empty() {

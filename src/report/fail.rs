@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::{Chances, Remaining, SingleFailure};
+use crate::study::{Chances, Remaining, SingleFailure, grouped};
 use crate::units::render;
 
 /// Failures of one supernode.
@@ -61,7 +61,7 @@ impl FailReport {
             ("chips".to_owned(), format!("{} of {}", remaining.chips, self.sound.chips)),
             ("all-to-all".to_owned(), format!("{} a chip, {all_to_all}", render(remaining.all_to_all))),
             ("all-reduce, 1 GiB".to_owned(), format!("busbw {reduce}, {all_reduce}")),
-            ("tokens".to_owned(), format!("{:.0} tokens/s, {tokens}", remaining.tokens.get())),
+            ("tokens".to_owned(), format!("{} tokens/s, {tokens}", grouped(remaining.tokens.get()))),
         ])
     }
 }
@@ -126,7 +126,7 @@ impl Report for FailReport {
         let yearly: f64 = self.singles.iter().map(|single| single.failures_per_year).sum();
         sections.push(Section::Facts(vec![
             ("parts".to_owned(), format!("{parts} in {} classes of like ones", self.singles.len())),
-            ("failures".to_owned(), format!("{yearly:.1} a year, one in {:.1} days", if yearly > 0.0 { 365.25 / yearly } else { f64::INFINITY })),
+            ("failures".to_owned(), if yearly > 0.0 { format!("{yearly:.1} a year, one in {:.1} days", 365.25 / yearly) } else { "none".to_owned() }),
             ("served over the years".to_owned(), format!("{:.4} % of the tokens of a machine without failures", 100.0 * self.availability)),
         ]));
         if let Some(chances) = &self.chances {

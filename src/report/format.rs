@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
+use unicode_width::UnicodeWidthStr;
 
 /// How a report is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,10 @@ pub trait Report {
     fn json(&self) -> Json;
     /// Headings, facts and tables for people.
     fn sections(&self) -> Vec<Section>;
+    /// The same for programs that read tables, where marks for people would stand in the cells.
+    fn plain_sections(&self) -> Vec<Section> {
+        self.sections()
+    }
 }
 
 /// Lays a report out.
@@ -90,9 +95,9 @@ pub trait Report {
 pub fn render(report: &dyn Report, format: Format) -> String {
     match format {
         Format::Json => json(report.json()),
-        Format::Text => report.sections().iter().map(text).collect::<Vec<_>>().join("\n"),
-        Format::Markdown => report.sections().iter().map(markdown).collect::<Vec<_>>().join("\n"),
-        Format::Csv => report.sections().iter().filter_map(csv).collect::<Vec<_>>().join("\n"),
+        Format::Text => report.sections().iter().map(text).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"),
+        Format::Markdown => report.sections().iter().map(markdown).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"),
+        Format::Csv => report.plain_sections().iter().filter_map(csv).collect::<Vec<_>>().join("\n"),
     }
 }
 
@@ -110,8 +115,9 @@ fn json(value: Json) -> String {
     text
 }
 
+/// Columns of a terminal that a text takes: two for a wide character.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 fn text(section: &Section) -> String {
@@ -125,6 +131,7 @@ fn text(section: &Section) -> String {
                 out
             })
         }
+        Section::Table(table) if table.rows.is_empty() => String::new(),
         Section::Table(table) => text_table(table),
     }
 }
@@ -164,6 +171,7 @@ fn markdown(section: &Section) -> String {
             let _ = writeln!(out, "- {name}: {value}");
             out
         }),
+        Section::Table(table) if table.rows.is_empty() => String::new(),
         Section::Table(table) => {
             let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             let rule: Vec<&str> = table.columns.iter().map(|column| if column.align == Align::Left { ":--" } else { "--:" }).collect();
@@ -177,6 +185,15 @@ fn markdown(section: &Section) -> String {
     }
 }
 
+/// `12 345` without the space between its thousands; any other text as it is.
+fn ungrouped(cell: &str) -> String {
+    let cell = cell.trim();
+    let mut groups = cell.trim_start_matches(['+', '-']).split(' ');
+    let is_number = |group: &str, most: usize| (1..=most).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit());
+    let grouped = groups.next().is_some_and(|first| is_number(first, 3)) && groups.all(|group| group.len() == 3 && is_number(group, 3));
+    if grouped { cell.replace(' ', "") } else { cell.to_owned() }
+}
+
 fn csv(section: &Section) -> Option<String> {
     let quote = |cell: &str| if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() };
     let line = |cells: Vec<String>| cells.join(",") + "\n";
@@ -184,7 +201,7 @@ fn csv(section: &Section) -> Option<String> {
         Section::Table(table) => {
             let mut out = line(table.columns.iter().map(|column| quote(&column.name)).collect());
             for row in &table.rows {
-                out += &line(row.iter().map(|cell| quote(cell)).collect());
+                out += &line(row.iter().map(|cell| quote(&ungrouped(cell))).collect());
             }
             Some(out)
         }
@@ -193,5 +210,24 @@ fn csv(section: &Section) -> Option<String> {
             Some(rows.collect())
         }
         Section::Title(_) | Section::Note(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let mut table = Table::new(&["<name", "GB"]);
+        table.row(["机柜".to_owned(), "1".to_owned()]);
+        table.row(["rack".to_owned(), "20".to_owned()]);
+        assert_eq!(text(&Section::Table(table)), "  name  GB\n  ----  --\n  机柜   1\n  rack  20\n");
+    }
+
+    #[test]
+    fn csv_has_numbers_without_spaces() {
+        let cells = ["1 234 567", "-12 345", "123", "8 x H100", "2026 04", "1 MiB", "9.5"];
+        assert_eq!(cells.map(ungrouped), ["1234567", "-12345", "123", "8 x H100", "2026 04", "1 MiB", "9.5"]);
     }
 }

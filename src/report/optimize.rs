@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::{Better, Demands, Optimum, Space, Tried, columns, digits};
+use super::sweep::cell;
+use crate::study::{Better, Demands, Optimum, Space, Tried, columns};
 
 /// A search and its study.
 pub struct OptimizeReport<'a> {
@@ -46,7 +47,7 @@ impl Report for OptimizeReport<'_> {
         let mut table = Table::new(&["<figure", "best design"]);
         for (column, value) in columns().zip(&best.outcome.figures) {
             if column.better != Better::Neither {
-                table.row([column.name.to_owned(), value.map_or("-".to_owned(), |value| digits(value / column.scale))]);
+                table.row([column.name.to_owned(), value.map_or("-".to_owned(), |value| cell(value / column.scale))]);
             }
         }
         sections.push(Section::Table(table));

@@ -7,7 +7,7 @@ use super::format::Table;
 use super::prefixes::prefix_json;
 use super::simulate::SimulateReport;
 use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
-use crate::study::ClipSimulation;
+use crate::study::{ClipSimulation, grouped};
 use crate::units::{Seconds, render};
 
 fn mapping_json(mapping: &Mapping) -> Json {
@@ -118,8 +118,8 @@ impl SimulateReport {
             let rate = video.rate().unwrap_or_default().get();
             table.row([
                 "video".to_owned(),
-                format!("{rate:.0}"),
-                format!("{:.0}", rate / self.chips()),
+                grouped(rate),
+                grouped(rate / self.chips()),
                 format!("SP{}", best.ranks),
                 best.ranks.div_ceil(self.ranks_per_chip).to_string(),
                 best.instances.to_string(),
@@ -137,8 +137,8 @@ impl SimulateReport {
         let batch = point.batch_per_chip(self.ranks_per_chip);
         [
             name.to_owned(),
-            format!("{:.0}", phase.rate.get()),
-            format!("{:.0}", phase.rate.get() / self.chips()),
+            grouped(phase.rate.get()),
+            grouped(phase.rate.get() / self.chips()),
             short_mapping(&mapping),
             mapping.chips(self.ranks_per_chip).to_string(),
             phase.instances.to_string(),

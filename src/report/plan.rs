@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::footprint::Spread;
-use crate::study::{Basis, Design, Fleet};
+use crate::study::{Basis, Design, Fleet, grouped};
 use crate::units::{Date, TokensPerSecond};
 
 /// What a demand takes of several designs over time.
@@ -43,7 +43,8 @@ fn spread_json(spread: Spread) -> Json {
 
 /// Dollars between their bounds, in millions.
 fn millions(spread: Spread) -> String {
-    format!("{:.0} ({:.0} to {:.0})", spread.value / 1e6, spread.low / 1e6, spread.high / 1e6)
+    let [value, low, high] = [spread.value, spread.low, spread.high].map(|dollars| grouped(dollars / 1e6));
+    format!("{value} ({low} to {high})")
 }
 
 impl Report for PlanReport {
@@ -56,6 +57,7 @@ impl Report for PlanReport {
                     "supernode": design.id, "chips": design.chips, "tokens_per_s": design.rate, "availability": design.availability,
                     "idle_w": design.power.0, "serving_w": design.power.0 + design.power.1, "rated_w": design.power.2,
                     "capital_usd": spread_json(design.cost.capital()), "published_price_usd": design.cost.published.map(spread_json),
+                    "refusal": design.refusal,
                 })
             })
             .collect();
@@ -91,7 +93,7 @@ impl Report for PlanReport {
             machines.row([
                 design.name.clone(),
                 design.chips.to_string(),
-                format!("{:.0}", design.rate.get()),
+                grouped(design.rate.get()),
                 format!("{:.2} %", 100.0 * design.availability),
                 format!("{:.0}", (design.power.0 + design.power.1).get() / 1e3),
                 format!("{:.0}", design.power.2.get() / 1e3),
@@ -115,7 +117,7 @@ impl Report for PlanReport {
         ]);
         for PlanDay { day, demand, basis, fleets } in &self.days {
             for (design, fleet) in self.designs.iter().zip(fleets) {
-                let number = |of: fn(&Fleet) -> f64| fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.0}", of(fleet)));
+                let number = |of: fn(&Fleet) -> f64| fleet.as_ref().map_or("-".to_owned(), |fleet| grouped(of(fleet)));
                 table.row([
                     day.map_or(String::new(), |day| day.to_string()),
                     format!("{:.2}", demand.get() * DAY / 1e12),
@@ -123,7 +125,7 @@ impl Report for PlanReport {
                     design.name.clone(),
                     number(|fleet| fleet.supernodes),
                     number(|fleet| fleet.chips),
-                    fleet.as_ref().and_then(|fleet| fleet.racks).map_or("-".to_owned(), |racks| format!("{racks:.0}")),
+                    fleet.as_ref().and_then(|fleet| fleet.racks).map_or("-".to_owned(), grouped),
                     fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.1}", fleet.power.get() / 1e6)),
                     fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.1}", fleet.rated.get() / 1e6)),
                     number(|fleet| fleet.modules),
@@ -136,6 +138,9 @@ impl Report for PlanReport {
             }
         }
         let mut sections = vec![Section::Title(format!("Serving {}", self.target.1)), Section::Table(machines), Section::Table(table)];
+        for design in &self.designs {
+            sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
+        }
         let note = format!(
             "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, with the target's utilisation and spares. \
              Money is of {}, between the bounds of all prices: hardware over its life and energy; no building, no people, no interest.",

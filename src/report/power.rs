@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
 use crate::footprint::{Place, Power};
+use crate::study::grouped;
 use crate::units::{Joules, TokensPerSecond, Watts, render};
 
 /// What takes less of the total is added up in one row; JSON has it all.
@@ -84,7 +85,7 @@ pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, tokens: &str,
     let mut facts = vec![("hall, with PUE".to_owned(), render(power.facility()))];
     if let Some(energy) = per_token(total, rate) {
         facts.push(("energy".to_owned(), format!("{} a token {tokens}", render(energy))));
-        facts.push((tokens.to_owned(), format!("{:.0} tokens/s per MW of racks", per_megawatt(power, rate))));
+        facts.push((tokens.to_owned(), format!("{} tokens/s per MW of racks", grouped(per_megawatt(power, rate)))));
     }
     if let Some(racks) = &power.racks {
         let count = f64::from(racks.count);

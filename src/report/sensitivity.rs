@@ -13,6 +13,8 @@ pub struct SensitivityReport {
     pub name: String,
     /// Largest first.
     pub gains: Vec<Gain>,
+    /// Why nothing is served before any change, where nothing is.
+    pub refusal: Option<String>,
 }
 
 impl Report for SensitivityReport {
@@ -27,7 +29,7 @@ impl Report for SensitivityReport {
                 })
             })
             .collect();
-        json!({ "supernode": self.case.supernode, "workload": self.case.workload, "target": self.case.target, "gains": gains })
+        json!({ "supernode": self.case.supernode, "workload": self.case.workload, "target": self.case.target, "gains": gains, "refusal": self.refusal })
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -37,14 +39,17 @@ impl Report for SensitivityReport {
             let values = if gain.values == 0 { String::new() } else { gain.values.to_string() };
             table.row([gain.name.clone(), gain.change.clone(), values, share(gain.tokens), share(gain.per_joule), gain.note.clone()]);
         }
-        vec![
-            Section::Title(format!("{}: what 10 % better parts gain", self.name)),
+        let refusal =
+            self.refusal.as_ref().map(|reason| Section::Note(format!("As it is it serves nothing, so there is nothing to compare with: {reason}.")));
+        let title = Section::Title(format!("{}: what 10 % better parts gain", self.name));
+        let sections = [title].into_iter().chain(refusal).chain([
             Section::Table(table),
             Section::Note(
                 "Each row changes one parameter alone and searches the best mapping anew; rates go up by 10 %, times and energies down by a factor of 1.1. \
                  Tokens are those served of the target's mix."
                     .into(),
             ),
-        ]
+        ]);
+        sections.collect()
     }
 }

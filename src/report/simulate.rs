@@ -8,8 +8,8 @@ use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
 use crate::input::document::Precisions;
-use crate::study::Simulation;
-use crate::study::validate::Comparison;
+use crate::study::validate::{Comparison, scores};
+use crate::study::{Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 
 /// A simulation with the names of what was simulated.
@@ -40,6 +40,24 @@ pub struct SimulateReport {
 fn formats_json(formats: &Precisions) -> Json {
     json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
         "kv_cache": formats.kv_cache.name(), "dispatch": formats.dispatch.name(), "combine": formats.combine.name() })
+}
+
+/// How much of it: two digits of a share however small, in per cent below one, as a factor from there on.
+fn share_of(ratio: f64) -> String {
+    let percent = 100.0 * ratio;
+    match percent {
+        large if large >= 1000.0 => format!("{} times", grouped(ratio)),
+        above if above >= 100.0 => format!("{ratio:.1} times"),
+        // Never the whole of what is missed.
+        nearly if nearly >= 99.0 => format!("{:.1} % of", (10.0 * nearly).floor() / 10.0),
+        some if some >= 10.0 => format!("{some:.0} % of"),
+        few if few >= 1.0 || few <= 0.0 => format!("{few:.1} % of"),
+        small => {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few digits")]
+            let decimals = (1.0 - small.log10().floor()).min(12.0) as usize;
+            format!("{small:.decimals$} % of")
+        }
+    }
 }
 
 impl SimulateReport {
@@ -113,26 +131,59 @@ impl SimulateReport {
         facts
     }
 
-    /// Why the target is missed although the input is right: the reasons of the impossible phases.
-    fn refusals(&self) -> Vec<(&'static str, String)> {
-        let decode = self.simulation.decode.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("decode", no.to_string()));
-        let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("prefill", no.to_string()));
-        let video = self.simulation.video.as_ref().and_then(|video| Some(("video", format!("{}: {}", video.name, video.refusal()?))));
-        decode.into_iter().chain(prefill).chain(video).collect()
-    }
-
     fn verdict_sentence(&self) -> String {
         let verdict = &self.simulation.verdict;
         let (_, target) = &self.target;
-        let refusals = self.refusals();
-        // A phase that the target's mix does not need may be impossible.
-        if let Some((phase, reason)) = refusals.first().filter(|_| verdict.service.rate <= TokensPerSecond::ZERO) {
-            return format!("misses: {reason} ({phase})");
+        if let Some(reason) = self.simulation.serves_nothing() {
+            return format!("misses: {reason}");
         }
         let word = if verdict.meets() { "meets" } else { "misses" };
         let bound = self.bound_by();
-        let many = verdict.supernodes().map_or(String::new(), |count| format!("; {count:.0} such supernodes would serve it"));
-        format!("{word} {target}: {:.4} of its peak of {:.3e} tokens/s{many}; bound by {bound}", verdict.ratio(), verdict.demand.get())
+        let many = verdict
+            .supernodes()
+            .filter(|count| *count > 1.0)
+            .map_or(String::new(), |count| format!("; {} such supernodes would serve it", grouped(count)));
+        let (share, demand) = (share_of(verdict.ratio()), verdict.demand.get());
+        let peak = if demand < 1e9 { grouped(demand) } else { format!("{demand:.3e}") };
+        format!("{word} {target}: {share} its peak of {peak} tokens/s{many}; bound by {bound}")
+    }
+
+    /// What is asked first: whether the target is met and what is in the way, tokens, watts, and how sure that is.
+    fn answer(&self) -> Section {
+        let simulation = &self.simulation;
+        let service = &simulation.verdict.service;
+        let mut facts = vec![("verdict".to_owned(), self.verdict_sentence())];
+        if service.rate > TokensPerSecond::ZERO {
+            let (rate, prefill) = (grouped(service.rate.get()), 100.0 * service.prefill_share);
+            let video = simulation.video.as_ref().map_or(String::new(), |_| format!(", {:.0} % make video", 100.0 * service.video_share));
+            facts.push(("serves".to_owned(), format!("{rate} tokens/s of the target's mix, {prefill:.0} % of the chips in prefill{video}")));
+        }
+        let energy = simulation.energy_per_token.map_or(String::new(), |energy| format!(", {} a token served", render(energy)));
+        let working = if energy.is_empty() { ", waiting" } else { "" };
+        facts.push(("draws".to_owned(), format!("{} at the racks{working}{energy}", render(simulation.power.total()))));
+        facts.push(("errors".to_owned(), self.errors_text()));
+        Section::Facts(facts)
+    }
+
+    /// How far predictions of this machine are from what is published of it.
+    fn errors_text(&self) -> String {
+        match scores(&self.published).into_iter().find(|score| score.system.is_none() && score.quantity.is_none()) {
+            Some(score) => format!(
+                "{} published figures of this machine are predicted below: the median error is {:.1} %, nine in ten are within {:.0} %",
+                score.count,
+                100.0 * score.median,
+                100.0 * score.ninetieth
+            ),
+            None => format!(
+                "no published figures are named to hold this machine against; `supernode uncertainty {}` says what the ranges of its parts leave open",
+                self.supernode
+            ),
+        }
+    }
+
+    fn chips_text(&self) -> String {
+        let ranks = if self.ranks_per_chip > 1 { format!(", {} ranks each", self.ranks_per_chip) } else { String::new() };
+        format!("{} x {}{ranks}", self.simulation.inventory.chips, self.chip)
     }
 
     /// What holds back the phase that takes most of the chips.
@@ -214,7 +265,7 @@ impl Report for SimulateReport {
         let simulation = &self.simulation;
         let survey = &simulation.survey;
         let mut facts = vec![
-            ("chips".to_owned(), format!("{} x {}, {} ranks each", simulation.inventory.chips, self.chip, self.ranks_per_chip)),
+            ("chips".to_owned(), self.chips_text()),
             ("workload".to_owned(), self.workload.1.clone()),
             ("formats".to_owned(), self.formats_sentence()),
             ("injection".to_owned(), format!("{} a chip, one way", render(survey.injection))),
@@ -228,38 +279,38 @@ impl Report for SimulateReport {
             let size = if bytes.get() < 1e8 { "1 MiB" } else { "1 GiB" };
             facts.push((format!("{} {size}", op.name()), format!("{}, busbw {}", render(*time), render(*bus))));
         }
-        let mut sections = vec![Section::Title(self.title.clone()), Section::Facts(facts)];
+        let mut sections = vec![Section::Title(self.title.clone()), self.answer(), Section::Facts(facts)];
         sections.push(Section::Title("Tokens".into()));
         sections.push(Section::Table(self.phase_table()));
-        for (phase, reason) in self.refusals() {
+        for (phase, reason) in self.simulation.refusals() {
             sections.push(Section::Note(format!("{phase}: {reason}")));
         }
         let layout = self.layout_facts();
         if !layout.is_empty() {
             sections.push(Section::Facts(layout));
         }
-        sections.push(Section::Title("Where the time of a step goes".into()));
-        sections.push(Section::Table(self.time_table()));
+        let time = self.time_table();
+        if !time.rows.is_empty() {
+            sections.push(Section::Title("Where the time of a step goes".into()));
+            sections.push(Section::Table(time));
+        }
         sections.extend(self.explain_sections());
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
-        sections.push(Section::Title("Verdict".into()));
-        let service = &simulation.verdict.service;
-        let video = simulation.video.as_ref().map_or(String::new(), |_| format!(", {:.0} % make video", 100.0 * service.video_share));
-        sections.push(Section::Facts(vec![
-            (
-                "serves".to_owned(),
-                format!(
-                    "{:.0} tokens/s of the target's mix, {:.0} % of the chips in prefill{video}",
-                    service.rate.get(),
-                    100.0 * service.prefill_share
-                ),
-            ),
-            ("verdict".to_owned(), self.verdict_sentence()),
-        ]));
         if !self.published.is_empty() {
             sections.push(Section::Title("Predicted beside published".into()));
             sections.extend(comparison_sections(&self.published));
         }
         sections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of;
+
+    #[test]
+    fn shares_keep_two_digits() {
+        let shares = [0.0, 3.7e-5, 0.001_367, 0.0137, 0.137, 0.9999, 1.0, 2.34, 1234.0].map(share_of);
+        assert_eq!(shares, ["0.0 % of", "0.0037 % of", "0.14 % of", "1.4 % of", "14 % of", "99.9 % of", "1.0 times", "2.3 times", "1 234 times"]);
     }
 }

@@ -105,7 +105,7 @@ impl Report for SweepReport<'_> {
 }
 
 /// A count without decimals, anything else with three digits.
-fn cell(value: f64) -> String {
+pub(super) fn cell(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 100.0 { format!("{value}") } else { digits(value) }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
-use crate::study::TrainingSimulation;
+use crate::study::{TrainingSimulation, grouped};
 use crate::training::{TrainingStep, bubble};
 use crate::units::{Bytes, Seconds, TokensPerSecond, render};
 
@@ -89,7 +89,7 @@ impl TrainingReport {
             table.row([
                 other.layout.to_string(),
                 format!("{:.3}", other.time.get()),
-                format!("{:.0}", simulation.rate(other).get()),
+                grouped(simulation.rate(other).get()),
                 format!("{:.1} %", 100.0 * simulation.utilisation(other)),
                 format!("{:.1} %", 100.0 * bubble_of(other)),
                 format!("{:.1}", other.memory.total().get() / 1e9),
@@ -150,7 +150,7 @@ impl Report for TrainingReport {
             ("workload".to_owned(), self.workload.1.clone()),
             ("model".to_owned(), self.workload.2.clone()),
             ("GEMMs in".to_owned(), simulation.gemm.name().to_owned()),
-            ("tokens a step".to_owned(), format!("{:.0}", simulation.tokens)),
+            ("tokens a step".to_owned(), grouped(simulation.tokens)),
             ("layouts".to_owned(), format!("{} tried, {} fit", search.found.len() + search.too_large, search.found.len())),
         ];
         let Some(step) = simulation.best() else {
@@ -164,7 +164,7 @@ impl Report for TrainingReport {
             ("mapping".to_owned(), step.layout.to_string()),
             ("chips".to_owned(), format!("{chips} of {}", self.chips)),
             ("step".to_owned(), render(step.time)),
-            ("tokens".to_owned(), format!("{:.0} tokens/s, {:.1} a chip", rate.get(), rate.get() / f64::from(chips))),
+            ("tokens".to_owned(), format!("{} tokens/s, {:.1} a chip", grouped(rate.get()), rate.get() / f64::from(chips))),
             ("model operations".to_owned(), format!("{:.1} TFLOP/s a chip", simulation.flop_rate(step).get() / 1e12)),
             ("MFU".to_owned(), format!("{:.1} % of {}'s peak", 100.0 * simulation.utilisation(step), simulation.gemm.name())),
             ("bubble".to_owned(), format!("{:.1} % of the pipeline ({} micro-batches)", 100.0 * bubble_of(step), step.micro_batches)),

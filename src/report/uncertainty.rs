@@ -33,7 +33,7 @@ impl Report for UncertaintyReport {
                     (figure.key.to_owned(), json!({ "nominal": figure.nominal, "p05": low, "median": median, "p95": high, "drivers": drivers }))
                 })
                 .collect();
-            json!({ "supernode": design.supernode, "assumptions": design.assumptions, "figures": figures })
+            json!({ "supernode": design.supernode, "assumptions": design.assumptions, "figures": figures, "refusal": design.refusal })
         };
         let beats: serde_json::Map<String, Json> = self.beats.iter().map(|(key, chance)| ((*key).to_owned(), json!(chance))).collect();
         json!({ "draws": self.draws, "seed": self.seed, "designs": self.designs.iter().map(design).collect::<Vec<_>>(), "first_beats_second": beats })
@@ -62,6 +62,7 @@ impl Report for UncertaintyReport {
                 }
             }
             sections.push(Section::Table(table));
+            sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("As written it serves nothing: {reason}."))));
         }
         if let [first, second] = self.designs.as_slice() {
             sections.push(Section::Title(format!("How often {} beats {}", first.supernode, second.supernode)));

@@ -124,8 +124,8 @@ impl<'a> Communication<'a> {
         let others = f64::from(chips.saturating_sub(1));
         let pair = Bytes::new(1e9);
         let time = if chips > 1 { self.profile(chips).serialisation(fabric, pair, pair).0 } else { Seconds::ZERO };
-        let carried = if time > Seconds::ZERO { pair * others / time } else { self.network.injection() };
-        carried.min(self.network.injection()) * self.library.wire_efficiency.value.get()
+        let carried = if time > Seconds::ZERO { pair * others / time } else { self.network.sending_rate() };
+        carried.min(self.network.sending_rate()) * self.library.wire_efficiency.value.get()
     }
 
     /// Latency of the longest path of the machine.
@@ -194,7 +194,7 @@ impl<'a> Communication<'a> {
     /// over its share of the chip's ports; the path is the instance's longest.
     #[must_use]
     pub fn send(&self, chips: u32, bytes: Bytes) -> Seconds {
-        let ports = self.network.injection() / f64::from(self.network.fabric().chip.ranks);
+        let ports = self.network.sending_rate() / f64::from(self.network.fabric().chip.ranks);
         let wire = bytes / (ports * self.library.wire_efficiency.value.get());
         self.library.launch.value + self.library.round.value + self.profile(chips).latency + wire
     }

@@ -332,7 +332,9 @@ impl MappingRequest {
             "micro_batches" => &mut self.micro_batches,
             other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, sp, ffn, micro_batches")),
         };
-        *field = Some(number);
+        if field.replace(number).is_some() {
+            return Err(format!("{degree} is given twice"));
+        }
         Ok(())
     }
 }

@@ -110,10 +110,11 @@ impl<'a> Reading<'a> {
         self.prompts * f64::from(self.mapping.dp) * self.batches()
     }
 
-    /// The caches of a pass go to other chips where answers are made on chips of their own.
+    /// The caches of a pass go to other chips where answers are made on chips of their own; a machine of one chip has no others.
     fn handover(&self) -> Option<Handover> {
+        let others = self.machine.communication.network().fabric().chips > 1;
         let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
-        self.machine.workload.workload.decode.is_some().then(handed_over)
+        (others && self.machine.workload.workload.decode.is_some()).then(handed_over)
     }
 
     /// Time to first token and tokens per second of the instance, from the time of a step. Layer by layer the prefix cache comes and the

@@ -46,9 +46,16 @@ pub fn with_chip(spec: &Spec, chip: &Chip) -> Spec {
     Spec { chip: Chip { io, ..chip.clone() }, ..spec.clone() }
 }
 
-/// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last.
+/// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last. Beside them, by
+/// design, why it serves nothing, where it does not.
 #[must_use]
-pub fn compare(designs: &[(Spec, Fabric)], workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Vec<Row> {
+pub fn compare(
+    designs: &[(Spec, Fabric)],
+    workload: &WorkloadSpec,
+    target: &TargetSpec,
+    prices: &Prices,
+    reliability: &Reliability,
+) -> (Vec<Row>, Vec<Option<String>>) {
     // One after the other: each search is parallel in itself.
     let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate(spec, fabric, workload, target)).collect();
     let row = |column: &Column| Row {
@@ -67,7 +74,7 @@ pub fn compare(designs: &[(Spec, Fabric)], workload: &WorkloadSpec, target: &Tar
     rows.push(last(1, "served_per_kilodollar_tokens_per_s", "served a k$ of it", 1.0, Better::More));
     rows.push(last(2, "million_tokens_usd", "a million tokens, $", 1.0, Better::Less));
     rows.push(last(3, "failures_per_year", "failures a year", 1.0, Better::Less));
-    rows
+    (rows, simulations.iter().map(Simulation::serves_nothing).collect())
 }
 
 /// Dollars to buy the machine; tokens a second for a thousand of them; dollars for a million tokens while it serves without a pause (hardware

@@ -131,7 +131,8 @@ pub fn digits(value: f64) -> String {
 }
 
 /// Thousands apart: 12 345.
-fn grouped(value: f64) -> String {
+#[must_use]
+pub fn grouped(value: f64) -> String {
     let whole = format!("{value:.0}");
     let (sign, number) = whole.strip_prefix('-').map_or(("", whole.as_str()), |number| ("-", number));
     let parts: Vec<&str> = number.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();

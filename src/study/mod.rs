@@ -23,7 +23,7 @@ pub use clip::{ClipSimulation, simulate_clip};
 pub use columns::{Better, COMPARED, Column, DETAILED, dimension};
 pub use compare::{Row, compare, with_chip};
 pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
-pub use finding::{Told, chosen, digits, findings};
+pub use finding::{Told, chosen, digits, findings, grouped};
 pub use optimize::{Budget, Optimum, Tried, optimize};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use random::SplitMix64;

@@ -75,6 +75,8 @@ pub struct Design {
     pub power: (Watts, Watts, Watts),
     /// What one costs to buy.
     pub cost: Cost,
+    /// Why it serves nothing, where it does not.
+    pub refusal: Option<String>,
 }
 
 /// Measures a design.
@@ -97,6 +99,7 @@ pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &Ta
         availability: availability(&single_failures(&patient, reliability, false)),
         power: (waiting * power.pue, working * power.pue, power.rated() * power.pue),
         cost: cost(spec, fabric, &simulation.inventory, power, prices),
+        refusal: simulation.serves_nothing(),
     }
 }
 

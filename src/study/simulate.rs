@@ -60,6 +60,24 @@ pub struct Simulation {
     pub formats: [Precisions; 2],
 }
 
+impl Simulation {
+    /// Phases that cannot work although the input is right, each with the reason.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&'static str, String)> {
+        let decode = self.decode.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("decode", no.to_string()));
+        let prefill = self.prefill.as_ref().and_then(|found| found.as_ref().err()).map(|no| ("prefill", no.to_string()));
+        let video = self.video.as_ref().and_then(|video| Some(("video", format!("{}: {}", video.name, video.refusal()?))));
+        decode.into_iter().chain(prefill).chain(video).collect()
+    }
+
+    /// Why none of the target's tokens are served; `None` if some are. A phase that the target's mix does not need may be impossible.
+    #[must_use]
+    pub fn serves_nothing(&self) -> Option<String> {
+        let refusals = if self.verdict.service.rate > TokensPerSecond::ZERO { Vec::new() } else { self.refusals() };
+        refusals.first().map(|(phase, reason)| format!("{reason} ({phase})"))
+    }
+}
+
 /// How the mapping is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {

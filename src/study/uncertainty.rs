@@ -106,6 +106,8 @@ pub struct Uncertainty {
     pub assumptions: usize,
     /// Its figures.
     pub figures: Vec<Distribution>,
+    /// Why it serves nothing as written, where it does not.
+    pub refusal: Option<String>,
     /// By figure and draw.
     draws: Vec<Vec<Option<f64>>>,
 }
@@ -134,7 +136,8 @@ pub fn uncertainty(case: &Case, draws: u64, seed: u64) -> Result<Uncertainty, Pr
     let by_figure: Vec<Vec<Option<f64>>> = (0..followed.len()).map(|figure| rows.iter().map(|row| row[figure]).collect()).collect();
     let inputs: Vec<Vec<f64>> = assumptions.iter().map(|assumption| ranks((0..draws).map(|draw| assumption.drawn(seed, draw)).collect())).collect();
     let figures = followed.iter().zip(&by_figure).map(|(column, values)| distribution(column, &nominal, values, &assumptions, &inputs));
-    Ok(Uncertainty { supernode: case.supernode.clone(), assumptions: assumptions.len(), figures: figures.collect(), draws: by_figure })
+    let (supernode, refusal) = (case.supernode.clone(), nominal.serves_nothing());
+    Ok(Uncertainty { supernode, assumptions: assumptions.len(), figures: figures.collect(), refusal, draws: by_figure })
 }
 
 fn distribution(column: &Column, nominal: &Simulation, values: &[Option<f64>], assumptions: &[Assumption], inputs: &[Vec<f64>]) -> Distribution {

@@ -123,7 +123,9 @@ impl FromStr for TrainingRequest {
             if number == 0 && key != "recompute" {
                 return Err(format!("{key} must be 1 or more"));
             }
-            *field = Some(number);
+            if field.replace(number).is_some() {
+                return Err(format!("{key} is given twice"));
+            }
         }
         if request.overlap.is_some_and(|overlap| overlap > 2) {
             return Err("overlap is 1 or 2".to_owned());

@@ -98,6 +98,8 @@ const UNITS: &[(&str, Dimension, f64, Prefixes)] = &[
     ("J/OP", Dimension::EnergyPerOperation, 1.0, Prefixes::Decimal),
     ("FLOP/s", Dimension::ComputeRate, 1.0, Prefixes::Decimal),
     ("OP/s", Dimension::ComputeRate, 1.0, Prefixes::Decimal),
+    ("FLOPS", Dimension::ComputeRate, 1.0, Prefixes::Decimal),
+    ("OPS", Dimension::ComputeRate, 1.0, Prefixes::Decimal),
     ("FLOP", Dimension::Operations, 1.0, Prefixes::Decimal),
     ("OP", Dimension::Operations, 1.0, Prefixes::Decimal),
     ("m", Dimension::Length, 1.0, Prefixes::Decimal),
@@ -230,7 +232,8 @@ pub fn render<Q: Quantity>(quantity: Q) -> String {
         Dimension::Money => "USD",
         Dimension::Ratio => "",
     };
-    let value = quantity.si();
+    // A sum of nothing may be minus zero.
+    let value = quantity.si() + 0.0;
     if value == 0.0 || base.is_empty() || !value.is_finite() {
         return format!("{} {base}", digits(value)).trim().to_owned();
     }
@@ -254,7 +257,7 @@ fn digits(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::quantity::{Bytes, BytesPerSecond, JoulesPerBit, Ratio, Seconds, TokensPerSecond};
+    use super::super::quantity::{Bytes, BytesPerSecond, FlopPerSecond, JoulesPerBit, Ratio, Seconds, TokensPerSecond};
     use super::*;
 
     #[test]
@@ -262,6 +265,8 @@ mod tests {
         assert_eq!(parse::<BytesPerSecond>("392 GB/s").map(Quantity::si), Ok(392e9));
         assert_eq!(parse::<BytesPerSecond>("112 Gbit/s").map(Quantity::si), Ok(14e9));
         assert_eq!(parse::<BytesPerSecond>("400Gbps").map(Quantity::si), Ok(50e9));
+        assert_eq!(parse::<FlopPerSecond>("989 TFLOPS").map(Quantity::si), Ok(989e12));
+        assert_eq!(parse::<FlopPerSecond>("2 POPS").map(Quantity::si), Ok(2e15));
         assert_eq!(parse::<Seconds>("500 ns").map(Quantity::si), Ok(500e-9));
         // 2.1 itself is not a binary fraction: the quotient is the nearest to 2.1 / 10^6, one unit in the last place from 2.1e-6.
         assert_eq!(parse::<Seconds>("2.1 us").map(Quantity::si), Ok(2.1 / 1e6));

@@ -170,7 +170,8 @@ macro_rules! quantity {
         }
         impl Sum for $name {
             fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
-                Self(values.map(|value| value.0).sum())
+                // From +0: the standard sum of no numbers is -0, which prints as such and divides to minus infinity.
+                values.fold(Self::ZERO, Add::add)
             }
         }
     };

@@ -97,6 +97,29 @@ pub trait FileKind: DeserializeOwned + JsonSchema {
     fn schema() -> &'static serde_json::Value;
 }
 
+/// The table of every kind of file, by which a file says what it holds.
+pub const KINDS: [&str; 19] = [
+    StudyFile::KIND,
+    SupernodeFile::KIND,
+    WorkloadFile::KIND,
+    ClipFile::KIND,
+    TrainingFile::KIND,
+    TargetFile::KIND,
+    ChipFile::KIND,
+    SwitchFile::KIND,
+    LinkFile::KIND,
+    ProtocolFile::KIND,
+    CpuFile::KIND,
+    NicFile::KIND,
+    MemoryFile::KIND,
+    LibraryFile::KIND,
+    EngineFile::KIND,
+    ModelFile::KIND,
+    ReliabilityFile::KIND,
+    PricesFile::KIND,
+    DemandFile::KIND,
+];
+
 macro_rules! file_kind {
     ($file:ident { $key:ident : $content:ident } in $folder:literal) => {
         #[doc = concat!("A file with one `[", stringify!($key), "]`.")]

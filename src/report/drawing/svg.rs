@@ -67,7 +67,8 @@ pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
         text(&mut body, (MARGIN + 12.0, y + 19.0), "start", "600 13", &panel.title);
         text(&mut body, (MARGIN + 12.0, y + 35.0), "start", "400 11", &panel.note);
         paint(&mut body, &panel, &frames);
-        zoom = frames.first().and_then(|row| row.first()).copied();
+        // The child that is looked into stands in the lowest line, so that the look covers no other.
+        zoom = frames.first().and_then(|row| row.iter().copied().reduce(|low, frame| if frame.y > low.y { frame } else { low }));
         y = bottom + PANEL_GAP;
     }
     let height = y - PANEL_GAP + MARGIN;
@@ -197,4 +198,31 @@ fn text(body: &mut String, (x, y): (f64, f64), anchor: &str, font: &str, words: 
 #[expect(clippy::cast_precision_loss, reason = "a drawing has a few hundred boxes")]
 fn float(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabric;
+    use crate::input::spec::load_supernode;
+
+    /// The look from a level into one of its children, drawn after the boxes of the level, hides none of them.
+    #[test]
+    fn looking_inside_covers_no_box() {
+        for name in ["ub-mesh-1024", "cloudmatrix384", "tpu-v5p-pod"] {
+            let spec = load_supernode(name).unwrap();
+            let drawn = draw(&spec, &fabric::build(&spec).unwrap());
+            let mut lowest = 0.0_f64;
+            for line in drawn.lines() {
+                let number = |key: &str| line.split(&format!(" {key}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
+                if line.starts_with("<rect") && line.contains("rx=\"4\"") {
+                    lowest = lowest.max(number("y").unwrap() + number("height").unwrap());
+                } else if line.contains("fill=\"#eef2f6\"") {
+                    let top: f64 = line.split(['M', ' ']).nth(3).unwrap().parse().unwrap();
+                    assert!(top > lowest - 0.1, "{name}: from {top} over boxes down to {lowest}");
+                }
+            }
+            assert!(lowest > 0.0);
+        }
+    }
 }
