@@ -1,13 +1,12 @@
 //! Shipped models against what their publishers state: parameters, active parameters, cache bytes and operations for a token.
 
-use supernode::input::catalog::{Mention, find, shipped};
+use supernode::input::catalog::{Mention, shipped};
 use supernode::input::document::{Model, ModelFile, Precision, Precisions};
-use supernode::input::read::read;
+use supernode::input::spec::load_model;
 use supernode::workload::{AttentionBatch, head, layer_attention, totals};
 
 fn model(name: &str) -> Model {
-    let found = find::<ModelFile>(name, &Mention::on_command_line()).unwrap_or_else(|problems| panic!("{problems}"));
-    read::<ModelFile>(&found.source).unwrap_or_else(|problems| panic!("{problems}")).0
+    load_model(name, &Mention::on_command_line()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 const BF16: Precisions = Precisions {

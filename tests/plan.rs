@@ -86,9 +86,9 @@ fn video_takes_its_chips() {
     let project = Project::new("clips").file("target.toml", &target.replace("wan2.2-a14b-720p", "wan2.2-a14b-720"));
     project.run(&["plan", "gb200-nvl72", "--target", "target.toml"]).fails(
         r#"error: no clip is named `wan2.2-a14b-720`
-  --> target.toml:20:8
+  --> target.toml:12:8
    |
-20 | clip = "wan2.2-a14b-720"
+12 | clip = "wan2.2-a14b-720"
    |        ^^^^^^^^^^^^^^^^^ names a clip
    |
    = help: did you mean `wan2.2-a14b-720p`?

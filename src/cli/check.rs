@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::{Outcome, Output};
 use crate::fabric;
-use crate::input::catalog::{STANDARD_INPUT, read as read_text, shipped as shipped_names};
+use crate::input::catalog::{Found, STANDARD_INPUT, read as read_text, shipped as shipped_names};
 use crate::input::document::{
     ChipFile, ClipFile, CpuFile, DemandFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
     ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
-use crate::input::problem::{Problem, Problems, Source};
-use crate::input::read::read;
+use crate::input::extends::{kind_of, read_layers};
+use crate::input::problem::{Problem, Problems};
+use crate::input::shelf::Reader;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table, render};
@@ -58,8 +59,8 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
     Problems::check(problems, Output::done(text))
 }
 
-/// Checks a file, given by its path and its text, and says what it holds.
-type Check = fn(&str, &Arc<Source>) -> Result<String, Problems>;
+/// Checks a file, given by a path that no shipped name is taken for and by its text, and says what it holds.
+type Check = fn(&str, Found) -> Result<String, Problems>;
 
 /// The table that says what a file holds, and how to check it.
 const KINDS: [(&str, Check); 19] = [
@@ -69,19 +70,19 @@ const KINDS: [(&str, Check); 19] = [
     (ClipFile::KIND, |path, _| load_clip(path).map(|clip| format!("clip {}", clip.name))),
     (TrainingFile::KIND, |path, _| load_training(path, None).map(|spec| format!("training {}", spec.training.name))),
     (TargetFile::KIND, |path, _| load_target(path).map(|spec| format!("target {}", spec.target.name))),
-    (ChipFile::KIND, |_, source| read::<ChipFile>(source).map(|(chip, _)| format!("chip {}", chip.name))),
-    (SwitchFile::KIND, |_, source| read::<SwitchFile>(source).map(|(switch, _)| format!("switch {}", switch.name))),
-    (LinkFile::KIND, |_, source| read::<LinkFile>(source).map(|(link, _)| format!("link {}", link.name))),
-    (ProtocolFile::KIND, |_, source| read::<ProtocolFile>(source).map(|(protocol, _)| format!("protocol {}", protocol.name))),
-    (CpuFile::KIND, |_, source| read::<CpuFile>(source).map(|(cpu, _)| format!("CPU {}", cpu.name))),
-    (NicFile::KIND, |_, source| read::<NicFile>(source).map(|(nic, _)| format!("NIC {}", nic.name))),
-    (MemoryFile::KIND, |_, source| read::<MemoryFile>(source).map(|(memory, _)| format!("memory {}", memory.name))),
-    (LibraryFile::KIND, |_, source| read::<LibraryFile>(source).map(|(library, _)| format!("library {}", library.name))),
-    (EngineFile::KIND, |_, source| read::<EngineFile>(source).map(|(engine, _)| format!("engine {}", engine.name))),
-    (ModelFile::KIND, |_, source| read::<ModelFile>(source).map(|(model, _)| format!("model {}", model.name))),
-    (ReliabilityFile::KIND, |_, source| read::<ReliabilityFile>(source).map(|_| "failure rates of parts".to_owned())),
-    (PricesFile::KIND, |_, source| read::<PricesFile>(source).map(|(prices, _)| format!("prices of {}", prices.date))),
-    (DemandFile::KIND, |_, source| read::<DemandFile>(source).map(|(demand, _)| format!("demand {}", demand.name))),
+    (ChipFile::KIND, |_, found| part::<ChipFile>(found).map(|chip| format!("chip {}", chip.name))),
+    (SwitchFile::KIND, |_, found| part::<SwitchFile>(found).map(|switch| format!("switch {}", switch.name))),
+    (LinkFile::KIND, |_, found| part::<LinkFile>(found).map(|link| format!("link {}", link.name))),
+    (ProtocolFile::KIND, |_, found| part::<ProtocolFile>(found).map(|protocol| format!("protocol {}", protocol.name))),
+    (CpuFile::KIND, |_, found| part::<CpuFile>(found).map(|cpu| format!("CPU {}", cpu.name))),
+    (NicFile::KIND, |_, found| part::<NicFile>(found).map(|nic| format!("NIC {}", nic.name))),
+    (MemoryFile::KIND, |_, found| part::<MemoryFile>(found).map(|memory| format!("memory {}", memory.name))),
+    (LibraryFile::KIND, |_, found| part::<LibraryFile>(found).map(|library| format!("library {}", library.name))),
+    (EngineFile::KIND, |_, found| part::<EngineFile>(found).map(|engine| format!("engine {}", engine.name))),
+    (ModelFile::KIND, |_, found| part::<ModelFile>(found).map(|model| format!("model {}", model.name))),
+    (ReliabilityFile::KIND, |_, found| part::<ReliabilityFile>(found).map(|_| "failure rates of parts".to_owned())),
+    (PricesFile::KIND, |_, found| part::<PricesFile>(found).map(|prices| format!("prices of {}", prices.date))),
+    (DemandFile::KIND, |_, found| part::<DemandFile>(found).map(|demand| format!("demand {}", demand.name))),
 ];
 
 /// Says what the file holds.
@@ -91,14 +92,15 @@ fn check(file: &str) -> Result<String, Problems> {
     let path = if file.contains('/') || file == STANDARD_INPUT { file.to_owned() } else { format!("./{file}") };
     let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
     let holds = |kind: &str| table.get_ref().contains_key(kind);
-    let found = KINDS.iter().find(|(kind, _)| holds(kind)).map(|(_, check)| *check);
-    // A file that extends another need not repeat its [supernode].
-    let extends = || holds("extends").then_some((|path: &str, _: &Arc<Source>| check_supernode(path)) as Check);
-    match found.or_else(extends) {
-        Some(check) => check(&path, &source),
+    let found = Found { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
+    // A file that extends another need not repeat its table.
+    let extended = || kind_of(&found).and_then(|kind| KINDS.iter().find(|known| known.0 == kind));
+    match KINDS.iter().find(|(kind, _)| holds(kind)).or_else(extended) {
+        Some((_, check)) => check(&path, found),
+        None if holds("extends") => check_supernode(&path),
         None => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.
-            read::<SupernodeFile>(&source)?;
+            part::<SupernodeFile>(found)?;
             Err(Problem::new(format!("`{file}` holds nothing known")).into())
         }
     }
@@ -110,6 +112,11 @@ fn shipped(problem: Problem, file: &str) -> Problem {
         return problem.help(format!("`{file}` ships with the program and is right: `supernode describe {file}`"));
     }
     problem
+}
+
+/// A file that is right as it stands, once it has been read.
+fn part<K: FileKind>(found: Found) -> Result<K::Content, Problems> {
+    read_layers::<K>(found, &Reader::default()).map(|(content, _, _)| content)
 }
 
 fn check_supernode(path: &str) -> Result<String, Problems> {

@@ -9,6 +9,7 @@ use crate::input::document::{
     StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::read::schema;
+use crate::input::shape::{resolve, tagged};
 
 /// Print the JSON Schema of a kind of file
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ enum Kind {
 
 pub fn run(arguments: &Arguments) -> Output {
     let schema = match arguments.kind {
-        Kind::Supernode => extensible(schema::<SupernodeFile>()),
+        Kind::Supernode => schema::<SupernodeFile>(),
         Kind::Chip => schema::<ChipFile>(),
         Kind::Switch => schema::<SwitchFile>(),
         Kind::Link => schema::<LinkFile>(),
@@ -61,23 +62,60 @@ pub fn run(arguments: &Arguments) -> Output {
         Kind::Reliability => schema::<ReliabilityFile>(),
         Kind::Study => schema::<StudyFile>(),
     };
-    Output::done(format!("{schema:#}\n"))
+    Output::done(format!("{:#}\n", extensible(schema)))
 }
 
 /// Asks for the required keys only where a file does not extend another: what it leaves out stands there.
 fn extensible(mut schema: Json) -> Json {
-    let mut required = |table: &str| -> Json {
-        let table = schema.pointer_mut(table).and_then(Json::as_object_mut);
-        table.and_then(|table| table.shift_remove("required")).unwrap_or_else(|| json!([]))
-    };
-    let (file, supernode, level) = (required(""), required("/$defs/Supernode"), required("/$defs/Level"));
-    let complete = json!({
-        "required": file,
-        "properties": { "supernode": { "required": supernode }, "level": { "items": { "required": level } } },
-    });
+    let complete = demands(&schema, &schema);
+    if let Some(defs) = schema.get_mut("$defs").and_then(Json::as_object_mut) {
+        // A figure is replaced whole, so it is never left open.
+        defs.values_mut().filter(|node| node.get("x-quantity").is_none()).for_each(open);
+    }
+    open(&mut schema);
     let rule: Map<String, Json> = [("if".to_owned(), json!({ "required": ["extends"] })), ("else".to_owned(), complete)].into_iter().collect();
     if let Some(root) = schema.as_object_mut() {
         root.extend(rule);
     }
     schema
+}
+
+/// All that a schema and what it refers to require, as a schema; an empty one where that is nothing.
+fn demands(root: &Json, node: &Json) -> Json {
+    let node = resolve(root, node);
+    let mut found = Map::new();
+    if let Some(kinds) = node.get("oneOf").and_then(Json::as_array) {
+        let inner: Map<String, Json> =
+            tagged(kinds).map(|(name, inner)| (name.to_owned(), demands(root, inner))).filter(|(_, inner)| asks(inner)).collect();
+        found.extend((!inner.is_empty()).then(|| ("properties".to_owned(), Json::Object(inner))));
+    } else if node.get("x-quantity").is_none() {
+        found.extend(node.get("required").map(|required| ("required".to_owned(), required.clone())));
+        let properties = node.get("properties").and_then(Json::as_object).into_iter().flatten();
+        let inner: Map<String, Json> =
+            properties.map(|(name, inner)| (name.clone(), demands(root, inner))).filter(|(_, inner)| asks(inner)).collect();
+        found.extend((!inner.is_empty()).then(|| ("properties".to_owned(), Json::Object(inner))));
+        for key in ["items", "additionalProperties"] {
+            let inner = node.get(key).filter(|inner| inner.is_object()).map(|inner| demands(root, inner)).filter(asks);
+            found.extend(inner.map(|inner| (key.to_owned(), inner)));
+        }
+    }
+    Json::Object(found)
+}
+
+fn asks(demands: &Json) -> bool {
+    demands.as_object().is_some_and(|demands| !demands.is_empty())
+}
+
+/// Takes out what a schema requires, down to where it refers to others; the tag of a choice stays, it says which one is meant.
+fn open(node: &mut Json) {
+    if let Some(kinds) = node.get_mut("oneOf").and_then(Json::as_array_mut) {
+        let inner = kinds.iter_mut().filter_map(|kind| kind.get_mut("properties").and_then(Json::as_object_mut));
+        inner.flat_map(Map::values_mut).for_each(open);
+        return;
+    }
+    if let Some(table) = node.as_object_mut() {
+        table.shift_remove("required");
+        table.get_mut("properties").and_then(Json::as_object_mut).into_iter().flat_map(Map::values_mut).for_each(open);
+        ["items", "additionalProperties"].iter().for_each(|key| table.get_mut(*key).into_iter().for_each(open));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use include_dir::{Dir, include_dir};
 
-use super::document::FileKind;
+use super::document::{FileKind, KINDS};
 use super::problem::{Place, Problem, Problems, Source, suggest};
 
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -99,6 +99,13 @@ pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem
     find_in(name, mention, K::FOLDER, K::KIND, "toml")
 }
 
+/// The kind of the file that ships under a name.
+pub fn shipped_kind(name: &str) -> Option<&'static str> {
+    let ships = KINDS.iter().filter(|kind| shipped_in(kind.1).iter().any(|known| known == name));
+    // Prices and failure rates share a folder, and are named as their kind.
+    ships.min_by_key(|kind| kind.0 != name).map(|kind| kind.0)
+}
+
 /// As [`find`], for a folder and an extension of its own.
 ///
 /// # Errors
@@ -125,6 +132,7 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
         None => {
             let known = shipped_in(folder);
             let hint = suggest(name, known.iter().map(String::as_str));
+            let other = shipped_kind(name).map_or_else(String::new, |other| format!("a shipped {other} has that name; "));
             let own = if Path::new(&format!("{name}.{extension}")).exists() {
                 format!("; for the file here write `./{name}.{extension}`")
             } else {
@@ -134,7 +142,7 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
             if mention.place.is_none() && Path::new(name).is_dir() {
                 return Err(directory(name));
             }
-            Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{hint}{own}"))).into())
+            Err(at(Problem::new(format!("no {kind} is named `{name}`")).help(format!("{other}{hint}{own}"))).into())
         }
     }
 }

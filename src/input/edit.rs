@@ -16,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::catalog::Found;
 use super::document::Pattern;
+use super::extends::Layers;
 use super::problem::Source;
 
 /// The file tables that a path may start with, by kind of file. A supernode file has four.
@@ -152,8 +153,8 @@ pub struct Edit {
 /// Changed values and the text that asks for them.
 #[derive(Clone, Debug)]
 pub struct Edits {
-    /// The text that the spans count in.
-    pub by: Found,
+    /// The texts that the spans count in.
+    pub by: Layers,
     /// Applied in this order.
     pub list: Vec<Edit>,
 }
@@ -170,7 +171,8 @@ impl Edits {
             let span = start..text.len() - 1;
             list.push(Edit { path, value, is_pattern: false, span: span.clone(), path_span: span });
         }
-        Self { by: Found { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) }, list }
+        let found = Found { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) };
+        Self { by: Layers::single(found), list }
     }
 
     /// The edits that lead into a file, with their numbers.

@@ -1,16 +1,16 @@
-//! `extends = "NAME"`: a supernode file that says only what differs from another.
+//! `extends = "NAME"`: a file that says only what differs from another of its kind.
 //!
-//! Tables merge key by key. Arrays of named tables (`[[level]]`, `[[auxiliary]]`) merge by name, and new names are added at the
-//! end; every other array and value is replaced. The files stay apart as layers, so that a problem is still shown where it stands.
+//! `merge.rs` says what becomes of the two. The files stay apart as layers, so that a problem is still shown where it stands.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
-use super::catalog::{Found, Mention};
-use super::document::{FileKind, Sources, SupernodeFile};
+use super::catalog::{Found, Mention, find, shipped_kind};
+use super::document::{FileKind, KINDS, Sources, SupernodeFile};
+use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
 use super::shelf::Reader;
@@ -34,6 +34,11 @@ impl Layers {
     #[must_use]
     pub fn single(found: Found) -> Self {
         Self(vec![Layer { start: 0, found }])
+    }
+
+    /// The texts of the files.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|layer| layer.found.source.text.as_str())
     }
 
     fn layer(&self, position: usize) -> &Layer {
@@ -85,8 +90,13 @@ pub fn read_layers<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<(K:
 /// The file, what it extends, what that extends, and so on.
 fn chain<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<Vec<Found>, Problems> {
     not_empty::<K>(&found.source)?;
+    // Most files extend nothing; they are parsed once, later.
+    if !found.source.text.contains("extends") {
+        return Ok(vec![found]);
+    }
+    let mut extends = Head::of(&found.source)?.extends;
     let mut chain = vec![found];
-    while let Some((name, place)) = extends::<K>(&chain[chain.len() - 1].source)? {
+    while let Some((name, place)) = extends {
         let mention = Mention { place: Some(place.clone()), folder: chain[chain.len() - 1].folder.clone() };
         let base = reader.find::<K>(&name, &mention)?;
         if chain.iter().any(|found| found.source.name == base.source.name) {
@@ -97,23 +107,59 @@ fn chain<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<Vec<Found>, P
         if chain.len() == MOST_LAYERS {
             return Err(Problem::new(format!("more than {MOST_LAYERS} files extend each other")).at(place, "one more here").into());
         }
+        not_empty::<K>(&base.source)?;
+        let head = Head::of(&base.source)?;
+        if let Some(other) = head.kind.filter(|kind| *kind != K::KIND) {
+            let problem = Problem::new(format!("`{name}` does not hold `[{}]`", K::KIND)).at(place, format!("holds `[{other}]`"));
+            return Err(problem.help("a file extends another of its own kind").into());
+        }
+        extends = head.extends;
         chain.push(base);
     }
     Ok(chain)
 }
 
-/// The name that a file extends, and its place; only supernodes do.
-fn extends<K: FileKind>(source: &Arc<Source>) -> Result<Option<(String, Place)>, Problems> {
-    if K::KIND != SupernodeFile::KIND {
-        return Ok(None);
+/// The kind of a file: of the table that it holds, or of what it extends; `None` where neither tells.
+#[must_use]
+pub fn kind_of(found: &Found) -> Option<&'static str> {
+    let mut found = found.clone();
+    for _ in 0..MOST_LAYERS {
+        let head = Head::of(&found.source).ok()?;
+        if head.kind.is_some() {
+            return head.kind;
+        }
+        let (name, place) = head.extends?;
+        if let Some(kind) = shipped_kind(&name) {
+            return Some(kind);
+        }
+        // A path leads to the same file whatever is looked for.
+        found = find::<SupernodeFile>(&name, &Mention { place: Some(place), folder: found.folder }).ok()?;
     }
-    let table = parse(source, &source.text)?;
-    let name = table.get_ref().get("extends").and_then(|value| Some((value.get_ref().as_str()?.to_owned(), value.span())));
-    Ok(name.map(|(name, span)| (name, Place { source: Arc::clone(source), span })))
+    None
+}
+
+/// What a file says of itself.
+struct Head {
+    /// The name that it extends, and where.
+    extends: Option<(String, Place)>,
+    /// The kind whose table it holds, if any.
+    kind: Option<&'static str>,
+}
+
+impl Head {
+    fn of(source: &Arc<Source>) -> Result<Self, Problems> {
+        let table = parse(source, &source.text)?;
+        let table = table.get_ref();
+        let name = table.get("extends").and_then(|value| Some((value.get_ref().as_str()?.to_owned(), value.span())));
+        Ok(Self {
+            extends: name.map(|(name, span)| (name, Place { source: Arc::clone(source), span })),
+            kind: KINDS.iter().map(|kind| kind.0).find(|kind| table.contains_key(*kind)),
+        })
+    }
 }
 
 /// The layers as one table, with the edits of the reader; `by` is the text that asks for them.
-fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Found>, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
+fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
     let first = chain[0].clone();
     // A file alone is its own whole. Otherwise each text is parsed behind as much blank space as the texts before it take, so that its
     // spans are those of the whole.
@@ -132,59 +178,43 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Found>, reader: &Reader<'_
     }
     let whole = if alone { Arc::clone(&first.source) } else { Arc::new(Source { name: String::new(), text: joined }) };
     let behind = whole.text.len() + 1;
-    layers.extend(by.map(|by| Layer { start: behind, found: by.clone() }));
+    layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| Layer { start: behind + layer.start, found: layer.found.clone() }));
     let layers = Layers(layers);
     let texts = if alone { vec![whole.text.as_str()] } else { padded.iter().map(String::as_str).collect() };
-    let mut tables = Vec::new();
+    let mut merged: Option<Spanned<DeTable<'_>>> = None;
     for text in texts {
-        tables.push(parse(&whole, text).map_err(|problems| layers.relocate(problems))?);
+        let over = parse(&whole, text).map_err(|problems| layers.relocate(problems))?;
+        merged = Some(match merged {
+            Some(base) => {
+                let same = same_sources(&whole, base.get_ref(), over.get_ref());
+                Problems::check(same, ()).map_err(|problems| layers.relocate(problems))?;
+                Spanned::new(over.span(), merge(K::KIND, K::schema(), base.into_inner(), over.into_inner()))
+            }
+            None => over,
+        });
     }
-    let merged = tables.into_iter().reduce(|base, over| Spanned::new(over.span(), merge(base.into_inner(), over.into_inner())));
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, &first, merged.get_ref());
+    reader.note(K::KIND, &first, &whole.text, merged.get_ref());
     let (content, sources) = typed::<K>(&whole, merged).map_err(|problems| layers.relocate(problems))?;
     Ok((content, sources, layers))
 }
 
-fn merge<'i>(mut base: DeTable<'i>, over: DeTable<'i>) -> DeTable<'i> {
-    for (key, value) in over {
-        let below = base.remove(key.get_ref().as_ref());
-        let span = value.span();
-        let value = match (below.map(Spanned::into_inner), value.into_inner()) {
-            (Some(DeValue::Table(below)), DeValue::Table(above)) => DeValue::Table(merge(below, above)),
-            (Some(DeValue::Array(below)), DeValue::Array(above)) if named(&below) && named(&above) => DeValue::Array(merge_named(below, above)),
-            (_, above) => above,
-        };
-        base.insert(key, Spanned::new(span, value));
+/// Keys of `[sources]` that would lead the figures of the base to another address.
+fn same_sources(whole: &Arc<Source>, base: &DeTable<'_>, over: &DeTable<'_>) -> Vec<Problem> {
+    fn sources<'t, 'i>(table: &'t DeTable<'i>) -> Option<&'t DeTable<'i>> {
+        table.get("sources")?.get_ref().as_table()
     }
-    base
-}
-
-fn named(array: &DeArray<'_>) -> bool {
-    !array.is_empty() && array.iter().all(|item| name(item.get_ref()).is_some())
-}
-
-fn name<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
-    value.as_table()?.get("name")?.get_ref().as_str()
-}
-
-fn merge_named<'i>(below: DeArray<'i>, above: DeArray<'i>) -> DeArray<'i> {
-    let mut items: Vec<Spanned<DeValue<'i>>> = below.into_iter().collect();
-    for over in above {
-        let position = items.iter().position(|item| name(item.get_ref()) == name(over.get_ref()));
-        let span = over.span();
-        match (position, over.into_inner()) {
-            (Some(position), DeValue::Table(table)) => {
-                let base = std::mem::replace(&mut items[position], Spanned::new(span.clone(), DeValue::Boolean(false)));
-                let merged = match base.into_inner() {
-                    DeValue::Table(base) => merge(base, table),
-                    _ => table,
-                };
-                items[position] = Spanned::new(span, DeValue::Table(merged));
-            }
-            (_, value) => items.push(Spanned::new(span, value)),
-        }
-    }
-    items.into_iter().collect()
+    let place = |value: &Spanned<DeValue<'_>>| Place { source: Arc::clone(whole), span: value.span() };
+    let shared =
+        sources(over).into_iter().flatten().filter_map(|(key, above)| Some((key.get_ref(), above, sources(base)?.get(key.get_ref().as_ref())?)));
+    shared
+        .filter(|(_, above, below)| above.get_ref().as_str() != below.get_ref().as_str())
+        .map(|(key, above, below)| {
+            let problem = Problem::new(format!("source `{key}` leads to two addresses")).at(place(above), "one here");
+            problem
+                .also(place(below), "another in what this file extends")
+                .help("figures that stay as they are name it too: give this one another key")
+        })
+        .collect()
 }

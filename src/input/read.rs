@@ -1,4 +1,4 @@
-//! Text to document: syntax, then shape, then types; all problems of the first step that finds any.
+//! Text to table to document: syntax, then shape, then types; all problems of the first step that finds any.
 
 use std::sync::Arc;
 
@@ -14,16 +14,6 @@ use super::shape;
 #[must_use]
 pub fn schema<K: FileKind>() -> serde_json::Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<K>().to_value()
-}
-
-/// Reads a file of kind `K`.
-///
-/// # Errors
-/// Every syntax error; or else every unknown key, missing key, wrong type and bad quantity.
-pub fn read<K: FileKind>(source: &Arc<Source>) -> Result<(K::Content, Sources), Problems> {
-    not_empty::<K>(source)?;
-    let table = parse(source, &source.text)?;
-    typed::<K>(source, table)
 }
 
 pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
@@ -67,7 +57,7 @@ fn of_another_kind<K: FileKind>(source: &Arc<Source>, table: &DeTable<'_>) -> Re
     if table.contains_key(K::KIND) {
         return Ok(());
     }
-    let other = KINDS.iter().find_map(|kind| table.get_key_value(*kind).map(|(key, _)| (kind, key.span())));
+    let other = KINDS.iter().find_map(|(kind, _)| table.get_key_value(*kind).map(|(key, _)| (kind, key.span())));
     let Some((kind, span)) = other else { return Ok(()) };
     Err(Problem::new(format!("this file holds [{kind}], not [{}]", K::KIND)).at(place(source, span), "another kind of file").into())
 }

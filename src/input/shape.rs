@@ -51,17 +51,8 @@ impl<'a> Checker<'a> {
         self.problems.push(problem);
     }
 
-    /// Follows `$ref` and looks through `Option`.
     fn resolve(&self, schema: &'a Json) -> &'a Json {
-        if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|path| path.strip_prefix("#/$defs/")) {
-            let name = name.replace("%20", " ").replace("%3A", ":").replace("~1", "/");
-            return self.schema.get("$defs").and_then(|defs| defs.get(&name)).map_or(schema, |found| self.resolve(found));
-        }
-        let optional = |alternatives: &'a Vec<Json>| match alternatives.as_slice() {
-            [inner, null] if null.get("type").and_then(Json::as_str) == Some("null") => Some(inner),
-            _ => None,
-        };
-        schema.get("anyOf").and_then(Json::as_array).and_then(optional).map_or(schema, |inner| self.resolve(inner))
+        resolve(self.schema, schema)
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Json, key: &str) {
@@ -152,10 +143,9 @@ impl<'a> Checker<'a> {
     fn table(&mut self, table: &DeTable<'_>, span: Span, schema: &'a Json, name: &str) {
         let properties = schema.get("properties").and_then(Json::as_object);
         let known: Vec<&str> = properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
-        let any = schema.get("additionalProperties").filter(|schema| schema.is_object());
         for (key, value) in table {
             let text = key.get_ref().as_ref();
-            if let Some(schema) = properties.and_then(|map| map.get(text)).or(any) {
+            if let Some(schema) = property(schema, text) {
                 self.value(value, schema, text);
             } else {
                 let label = near_name(text, known.iter().copied()).map_or("not known here".to_owned(), |near| format!("did you mean `{near}`?"));
@@ -189,13 +179,7 @@ impl<'a> Checker<'a> {
             let names = alternative.get("enum").and_then(Json::as_array).into_iter().flatten();
             names.chain(alternative.get("const")).filter_map(Json::as_str)
         });
-        let tagged: Vec<(&'a str, &'a Json)> = alternatives
-            .iter()
-            .filter_map(|alternative| {
-                let name = required(alternative).next()?;
-                Some((name, alternative.get("properties")?.get(name)?))
-            })
-            .collect();
+        let tagged: Vec<(&'a str, &'a Json)> = tagged(alternatives).collect();
         let DeValue::Table(table) = value.get_ref() else {
             let names: Vec<&str> = bare.collect();
             if names.is_empty() {
@@ -322,6 +306,34 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// Follows `$ref` and looks through `Option`; `root` is the whole schema.
+#[must_use]
+pub fn resolve<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
+    if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|path| path.strip_prefix("#/$defs/")) {
+        let name = name.replace("%20", " ").replace("%3A", ":").replace("~1", "/");
+        return root.get("$defs").and_then(|defs| defs.get(&name)).map_or(schema, |found| resolve(root, found));
+    }
+    let optional = |alternatives: &'a Vec<Json>| match alternatives.as_slice() {
+        [inner, null] if null.get("type").and_then(Json::as_str) == Some("null") => Some(inner),
+        _ => None,
+    };
+    schema.get("anyOf").and_then(Json::as_array).and_then(optional).map_or(schema, |inner| resolve(root, inner))
+}
+
+/// What a table's schema says of a key: by name, or of any key.
+pub(super) fn property<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
+    let any = schema.get("additionalProperties").filter(|schema| schema.is_object());
+    schema.get("properties").and_then(|properties| properties.get(key)).or(any)
+}
+
+/// The externally tagged choices that carry a table: tag and schema.
+pub fn tagged(alternatives: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
+    alternatives.iter().filter_map(|alternative| {
+        let name = required(alternative).next()?;
+        Some((name, alternative.get("properties")?.get(name)?))
+    })
 }
 
 /// The least and the largest that a schema allows.

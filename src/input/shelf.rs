@@ -31,7 +31,7 @@ pub struct Shelf {
 pub struct Log {
     /// Edits that led somewhere, by number.
     pub applied: BTreeSet<usize>,
-    /// Files, by kind and name, with their texts.
+    /// Files, by kind and name, with their texts and those of what they extend.
     pub files: BTreeMap<(&'static str, String), String>,
     /// Every value in them, after the edits.
     pub leaves: Vec<Leaf>,
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text that asks for edits, if one of them leads into this file.
-    pub(super) fn editor(&self, kind: &'static str, found: &Found) -> Option<&'a Found> {
+    pub(super) fn editor(&self, kind: &'static str, found: &Found) -> Option<&'a Layers> {
         let edits = self.edits?;
         edits.of_file(kind, found.stem()).next().map(|_| &edits.by)
     }
@@ -125,11 +125,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Writes down a file that was read.
-    pub(super) fn note(&self, kind: &'static str, found: &Found, table: &DeTable<'_>) {
+    /// Writes down a file that was read; its text is that of all its layers.
+    pub(super) fn note(&self, kind: &'static str, found: &Found, text: &str, table: &DeTable<'_>) {
         let Some(log) = self.log else { return };
         let mut log = open(log);
-        if log.files.insert((kind, found.stem().to_owned()), found.source.text.clone()).is_none() {
+        if log.files.insert((kind, found.stem().to_owned()), text.to_owned()).is_none() {
             log.leaves.extend(leaves(kind, found.stem(), table));
         }
     }

@@ -1,7 +1,5 @@
 //! A study as it is meant: its space of designs as axes of edits.
 
-use std::sync::Arc;
-
 use super::catalog::{Found, Mention};
 use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Stretch, Study, StudyFile};
 use super::edit::{Edit, Edits, ROOTS, ValuePath, quantity, written};
@@ -50,6 +48,17 @@ impl StudySpec {
     #[must_use]
     pub fn place<T>(&self, at: &At<T>) -> Place {
         self.layers.place(at.span())
+    }
+
+    /// The place of the path of an edit.
+    #[must_use]
+    pub fn place_of_path(&self, edit: &Edit) -> Place {
+        self.layers.place(edit.path_span.clone())
+    }
+
+    /// Its text and those of what it extends.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.layers.texts()
     }
 }
 
@@ -410,9 +419,6 @@ impl StudySpec {
     /// The edits of one design.
     #[must_use]
     pub fn edits(&self, values: &[AxisValue]) -> Edits {
-        Edits {
-            by: Found { source: Arc::clone(&self.found.source), folder: self.found.folder.clone() },
-            list: values.iter().flat_map(|value| value.edits.clone()).collect(),
-        }
+        Edits { by: self.layers.clone(), list: values.iter().flat_map(|value| value.edits.clone()).collect() }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::random::SplitMix64;
 use super::space::{Point, Space};
 use crate::input::edit::{Edit, ValuePath};
-use crate::input::problem::{Place, Problem, Problems, suggest};
+use crate::input::problem::{Problem, Problems, suggest};
 use crate::input::shelf::Log;
 use crate::input::study::Values;
 
@@ -67,7 +67,7 @@ impl Space {
             }
         }
         if let Some((edit, log)) = unapplied {
-            let place = Place { source: self.spec.found.source.clone(), span: edit.path_span };
+            let place = self.spec.place_of_path(&edit);
             let problem = Problem::new(format!("`{}` names nothing in any design of the study", edit.path)).at(place, "no such value");
             return Err(problem.help(nearest(&edit.path, &log)).into());
         }
@@ -84,10 +84,10 @@ impl Space {
     /// A number that differs where the study, a file it stands on, or the program does (FNV-1a, 64 bit).
     #[must_use]
     pub fn fingerprint(&self, met: &Log) -> String {
-        let own = [env!("CARGO_PKG_VERSION"), self.spec.found.source.text.as_str()];
+        let own = [env!("CARGO_PKG_VERSION")].into_iter().chain(self.spec.texts());
         let files = met.files.iter().flat_map(|((kind, name), text)| [*kind, name.as_str(), text.as_str()]);
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for text in own.into_iter().chain(files) {
+        for text in own.chain(files) {
             for byte in text.bytes().chain([0]) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
             }

@@ -72,6 +72,13 @@ impl Run {
         assert_eq!(self.output(), expected);
     }
 
+    /// Standard error of a run that refused its input.
+    #[allow(dead_code, reason = "not every test file needs all of these")]
+    pub fn error(&self) -> String {
+        assert_eq!(self.0.status.code(), Some(2));
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
     /// Exit code 2, nothing on standard output, exactly this on standard error.
     #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn fails(&self, expected: &str) {

@@ -1,16 +1,15 @@
 //! Payload over bytes on the wire, per cent, against a table of standard framing worked out by hand.
 
-use std::sync::Arc;
-
 use supernode::fabric::wire_bytes;
 use supernode::input::catalog::{Mention, find};
 use supernode::input::document::{Protocol, ProtocolFile};
-use supernode::input::read::read;
+use supernode::input::extends::read_layers;
+use supernode::input::shelf::Reader;
 use supernode::units::Bytes;
 
 fn protocol(name: &str) -> Protocol {
     let found = find::<ProtocolFile>(name, &Mention::on_command_line()).unwrap();
-    let (mut protocol, _) = read::<ProtocolFile>(&Arc::clone(&found.source)).unwrap();
+    let (mut protocol, ..) = read_layers::<ProtocolFile>(found, &Reader::default()).unwrap();
     // The table counts one packet, however large.
     protocol.max_payload.value = Bytes::new(4096.0);
     protocol

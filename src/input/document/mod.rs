@@ -97,27 +97,27 @@ pub trait FileKind: DeserializeOwned + JsonSchema {
     fn schema() -> &'static serde_json::Value;
 }
 
-/// The table of every kind of file, by which a file says what it holds.
-pub const KINDS: [&str; 19] = [
-    StudyFile::KIND,
-    SupernodeFile::KIND,
-    WorkloadFile::KIND,
-    ClipFile::KIND,
-    TrainingFile::KIND,
-    TargetFile::KIND,
-    ChipFile::KIND,
-    SwitchFile::KIND,
-    LinkFile::KIND,
-    ProtocolFile::KIND,
-    CpuFile::KIND,
-    NicFile::KIND,
-    MemoryFile::KIND,
-    LibraryFile::KIND,
-    EngineFile::KIND,
-    ModelFile::KIND,
-    ReliabilityFile::KIND,
-    PricesFile::KIND,
-    DemandFile::KIND,
+/// Every kind of file: the table by which it says what it holds, and the folder of the shipped ones.
+pub const KINDS: [(&str, &str); 19] = [
+    (StudyFile::KIND, StudyFile::FOLDER),
+    (SupernodeFile::KIND, SupernodeFile::FOLDER),
+    (WorkloadFile::KIND, WorkloadFile::FOLDER),
+    (ClipFile::KIND, ClipFile::FOLDER),
+    (TrainingFile::KIND, TrainingFile::FOLDER),
+    (TargetFile::KIND, TargetFile::FOLDER),
+    (ChipFile::KIND, ChipFile::FOLDER),
+    (SwitchFile::KIND, SwitchFile::FOLDER),
+    (LinkFile::KIND, LinkFile::FOLDER),
+    (ProtocolFile::KIND, ProtocolFile::FOLDER),
+    (CpuFile::KIND, CpuFile::FOLDER),
+    (NicFile::KIND, NicFile::FOLDER),
+    (MemoryFile::KIND, MemoryFile::FOLDER),
+    (LibraryFile::KIND, LibraryFile::FOLDER),
+    (EngineFile::KIND, EngineFile::FOLDER),
+    (ModelFile::KIND, ModelFile::FOLDER),
+    (ReliabilityFile::KIND, ReliabilityFile::FOLDER),
+    (PricesFile::KIND, PricesFile::FOLDER),
+    (DemandFile::KIND, DemandFile::FOLDER),
 ];
 
 macro_rules! file_kind {
@@ -130,6 +130,9 @@ macro_rules! file_kind {
             #[schemars(range(min = 1, max = 1))]
             #[expect(dead_code, reason = "held by the schema to 1")]
             schema: u32,
+            #[doc = concat!("Another ", stringify!($key), " file, by name or path: this one then says only what differs.")]
+            #[expect(dead_code, reason = "followed before the file is typed")]
+            extends: Option<String>,
             $key: $content,
             /// Where the figures come from: key = address.
             #[serde(default)]
@@ -174,7 +177,7 @@ pub struct SupernodeFile {
     #[schemars(range(min = 1, max = 1))]
     #[expect(dead_code, reason = "held by the schema to 1")]
     schema: u32,
-    /// Another supernode, by name or path: this file then says only what differs.
+    /// Another supernode file, by name or path: this one then says only what differs.
     #[expect(dead_code, reason = "followed before the file is typed")]
     extends: Option<String>,
     supernode: Supernode,

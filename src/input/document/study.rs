@@ -17,6 +17,9 @@ pub struct StudyFile {
     #[schemars(range(min = 1, max = 1))]
     #[expect(dead_code, reason = "held by the schema to 1")]
     schema: u32,
+    /// Another study file, by name or path: this one then says only what differs.
+    #[expect(dead_code, reason = "followed before the file is typed")]
+    extends: Option<String>,
     study: Study,
     /// What differs between designs; the last axis changes fastest.
     #[serde(default)]

@@ -14,13 +14,18 @@ use super::Calibration;
 /// A constant that the text does not hold.
 pub fn with_constants(text: &str, calibrations: &[Calibration]) -> Result<String, String> {
     let table = DeTable::parse(text).map_err(|error| error.message().to_owned())?;
+    let base = table.get_ref().get("extends").and_then(|base| base.get_ref().as_str());
+    let missing = |what: String| match base {
+        Some(base) => format!("{what}; the part extends `{base}`: calibrate a machine with that one"),
+        None => what,
+    };
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for calibration in calibrations {
         let path = calibration.family.path();
-        let kernel = at(table.get_ref(), &path).ok_or_else(|| format!("the part has no table `{}`", path.join(".")))?;
+        let kernel = at(table.get_ref(), &path).ok_or_else(|| missing(format!("the part has no table `{}`", path.join("."))))?;
         // What the measurements do not fix stays as it is.
         for constant in calibration.constants.iter().filter(|constant| constant.relative_error.is_finite()) {
-            let old = kernel.get(constant.name).ok_or_else(|| format!("`{}` has no `{}`", path.join("."), constant.name))?;
+            let old = kernel.get(constant.name).ok_or_else(|| missing(format!("`{}` has no `{}`", path.join("."), constant.name)))?;
             let source = old.get_ref().as_table().and_then(|table| table.get("source")).and_then(|source| source.get_ref().as_str());
             let written = |value: f64| if constant.unit.is_empty() { format!("{value}") } else { format!("\"{value} {}\"", constant.unit) };
             let spread = 2.0 * constant.relative_error;
