@@ -5,7 +5,7 @@ use std::path::Path;
 use criterion::{Criterion, criterion_group, criterion_main};
 use supernode::fabric;
 use supernode::input::spec::load_supernode;
-use supernode::network::{Network, survey};
+use supernode::network::{Network, fabric_metrics};
 
 fn build(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("build");
@@ -25,7 +25,7 @@ fn build(criterion: &mut Criterion) {
     group.sample_size(10);
     for name in ["cloudmatrix384", "atlas-950-8192", "atlas-960", "tpu-v7-pod"] {
         let fabric = load_supernode(name).and_then(|spec| fabric::build(&spec)).unwrap_or_else(|problems| panic!("{problems}"));
-        group.bench_function(name, |bencher| bencher.iter(|| survey(&Network::new(&fabric)).bisection));
+        group.bench_function(name, |bencher| bencher.iter(|| fabric_metrics(&Network::new(&fabric)).bisection));
     }
     group.finish();
 }

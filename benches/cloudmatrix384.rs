@@ -7,13 +7,14 @@ use std::hash::{Hash, Hasher};
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use supernode::execution::{Machine, Mapping, StepShape, mappings, step_time};
 use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
-use supernode::serving::{Communication, Described, Machine, Mapping, StepShape, decode_at, mappings, search_decode, step_time};
-use supernode::study::{Patient, simulate, single_failures};
+use supernode::serving::{Described, decode_at, search_decode};
+use supernode::study::{DegradedMachine, simulate, single_failures};
 use supernode::units::Bytes;
-use supernode::workload::{AttentionBatch, Device};
+use supernode::workload::AttentionBatch;
 
 const NAME: &str = "cloudmatrix384";
 
@@ -57,8 +58,7 @@ fn stages(criterion: &mut Criterion) {
         bencher.iter(|| black_box(Pricing::new(&network, &spec.library).price(&collective, None)));
     });
 
-    let communication = Communication::new(&network, &spec.library, [1, 160]);
-    let machine = Machine { communication, device: Device::new(&spec.chip), workload: &workload };
+    let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
     let mapping = Mapping { ep: 320, dp: 320, ..Mapping::ONE };
     if let Some(phase) = &workload.workload.decode {
         say("step", decode_at(&machine, phase, mapping, 48, 2).tpot);
@@ -66,13 +66,10 @@ fn stages(criterion: &mut Criterion) {
     }
     // Mappings per second, each with the search of its largest batch: criterion's elements.
     let all = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
-    let sizes = all.iter().flat_map(|mapping| [mapping.chips(2), mapping.tp.div_ceil(2), mapping.ep.div_ceil(2)]);
-    let everything =
-        Machine { communication: Communication::new(&network, &spec.library, sizes), device: Device::new(&spec.chip), workload: &workload };
     if let Some(phase) = &workload.workload.decode {
-        say("mappings", search_decode(&everything, phase, &all, None, Described::Best).best().map(|found| found.rate));
+        say("mappings", search_decode(&machine, phase, &all, None, Described::Best).best().map(|found| found.rate));
         group.throughput(Throughput::Elements(all.len() as u64 * 2));
-        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&everything, phase, &all, None, Described::Best))));
+        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&machine, phase, &all, None, Described::Best))));
         let batch = AttentionBatch { sequences: 48.0, new_tokens: 2.0, context: 4096.0, prefill: false };
         let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, drafts: 1 };
         group.throughput(Throughput::Elements(1));
@@ -83,7 +80,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("simulate", |bencher| bencher.iter(|| black_box(simulate(&spec, &fabric, &workload, &target))));
 
     let reliability = load_reliability().unwrap_or_else(|problems| panic!("{problems}"));
-    let patient = Patient::new(&spec, &network, &workload, &target);
+    let patient = DegradedMachine::new(&spec, &network, &workload, &target);
     say("single_failures", single_failures(&patient, &reliability, true));
     group.sample_size(10);
     group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true))));

@@ -12,6 +12,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod cli;
+pub mod execution;
 pub mod fabric;
 pub mod footprint;
 pub mod input;
@@ -21,4 +22,5 @@ pub mod serving;
 pub mod study;
 pub mod training;
 pub mod units;
+pub mod validation;
 pub mod workload;

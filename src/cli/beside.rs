@@ -1,7 +1,7 @@
 //! `--groups` and `--beside`: what runs at the same time.
 
 use super::sizes::parse_sizes;
-use crate::network::{Algorithm, Collective, Crowd, Op, Placement};
+use crate::network::{Algorithm, Collective, ConcurrentCollective, Op, Placement};
 use crate::units::Bytes;
 
 /// Reads `all` or a number of groups.
@@ -20,7 +20,7 @@ pub fn parse_groups(text: &str) -> Result<Option<u32>, String> {
 ///
 /// # Errors
 /// What was expected, in one line.
-pub fn parse_beside(text: &str, chips: u32) -> Result<Crowd, String> {
+pub fn parse_beside(text: &str, chips: u32) -> Result<ConcurrentCollective, String> {
     let (mut op, mut bytes, mut ranks, mut algorithm) = (None, None, None, None);
     let (mut placement, mut groups) = (Placement::default(), None);
     // A list of chips has commas of its own: what has no `=` belongs to the part before.
@@ -47,7 +47,7 @@ pub fn parse_beside(text: &str, chips: u32) -> Result<Crowd, String> {
     let op = op.ok_or_else(|| format!("`{text}` names no op; for example op=all_to_all,size=64MiB,ranks=64"))?;
     let bytes = bytes.ok_or_else(|| format!("`{text}` names no size; for example op=all_to_all,size=64MiB,ranks=64"))?;
     let ranks = ranks.or(placement.ranks()).unwrap_or(chips);
-    Ok(Crowd { collective: Collective { op, ranks, bytes }, algorithm, placement, groups })
+    Ok(ConcurrentCollective { collective: Collective { op, ranks, bytes }, algorithm, placement, groups })
 }
 
 fn one_size(text: &str) -> Result<Bytes, String> {
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn keys_in_any_order_and_lists_of_chips() {
         let crowd = parse_beside("size=1MiB,op=send,placement=chips:0,9,18,groups=1", 384);
-        let expected = Crowd {
+        let expected = ConcurrentCollective {
             collective: Collective { op: Op::Send, ranks: 3, bytes: Bytes::new(1_048_576.0) },
             algorithm: None,
             placement: Placement::Explicit(vec![0, 9, 18]),

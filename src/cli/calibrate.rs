@@ -9,8 +9,8 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, engine_text, library_text, load_supernode, part_texts};
 use crate::network::Network;
 use crate::report::{self, CalibrateReport};
-use crate::study::calibrate::{Family, PartKind, calibrate, with_constants};
-use crate::study::validate::Parts;
+use crate::validation::Parts;
+use crate::validation::calibrate::{Family, PartKind, calibrate, with_constants};
 
 /// Fit the constants of a chip or a communication library to measurements
 #[derive(Debug, clap::Args)]

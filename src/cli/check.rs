@@ -13,8 +13,8 @@ use crate::input::document::{
     ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use crate::input::extends::{kind_of, read_layers};
+use crate::input::file_cache::Reader;
 use crate::input::problem::{Problem, Problems};
-use crate::input::shelf::Reader;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table, render};

@@ -7,8 +7,8 @@ use super::sizes::parse_sizes;
 use super::{Outcome, Output, bad_option};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, Crowd, LevelUse, Network, Op, Peak, Placement, Pricing, together};
-use crate::report::{self, CollectiveReport, CollectiveRow, CrowdRow, LevelRow, TogetherRow};
+use crate::network::{Algorithm, Collective, ConcurrentCollective, LevelUse, Network, Op, Peak, Placement, Pricing, concurrent_timings};
+use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let ranks = arguments.ranks.or(placement.ranks()).unwrap_or(fabric.chips);
     let groups = parse_groups(&arguments.groups).map_err(|message| bad_option("--groups", message))?;
     let beside = arguments.beside.iter().map(|text| parse_beside(text, fabric.chips).map_err(|message| bad_option("--beside", message)));
-    let beside: Vec<Crowd> = beside.collect::<Result<_, _>>()?;
+    let beside: Vec<ConcurrentCollective> = beside.collect::<Result<_, _>>()?;
     let is_crowded = groups != Some(1) || !beside.is_empty();
     let mut pricing = Pricing::placed(&network, &library, placement.clone());
     let rows = sizes.into_iter().map(|bytes| {
@@ -79,11 +79,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
         let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
         let levels = level_rows(&fabric, levels);
-        let mut crowds = vec![Crowd { collective, algorithm, placement: placement.clone(), groups }];
+        let mut crowds = vec![ConcurrentCollective { collective, algorithm, placement: placement.clone(), groups }];
         crowds.extend(beside.iter().cloned());
-        let crowded = is_crowded.then(|| together(&network, &library, &crowds)).transpose().map_err(|error| bad_option("collective", error))?;
-        let together = crowded.map(|together| TogetherRow {
-            crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| CrowdRow { collective: crowd.collective, timing }).collect(),
+        let crowded =
+            is_crowded.then(|| concurrent_timings(&network, &library, &crowds)).transpose().map_err(|error| bad_option("collective", error))?;
+        let together = crowded.map(|together| ConcurrentTotalRow {
+            crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| ConcurrentRow { collective: crowd.collective, timing }).collect(),
             levels: level_rows(&fabric, together.levels),
         });
         Ok(CollectiveRow { collective, timing, runner_up, levels, together })

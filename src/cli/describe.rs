@@ -4,7 +4,7 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::footprint::{complexity, inventory};
 use crate::input::spec::load_supernode;
-use crate::network::{Network, survey};
+use crate::network::{Network, fabric_metrics};
 use crate::report::{self, DescribeReport, Drawing};
 
 /// Count, measure or draw the fabric of a supernode
@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         chip: spec.chip,
         levels: fabric.level_names.clone(),
         inventory,
-        survey: survey(&Network::new(&fabric)),
+        fabric_metrics: fabric_metrics(&Network::new(&fabric)),
     };
     Ok(Output::report(&report, format))
 }

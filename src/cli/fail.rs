@@ -6,7 +6,7 @@ use crate::footprint::{Damage, part_name, part_named};
 use crate::input::spec::{load_reliability, load_supernode, load_target, load_workload};
 use crate::network::Network;
 use crate::report::{self, FailReport};
-use crate::study::{Draw, Patient, availability, chances, drawn, single_failures};
+use crate::study::{DegradedMachine, Draw, availability, chances, drawn, single_failures};
 
 /// Show what remains after failures: of given parts, of parts drawn at random, and of every part in turn
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let draw = Draw { chips: arguments.chips, switches: arguments.switches, links: arguments.links, seed: arguments.seed };
     gone.extend(drawn(&fabric, &draw).map_err(|message| bad_option("fail", message))?);
 
-    let patient = Patient::new(&spec, &network, &workload, &target);
+    let patient = DegradedMachine::new(&spec, &network, &workload, &target);
     let singles = single_failures(&patient, &reliability, true);
     let report = FailReport {
         supernode: spec.id.clone(),

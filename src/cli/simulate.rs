@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::{Exit, Outcome, Output, bad_option};
+use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::footprint::inventory;
 use crate::input::cases::load_cases;
@@ -13,9 +14,9 @@ use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
-use crate::serving::{MappingRequest, Point};
-use crate::study::validate::compare_published;
+use crate::serving::Point;
 use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
+use crate::validation::compare_published;
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]

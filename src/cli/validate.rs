@@ -6,7 +6,7 @@ use super::{Exit, Outcome, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
-use crate::study::validate::{bounds_text, exceeded, load_bounds, scores, validate};
+use crate::validation::{bounds_text, exceeded, load_bounds, scores, validate};
 
 /// Hold predictions against measurements: the shipped ones, or your own
 #[derive(Debug, clap::Args)]

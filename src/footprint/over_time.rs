@@ -6,10 +6,10 @@
 
 use super::inventory::Inventory;
 use super::power::{Duty, Power, power};
+use crate::execution::{Step, TimelineEntry, arithmetic_energy, memory_energy, port_energy, timeline};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
 use crate::network::Profile;
-use crate::serving::{Moment, Step, arithmetic_energy, course, memory_energy, port_energy};
 use crate::units::{BytesPerSecond, Seconds, Watts};
 
 /// A stretch of a step in which all watts stay the same.
@@ -26,7 +26,7 @@ pub struct Stretch {
 /// What a machine draws from moment to moment while the share `busy` of its chips runs `step`, all instances in step.
 #[must_use]
 pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, step: &Step, busy: f64, profile: &Profile) -> Vec<Stretch> {
-    let moments = course(step);
+    let moments = timeline(step);
     let mut times: Vec<f64> = moments.iter().flat_map(|moment| [moment.start, moment.start + moment.stage.time]).map(Seconds::get).collect();
     times.extend([0.0, step.time.get()]);
     times.sort_by(f64::total_cmp);
@@ -35,8 +35,8 @@ pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, step
     let mean = Duty::of(step, fabric, busy);
     let always = mean.operators.iter().filter(|(name, _)| *name == Duty::ALWAYS).copied();
     let always: Vec<(&'static str, Watts)> = always.collect();
-    let mut under_way: Vec<&Moment> = Vec::new();
-    let mut waiting: Vec<&Moment> = moments.iter().collect();
+    let mut under_way: Vec<&TimelineEntry> = Vec::new();
+    let mut waiting: Vec<&TimelineEntry> = moments.iter().collect();
     waiting.sort_by(|a, b| b.start.get().total_cmp(&a.start.get()));
     let stretches = times.windows(2).map(|ends| {
         let middle = f64::midpoint(ends[0], ends[1]);
@@ -54,7 +54,7 @@ pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, step
     stretches.collect()
 }
 
-fn add(duty: &mut Duty, moment: &Moment, fabric: &Fabric, busy: f64) {
+fn add(duty: &mut Duty, moment: &TimelineEntry, fabric: &Fabric, busy: f64) {
     let chip = &fabric.chip.power;
     let (ranks, time) = (f64::from(fabric.chip.ranks) * busy, moment.stage.time);
     let work = (arithmetic_energy(chip, &moment.work.flop) + memory_energy(chip, moment.work.memory)) * ranks / time;

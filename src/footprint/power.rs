@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::inventory::Inventory;
+use crate::execution::{Activity, Step, arithmetic_energy, memory_energy, port_energy};
 use crate::fabric::{Endpoint, Fabric};
 use crate::input::document::{ChipPower, Cooling, Medium, Racks, SwitchPower};
 use crate::input::spec::Spec;
 use crate::network::Profile;
-use crate::serving::{Activity, Step, arithmetic_energy, memory_energy, port_energy};
 use crate::units::{BytesPerSecond, Seconds, Watts};
 
 /// What the chips of a machine do on average while it runs one phase.

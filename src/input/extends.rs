@@ -10,10 +10,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::catalog::{Found, Mention, find, shipped_kind};
 use super::document::{FileKind, KINDS, Sources, SupernodeFile};
+use super::file_cache::Reader;
 use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
-use super::shelf::Reader;
 
 /// A chain longer than this is a mistake.
 const MOST_LAYERS: usize = 8;

@@ -4,8 +4,8 @@ use super::catalog::{Found, Mention};
 use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Stretch, Study, StudyFile};
 use super::edit::{Edit, Edits, ROOTS, ValuePath, quantity, written};
 use super::extends::{Layers, read_layers};
+use super::file_cache::Reader;
 use super::problem::{Place, Problem, Problems, suggest};
-use super::shelf::Reader;
 use crate::units::{Bytes, Figure};
 
 /// The kind of path that leads into no file: degrees of the mapping.

@@ -23,6 +23,11 @@ pub enum Reach {
     Expanders,
 }
 
+impl Reach {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 3] = [Self::OwnHosts, Self::AllHosts, Self::Expanders];
+}
+
 /// Memory that chips read over the fabric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FarMemory {

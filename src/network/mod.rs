@@ -9,17 +9,19 @@
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
-//! | how do collectives of several groups slow each other? | `together.rs` |
+//! | how do collectives of several groups slow each other? | `concurrent.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
-//! | how fast, how far, how wide is the fabric as such? | `survey.rs` |
+//! | how fast, how far, how wide is the fabric as such? | `metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
+mod afd;
 mod algorithm;
-mod apart;
 mod bound;
-mod captured;
 mod collective;
+mod concurrent;
+mod custom_all_reduce;
+mod fabric_metrics;
 pub mod fair_share;
 mod far_memory;
 mod flows;
@@ -32,16 +34,16 @@ mod op;
 mod pattern;
 mod pricing;
 mod profile;
-mod survey;
 mod symmetry;
-mod together;
 
 pub use crate::input::document::Algorithm;
+pub use afd::AfdTraffic;
 pub use algorithm::Obstacle;
-pub use apart::TrafficApart;
 pub use bound::{Cuts, lower_bound};
-pub use captured::captured_all_reduce;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
+pub use concurrent::{ConcurrentCollective, ConcurrentError, ConcurrentTiming, ConcurrentTimings, concurrent_timings, groups};
+pub use custom_all_reduce::custom_all_reduce;
+pub use fabric_metrics::{FabricMetrics, fabric_metrics};
 pub use fair_share::completion::Accuracy;
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
@@ -53,5 +55,3 @@ pub use op::Op;
 pub use pattern::Pattern;
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
-pub use survey::{Survey, survey};
-pub use together::{Crowd, CrowdTiming, Together, TogetherError, groups, together};

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::calibrate::Calibration;
+use crate::validation::calibrate::Calibration;
 
 /// Families, fitted.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::fabric::Policy;
-use crate::network::{Collective, CrowdTiming, LevelUse, Op, Timing};
+use crate::network::{Collective, ConcurrentTiming, LevelUse, Op, Timing};
 use crate::units::{Bytes, Seconds, render};
 
 /// One size.
@@ -19,28 +19,28 @@ pub struct CollectiveRow {
     /// How busy the fabric is, busiest first.
     pub levels: Vec<LevelRow>,
     /// What becomes of it beside others, if any were asked for.
-    pub together: Option<TogetherRow>,
+    pub together: Option<ConcurrentTotalRow>,
 }
 
 /// Collectives of several groups at once.
 #[derive(Clone, Debug)]
-pub struct TogetherRow {
+pub struct ConcurrentTotalRow {
     /// The collective of the row first, then what runs beside it.
-    pub crowds: Vec<CrowdRow>,
+    pub crowds: Vec<ConcurrentRow>,
     /// How busy the fabric is with all of them, busiest first.
     pub levels: Vec<LevelRow>,
 }
 
 /// One collective in its groups.
 #[derive(Clone, Debug)]
-pub struct CrowdRow {
+pub struct ConcurrentRow {
     /// What each group does.
     pub collective: Collective,
     /// How long it takes.
-    pub timing: CrowdTiming,
+    pub timing: ConcurrentTiming,
 }
 
-impl CrowdRow {
+impl ConcurrentRow {
     /// The last group's time over that of a group alone.
     fn slowdown(&self) -> f64 {
         self.timing.slowest / self.timing.alone.total()
@@ -208,8 +208,8 @@ fn together_table(rows: &[CollectiveRow]) -> Table {
     table
 }
 
-fn together_json(together: &TogetherRow) -> Json {
-    let crowd = |crowd: &CrowdRow| {
+fn together_json(together: &ConcurrentTotalRow) -> Json {
+    let crowd = |crowd: &ConcurrentRow| {
         let (collective, timing) = (&crowd.collective, &crowd.timing);
         json!({
             "op": collective.op.name(),

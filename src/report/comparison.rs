@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
-use crate::study::validate::Comparison;
+use crate::validation::Comparison;
 
 /// One entry of `cases[]`.
 pub fn comparison_json(case: &Comparison) -> Json {

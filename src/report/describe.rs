@@ -8,7 +8,7 @@ use super::complexity::{complexity_json, complexity_sections};
 use super::format::{Report, Section, Table};
 use crate::footprint::{Complexity, Inventory};
 use crate::input::document::{Chip, Precision};
-use crate::network::Survey;
+use crate::network::FabricMetrics;
 use crate::units::render;
 
 /// Counts, bandwidths and latencies of one supernode.
@@ -25,7 +25,7 @@ pub struct DescribeReport {
     /// Parts.
     pub inventory: Inventory,
     /// Bandwidths and latencies.
-    pub survey: Survey,
+    pub fabric_metrics: FabricMetrics,
     /// How much there is to build, plug and break.
     pub complexity: Complexity,
 }
@@ -57,7 +57,7 @@ impl Report for DescribeReport {
             .collect();
         let counted = |parts: &[(String, u64)]| parts.iter().map(|(part, count)| json!({ "part": part, "count": count })).collect::<Vec<_>>();
         let distances: Vec<Json> = self
-            .survey
+            .fabric_metrics
             .distances
             .iter()
             .map(|distance| {
@@ -68,7 +68,7 @@ impl Report for DescribeReport {
             })
             .collect();
         let groups: Vec<Json> = self
-            .survey
+            .fabric_metrics
             .groups
             .iter()
             .map(|group| {
@@ -83,10 +83,10 @@ impl Report for DescribeReport {
             "chips": self.inventory.chips,
             "switches": self.inventory.switch_count(),
             "links": self.inventory.link_count(),
-            "injection_bytes_per_s": self.survey.injection,
-            "bisection_bytes_per_s": self.survey.bisection,
-            "diameter_hops": self.survey.diameter,
-            "latency_s": { "min": self.survey.latency_min, "mean": self.survey.latency_mean, "max": self.survey.latency_max },
+            "injection_bytes_per_s": self.fabric_metrics.injection,
+            "bisection_bytes_per_s": self.fabric_metrics.bisection,
+            "diameter_hops": self.fabric_metrics.diameter,
+            "latency_s": { "min": self.fabric_metrics.latency_min, "mean": self.fabric_metrics.latency_mean, "max": self.fabric_metrics.latency_max },
             "distances": distances,
             "groups": groups,
             "bf16_flop_per_s": self.total(self.chip.compute.bf16.value),
@@ -105,7 +105,7 @@ impl Report for DescribeReport {
 
     fn sections(&self) -> Vec<Section> {
         let level = |level: u8| self.levels.get(level as usize).cloned().unwrap_or_default();
-        let survey = &self.survey;
+        let metrics = &self.fabric_metrics;
         let facts = vec![
             ("chips".to_owned(), format!("{} x {}", self.inventory.chips, self.chip.name)),
             (
@@ -123,12 +123,12 @@ impl Report for DescribeReport {
             ("switch chips".to_owned(), self.inventory.switch_count().to_string()),
             ("links".to_owned(), self.inventory.link_count().to_string()),
             ("optical modules".to_owned(), self.inventory.module_count().to_string()),
-            ("injection".to_owned(), format!("{} a chip, one way", render(survey.injection))),
-            ("bisection".to_owned(), format!("{}, one way", render(survey.bisection))),
-            ("diameter".to_owned(), format!("{} links", survey.diameter)),
+            ("injection".to_owned(), format!("{} a chip, one way", render(metrics.injection))),
+            ("bisection".to_owned(), format!("{}, one way", render(metrics.bisection))),
+            ("diameter".to_owned(), format!("{} links", metrics.diameter)),
             (
                 "latency, chip to chip".to_owned(),
-                format!("{} nearest, {} mean, {} farthest", render(survey.latency_min), render(survey.latency_mean), render(survey.latency_max)),
+                format!("{} nearest, {} mean, {} farthest", render(metrics.latency_min), render(metrics.latency_mean), render(metrics.latency_max)),
             ),
         ];
         let mut parts = Table::new(&["<part", "<level", "count", "<medium", "optical modules", "length m"]);
@@ -144,13 +144,13 @@ impl Report for DescribeReport {
             parts.row([line.part.clone(), level(line.level), line.count.to_string(), line.medium.to_owned(), modules, length]);
         }
         let mut distances = Table::new(&["links apart", "of pairs", "latency ns, least", "mean", "most"]);
-        for distance in &survey.distances {
+        for distance in &metrics.distances {
             let nanoseconds = [distance.latency_min, distance.latency_mean, distance.latency_max].map(|time| format!("{:.0}", time.get() * 1e9));
             let [least, mean, most] = nanoseconds;
             distances.row([distance.hops.to_string(), format!("{:.2} %", 100.0 * distance.share), least, mean, most]);
         }
         let mut groups = Table::new(&["<group", "chips", "outward GB/s", "oversubscribed"]);
-        for group in &survey.groups {
+        for group in &metrics.groups {
             let outward = format!("{:.0}", group.outward.get() / 1e9);
             groups.row([group.name.clone(), group.chips.to_string(), outward, format!("{:.2} : 1", group.oversubscription)]);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
-use crate::serving::{No, Point, Search};
+use crate::serving::{Infeasible, Point, Search};
 use crate::study::grouped;
 use crate::units::render;
 
@@ -58,23 +58,23 @@ pub fn json<P: Point>(search: &Search<P>, ranks_per_chip: u32) -> Json {
 }
 
 /// Kinds of refusal, how many there are of each, and the one that came nearest to working.
-fn reasons(refused: &[No]) -> Vec<(&'static str, usize, String)> {
-    let excess = |no: &No| match no {
-        No::Weights { weights, memory, .. } => *weights / *memory,
-        No::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
-        No::TooSlow { time, limit, .. } => *time / *limit,
-        No::Tier { .. } => 0.0,
+fn reasons(refused: &[Infeasible]) -> Vec<(&'static str, usize, String)> {
+    let excess = |no: &Infeasible| match no {
+        Infeasible::Weights { weights, memory, .. } => *weights / *memory,
+        Infeasible::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
+        Infeasible::TooSlow { time, limit, .. } => *time / *limit,
+        Infeasible::Tier { .. } => 0.0,
     };
-    let name = |no: &No| match no {
-        No::Weights { .. } => "weights do not fit",
-        No::Cache { .. } => "no room for the cache",
-        No::TooSlow { .. } => "too slow",
-        No::Tier { .. } => "nowhere to keep prefixes",
+    let name = |no: &Infeasible| match no {
+        Infeasible::Weights { .. } => "weights do not fit",
+        Infeasible::Cache { .. } => "no room for the cache",
+        Infeasible::TooSlow { .. } => "too slow",
+        Infeasible::Tier { .. } => "nowhere to keep prefixes",
     };
     ["weights do not fit", "no room for the cache", "too slow", "nowhere to keep prefixes"]
         .into_iter()
         .filter_map(|kind| {
-            let of_kind: Vec<&No> = refused.iter().filter(|no| name(no) == kind).collect();
+            let of_kind: Vec<&Infeasible> = refused.iter().filter(|no| name(no) == kind).collect();
             let nearest = of_kind.iter().min_by(|a, b| excess(a).total_cmp(&excess(b)))?;
             Some((kind, of_kind.len(), format!("{}: {nearest}", nearest.mapping())))
         })

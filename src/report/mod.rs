@@ -37,7 +37,7 @@ mod validate;
 pub use calibrate::CalibrateReport;
 pub use chart::{Line, LineChart};
 pub use clip::ClipReport;
-pub use collective::{CollectiveReport, CollectiveRow, CrowdRow, LevelRow, TogetherRow};
+pub use collective::{CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use drawing::{Drawing, draw};

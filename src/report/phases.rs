@@ -6,7 +6,8 @@ use super::clip::point_json;
 use super::format::Table;
 use super::prefixes::prefix_json;
 use super::simulate::SimulateReport;
-use crate::serving::{AggregatedPoint, DecodePoint, Mapping, No, Phase, Point, PrefillPoint, Step};
+use crate::execution::{Mapping, Step};
+use crate::serving::{AggregatedPoint, DecodePoint, Infeasible, Phase, Point, PrefillPoint};
 use crate::study::{ClipSimulation, grouped};
 use crate::units::{Seconds, render};
 
@@ -29,7 +30,7 @@ fn bound_json(step: &Step) -> Json {
 
 impl SimulateReport {
     /// What every phase says; its latencies under the keys given.
-    fn phase_json<P: Point>(&self, found: &Result<Phase<P>, No>, latencies: impl Fn(&P) -> Vec<(&'static str, Seconds)>) -> Json {
+    fn phase_json<P: Point>(&self, found: &Result<Phase<P>, Infeasible>, latencies: impl Fn(&P) -> Vec<(&'static str, Seconds)>) -> Json {
         let Ok(phase) = found else { return Json::Null };
         let (point, step) = (&phase.point, phase.point.step());
         let mut json = json!({
@@ -52,11 +53,11 @@ impl SimulateReport {
         json
     }
 
-    pub(super) fn decode_json(&self, found: &Result<Phase<DecodePoint>, No>) -> Json {
+    pub(super) fn decode_json(&self, found: &Result<Phase<DecodePoint>, Infeasible>) -> Json {
         self.phase_json(found, |point| vec![("tpot_s", point.tpot)])
     }
 
-    pub(super) fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, No>) -> Json {
+    pub(super) fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, Infeasible>) -> Json {
         let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
         if let Some(phase) = found.as_ref().ok().filter(|phase| phase.point.prefixes.capacity.is_some()) {
             json["prefix_cache"] = prefix_json(&phase.point.prefixes);
@@ -67,7 +68,7 @@ impl SimulateReport {
         json
     }
 
-    pub(super) fn aggregated_json(&self, found: &Result<Phase<AggregatedPoint>, No>) -> Json {
+    pub(super) fn aggregated_json(&self, found: &Result<Phase<AggregatedPoint>, Infeasible>) -> Json {
         let mut json = self.phase_json(found, |point| vec![("tpot_s", point.tpot), ("ttft_s", point.ttft)]);
         if let Ok(phase) = found {
             json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::chart::COLOURS;
-use crate::study::validate::Comparison;
+use crate::validation::Comparison;
 
 const COLUMNS: usize = 4;
 const PANEL_WIDTH: f64 = 250.0;

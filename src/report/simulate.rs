@@ -8,9 +8,9 @@ use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
 use crate::input::document::Precisions;
-use crate::study::validate::{Comparison, scores};
 use crate::study::{Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
+use crate::validation::{Comparison, scores};
 
 /// A simulation with the names of what was simulated.
 #[derive(Clone, Debug)]
@@ -232,9 +232,9 @@ impl Report for SimulateReport {
             "workload": self.workload.0,
             "formats": formats_json(&simulation.formats[1]),
             "chips": simulation.inventory.chips,
-            "injection_bytes_per_s": simulation.survey.injection,
-            "bisection_bytes_per_s": simulation.survey.bisection,
-            "latency_s": { "min": simulation.survey.latency_min, "mean": simulation.survey.latency_mean, "max": simulation.survey.latency_max },
+            "injection_bytes_per_s": simulation.fabric_metrics.injection,
+            "bisection_bytes_per_s": simulation.fabric_metrics.bisection,
+            "latency_s": { "min": simulation.fabric_metrics.latency_min, "mean": simulation.fabric_metrics.latency_mean, "max": simulation.fabric_metrics.latency_max },
             "decode": simulation.decode.as_ref().map(|found| self.decode_json(found)),
             "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
             "aggregated": simulation.aggregated.as_ref().map(|found| self.aggregated_json(found)),
@@ -263,16 +263,16 @@ impl Report for SimulateReport {
 
     fn sections(&self) -> Vec<Section> {
         let simulation = &self.simulation;
-        let survey = &simulation.survey;
+        let metrics = &simulation.fabric_metrics;
         let mut facts = vec![
             ("chips".to_owned(), self.chips_text()),
             ("workload".to_owned(), self.workload.1.clone()),
             ("formats".to_owned(), self.formats_sentence()),
-            ("injection".to_owned(), format!("{} a chip, one way", render(survey.injection))),
-            ("bisection".to_owned(), format!("{}, one way", render(survey.bisection))),
+            ("injection".to_owned(), format!("{} a chip, one way", render(metrics.injection))),
+            ("bisection".to_owned(), format!("{}, one way", render(metrics.bisection))),
             (
                 "latency".to_owned(),
-                format!("{} nearest, {} farthest, one way, without software", render(survey.latency_min), render(survey.latency_max)),
+                format!("{} nearest, {} farthest, one way, without software", render(metrics.latency_min), render(metrics.latency_max)),
             ),
         ];
         for (op, bytes, time, bus) in &simulation.collectives {

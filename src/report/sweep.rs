@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::chart::{Line, LineChart};
 use super::format::{Report, Section, Table};
 use crate::input::document::Chart;
-use crate::study::{Demands, Space, SweptRow, Told, chosen, columns, digits};
+use crate::study::{Claim, Demands, Space, SweptRow, chosen, columns, digits};
 
 /// A longer table shows nothing.
 const MOST_SHOWN: usize = 60;
@@ -23,7 +23,7 @@ pub struct SweepReport<'a> {
     /// Its rows, in order.
     pub rows: &'a [SweptRow],
     /// What they show.
-    pub findings: Vec<Told>,
+    pub findings: Vec<Claim>,
     /// Pictures: title and file name, for documents.
     pub pictures: Vec<(String, String)>,
 }

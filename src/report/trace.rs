@@ -6,8 +6,8 @@
 use serde_json::{Value as Json, json};
 
 use super::power::place_name;
+use crate::execution::{Limit, MOST_MICRO_BATCHES, Resource, Step, TimelineEntry, timeline};
 use crate::footprint::Stretch;
-use crate::serving::{Limit, MOST_MICRO_BATCHES, Moment, Resource, Step, course};
 use crate::units::Seconds;
 
 /// One phase of a trace.
@@ -40,7 +40,7 @@ fn process_events(process: u32, pass: &TracedPass<'_>) -> Vec<Json> {
             events.push(json!({ "ph": "M", "name": "thread_name", "pid": process, "tid": thread, "args": { "name": label } }));
         }
     }
-    events.extend(course(pass.step).iter().map(|moment| stage_event(process, moment)));
+    events.extend(timeline(pass.step).iter().map(|moment| stage_event(process, moment)));
     events.extend(pass.power.iter().map(|stretch| power_event(process, stretch, pass.levels)));
     // A counter keeps its last value until it is told another.
     if let Some(last) = pass.power.last() {
@@ -56,7 +56,7 @@ fn resources(step: &Step) -> impl Iterator<Item = Resource> {
     Resource::ALL.into_iter().filter(move |resource| apart || matches!(resource, Resource::Compute | Resource::Fabric))
 }
 
-fn stage_event(process: u32, moment: &Moment) -> Json {
+fn stage_event(process: u32, moment: &TimelineEntry) -> Json {
     let (category, colour) = category(moment);
     let work = &moment.work;
     json!({
@@ -82,7 +82,7 @@ fn stage_event(process: u32, moment: &Moment) -> Json {
 }
 
 /// What a stage waits for, and one of the viewers' colours for it.
-fn category(moment: &Moment) -> (&'static str, &'static str) {
+fn category(moment: &TimelineEntry) -> (&'static str, &'static str) {
     match moment.work.limit {
         Limit::Launch => ("launch", "generic_work"),
         Limit::Compute => ("compute", "thread_state_running"),

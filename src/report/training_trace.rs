@@ -5,7 +5,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::training::{Event, TrainingMoment, TrainingStep, training_course};
+use crate::training::{Event, TrainingStep, TrainingTimelineEntry, training_timeline};
 
 /// The threads of a stage.
 const THREADS: [&str; 3] = ["kernels", "transfers", "gradients and weights"];
@@ -23,11 +23,11 @@ pub fn training_trace(step: &TrainingStep) -> Json {
             events.push(json!({ "ph": "M", "name": "thread_name", "pid": stage + 1, "tid": thread, "args": { "name": name } }));
         }
     }
-    events.extend(training_course(step).iter().map(event));
+    events.extend(training_timeline(step).iter().map(event));
     json!({ "traceEvents": events, "displayTimeUnit": "ms" })
 }
 
-fn event(moment: &TrainingMoment) -> Json {
+fn event(moment: &TrainingTimelineEntry) -> Json {
     // Name, thread, and one of the viewers' colours.
     let (name, thread, colour) = match moment.event {
         Event::Forward => ("forward", 1, "thread_state_running"),

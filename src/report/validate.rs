@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::comparison::{comparison_json, comparison_sections, not_predicted};
 use super::format::{Report, Section, Table};
-use crate::study::validate::{Comparison, MedianBound, Score};
+use crate::validation::{Comparison, MedianBound, Score};
 
 /// Predictions beside measurements.
 #[derive(Clone, Debug)]

@@ -3,15 +3,15 @@
 
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
-use super::draft;
-use super::mapping::Mapping;
-use super::memory::{cache_room, weight_bytes};
-use super::pass::{Machine, StepShape};
+use super::infeasible::Infeasible;
 use super::point::Point;
 use super::prefix_cache::{PrefixUse, Prefixes};
-use super::refusal::No;
 use super::search::Rough;
-use super::step::{Step, step, step_time};
+use crate::execution::Mapping;
+use crate::execution::draft;
+use crate::execution::{Machine, StepShape};
+use crate::execution::{Step, step, step_time};
+use crate::execution::{cache_room, weight_bytes};
 use crate::input::document::{Request, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -96,11 +96,11 @@ struct Pace {
 }
 
 impl<'a> Mixed<'a> {
-    fn new(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Self, No> {
+    fn new(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Self, Infeasible> {
         let workload = &machine.workload.workload;
         let weights = weight_bytes(&machine.workload.model, &workload.precision, workload.experts.as_ref(), &mapping)
             + draft::weights(machine.workload, &mapping);
-        let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
+        let room = cache_room(&machine.device, weights).ok_or(Infeasible::Weights { mapping, weights, memory: machine.device.usable_memory })?;
         Ok(Self { machine, request, mapping, micro_batches, room })
     }
 
@@ -115,7 +115,7 @@ impl<'a> Mixed<'a> {
     }
 
     /// What so many running sequences and the one that is being read leave for prefixes, and what is found of them.
-    fn found(&self, sequences: u32) -> Result<PrefixUse, No> {
+    fn found(&self, sequences: u32) -> Result<PrefixUse, Infeasible> {
         let workload = self.machine.workload;
         let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
         let running = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, context)
@@ -125,7 +125,7 @@ impl<'a> Mixed<'a> {
     }
 
     /// The same with the times of a pass that reads a chunk.
-    fn prefixes(&self, sequences: u32, chunk: u32) -> Result<PrefixUse, No> {
+    fn prefixes(&self, sequences: u32, chunk: u32) -> Result<PrefixUse, Infeasible> {
         let (known, found) = (self.known(), self.found(sequences)?);
         let prompts =
             f64::from(chunk) / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
@@ -177,13 +177,13 @@ impl<'a> Mixed<'a> {
         }
     }
 
-    fn at(&self, sequences: u32, chunk: u32) -> Result<Pace, No> {
+    fn at(&self, sequences: u32, chunk: u32) -> Result<Pace, Infeasible> {
         let prefixes = self.prefixes(sequences, chunk)?;
         let time = |chunk| step_time(self.machine, &self.shape(sequences, chunk, prefixes.hit));
         Ok(self.pace(sequences, chunk, &prefixes, time(None), time(Some(chunk))))
     }
 
-    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<AggregatedPoint, No> {
+    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<AggregatedPoint, Infeasible> {
         let prefixes = self.prefixes(sequences, chunk)?;
         let step = step(self.machine, &self.shape(sequences, Some(chunk), prefixes.hit));
         let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk)?;
@@ -193,7 +193,7 @@ impl<'a> Mixed<'a> {
     }
 
     /// The largest batch with this chunk, and its rate.
-    fn largest(&self, chunk: u32, most: u32) -> Result<(u32, bool, f64), No> {
+    fn largest(&self, chunk: u32, most: u32) -> Result<(u32, bool, f64), Infeasible> {
         let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
         let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
         // Whether there is a tier does not depend on the batch.
@@ -211,7 +211,7 @@ impl<'a> Mixed<'a> {
                 let pace = pace(parts)?;
                 let slow_tokens = pace.tpot / tpot_limit > pace.ttft / ttft_limit;
                 let (time, limit) = if slow_tokens { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
-                return Err(No::TooSlow { mapping, time, limit });
+                return Err(Infeasible::TooSlow { mapping, time, limit });
             }
         };
         let sequences = found.best * parts;
@@ -230,7 +230,7 @@ pub fn aggregated_at(
     sequences: u32,
     chunk: u32,
     micro_batches: u32,
-) -> Result<AggregatedPoint, No> {
+) -> Result<AggregatedPoint, Infeasible> {
     Mixed::new(machine, request, mapping, micro_batches)?.point(sequences, chunk, false)
 }
 
@@ -238,12 +238,12 @@ pub fn aggregated_at(
 ///
 /// # Errors
 /// Why nothing works: of the chunks that are too slow, the one that comes nearest.
-pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<AggregatedPoint, No> {
+pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<AggregatedPoint, Infeasible> {
     most(machine, request, mapping, micro_batches).and_then(|found| described(&found))
 }
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, No> {
+pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, Infeasible> {
     let (mixed, sequences, chunk) = &found.of;
     mixed.point(*sequences, *chunk, found.fills_memory)
 }
@@ -252,16 +252,21 @@ pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, No
 pub(super) type Served<'a> = (Mixed<'a>, u32, u32);
 
 /// As [`most_requests`], without the pass behind it.
-pub(super) fn most<'a>(machine: &'a Machine<'a>, request: &'a Request, mapping: Mapping, micro_batches: u32) -> Result<Rough<Served<'a>>, No> {
+pub(super) fn most<'a>(
+    machine: &'a Machine<'a>,
+    request: &'a Request,
+    mapping: Mapping,
+    micro_batches: u32,
+) -> Result<Rough<Served<'a>>, Infeasible> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
     let fit = sequences_that_fit(machine, &mapping, context)?.saturating_sub(1);
     if fit < micro_batches {
-        return Err(No::Cache { mapping, sequences: fit });
+        return Err(Infeasible::Cache { mapping, sequences: fit });
     }
     let mixed = Mixed::new(machine, request, mapping, micro_batches)?;
     let mut best: Option<(u32, u32, bool, f64)> = None;
-    let mut nearest: Option<No> = None;
+    let mut nearest: Option<Infeasible> = None;
     for chunk in CHUNKS {
         match mixed.largest(chunk, fit) {
             Ok((sequences, all, rate)) if best.is_none_or(|(.., most)| rate > most) => best = Some((sequences, chunk, all, rate)),
@@ -275,6 +280,6 @@ pub(super) fn most<'a>(machine: &'a Machine<'a>, request: &'a Request, mapping: 
             Ok(Rough { mapping, rate, fills_memory: all, of: (mixed, sequences, chunk) })
         }
         (None, Some(no)) => Err(no),
-        (None, None) => Err(No::Cache { mapping, sequences: 0 }),
+        (None, None) => Err(Infeasible::Cache { mapping, sequences: 0 }),
     }
 }

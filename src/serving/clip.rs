@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::chip_power::{slowdown, work_energy};
-use super::communication::Communication;
-use super::step::Activity;
+use crate::execution::Activity;
+use crate::execution::Communication;
+use crate::execution::{slowdown, work_energy};
 use crate::input::document::Clip;
 use crate::units::{Bytes, Seconds};
 use crate::workload::{Device, kernel, sequence, video_block, video_weights};

@@ -1,14 +1,14 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
 use super::batch::largest_within;
-use super::draft;
-use super::mapping::Mapping;
-use super::memory::{cache_room, expert_rank_bytes, weight_bytes};
-use super::pass::{Machine, StepShape};
+use super::infeasible::Infeasible;
 use super::point::Point;
-use super::refusal::No;
 use super::search::Rough;
-use super::step::{Step, step, step_time};
+use crate::execution::Mapping;
+use crate::execution::draft;
+use crate::execution::{Machine, StepShape};
+use crate::execution::{Step, step, step_time};
+use crate::execution::{cache_room, expert_rank_bytes, weight_bytes};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -84,7 +84,7 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 ///
 /// # Errors
 /// Why not even the smallest batch works.
-pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, No> {
+pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, Infeasible> {
     largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &found))
 }
 
@@ -98,11 +98,11 @@ pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Roug
 }
 
 /// As [`largest_batch`], without the pass behind it.
-pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Batch>, No> {
+pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Batch>, Infeasible> {
     let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
     if most == 0 {
-        return Err(No::Cache { mapping, sequences: fit });
+        return Err(Infeasible::Cache { mapping, sequences: fit });
     }
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
@@ -111,16 +111,16 @@ pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappi
         let (tpot, rate) = pace(machine, phase, mapping, sequences, step);
         (tpot / limit, rate.get(), rate)
     };
-    let found = largest_within(most, at).map_err(|strain| No::TooSlow { mapping, time: limit * strain, limit })?;
+    let found = largest_within(most, at).map_err(|strain| Infeasible::TooSlow { mapping, time: limit * strain, limit })?;
     Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of: (found.best * micro_batches, micro_batches) })
 }
 
 /// Sequences of one attention group whose caches of `context` tokens fit beside the weights.
-pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, No> {
+pub(super) fn sequences_that_fit(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> Result<u32, Infeasible> {
     let workload = &machine.workload.workload;
     let model = &machine.workload.model;
     let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), mapping) + draft::weights(machine.workload, mapping);
-    let too_heavy = |weights| No::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory };
+    let too_heavy = |weights| Infeasible::Weights { mapping: *mapping, weights, memory: machine.device.usable_memory };
     let room = cache_room(&machine.device, weights).ok_or(too_heavy(weights))?;
     if let Some(ranks) = mapping.ffn {
         let experts = expert_rank_bytes(model, &workload.precision, workload.experts.as_ref(), ranks);

@@ -1,7 +1,7 @@
 //! What operating points of all phases have in common.
 
-use super::mapping::Mapping;
-use super::step::Step;
+use crate::execution::Mapping;
+use crate::execution::Step;
 use crate::units::{Seconds, TokensPerSecond};
 
 /// An operating point of any phase: a mapping, a batch, and what they bring.

@@ -1,15 +1,15 @@
 //! Prompt processing: one operating point.
 
-use super::draft;
-use super::handover::Handover;
-use super::mapping::Mapping;
-use super::memory::{cache_room, weight_bytes};
-use super::pass::{Machine, StepShape};
+use super::infeasible::Infeasible;
+use super::kv_transfer::KvTransfer;
 use super::point::Point;
 use super::prefix_cache::{PrefixUse, Prefixes};
-use super::refusal::No;
 use super::search::Rough;
-use super::step::{Step, step, step_time};
+use crate::execution::Mapping;
+use crate::execution::draft;
+use crate::execution::{Machine, StepShape};
+use crate::execution::{Step, step, step_time};
+use crate::execution::{cache_room, weight_bytes};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -34,7 +34,7 @@ pub struct PrefillPoint {
     /// What is found of earlier prompts, and what reading it takes.
     pub prefixes: PrefixUse,
     /// The caches' way to the chips that decode; absent where nothing is decoded.
-    pub handover: Option<Handover>,
+    pub handover: Option<KvTransfer>,
     /// The pass behind it.
     pub step: Step,
 }
@@ -77,16 +77,16 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<Self, No> {
+    fn new(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<Self, Infeasible> {
         let workload = &machine.workload.workload;
         let model = &machine.workload.model;
         let prompt = f64::from(*phase.prompt);
         let weights = weight_bytes(model, &workload.precision, workload.experts.as_ref(), &mapping) + draft::weights(machine.workload, &mapping);
-        let room = cache_room(&machine.device, weights).ok_or(No::Weights { mapping, weights, memory: machine.device.usable_memory })?;
+        let room = cache_room(&machine.device, weights).ok_or(Infeasible::Weights { mapping, weights, memory: machine.device.usable_memory })?;
         let running = sequence_cache(model, &workload.precision, mapping.tp, prompt) * (prompts.max(1.0) / f64::from(mapping.sp))
             + draft::sequence_cache(machine.workload, &mapping, prompt) * prompts.max(1.0);
         if running > room {
-            return Err(No::Cache { mapping, sequences: 0 });
+            return Err(Infeasible::Cache { mapping, sequences: 0 });
         }
         let cache = phase.prefix_cache.as_ref();
         let known = Prefixes { machine, mapping, cache, unbounded: phase.cache_hit, prompt, variation: phase.variation };
@@ -111,9 +111,9 @@ impl<'a> Reading<'a> {
     }
 
     /// The caches of a pass go to other chips where answers are made on chips of their own; a machine of one chip has no others.
-    fn handover(&self) -> Option<Handover> {
+    fn handover(&self) -> Option<KvTransfer> {
         let others = self.machine.communication.network().fabric().chips > 1;
-        let handed_over = || Handover::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
+        let handed_over = || KvTransfer::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
         (others && self.machine.workload.workload.decode.is_some()).then(handed_over)
     }
 
@@ -149,7 +149,13 @@ impl<'a> Reading<'a> {
 ///
 /// # Errors
 /// Weights or caches that do not fit.
-pub fn prefill_at(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<PrefillPoint, No> {
+pub fn prefill_at(
+    machine: &Machine<'_>,
+    phase: &PrefillPhase,
+    mapping: Mapping,
+    prompts: f64,
+    micro_batches: u32,
+) -> Result<PrefillPoint, Infeasible> {
     Ok(Reading::new(machine, phase, mapping, prompts, micro_batches)?.point())
 }
 
@@ -161,7 +167,7 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 ///
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
-pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, No> {
+pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, Infeasible> {
     most(machine, phase, mapping, micro_batches).map(|found| described(&found))
 }
 
@@ -171,19 +177,24 @@ pub(super) fn described(found: &Rough<Reading<'_>>) -> PrefillPoint {
 }
 
 /// As [`most_prompts`], without the pass behind it.
-pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Reading<'a>>, No> {
+pub(super) fn most<'a>(
+    machine: &'a Machine<'a>,
+    phase: &'a PrefillPhase,
+    mapping: Mapping,
+    micro_batches: u32,
+) -> Result<Rough<Reading<'a>>, Infeasible> {
     let limit = phase.ttft_limit.value;
     let at = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
         let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
-        if ttft > limit { Err(No::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
+        if ttft > limit { Err(Infeasible::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
     };
     let mut best = at(PROMPTS[0]);
     for share in SHARES {
-        let Err(No::TooSlow { time, .. }) = &best else { break };
+        let Err(Infeasible::TooSlow { time, .. }) = &best else { break };
         let time = *time;
         match at(share) {
-            Err(No::TooSlow { time: shorter, .. }) if shorter >= time => {}
+            Err(Infeasible::TooSlow { time: shorter, .. }) if shorter >= time => {}
             found => best = found,
         }
     }
@@ -195,7 +206,7 @@ pub(super) fn most<'a>(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mappin
             Ok((reading, rate)) if rate > most => (best, most) = (reading, rate),
             Ok(_) => {}
             Err(no) => {
-                fills_memory = matches!(no, No::Cache { .. });
+                fills_memory = matches!(no, Infeasible::Cache { .. });
                 break;
             }
         }

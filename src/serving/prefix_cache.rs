@@ -11,10 +11,10 @@
 //! independently and equally often: one that was seen T ago is still there if fewer than C bytes were touched since, and at equal rates
 //! the share of those is C / W. Sessions that differ in how often they return are kept better than that.
 
-use super::draft;
-use super::mapping::Mapping;
-use super::pass::Machine;
-use super::refusal::No;
+use super::infeasible::Infeasible;
+use crate::execution::Machine;
+use crate::execution::Mapping;
+use crate::execution::draft;
 use crate::input::document::{CacheTier, PrefixCache};
 use crate::network::{FarMemory, Reach};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
@@ -84,7 +84,7 @@ impl Prefixes<'_> {
     ///
     /// # Errors
     /// A tier that the machine does not have.
-    pub fn found(&self, left: Bytes) -> Result<PrefixUse, No> {
+    pub fn found(&self, left: Bytes) -> Result<PrefixUse, Infeasible> {
         let all = PrefixUse { hit: self.unbounded, capacity: None, wanted: None, rate: None, time: Seconds::ZERO, exposed: Seconds::ZERO };
         let Some(cache) = self.cache.filter(|_| self.unbounded > 0.0) else { return Ok(all) };
         let share = cache.share.as_ref().map_or(1.0, |share| share.value.get());
@@ -117,7 +117,7 @@ impl Prefixes<'_> {
     }
 
     /// Room of a tier on the whole supernode, what one session takes of it, and the memory where it is not the chip's own.
-    fn tier(&self, tier: CacheTier, left: Bytes) -> Result<Tier, No> {
+    fn tier(&self, tier: CacheTier, left: Bytes) -> Result<Tier, Infeasible> {
         let prefix = self.prompt * self.unbounded;
         let Some(reach) = reach(tier) else {
             let workload = self.machine.workload;
@@ -128,8 +128,8 @@ impl Prefixes<'_> {
                 + draft::sequence_cache(workload, &self.mapping, prefix) * f64::from(self.mapping.group());
             return Ok(Tier { room: left * (f64::from(self.mapping.ranks()) * instances), session, far: None });
         };
-        let refuse = |reason: &String| No::Tier { mapping: self.mapping, reason: reason.clone() };
-        let memory = *self.machine.communication.far_memory(reach).as_ref().map_err(refuse)?;
+        let refuse = |reason: String| Infeasible::Tier { mapping: self.mapping, reason };
+        let memory = self.machine.communication.far_memory(reach).map_err(refuse)?;
         Ok(Tier { room: memory.capacity, session: self.per_token() * prefix, far: Some(memory) })
     }
 

@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use super::aggregated::{self, AggregatedPoint};
 use super::decode::{self, DecodePoint};
-use super::mapping::Mapping;
-use super::pass::Machine;
+use super::infeasible::Infeasible;
 use super::point::Point;
 use super::prefill::{self, PrefillPoint};
-use super::refusal::No;
+use crate::execution::Machine;
+use crate::execution::Mapping;
 use crate::input::document::{CacheTier, DecodePhase, ExpertChips, PrefillPhase, Request};
 use crate::units::TokensPerSecond;
 
@@ -35,7 +35,7 @@ pub struct Search<P> {
     /// smallest instance first.
     pub found: Vec<Phase<P>>,
     /// Why the others do not.
-    pub refused: Vec<No>,
+    pub refused: Vec<Infeasible>,
     /// Mappings tried, those that work and are not described among them.
     pub tried: usize,
 }
@@ -75,7 +75,7 @@ impl<P: Clone> Search<P> {
     ///
     /// # Errors
     /// Why the mapping that comes nearest does not work.
-    pub fn best(&self) -> Result<Phase<P>, No> {
+    pub fn best(&self) -> Result<Phase<P>, Infeasible> {
         self.found.first().cloned().ok_or_else(|| self.nearest())
     }
 
@@ -84,9 +84,9 @@ impl<P: Clone> Search<P> {
         self.found.sort_by_cached_key(|phase| Descending(merit(phase)));
     }
 
-    fn nearest(&self) -> No {
+    fn nearest(&self) -> Infeasible {
         let nearest = self.refused.iter().fold(None, |nearest, no| Some(no.clone().nearer(nearest)));
-        nearest.unwrap_or(No::Cache { mapping: Mapping::ONE, sequences: 0 })
+        nearest.unwrap_or(Infeasible::Cache { mapping: Mapping::ONE, sequences: 0 })
     }
 }
 
@@ -113,11 +113,11 @@ pub const MICRO_BATCHES: [u32; 2] = [1, 2];
 
 /// The same where experts have chips of their own: with one micro-batch either side waits for the other, and with four all of attention,
 /// experts and the two ways between them are at work (MegaScale-Infer, arXiv 2504.02263, section 4.1).
-pub const MICRO_BATCHES_APART: [u32; 3] = [2, 3, 4];
+pub const MICRO_BATCHES_AFD: [u32; 3] = [2, 3, 4];
 
 /// Numbers of micro-batches for a mapping: the one that is asked for, or those that are tried.
 fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
-    let tried: &[u32] = if mapping.ffn.is_some() { &MICRO_BATCHES_APART } else { &MICRO_BATCHES };
+    let tried: &[u32] = if mapping.ffn.is_some() { &MICRO_BATCHES_AFD } else { &MICRO_BATCHES };
     asked.map_or_else(|| tried.to_vec(), |asked| vec![asked])
 }
 
@@ -171,7 +171,7 @@ fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
 ///
 /// # Errors
 /// Why the mapping that comes nearest does not work.
-pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, No> {
+pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, Infeasible> {
     search_decode(machine, phase, candidates, None, Described::Best).best()
 }
 
@@ -179,20 +179,20 @@ pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Map
 ///
 /// # Errors
 /// Why the mapping that comes nearest does not work.
-pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, No> {
+pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, Infeasible> {
     search_prefill(machine, phase, candidates, None, Described::Best).best()
 }
 
 fn search<T: Send + Sync, P: Point>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
-    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, No>> + Sync,
-    describe: impl Fn(&Rough<T>) -> Result<P, No> + Sync,
+    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
+    describe: impl Fn(&Rough<T>) -> Result<P, Infeasible> + Sync,
     which: Described,
 ) -> Search<P> {
     let fabric = machine.communication.network().fabric();
     let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
-    let tried: Vec<Result<Rough<T>, No>> = tried.collect();
+    let tried: Vec<Result<Rough<T>, Infeasible>> = tried.collect();
     let count = tried.len();
     let mut works = Vec::new();
     let mut refused = Vec::new();
@@ -208,7 +208,7 @@ fn search<T: Send + Sync, P: Point>(
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());
-    let described: Vec<Result<Phase<P>, No>> = works
+    let described: Vec<Result<Phase<P>, Infeasible>> = works
         .par_iter()
         .map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
         .collect();
@@ -257,15 +257,15 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
 fn while_it_lacks<T>(
     [whole, shared]: [Vec<Mapping>; 2],
     room_is_worth_something: bool,
-    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, No>>,
-) -> Vec<Result<Rough<T>, No>> {
+    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>>,
+) -> Vec<Result<Rough<T>, Infeasible>> {
     let mut all = Vec::new();
     let mut wanting = whole.is_empty() || room_is_worth_something;
     for (place, mapping) in whole.into_iter().enumerate() {
         let found = points(mapping);
         let lacks_room = found.iter().any(|point| match point {
             Ok(point) => point.fills_memory,
-            Err(no) => !matches!(no, No::TooSlow { .. } | No::Tier { .. }),
+            Err(no) => !matches!(no, Infeasible::TooSlow { .. } | Infeasible::Tier { .. }),
         });
         wanting |= place == 0 && (lacks_room || found.iter().any(Result::is_err));
         all.extend(found);

@@ -1,13 +1,12 @@
 //! Video clips on one supernode.
 
-use std::collections::BTreeSet;
-
+use crate::execution::Communication;
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, power};
 use crate::input::document::Clip;
 use crate::input::spec::Spec;
 use crate::network::Network;
-use crate::serving::{ClipPoint, Communication, clip_degrees, clip_points};
+use crate::serving::{ClipPoint, clip_degrees, clip_points};
 use crate::units::{Flop, TokensPerSecond, render};
 use crate::workload::{Device, video_flop};
 
@@ -55,8 +54,7 @@ impl ClipSimulation {
 pub fn simulate_clip(spec: &Spec, network: &Network<'_>, inventory: &Inventory, clip: &Clip) -> ClipSimulation {
     let fabric = network.fabric();
     let degrees = clip_degrees(clip, spec.ranks());
-    let chips: BTreeSet<u32> = degrees.iter().map(|ranks| ranks.div_ceil(spec.chip.ranks)).collect();
-    let communication = Communication::new(network, &spec.library, chips);
+    let communication = Communication::new(network, &spec.library);
     let points = clip_points(&communication, &Device::new(&spec.chip), clip, &degrees);
     let in_time = |point: &&ClipPoint| clip.limit.as_ref().is_none_or(|limit| point.time <= limit.value);
     // Of equals the first, with fewest ranks.

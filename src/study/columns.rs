@@ -1,8 +1,9 @@
 //! The figures that a simulation is summed up in: rows of a comparison, columns of a sweep.
 
 use super::simulate::{PhaseResult, Simulation};
+use crate::execution::Mapping;
 use crate::network::Op;
-use crate::serving::{DecodePoint, Mapping, Phase, Point, PrefillPoint};
+use crate::serving::{DecodePoint, Phase, Point, PrefillPoint};
 use crate::units::Dimension;
 
 /// Which way a figure is better.
@@ -52,9 +53,9 @@ const fn column(key: &'static str, name: &'static str, scale: f64, better: Bette
 /// Rows of a comparison.
 pub const COMPARED: [Column; 21] = [
     column("chips", "chips", 1.0, Neither, |simulation| Some(chips(simulation))),
-    column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.survey.injection.get())),
-    column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.survey.bisection.get())),
-    column("latency_max_s", "farthest chip, µs", 1e-6, Less, |simulation| Some(simulation.survey.latency_max.get())),
+    column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.fabric_metrics.injection.get())),
+    column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.fabric_metrics.bisection.get())),
+    column("latency_max_s", "farthest chip, µs", 1e-6, Less, |simulation| Some(simulation.fabric_metrics.latency_max.get())),
     column("all_reduce_1mib_s", "all-reduce 1 MiB, µs", 1e-6, Less, |simulation| collective(simulation, Op::AllReduce, false)),
     column("all_reduce_1gib_s", "all-reduce 1 GiB, ms", 1e-3, Less, |simulation| collective(simulation, Op::AllReduce, true)),
     column("all_to_all_1mib_s", "all-to-all 1 MiB, µs", 1e-6, Less, |simulation| collective(simulation, Op::AllToAll, false)),

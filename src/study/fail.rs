@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::clip::simulate_clip;
-use super::random::SplitMix64;
-use super::simulate::machine;
 use super::verdict::service;
+use crate::execution::{Communication, Machine, Mapping, mappings_for};
 use crate::fabric::{Endpoint, Fabric};
 use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, inventory, part_classes};
 use crate::input::document::{Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing};
-use crate::serving::{Communication, Machine, Mapping, best_decode, best_prefill, clip_at, largest_batch, mappings_for, prefill_at};
+use crate::serving::{best_decode, best_prefill, clip_at, largest_batch, prefill_at};
+use crate::units::SplitMix64;
 use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
 
 /// Size at which collectives are compared: long enough for the wire to dominate.
@@ -37,7 +37,7 @@ pub struct Remaining {
 /// After a failure the mappings stay: the tokens and experts of a lost chip move to the others, so rates fall with the chips; transfers
 /// of every group slow down as the all-to-all of the whole machine does, since a group waits for its slowest channel and a search for a
 /// placement that avoids the damage is not assumed; the decode batch shrinks until the time per token holds again.
-pub struct Patient<'a> {
+pub struct DegradedMachine<'a> {
     spec: &'a Spec,
     fabric: &'a Fabric,
     target: &'a TargetSpec,
@@ -49,13 +49,13 @@ pub struct Patient<'a> {
     sound: Remaining,
 }
 
-impl<'a> Patient<'a> {
+impl<'a> DegradedMachine<'a> {
     /// Finds the best mappings of the undamaged machine.
     #[must_use]
     pub fn new(spec: &'a Spec, network: &'a Network<'a>, workload: &'a WorkloadSpec, target: &'a TargetSpec) -> Self {
         let fabric = network.fabric();
         let candidates = mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
-        let machine = machine(network, spec, workload, &candidates);
+        let machine = Machine::new(network, &spec.library, &spec.chip, workload);
         let decode = workload.workload.decode.as_ref().and_then(|phase| best_decode(&machine, phase, &candidates).ok());
         let prefill = workload.workload.prefill.as_ref().and_then(|phase| best_prefill(&machine, phase, &candidates).ok());
         let prompts = prefill.as_ref().map_or(0.0, |found| found.point.prompts);
@@ -63,14 +63,14 @@ impl<'a> Patient<'a> {
         let prefill = prefill.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
         let video = target.clip.as_ref().and_then(|clip| {
             let ranks = simulate_clip(spec, network, &inventory(fabric), clip).best?.ranks;
-            Some((clip, Communication::new(network, &spec.library, [ranks.div_ceil(fabric.chip.ranks)]), ranks))
+            Some((clip, Communication::new(network, &spec.library), ranks))
         });
         let nothing = Remaining { chips: 0, all_to_all: BytesPerSecond::ZERO, all_reduce: None, tokens: TokensPerSecond::ZERO };
-        let mut patient = Self { spec, fabric, target, machine, decode, prefill, prompts, video, sound: nothing };
+        let mut degraded = Self { spec, fabric, target, machine, decode, prefill, prompts, video, sound: nothing };
         let all_to_all = all_to_all(network);
-        patient.sound =
-            Remaining { chips: fabric.chips, all_to_all, all_reduce: patient.all_reduce(network), tokens: patient.tokens(fabric.chips, 1.0) };
-        patient
+        degraded.sound =
+            Remaining { chips: fabric.chips, all_to_all, all_reduce: degraded.all_reduce(network), tokens: degraded.tokens(fabric.chips, 1.0) };
+        degraded
     }
 
     /// Without damage.
@@ -158,16 +158,16 @@ pub struct SingleFailure {
 
 /// The failure of every part, one of each class, worst first; with the all-reduce if `whole` is asked for.
 #[must_use]
-pub fn single_failures(patient: &Patient<'_>, reliability: &Reliability, whole: bool) -> Vec<SingleFailure> {
-    let (classes, _) = part_classes(patient.fabric);
+pub fn single_failures(degraded: &DegradedMachine<'_>, reliability: &Reliability, whole: bool) -> Vec<SingleFailure> {
+    let (classes, _) = part_classes(degraded.fabric);
     let mut found: Vec<SingleFailure> = classes
         .into_par_iter()
         .map(|class| {
-            let remaining = patient.after(&Damage::of(&[class.example]), whole);
-            let wear = failures(reliability, patient.fabric, class.example);
+            let remaining = degraded.after(&Damage::of(&[class.example]), whole);
+            let wear = failures(reliability, degraded.fabric, class.example);
             #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
             let count = class.count as f64;
-            let tokens_lost = lost(patient, &remaining);
+            let tokens_lost = lost(degraded, &remaining);
             SingleFailure { failures_per_year: wear.per_year * count, out: wear.out, tokens_lost, class, remaining }
         })
         .collect();
@@ -178,12 +178,12 @@ pub fn single_failures(patient: &Patient<'_>, reliability: &Reliability, whole: 
 /// What remains after the failure of each part in turn, in the order of the graph: without use of symmetry, the judge of
 /// [`single_failures`].
 #[must_use]
-pub fn every_single_failure(patient: &Patient<'_>) -> Vec<(Part, Remaining)> {
-    all_parts(patient.fabric).into_par_iter().map(|part| (part, patient.after(&Damage::of(&[part]), false))).collect()
+pub fn every_single_failure(degraded: &DegradedMachine<'_>) -> Vec<(Part, Remaining)> {
+    all_parts(degraded.fabric).into_par_iter().map(|part| (part, degraded.after(&Damage::of(&[part]), false))).collect()
 }
 
-fn lost(patient: &Patient<'_>, remaining: &Remaining) -> f64 {
-    if patient.sound.tokens > TokensPerSecond::ZERO { 1.0 - remaining.tokens / patient.sound.tokens } else { 0.0 }
+fn lost(degraded: &DegradedMachine<'_>, remaining: &Remaining) -> f64 {
+    if degraded.sound.tokens > TokensPerSecond::ZERO { 1.0 - remaining.tokens / degraded.sound.tokens } else { 0.0 }
 }
 
 /// Share of the tokens that the machine serves over the years, repairs under way: exact to first order in the share of time that a
@@ -256,12 +256,12 @@ pub struct Chances {
 
 /// Draws what is out at `draws` random moments: every part on its own with its share of time out.
 #[must_use]
-pub fn chances(patient: &Patient<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64) -> Chances {
-    let parts = all_parts(patient.fabric);
-    let (classes, class_of) = part_classes(patient.fabric);
+pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64) -> Chances {
+    let parts = all_parts(degraded.fabric);
+    let (classes, class_of) = part_classes(degraded.fabric);
     let mut by_chance: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
     for part in parts {
-        by_chance.entry(failures(reliability, patient.fabric, part).out.to_bits()).or_default().push(part);
+        by_chance.entry(failures(reliability, degraded.fabric, part).out.to_bits()).or_default().push(part);
     }
     let mut states: BTreeMap<Damage, u32> = BTreeMap::new();
     for draw in 0..draws {
@@ -270,7 +270,7 @@ pub fn chances(patient: &Patient<'_>, reliability: &Reliability, draws: u32, see
     let states: Vec<(Damage, u32)> = states.into_iter().collect();
     // Most moments have at most one part out, and parts of a class are alike: one of each stands for all.
     let mut distinct: BTreeMap<Damage, f64> = states.iter().map(|(damage, _)| (damage.representative(&classes, &class_of), 0.0)).collect();
-    distinct.par_iter_mut().for_each(|(damage, kept)| *kept = 1.0 - lost(patient, &patient.after(damage, false)));
+    distinct.par_iter_mut().for_each(|(damage, kept)| *kept = 1.0 - lost(degraded, &degraded.after(damage, false)));
     let of = |damage: &Damage| distinct.get(&damage.representative(&classes, &class_of)).copied().unwrap_or(0.0);
     let mut kept: Vec<(f64, u32)> = states.iter().map(|(damage, times)| (of(damage), *times)).collect();
     let sound = states.iter().filter(|(damage, _)| damage.is_empty()).map(|(_, times)| f64::from(*times)).sum::<f64>() / f64::from(draws);

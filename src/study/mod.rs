@@ -1,36 +1,32 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
 
-pub mod calibrate;
+mod claim;
 mod clip;
 mod columns;
 mod compare;
 mod fail;
-mod finding;
 mod optimize;
 mod plan;
 mod preview;
-mod random;
 mod sensitivity;
 mod simulate;
 mod space;
 mod sweep;
 mod training;
 mod uncertainty;
-pub mod validate;
 mod verdict;
 
+pub use claim::{Claim, chosen, digits, findings, grouped};
 pub use clip::{ClipSimulation, simulate_clip};
 pub use columns::{Better, COMPARED, Column, DETAILED, dimension};
 pub use compare::{Row, compare, with_chip};
-pub use fail::{Chances, Draw, Patient, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
-pub use finding::{Told, chosen, digits, findings, grouped};
+pub use fail::{Chances, DegradedMachine, Draw, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
 pub use optimize::{Budget, Optimum, Tried, optimize};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
-pub use random::SplitMix64;
 pub use sensitivity::{BETTER, Case, Gain, PARAMETERS, sensitivity};
 pub use simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate, simulate_with, watts_over_a_step};
 pub use space::{Design as StudyDesign, MOST_POINTS, Outcome, Point, Space, columns};
 pub use sweep::{Demands, Shard, SweptRow, amount, figure, sweep};
-pub use training::{TrainingSimulation, simulate_training};
+pub use training::{TrainingSimulation, describe_training, simulate_training, training_task};
 pub use uncertainty::{Assumption, Distribution, Uncertainty, beats, enough, uncertainty};
 pub use verdict::{Service, Verdict, service, verdict};

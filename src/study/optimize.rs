@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::random::SplitMix64;
 use super::space::{Outcome, Space};
 use super::sweep::Demands;
+use crate::units::SplitMix64;
 
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

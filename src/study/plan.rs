@@ -1,6 +1,6 @@
 //! How much hardware a demand takes, as it grows.
 
-use super::fail::{Patient, availability, single_failures};
+use super::fail::{DegradedMachine, availability, single_failures};
 use super::simulate::simulate;
 use crate::fabric::Fabric;
 use crate::footprint::{Cost, Spread, cost, energy, ownership};
@@ -85,7 +85,7 @@ pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &Ta
     let workload = &workload.on(&spec.chip);
     let network = Network::new(fabric);
     let simulation = simulate(spec, fabric, workload, target);
-    let patient = Patient::new(spec, &network, workload, target);
+    let patient = DegradedMachine::new(spec, &network, workload, target);
     let power = &simulation.power;
     let waiting: Watts = power.lines.iter().map(|line| line.waiting).sum();
     let working: Watts = power.lines.iter().map(|line| line.working).sum();

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::random::SplitMix64;
 use super::space::{Point, Space};
 use crate::input::edit::{Edit, ValuePath};
+use crate::input::file_cache::Log;
 use crate::input::problem::{Problem, Problems, suggest};
-use crate::input::shelf::Log;
 use crate::input::study::Values;
+use crate::units::SplitMix64;
 
 /// A value that fits none of so many designs fits none.
 const TRIES: u64 = 24;

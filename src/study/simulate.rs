@@ -2,29 +2,28 @@
 
 use super::clip::{ClipSimulation, simulate_clip};
 use super::verdict::{Service, Verdict, requests, service, verdict};
+use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
-use crate::network::{Collective, Network, Op, Pricing, Survey, survey};
+use crate::network::{Collective, FabricMetrics, Network, Op, Pricing, fabric_metrics};
 use crate::serving::{
-    AggregatedPoint, Communication, DecodePoint, Described, Machine, Mapping, No, Phase, Point, PrefillPoint, Search, Step, draft_mapping, mappings,
-    mappings_for, reach, search_aggregated, search_decode, search_prefill,
+    AggregatedPoint, DecodePoint, Described, Infeasible, Phase, Point, PrefillPoint, Search, search_aggregated, search_decode, search_prefill,
 };
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
-use crate::workload::Device;
 
 /// What is served where neither the user nor the supernode names a workload.
 pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 /// A phase of the workload: not asked for, impossible, or its best point.
-pub type PhaseResult<P> = Option<Result<Phase<P>, No>>;
+pub type PhaseResult<P> = Option<Result<Phase<P>, Infeasible>>;
 
 /// Everything that `simulate` says about a supernode.
 #[derive(Clone, Debug)]
 pub struct Simulation {
     /// Bandwidths and latencies of the fabric.
-    pub survey: Survey,
+    pub fabric_metrics: FabricMetrics,
     /// Parts.
     pub inventory: Inventory,
     /// Collectives over all chips: op, size, time, bus bandwidth.
@@ -111,7 +110,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     // Only decode gives experts chips of their own: prompts are read as they would be without.
     let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
     let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
-    let machine = machine(&network, spec, workload, &[&*candidates, &*reading].concat());
+    let machine = Machine::new(&network, &spec.library, &spec.chip, workload);
     let inventory = inventory(fabric);
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
     let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
@@ -138,7 +137,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     };
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
-        survey: survey(&network),
+        fabric_metrics: fabric_metrics(&network),
         inventory,
         collectives: collectives(&network, spec),
         decode,
@@ -156,23 +155,6 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         ranks_per_chip: fabric.chip.ranks,
         formats: [named, workload.workload.precision],
     }
-}
-
-/// A machine with the traffic of all candidates walked.
-pub(super) fn machine<'a>(network: &'a Network<'a>, spec: &'a Spec, workload: &'a WorkloadSpec, candidates: &[Mapping]) -> Machine<'a> {
-    let ranks = network.fabric().chip.ranks;
-    let sizes = candidates
-        .iter()
-        .flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.group().div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
-    let drafts = workload.draft.iter().flat_map(|draft| candidates.iter().map(|mapping| draft_mapping(&draft.model, mapping)));
-    let drafts = drafts.flat_map(|mapping| [mapping.chips(ranks), mapping.tp.div_ceil(ranks), mapping.ep.div_ceil(ranks)]);
-    let apart = candidates.iter().filter_map(|mapping| mapping.chips_apart(ranks)).collect();
-    let mut communication = Communication::new(network, &spec.library, sizes.chain(drafts)).with_chips_apart(apart);
-    let cache = workload.workload.prefill.as_ref().and_then(|phase| phase.prefix_cache.as_ref());
-    for reach in cache.iter().flat_map(|cache| &cache.tiers).filter_map(|tier| reach(*tier)) {
-        communication = communication.with_far_memory(reach);
-    }
-    Machine { communication, device: Device::new(&spec.chip), workload }
 }
 
 fn collectives(network: &Network<'_>, spec: &Spec) -> Vec<(Op, Bytes, Seconds, BytesPerSecond)> {
@@ -214,7 +196,7 @@ impl Merit<'_> {
 }
 
 /// The best point of a search, whose points are then in the order of what is asked for.
-fn choose<P: Point>(search: &mut Search<P>, merit: &Merit<'_>) -> Result<Phase<P>, No> {
+fn choose<P: Point>(search: &mut Search<P>, merit: &Merit<'_>) -> Result<Phase<P>, Infeasible> {
     if merit.objective != Objective::Tokens {
         search.sort_by(|phase| merit.of(phase));
     }

@@ -3,18 +3,18 @@
 use std::sync::Mutex;
 
 use super::columns::{COMPARED, Column, DETAILED};
-use super::random::SplitMix64;
 use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_with};
+use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::input::catalog::Mention;
 use crate::input::document::Method;
+use crate::input::file_cache::{FileCache, Log, Reader};
 use crate::input::problem::{Problem, Problems};
-use crate::input::shelf::{Log, Reader, Shelf};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
 use crate::input::study::{AxisValue, StudySpec};
 use crate::network::{Collective, Network, Op, Pricing};
-use crate::serving::MappingRequest;
 use crate::units::Bytes;
+use crate::units::SplitMix64;
 
 /// More designs than this are a slip of the finger, or a case for another method.
 pub const MOST_POINTS: u64 = 10_000_000;
@@ -25,7 +25,7 @@ pub struct Space {
     pub spec: StudySpec,
     /// Designs that a sweep tries.
     pub points: u64,
-    shelf: Shelf,
+    cache: FileCache,
     /// Strata by dimension and point, for a Latin hypercube.
     strata: Vec<Vec<u32>>,
 }
@@ -84,13 +84,13 @@ impl Space {
             Method::LatinHypercube(draws) => (0..sizes.len()).map(|dimension| shuffled(draws.points, draws.seed, dimension as u64)).collect(),
             Method::Grid | Method::Random(_) => Vec::new(),
         };
-        Ok(Self { spec, points, shelf: Shelf::default(), strata })
+        Ok(Self { spec, points, cache: FileCache::default(), strata })
     }
 
     /// Lays a study out to be searched, not swept: its space may be of any size.
     #[must_use]
     pub fn unbounded(spec: StudySpec) -> Self {
-        Self { spec, points: 0, shelf: Shelf::default(), strata: Vec::new() }
+        Self { spec, points: 0, cache: FileCache::default(), strata: Vec::new() }
     }
 
     /// Keys of an outcome's figures.
@@ -170,7 +170,7 @@ impl Space {
     /// Every problem of the files.
     pub fn read(&self, point: &Point, log: Option<&Mutex<Log>>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
         let edits = self.spec.edits(&point.values);
-        let reader = Reader::of(&self.shelf).with(&edits);
+        let reader = Reader::of(&self.cache).with(&edits);
         let reader = log.map_or(reader, |log| reader.logged(log));
         let (name, mention) = &self.spec.supernodes[point.supernode];
         let spec = load_supernode_from(&reader, name, mention)?;

@@ -111,12 +111,18 @@ pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, 
     } else {
         None
     };
-    describe(spec, &task, workload, search, remedy)
+    describe_training(spec, &task, workload, search, remedy)
 }
 
 /// The figures and watts of what a search found.
 #[must_use]
-pub fn describe(spec: &Spec, task: &Task<'_>, workload: &TrainingSpec, search: TrainingSearch, remedy: Option<Remedy>) -> TrainingSimulation {
+pub fn describe_training(
+    spec: &Spec,
+    task: &Task<'_>,
+    workload: &TrainingSpec,
+    search: TrainingSearch,
+    remedy: Option<Remedy>,
+) -> TrainingSimulation {
     let fabric = task.communication.network().fabric();
     let chip = &fabric.chip;
     let inventory = inventory(fabric);

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
-use super::kept::kept;
+use super::saved_activations::kept;
+use crate::execution::{Communication, Resource, Stage};
 use crate::input::document::{ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
 use crate::network::{ExpertTraffic, Relay};
-use crate::serving::{Communication, Resource, Stage};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel, layer_attention,
@@ -143,7 +143,7 @@ impl<'a> Task<'a> {
     /// Whether the transfers of a group of `ranks` are known.
     #[must_use]
     pub fn has_group(&self, ranks: u32) -> bool {
-        self.communication.has_profile(ranks.div_ceil(self.communication.network().fabric().chip.ranks))
+        ranks.div_ceil(self.communication.network().fabric().chip.ranks) <= self.communication.network().fabric().chips
     }
 
     /// Every kind of layer under `tp` and `ep` for a micro-batch of `sequences`.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::execution::{Mapping, degrees};
 use crate::input::document::{Model, Training};
-use crate::serving::{Mapping, degrees};
 
 const STAGES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 const MICRO_BATCHES: [u32; 4] = [1, 2, 4, 8];

@@ -4,27 +4,27 @@
 //! | --- | --- |
 //! | which kernels and transfers does a layer run? | `layer.rs`; its experts: `experts.rs` |
 //! | which kernels undo a kernel, how long do they take? | `backward.rs` |
-//! | what does a layer keep for its backward pass? | `kept.rs` |
+//! | what does a layer keep for its backward pass? | `saved_activations.rs` |
 //! | what does a rank hold? | `memory.rs` |
 //! | how long is a step, what is exposed? | `step.rs` |
-//! | when does each stage of the pipeline do what? | `course.rs` |
+//! | when does each stage of the pipeline do what? | `timeline.rs` |
 //! | which ways of laying the model over ranks are there? | `layout.rs` |
 //! | which is fastest, and what would work where none does? | `search.rs` |
 
 mod backward;
-mod course;
 mod experts;
-mod kept;
 mod layer;
 mod layout;
 mod memory;
+mod saved_activations;
 mod search;
 mod step;
+mod timeline;
 
 pub use backward::backward;
-pub use course::{Event, TrainingMoment, training_course};
 pub use layer::{Layer, Task, model_flop_per_token};
 pub use layout::{Recompute, TrainingLayout, TrainingRequest, layouts};
 pub use memory::{TrainingMemory, memory};
 pub use search::{Remedy, TrainingSearch, communication, remedy, search};
 pub use step::{DataExchange, Pass, TrainingStep, bubble, train_step};
+pub use timeline::{Event, TrainingTimelineEntry, training_timeline};

@@ -8,9 +8,9 @@ use super::layer::Task;
 use super::layout::{TrainingLayout, TrainingRequest, expert_degrees, layouts, shapes};
 use super::memory::memory;
 use super::step::{TrainingStep, train_step};
+use crate::execution::Communication;
 use crate::input::document::{Library, Model, Training};
 use crate::network::{Network, Relay};
-use crate::serving::Communication;
 use crate::units::Bytes;
 
 /// Everything that a search found.
@@ -48,18 +48,14 @@ pub fn communication<'a>(
     request: &TrainingRequest,
 ) -> (Communication<'a>, BTreeMap<u32, Relay>) {
     let per_chip = network.fabric().chip.ranks;
-    let (mut sizes, mut groups) = (BTreeSet::new(), BTreeSet::new());
-    for [tp, dp, pp] in shapes(training, model, network.fabric().chips * per_chip, request) {
-        sizes.extend([tp, tp * dp, tp * dp * pp].map(|ranks| ranks.div_ceil(per_chip)));
-        groups.extend(expert_degrees(model, tp * dp, request));
-    }
-    sizes.extend(groups.iter().map(|ep| ep.div_ceil(per_chip)));
+    let shapes = shapes(training, model, network.fabric().chips * per_chip, request);
+    let groups: BTreeSet<u32> = shapes.into_iter().flat_map(|[tp, dp, _]| expert_degrees(model, tp * dp, request)).collect();
     let relays = if library.token_kernel("relayed-dispatch").is_some() {
         groups.into_iter().filter_map(|ep| Some((ep, Relay::new(network, ep)?))).collect()
     } else {
         BTreeMap::new()
     };
-    (Communication::new(network, library, sizes), relays)
+    (Communication::new(network, library), relays)
 }
 
 /// Layouts whose layers are the same: of equal TP, EP and micro-batch.

@@ -14,8 +14,8 @@ use super::backward::{backward, backward_time};
 use super::layer::{Layer, Task, busy};
 use super::layout::{Recompute, TrainingLayout};
 use super::memory::{TrainingMemory, memory, parameters};
+use crate::execution::{Activity, Resource, Stage, makespan, slowdown, work_energy};
 use crate::input::document::Training;
-use crate::serving::{Activity, Resource, Stage, makespan, slowdown, work_energy};
 use crate::units::{Bytes, Seconds};
 use crate::workload::{Operator, Work, head, kernel};
 

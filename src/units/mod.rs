@@ -7,6 +7,7 @@ mod date;
 mod figure;
 mod parse;
 mod quantity;
+mod random;
 
 pub use date::Date;
 pub use figure::{Confidence, Figure};
@@ -15,3 +16,4 @@ pub use quantity::{
     Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds, SecondsPerMetre,
     TokensPerSecond, UsDollars, Watts,
 };
+pub use random::SplitMix64;

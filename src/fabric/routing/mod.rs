@@ -5,19 +5,19 @@
 //! | which choices are there, and what does each mean? | `policy.rs` |
 //! | the fabric as flat arrays, ready to be walked | `router.rs` |
 //! | all sources to one destination at once, without a list of paths | `towards.rs` |
-//! | which nodes are alike, and the fabric with one in place of all of them | `twins.rs` |
+//! | which nodes are alike, and the fabric with one in place of all of them | `equivalent_nodes.rs` |
 //! | one source to one destination, by a search from both ends | `between.rs` |
 //!
 //! Traffic passes through switches, and through chips only where the pattern says so ([`super::Fabric::forwards`]).
 
 mod between;
+mod equivalent_nodes;
 mod policy;
 mod router;
 mod towards;
-mod twins;
 
 pub use between::{Hop, Pathfinder, Route};
+pub use equivalent_nodes::{Merge, Merged};
 pub use policy::{Policy, PolicyError};
 pub use router::Router;
 pub use towards::{PathLatency, Routes};
-pub use twins::{Merge, Merged};

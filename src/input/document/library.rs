@@ -55,7 +55,7 @@ pub struct Library {
     pub token_kernels: BTreeMap<String, TokenKernel>,
     /// All-reduce kernels that serving engines put into their captured graphs, by engine.
     #[serde(default)]
-    pub captured_all_reduce: BTreeMap<String, CapturedAllReduce>,
+    pub captured_all_reduce: BTreeMap<String, CustomAllReduce>,
 }
 
 impl Library {
@@ -88,7 +88,7 @@ impl Library {
 /// A one-shot or two-shot all-reduce inside a captured graph; the form stands in `network/captured.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CapturedAllReduce {
+pub struct CustomAllReduce {
     /// Kernel in a graph with its barrier of flags.
     pub launch: Figure<Seconds>,
     /// Growth with each doubling of the ranks: peers to signal.

@@ -45,7 +45,7 @@ pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
 pub use engine::Engine;
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
-pub use library::{CapturedAllReduce, Library, TokenKernel};
+pub use library::{CustomAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
 pub use pattern::{

@@ -11,9 +11,9 @@ use crate::input::document::{
     Precision, Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
 };
 use crate::input::extends::read_layers;
+use crate::input::file_cache::Reader;
 use crate::input::hugging_face;
 use crate::input::problem::{Problem, Problems};
-use crate::input::shelf::Reader;
 
 /// Reads the supernode that `name` means, a shipped name or a path, and all parts it names.
 ///

@@ -9,8 +9,8 @@ use crate::input::document::{
     MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Pattern, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
 use crate::input::extends::{Layers, read_layers};
+use crate::input::file_cache::Reader;
 use crate::input::problem::{Place, Problem, Problems};
-use crate::input::shelf::Reader;
 use crate::units::{Date, TokensPerSecond};
 
 /// Follows the names in one file and collects what is wrong.

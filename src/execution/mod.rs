@@ -1,0 +1,40 @@
+//! Running a model on a machine: what inference, training and power share.
+//!
+//! May use `network`, `workload` and everything below them. Must never hold a service level, a search over mappings or batches, a queue,
+//! or a watt beyond the chip's own: those belong to `serving`, `training` and `footprint`.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | how is a model laid over ranks, and which layouts are legal? | `mapping.rs` |
+//! | how many bytes do weights and caches take on a rank? | `memory.rs` |
+//! | what does a transfer between ranks of an instance take? | `communication.rs`, which asks `network` |
+//! | which operators and transfers does one pass consist of? | `pass.rs`; those of a draft model: `draft.rs` |
+//! | which cores run what? | `streams.rs` |
+//! | in which order do micro-batches use cores and wires? | `schedule.rs` |
+//! | how long is a step, and what holds it back? | `step.rs` |
+//! | how much work is that? | `activity.rs` |
+//! | when does each stage of a step run? | `timeline.rs` |
+//! | what does a chip draw, and how does its power limit slow it? | `chip_power.rs` |
+
+mod activity;
+mod chip_power;
+mod communication;
+pub(crate) mod draft;
+mod mapping;
+mod memory;
+mod pass;
+mod schedule;
+mod step;
+mod streams;
+mod timeline;
+
+pub use activity::{Activity, Limit, OperatorWork, StageWork};
+pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
+pub use communication::Communication;
+pub use draft::draft_mapping;
+pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
+pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
+pub use pass::{Machine, StepShape};
+pub use schedule::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};
+pub use step::{Bound, Segment, Step, step, step_time};
+pub use timeline::{TimelineEntry, timeline};

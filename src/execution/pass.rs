@@ -1,0 +1,349 @@
+//! What one pass of a model over one batch consists of: the operators and transfers of one micro-batch in every layer, before anybody
+//! says which cores they run on.
+
+use std::rc::Rc;
+
+use super::communication::Communication;
+use super::mapping::Mapping;
+use crate::input::document::{Attention, Chip, ExpertPlacement, Experts, Ffn, LayerGroup, Library, Model, Precision};
+use crate::input::spec::WorkloadSpec;
+use crate::network::{AfdTraffic, ExpertTraffic, Network};
+use crate::units::{Bytes, Seconds};
+use crate::workload::{
+    AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
+    split_attention,
+};
+
+/// A machine ready to run one workload.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// Transfers.
+    pub communication: Communication<'a>,
+    /// One rank.
+    pub device: Device,
+    /// The model and how it is stored.
+    pub workload: &'a WorkloadSpec,
+}
+
+impl<'a> Machine<'a> {
+    /// The machine of `network` with this library and chip.
+    #[must_use]
+    pub fn new(network: &'a Network<'a>, library: &'a Library, chip: &Chip, workload: &'a WorkloadSpec) -> Self {
+        Self { communication: Communication::new(network, library), device: Device::new(chip), workload }
+    }
+}
+
+/// What one pass works on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepShape {
+    /// Degrees.
+    pub mapping: Mapping,
+    /// All sequences of one attention group.
+    pub batch: AttentionBatch,
+    /// A chunk of prompts that is read in the same pass, where decode and prefill share chips.
+    pub chunk: Option<AttentionBatch>,
+    /// Parts that the batch is cut into, to overlap.
+    pub micro_batches: u32,
+    /// Tokens of one attention group whose next token is wanted.
+    pub sampled: f64,
+    /// Draft tokens: passes of a draft model or, without one, further passes through one more layer and the head, an MTP module.
+    pub drafts: u32,
+}
+
+impl StepShape {
+    /// Draft tokens that the model itself makes.
+    fn own_drafts(&self, workload: &WorkloadSpec) -> u32 {
+        if workload.draft.is_some() { 0 } else { self.drafts }
+    }
+
+    /// Whether many tokens move at once, so that kernels for throughput are used.
+    pub(super) fn bulk(&self) -> bool {
+        self.batch.prefill || self.chunk.is_some()
+    }
+}
+
+/// Equal layers, and one micro-batch's work in one of them.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// Layers that follow each other.
+    pub count: u32,
+    /// Of the last group: further passes through one such layer for draft tokens.
+    pub drafts: u32,
+    /// Shared with the group before if that has the same.
+    pub attention: Rc<Vec<Operator>>,
+    /// What ranks that share sequences exchange before and after attention itself.
+    pub exchange: Option<Transfer>,
+    /// All-reduce after a block that TP divides.
+    pub reduce: Option<Transfer>,
+    pub block: Block,
+}
+
+impl Layers {
+    /// Sent by one rank in one layer for one micro-batch, where so large shares of it are a rank of an attention group and a rank that
+    /// holds experts alone.
+    pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
+        let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
+        let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
+        match &self.block {
+            Block::Dense(_) => (shared + reduced * 2.0) * attention,
+            Block::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
+            Block::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
+        }
+    }
+
+    /// Dispatch and combine together.
+    pub fn exchanged(&self) -> Seconds {
+        match &self.block {
+            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => {
+                dispatch.time + combine.time
+            }
+            _ => Seconds::ZERO,
+        }
+    }
+}
+
+/// A transfer among all ranks, and the bytes that one of them sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer {
+    pub time: Seconds,
+    pub sent: Bytes,
+}
+
+/// What follows attention in a layer.
+#[derive(Debug)]
+pub(super) enum Block {
+    Dense(Vec<Operator>),
+    Experts {
+        /// Norm, router, shared experts.
+        gate: Vec<Operator>,
+        routed: [Operator; 1],
+        /// Dispatch and combine; absent when all experts are on one rank.
+        exchange: Option<[Transfer; 2]>,
+    },
+    /// Experts on ranks of their own.
+    Apart {
+        /// Norm, router and projections for a narrower stream: on the ranks of attention groups.
+        gate: Vec<Operator>,
+        /// Shared and routed experts.
+        experts: Vec<Operator>,
+        /// There and back; the bytes are those that a rank of the sending kind sends.
+        exchange: [Transfer; 2],
+    },
+}
+
+/// Operators and transfers of a pass.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub layers: Vec<Layers>,
+    pub head: Vec<Operator>,
+    /// Times that the head runs.
+    pub heads: f64,
+    /// Launches of the captured graphs.
+    pub launches: Seconds,
+    /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
+    pub handovers: (Seconds, Bytes),
+    pub micro_batches: u32,
+    /// Of all ranks, those of attention groups and those that hold experts: all, where both share ranks.
+    pub shares: [f64; 2],
+}
+
+impl Pass {
+    /// A pass of the workload's model, or of its draft, on the machine.
+    pub fn new(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Self {
+        let both = [shape.batch, shape.chunk.unwrap_or(shape.batch)].map(|batch| batch.part(shape.micro_batches));
+        let parts = if shape.chunk.is_some() { &both[..] } else { &both[..1] };
+        let tokens = parts.iter().map(AttentionBatch::tokens).sum();
+        let part = MicroBatch { machine, workload, shape, parts, tokens };
+        let model = &workload.model;
+        let last = model.layer.len().saturating_sub(1);
+        let own_drafts = shape.own_drafts(workload);
+        let drafts = |index: usize| if index == last { own_drafts } else { 0 };
+        let mut layers: Vec<Layers> = Vec::with_capacity(model.layer.len());
+        for (index, group) in model.layer.iter().enumerate() {
+            // Groups of layers often differ in what follows attention only.
+            let known = index.checked_sub(1).filter(|before| *model.layer[*before].attention == *group.attention);
+            let attention = known.map_or_else(|| Rc::new(part.attention(group)), |before| Rc::clone(&layers[before].attention));
+            layers.push(part.layers(group, attention, drafts(index)));
+        }
+        Self {
+            layers,
+            head: head(model, shape.mapping.tp, shape.sampled / f64::from(shape.mapping.sp)),
+            heads: f64::from(1 + own_drafts),
+            launches: machine.device.kernels.graph_launch.value * f64::from(1 + own_drafts),
+            handovers: part.handovers(),
+            micro_batches: shape.micro_batches,
+            shares: shape.mapping.shares(),
+        }
+    }
+
+    /// Operators with the times that each runs in the pass, on a rank that is of an attention group and one that holds experts to these
+    /// shares.
+    pub fn operators(&self, [attention, experts]: [f64; 2]) -> impl Iterator<Item = (&Operator, f64)> {
+        let layers = self.layers.iter().flat_map(move |layers| {
+            let times = self.times(layers);
+            let (first, second): (&[Operator], &[Operator]) = match &layers.block {
+                Block::Dense(block) => (block, &[]),
+                Block::Experts { gate, routed, .. } => (gate, routed),
+                Block::Apart { gate, experts, .. } => (gate, experts),
+            };
+            let (here, there) = (times * attention, times * experts);
+            layers.attention.iter().chain(first).map(move |operator| (operator, here)).chain(second.iter().map(move |operator| (operator, there)))
+        });
+        layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
+    }
+
+    /// Times that a micro-batch passes through layers of this group.
+    pub fn times(&self, layers: &Layers) -> f64 {
+        f64::from(self.micro_batches) * f64::from(layers.count + layers.drafts)
+    }
+}
+
+/// One micro-batch on its way through the model.
+struct MicroBatch<'a> {
+    machine: &'a Machine<'a>,
+    workload: &'a WorkloadSpec,
+    shape: &'a StepShape,
+    /// The attention group's batch and the chunk read beside it.
+    parts: &'a [AttentionBatch],
+    /// New tokens.
+    tokens: f64,
+}
+
+impl<'a> MicroBatch<'a> {
+    fn model(&self) -> &'a Model {
+        &self.workload.model
+    }
+
+    fn attention(&self, group: &LayerGroup) -> Vec<Operator> {
+        let precisions = &self.workload.workload.precision;
+        let Mapping { tp, sp, .. } = self.shape.mapping;
+        split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], self.parts)
+    }
+
+    fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
+        let precisions = &self.workload.workload.precision;
+        let tp = self.shape.mapping.tp;
+        let exchange = self.sequence_exchange(&group.attention);
+        let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
+        let block = match &group.ffn {
+            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
+            Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
+        };
+        Layers { count: group.count, drafts, attention, exchange, reduce, block }
+    }
+
+    /// Experts of one layer.
+    fn expert_block(&self, experts: &Experts) -> Block {
+        let workload = &self.machine.workload.workload;
+        let model = self.model();
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
+        let mapping = self.shape.mapping;
+        // After a divided attention block every rank of the TP group passes on its part of the tokens.
+        let tokens = self.tokens / f64::from(mapping.group());
+        let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
+        let mut gate = gate(model, experts, &workload.precision, tokens);
+        if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
+            gate.extend(shared_block(model, experts, &workload.precision, tokens));
+        }
+        let routed = [expert_block(model, experts, placement, &workload.precision, &load)];
+        if mapping.ep == 1 {
+            return Block::Experts { gate, routed, exchange: None };
+        }
+        let bulk = self.shape.bulk();
+        let communication = &self.machine.communication;
+        let traffic = |precision: Precision| ExpertTraffic {
+            ranks: mapping.ep,
+            tokens,
+            copies: load.copies,
+            message: Bytes::new(f64::from(experts.stream(model.hidden)) * precision.activation_bytes()),
+            imbalance: load.imbalance,
+        };
+        let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
+        let dispatch = Transfer { time: communication.dispatch(&out, bulk), sent: out.sent_bytes(communication.dispatch_kernel(bulk)) };
+        let combine = Transfer { time: communication.combine(&back, bulk), sent: back.sent_bytes(communication.combine_kernel(bulk)) };
+        Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
+    }
+
+    /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
+    /// tokens: a token is sent to one of them beside its routed ones, at the width of the residual stream.
+    fn experts_apart(&self, experts: &Experts, ranks: u32) -> Block {
+        let WorkloadSpec { workload, model, .. } = self.workload;
+        let even = ExpertPlacement::even();
+        let placement = workload.experts.as_ref().unwrap_or(&even);
+        let mapping = &self.shape.mapping;
+        let tokens = self.tokens / f64::from(mapping.group());
+        let arriving = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
+        let load = ExpertLoad::new(experts, placement, ranks, arriving);
+        let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
+        let mut operators = Vec::with_capacity(4);
+        if beside {
+            operators.extend(shared_block(model, experts, &workload.precision, arriving));
+        }
+        operators.push(expert_block(model, experts, placement, &workload.precision, &load));
+        let copies = load.copies + if beside { 1.0 } else { 0.0 };
+        let routed = f64::from(experts.top_k) / copies;
+        let width = routed * f64::from(experts.stream(model.hidden)) + (1.0 - routed) * f64::from(model.hidden);
+        let traffic = |precision: Precision| AfdTraffic {
+            attention: mapping.attention_ranks(),
+            experts: ranks,
+            tokens,
+            copies,
+            message: Bytes::new(width * precision.activation_bytes()),
+            imbalance: load.imbalance,
+        };
+        let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
+        let communication = &self.machine.communication;
+        let [there, home] = communication.afd_exchange(&out, &back);
+        let dispatch = Transfer { time: there, sent: out.attention_bytes(communication.dispatch_kernel(false)) };
+        let combine = Transfer { time: home, sent: back.expert_bytes(communication.combine_kernel(false)) };
+        Block::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
+    }
+
+    /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.
+    fn own_tokens(&self) -> f64 {
+        self.tokens / f64::from(self.shape.mapping.sp)
+    }
+
+    /// Two exchanges among the ranks that share sequences, one before attention and one after it, and the bytes that one rank sends.
+    /// Its peers stand `tp` ranks apart; the same bytes are spread over all ranks of the group, which stand together.
+    fn sequence_exchange(&self, attention: &Attention) -> Option<Transfer> {
+        let Mapping { tp, sp, .. } = self.shape.mapping;
+        if sp < 2 {
+            return None;
+        }
+        let group = self.shape.mapping.group();
+        let mut pairs = [Bytes::ZERO; 2];
+        for batch in self.parts {
+            let [there, back] = sequence_exchange(attention, [tp, sp], batch);
+            pairs = [pairs[0] + there, pairs[1] + back];
+        }
+        let sent = pairs.map(|pair| pair * f64::from(sp - 1));
+        let time = sent.map(|bytes| self.machine.communication.all_to_all(group, bytes / f64::from(group - 1)));
+        Some(Transfer { time: time[0] + time[1], sent: sent[0] + sent[1] })
+    }
+
+    /// The residual stream in 16 bit.
+    fn stream_bytes(&self) -> Bytes {
+        Bytes::new(self.own_tokens() * f64::from(self.model().hidden) * 2.0)
+    }
+
+    /// Bytes that one rank sends in an all-reduce of it.
+    fn reduced_bytes(&self) -> Bytes {
+        let tp = f64::from(self.shape.mapping.tp);
+        self.stream_bytes() * (2.0 * (tp - 1.0) / tp)
+    }
+
+    /// Time in which the residual stream of the whole batch goes from stage to stage, and what one rank sends for it; a rank of a TP
+    /// group passes on its part.
+    fn handovers(&self) -> (Seconds, Bytes) {
+        let mapping = self.shape.mapping;
+        if mapping.pp < 2 {
+            return (Seconds::ZERO, Bytes::ZERO);
+        }
+        let bytes = self.stream_bytes() * (f64::from(self.shape.micro_batches) / f64::from(mapping.tp));
+        let times = f64::from(mapping.pp - 1);
+        let chips = mapping.chips(self.machine.communication.network().fabric().chip.ranks);
+        (self.machine.communication.send(chips, bytes) * times, bytes * (times / f64::from(mapping.pp)))
+    }
+}

@@ -1,0 +1,249 @@
+//! Which cores attention and experts run on, and how long the stages of a layer take there.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::activity::StageWork;
+use super::pass::{Block, Layers, Machine, Pass, StepShape};
+use super::schedule::{Resource, Stage, makespan};
+use crate::units::Seconds;
+use crate::workload::{Device, Operator, kernel};
+
+/// The cores that attention and experts run on; the same in all layers, since streams keep theirs for the whole pass.
+pub(super) struct Streams<'a> {
+    /// Attention and dense blocks.
+    pub attention: Cow<'a, Device>,
+    /// Gate and experts, where their cores are others.
+    split_off: Option<Device>,
+    /// Where the experts' computing is scheduled.
+    pub expert_resource: Resource,
+}
+
+/// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate and experts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    attention: Seconds,
+    dense: Seconds,
+    gate: Seconds,
+    experts: Seconds,
+}
+
+impl<'a> Streams<'a> {
+    /// Gate and experts.
+    pub fn experts(&self) -> &Device {
+        self.split_off.as_ref().unwrap_or(&self.attention)
+    }
+
+    /// All cores for one kernel after the other, where transfers that overlap with computing take theirs from it; or, on chips that
+    /// split their cores in decode, attention and experts side by side on the cores that make the pass shortest.
+    pub fn choose(machine: &'a Machine<'_>, shape: &StepShape, pass: &'a Pass) -> Self {
+        let overlaps = shape.micro_batches > 1;
+        let sparse = pass.layers.iter().any(|layers| matches!(layers.block, Block::Experts { .. }));
+        if machine.device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
+            return Split::new(&machine.device, pass).best();
+        }
+        let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
+        let attention = if taken > 0.0 { Cow::Owned(machine.device.with_cores(1.0 - taken)) } else { Cow::Borrowed(&machine.device) };
+        Self { attention, split_off: None, expert_resource: Resource::Compute }
+    }
+
+    /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
+    pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
+        let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
+        let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
+        work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
+        work.extend(reduce);
+        match &layers.block {
+            Block::Dense(block) => {
+                work.push(StageWork::of(&self.attention, block));
+                work.extend(reduce);
+            }
+            Block::Experts { gate, routed, exchange } => {
+                work.push(StageWork::of(self.experts(), gate));
+                work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
+                work.push(StageWork::of(self.experts(), routed));
+                work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)));
+            }
+            Block::Apart { gate, experts, exchange: [dispatch, combine] } => {
+                work.extend([StageWork::of(&self.attention, gate), StageWork::transfer(dispatch.sent)]);
+                let here = work.into_iter().map(|work| work.on(shares[0]));
+                let there = [StageWork::of(self.experts(), experts), StageWork::transfer(combine.sent)].map(|work| work.on(shares[1]));
+                return here.chain(there).collect();
+            }
+        }
+        work.into_iter().map(|work| work.on(shares[0])).collect()
+    }
+
+    /// Stages of one micro-batch in one layer, for every group of layers.
+    pub fn stages<'p>(&'p self, pass: &'p Pass) -> impl Iterator<Item = Vec<Stage>> + 'p {
+        let mut known: Option<(&Rc<Vec<Operator>>, Seconds)> = None;
+        pass.layers.iter().map(move |layers| {
+            let before = known.filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
+            let attention = before.map_or_else(|| sum(&self.attention, &layers.attention), |(_, time)| time);
+            known = Some((&layers.attention, attention));
+            let (gate, experts) = expert_times(self.experts(), layers);
+            stages(layers, Times { attention, gate, experts, ..dense_time(&self.attention, layers) }, self.expert_resource)
+        })
+    }
+}
+
+fn sum(device: &Device, operators: &[Operator]) -> Seconds {
+    operators.iter().map(|operator| kernel::time(device, operator)).sum()
+}
+
+/// The dense block's time alone.
+fn dense_time(device: &Device, layers: &Layers) -> Times {
+    let dense = match &layers.block {
+        Block::Dense(block) => sum(device, block),
+        Block::Experts { .. } | Block::Apart { .. } => Seconds::ZERO,
+    };
+    Times { dense, ..Times::default() }
+}
+
+/// Gate, then experts.
+fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
+    match &layers.block {
+        Block::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
+        Block::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
+        Block::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
+    }
+}
+
+fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
+    let reduce = layers.reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time });
+    let mut stages = Vec::with_capacity(7);
+    stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
+    stages.extend(layers.exchange.map(|exchange| Stage { name: "sequence exchange", resource: Resource::Fabric, time: exchange.time }));
+    stages.extend(reduce);
+    match &layers.block {
+        Block::Dense(_) => {
+            stages.push(Stage { name: "dense block", resource: Resource::Compute, time: times.dense });
+            stages.extend(reduce);
+        }
+        Block::Experts { exchange, .. } => {
+            stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
+            stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time }));
+            stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
+            stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }));
+        }
+        Block::Apart { exchange: [dispatch, combine], .. } => stages.extend([
+            Stage { name: "gate", resource: Resource::Compute, time: times.gate },
+            Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time },
+            Stage { name: "experts", resource: Resource::Experts, time: times.experts },
+            Stage { name: "combine", resource: Resource::Return, time: combine.time },
+        ]),
+    }
+    stages
+}
+
+/// The search for the best whole number of cores for attention.
+///
+/// More cores for one stream never slow it and never speed up the other, so a range of splits is bounded below by giving each stream
+/// the most that any split of the range gives it; ranges that cannot beat the best split found so far are left out.
+struct Split<'a> {
+    device: &'a Device,
+    pass: &'a Pass,
+    /// By number of cores, by group of layers; filled as they are asked for.
+    attention: Vec<Option<Vec<Times>>>,
+    experts: Vec<Option<Vec<(Seconds, Seconds)>>>,
+    best: Option<(Seconds, u32)>,
+}
+
+impl<'a> Split<'a> {
+    fn new(device: &'a Device, pass: &'a Pass) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cores of a chip")]
+        let cores = (device.cores as usize).max(2);
+        Self { device, pass, attention: vec![None; cores], experts: vec![None; cores], best: None }
+    }
+
+    fn cores(&self) -> u32 {
+        u32::try_from(self.attention.len()).unwrap_or(u32::MAX)
+    }
+
+    fn best(mut self) -> Streams<'a> {
+        let cores = self.cores();
+        let guess = self.guess();
+        let time = self.time(guess, cores - guess);
+        self.best = Some((time, guess));
+        for (least, most) in [(1, guess - 1), (guess + 1, cores - 1)] {
+            if least <= most {
+                let bound = self.time(most, cores - least);
+                self.narrow(least, most, bound);
+            }
+        }
+        let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
+        let (attention, experts) = (Cow::Owned(self.part(for_attention)), self.part(cores - for_attention));
+        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric }
+    }
+
+    /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.
+    fn guess(&mut self) -> u32 {
+        let half = self.cores() / 2;
+        self.time(half, self.cores() - half);
+        let weighted = |time: Seconds, layers: &Layers| time.get() * f64::from(layers.count);
+        let attention = self.attention[half as usize].iter().flatten().zip(&self.pass.layers);
+        let attention: f64 = attention.map(|(times, layers)| weighted(times.attention, layers)).sum();
+        let experts = self.experts[(self.cores() - half) as usize].iter().flatten().zip(&self.pass.layers);
+        let experts: f64 = experts.map(|((gate, experts), layers)| weighted(*gate + *experts + layers.exchanged(), layers)).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
+        let guess = (f64::from(self.cores()) * attention / (attention + experts)) as u32;
+        guess.clamp(1, self.cores() - 1)
+    }
+
+    fn part(&self, cores: u32) -> Device {
+        self.device.with_cores(f64::from(cores) / f64::from(self.cores()))
+    }
+
+    /// Looks for a better split with `least..=most` cores for attention, none of which takes less than `bound`.
+    fn narrow(&mut self, least: u32, most: u32, bound: Seconds) {
+        if self.best.is_some_and(|(time, _)| bound >= time) {
+            return;
+        }
+        if least == most {
+            self.best = Some((bound, least));
+            return;
+        }
+        let middle = least.midpoint(most);
+        let low = self.time(middle, self.cores() - least);
+        let high = self.time(most, self.cores() - middle - 1);
+        if low <= high {
+            self.narrow(least, middle, low);
+            self.narrow(middle + 1, most, high);
+        } else {
+            self.narrow(middle + 1, most, high);
+            self.narrow(least, middle, low);
+        }
+    }
+
+    /// Time of all layers with so many cores for attention and for experts.
+    fn time(&mut self, for_attention: u32, for_experts: u32) -> Seconds {
+        let pass = self.pass;
+        if self.attention[for_attention as usize].is_none() {
+            let device = self.part(for_attention);
+            let mut times: Vec<Times> = Vec::with_capacity(pass.layers.len());
+            for (index, layers) in pass.layers.iter().enumerate() {
+                let known = index.checked_sub(1).filter(|before| Rc::ptr_eq(&pass.layers[*before].attention, &layers.attention));
+                let attention = known.map_or_else(|| sum(&device, &layers.attention), |before| times[before].attention);
+                times.push(Times { attention, ..dense_time(&device, layers) });
+            }
+            self.attention[for_attention as usize] = Some(times);
+        }
+        if self.experts[for_experts as usize].is_none() {
+            let device = self.part(for_experts);
+            self.experts[for_experts as usize] = Some(pass.layers.iter().map(|layers| expert_times(&device, layers)).collect());
+        }
+        let attention = self.attention[for_attention as usize].iter().flatten();
+        let experts = self.experts[for_experts as usize].iter().flatten();
+        let each = pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), (gate, experts))| {
+            let stages = stages(layers, Times { gate: *gate, experts: *experts, ..*attention }, Resource::Fabric);
+            layers_time(layers, &stages, pass.micro_batches)
+        });
+        each.sum()
+    }
+}
+
+/// Time of a group of layers, with the further passes of draft tokens.
+pub(super) fn layers_time(layers: &Layers, stages: &[Stage], micro_batches: u32) -> Seconds {
+    let drafts = if layers.drafts > 0 { makespan(stages, micro_batches, 1) * f64::from(layers.drafts) } else { Seconds::ZERO };
+    makespan(stages, micro_batches, layers.count) + drafts
+}

@@ -1,0 +1,67 @@
+//! A whole pass, stage by stage: when each runs, what it waits for, what of it nothing hides, and what work it does.
+
+use super::activity::StageWork;
+use super::schedule::{Slot, Stage, schedule};
+use super::step::Step;
+use crate::units::Seconds;
+
+/// A stage of a pass in its place, stretched by the power limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimelineEntry {
+    /// Which micro-batch, from 0.
+    pub micro_batch: u32,
+    /// Which layer of the pass, from 0; launch, head and handover count as one each.
+    pub layer: u32,
+    /// The stage.
+    pub stage: Stage,
+    /// When it starts, from the start of the pass.
+    pub start: Seconds,
+    /// Time in which all wires stand still if it occupies cores, and all cores if it is a transfer: what nothing hides.
+    pub exposed: Seconds,
+    /// What one rank does in it.
+    pub work: StageWork,
+}
+
+/// All stages of a pass in the order of its segments.
+#[must_use]
+pub fn timeline(step: &Step) -> Vec<TimelineEntry> {
+    let mut moments = Vec::new();
+    let (mut start, mut layer) = (Seconds::ZERO, 0);
+    for segment in &step.segments {
+        let slots = schedule(&segment.stages, segment.micro_batches, segment.layers);
+        let mut end = Seconds::ZERO;
+        for slot in &slots {
+            end = end.max(slot.start + slot.stage.time);
+            // Stages of one name do the same.
+            let place = segment.stages.iter().position(|stage| stage.name == slot.stage.name).unwrap_or(0);
+            moments.push(TimelineEntry {
+                micro_batch: slot.micro_batch,
+                layer: layer + slot.layer,
+                stage: Stage { time: slot.stage.time * step.slowdown, ..slot.stage },
+                start: (start + slot.start) * step.slowdown,
+                exposed: exposed(slot, &slots) * step.slowdown,
+                work: segment.work[place],
+            });
+        }
+        start += end;
+        layer += segment.layers;
+    }
+    moments
+}
+
+/// Of a slot, the time in which no resource of the other kind (cores against wires) is at work.
+fn exposed(slot: &Slot, slots: &[Slot]) -> Seconds {
+    let end = slot.start + slot.stage.time;
+    let mut beside: Vec<&Slot> = slots.iter().filter(|other| other.stage.resource.is_cores() != slot.stage.resource.is_cores()).collect();
+    beside.sort_by(|a, b| a.start.get().total_cmp(&b.start.get()));
+    // What is hidden so far ends here: two resources of the other kind may be at work at once.
+    let mut hidden_until = slot.start;
+    let hidden = beside.into_iter().map(|other| {
+        let (from, to) = (hidden_until.max(other.start), end.min(other.start + other.stage.time));
+        hidden_until = hidden_until.max(to);
+        if to > from { to - from } else { Seconds::ZERO }
+    });
+    let exposed = slot.stage.time - hidden.sum();
+    // What rounding leaves is nothing.
+    if exposed > slot.stage.time * 1e-9 { exposed } else { Seconds::ZERO }
+}

@@ -1,0 +1,141 @@
+//! Reading the same files again and again with other values in them: what no edit touches is read once and kept.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use toml::de::DeTable;
+
+use super::catalog::{Found, Mention, find};
+use super::document::{FileKind, Sources};
+use super::edit::{Edits, Leaf, apply, leaves};
+use super::extends::Layers;
+use super::problem::Problems;
+
+/// Kind of a file, a name for it, and the folder that the name is followed from.
+type Asked = (&'static str, String, Option<PathBuf>);
+
+/// A kind of file, and the name of its text.
+type Text = (&'static str, String);
+
+/// Files that have been read.
+#[derive(Default)]
+pub struct FileCache {
+    found: Mutex<BTreeMap<Asked, Found>>,
+    read: Mutex<BTreeMap<Text, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// What a read met.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// Edits that led somewhere, by number.
+    pub applied: BTreeSet<usize>,
+    /// Files, by kind and name, with their texts and those of what they extend.
+    pub files: BTreeMap<(&'static str, String), String>,
+    /// Every value in them, after the edits.
+    pub leaves: Vec<Leaf>,
+}
+
+impl Log {
+    /// What another read met, too.
+    pub fn join(&mut self, other: Self) {
+        self.applied.extend(other.applied);
+        self.files.extend(other.files);
+        self.leaves.extend(other.leaves);
+    }
+}
+
+/// How files are read: from a cache or anew, with edits or as they are, logged or not.
+#[derive(Clone, Copy, Default)]
+pub struct Reader<'a> {
+    cache: Option<&'a FileCache>,
+    edits: Option<&'a Edits>,
+    log: Option<&'a Mutex<Log>>,
+}
+
+impl<'a> Reader<'a> {
+    /// Keeps what it reads.
+    #[must_use]
+    pub fn of(cache: &'a FileCache) -> Self {
+        Self { cache: Some(cache), ..Self::default() }
+    }
+
+    /// Puts other values in.
+    #[must_use]
+    pub fn with(self, edits: &'a Edits) -> Self {
+        Self { edits: Some(edits), ..self }
+    }
+
+    /// Writes down what it meets.
+    #[must_use]
+    pub fn logged(self, log: &'a Mutex<Log>) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// As [`find`].
+    ///
+    /// # Errors
+    /// A problem that says what was looked for and the near name.
+    pub fn find<K: FileKind>(&self, name: &str, mention: &Mention) -> Result<Found, Problems> {
+        let Some(cache) = self.cache else { return find::<K>(name, mention) };
+        let key = (K::KIND, name.to_owned(), mention.folder.clone());
+        if let Some(found) = open(&cache.found).get(&key) {
+            return Ok(found.clone());
+        }
+        let found = find::<K>(name, mention)?;
+        open(&cache.found).insert(key, found.clone());
+        Ok(found)
+    }
+
+    /// What stands on the cache for this text, or what `read` makes of it.
+    pub(super) fn kept<K: FileKind>(
+        &self,
+        found: &Found,
+        read: impl FnOnce() -> Result<(K::Content, Sources, Layers), Problems>,
+    ) -> Result<(K::Content, Sources, Layers), Problems> {
+        let Some(cache) = self.cache.filter(|_| self.log.is_none()) else { return read() };
+        let key = (K::KIND, found.source.name.clone());
+        let known = open(&cache.read).get(&key).cloned();
+        if let Some(known) = known.and_then(|known| known.downcast::<(K::Content, Sources, Layers)>().ok()) {
+            return Ok((*known).clone());
+        }
+        let content = read()?;
+        open(&cache.read).insert(key, Arc::new(content.clone()));
+        Ok(content)
+    }
+
+    /// The text that asks for edits, if one of them leads into this file.
+    pub(super) fn editor(&self, kind: &'static str, found: &Found) -> Option<&'a Layers> {
+        let edits = self.edits?;
+        edits.of_file(kind, found.stem()).next().map(|_| &edits.by)
+    }
+
+    /// Puts the edits of a file into its table, their places `offset` behind the file's own.
+    pub(super) fn edit<'t>(&self, kind: &'static str, found: &Found, table: &mut DeTable<'t>, offset: usize)
+    where
+        'a: 't,
+    {
+        let Some(edits) = self.edits else { return };
+        for (number, edit) in edits.of_file(kind, found.stem()) {
+            let applied = apply(edit, table, offset);
+            if let Some(log) = self.log.filter(|_| applied) {
+                open(log).applied.insert(number);
+            }
+        }
+    }
+
+    /// Writes down a file that was read; its text is that of all its layers.
+    pub(super) fn note(&self, kind: &'static str, found: &Found, text: &str, table: &DeTable<'_>) {
+        let Some(log) = self.log else { return };
+        let mut log = open(log);
+        if log.files.insert((kind, found.stem().to_owned()), text.to_owned()).is_none() {
+            log.leaves.extend(leaves(kind, found.stem(), table));
+        }
+    }
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is whole after every statement.
+fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

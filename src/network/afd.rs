@@ -1,0 +1,63 @@
+//! Tokens between chips that run attention and chips that hold experts alone: M ranks send to N others, and N send back.
+
+use super::moe::ExpertTraffic;
+use super::network::Network;
+use super::profile::Profile;
+use crate::input::document::TokenKernel;
+use crate::units::{Bytes, Seconds};
+
+/// Tokens on their way between ranks with attention and ranks with experts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AfdTraffic {
+    /// Ranks with attention.
+    pub attention: u32,
+    /// Ranks with experts.
+    pub experts: u32,
+    /// Tokens that each rank with attention sends.
+    pub tokens: f64,
+    /// Experts that a token goes to.
+    pub copies: f64,
+    /// Elements of a token in bytes; the kernel adds its overhead.
+    pub message: Bytes,
+    /// Tokens at the busiest rank with experts over the mean.
+    pub imbalance: f64,
+}
+
+impl AfdTraffic {
+    /// The same tokens, or so many, in a group of `ranks` that are all of one kind.
+    fn among(&self, ranks: u32, tokens: f64) -> ExpertTraffic {
+        let Self { copies, message, imbalance, .. } = *self;
+        ExpertTraffic { ranks, tokens, copies, message, imbalance }
+    }
+
+    /// Bytes between one rank of either kind, one way.
+    fn pair_bytes(&self, kernel: &TokenKernel) -> Bytes {
+        self.among(self.experts, self.tokens).pair_bytes(kernel)
+    }
+
+    /// Bytes that one rank with attention sends or gets back.
+    #[must_use]
+    pub fn attention_bytes(&self, kernel: &TokenKernel) -> Bytes {
+        self.pair_bytes(kernel) * f64::from(self.experts)
+    }
+
+    /// Bytes that one rank with experts gets or sends back, on average.
+    #[must_use]
+    pub fn expert_bytes(&self, kernel: &TokenKernel) -> Bytes {
+        self.pair_bytes(kernel) * f64::from(self.attention)
+    }
+
+    /// Time of one way with `profile`, one byte of each chip of the one kind to each of the other. The form is that of
+    /// [`ExpertTraffic::time`]: the busiest rank with experts has `imbalance` times the mean on its wires; flags go to the peers of the
+    /// kind that has more, and the local pass is that of the kind whose ranks handle more tokens.
+    #[must_use]
+    pub fn time(&self, network: &Network<'_>, profile: &Profile, kernel: &TokenKernel) -> Seconds {
+        let fabric = network.fabric();
+        let on_a_chip = f64::from(fabric.chip.ranks.min(self.attention) * fabric.chip.ranks.min(self.experts));
+        let message = self.message + kernel.message_overhead.value;
+        let (busy, _) = profile.serialisation(fabric, self.pair_bytes(kernel) * (self.imbalance * on_a_chip), message);
+        let peers = self.attention.max(self.experts);
+        let handled = self.tokens * (f64::from(self.attention) / f64::from(self.experts)).max(1.0);
+        self.among(peers + 1, handled).kernel_time(network, kernel, busy, f64::from(peers), profile.latency)
+    }
+}

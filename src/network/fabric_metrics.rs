@@ -1,0 +1,205 @@
+//! What the fabric offers before any collective runs: injection, bisection, diameter, latency, oversubscription.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::network::Network;
+use crate::fabric::{ChannelId, Fabric, Node, payload_rate};
+use crate::units::{Bytes, BytesPerSecond, Seconds};
+
+/// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FabricMetrics {
+    /// What one chip can send.
+    pub injection: BytesPerSecond,
+    /// What the first half of the chips can send to the second half, all at once, over the routes that traffic takes.
+    pub bisection: BytesPerSecond,
+    /// Links on the longest shortest path between chips.
+    pub diameter: u32,
+    /// Nearest pair.
+    pub latency_min: Seconds,
+    /// Mean over all pairs.
+    pub latency_mean: Seconds,
+    /// Farthest pair.
+    pub latency_max: Seconds,
+    /// Pairs of chips by the links between them, nearest first.
+    pub distances: Vec<Distance>,
+    /// Groups from which less may leave than their chips can send, innermost first; the outermost level is no such group.
+    pub groups: Vec<GroupReach>,
+}
+
+/// Pairs of chips with equally many links between them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distance {
+    /// Links on the shortest path.
+    pub hops: u32,
+    /// Of all pairs.
+    pub share: f64,
+    /// Fastest pair.
+    pub latency_min: Seconds,
+    /// Mean over the pairs.
+    pub latency_mean: Seconds,
+    /// Slowest pair.
+    pub latency_max: Seconds,
+}
+
+/// How much of what its chips can send may leave a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupReach {
+    /// Level of the group, or of the leaf switch that makes it one.
+    pub name: String,
+    /// Chips in it.
+    pub chips: u32,
+    /// What may leave, all links together, one direction.
+    pub outward: BytesPerSecond,
+    /// What its chips can send over what may leave.
+    pub oversubscription: f64,
+}
+
+/// Long enough for headers to be whole packets of payload apart.
+const LONG: Bytes = Bytes::new(1e9);
+
+/// Surveys a fabric.
+#[must_use]
+pub fn fabric_metrics(network: &Network<'_>) -> FabricMetrics {
+    let distances = distances(network);
+    let mean = distances.iter().map(|distance| distance.latency_mean * distance.share).sum();
+    FabricMetrics {
+        injection: network.injection(),
+        bisection: bisection(network),
+        diameter: distances.last().map_or(0, |distance| distance.hops),
+        latency_min: distances.iter().map(|distance| distance.latency_min).reduce(Seconds::min).unwrap_or_default(),
+        latency_mean: mean,
+        latency_max: distances.iter().map(|distance| distance.latency_max).fold(Seconds::ZERO, Seconds::max),
+        distances,
+        groups: groups(network),
+    }
+}
+
+/// One chip of every class, with the number of chips that it stands for.
+fn representatives<Class: Ord>(fabric: &Fabric, chips: Range<u32>, class: impl Fn(u32) -> Class) -> Vec<(u32, u32)> {
+    let mut classes: BTreeMap<Class, (u32, u32)> = BTreeMap::new();
+    for chip in chips.start..chips.end.min(fabric.chips) {
+        classes.entry(class(chip)).or_insert((chip, 0)).1 += 1;
+    }
+    classes.into_values().collect()
+}
+
+fn chip(fabric: &Fabric, chip: u32) -> &Node {
+    &fabric.graph.raw_nodes()[chip as usize].weight
+}
+
+/// Paths to one chip of every class, weighted by the chips it stands for.
+fn distances(network: &Network<'_>) -> Vec<Distance> {
+    let fabric = network.fabric();
+    let chips = fabric.chips;
+    let representatives = representatives(fabric, 0..chips, |number| chip(fabric, number).class);
+    let found: Vec<BTreeMap<u32, (f64, f64, f64, f64)>> = representatives
+        .par_chunks(representatives.len().div_ceil(PARTS).max(1))
+        .map(|part| {
+            let mut routes = network.router().routes();
+            let mut bands = BTreeMap::new();
+            for &(destination, members) in part {
+                routes.towards(destination, chips as usize - 1, |node| node < chips);
+                for (_, path) in routes.latencies(|node| node < chips) {
+                    let pairs = f64::from(members);
+                    add(&mut bands, path.hops, (pairs, path.mean.get() * pairs, path.mean.get(), path.max.get()));
+                }
+            }
+            bands
+        })
+        .collect();
+    let mut bands = BTreeMap::new();
+    for (hops, band) in found.into_iter().flatten() {
+        add(&mut bands, hops, band);
+    }
+    let all: f64 = bands.values().map(|band| band.0).sum();
+    let distance = |(hops, (pairs, sum, min, max)): (u32, (f64, f64, f64, f64))| Distance {
+        hops,
+        share: pairs / all,
+        latency_min: Seconds::new(min),
+        latency_mean: Seconds::new(sum / pairs),
+        latency_max: Seconds::new(max),
+    };
+    bands.into_iter().map(distance).collect()
+}
+
+/// Adds pairs, their summed latency, the least and the greatest to a band of equal hops.
+fn add(bands: &mut BTreeMap<u32, (f64, f64, f64, f64)>, hops: u32, (pairs, sum, min, max): (f64, f64, f64, f64)) {
+    let band = bands.entry(hops).or_insert((0.0, 0.0, f64::INFINITY, 0.0));
+    *band = (band.0 + pairs, band.1 + sum, band.2.min(min), band.3.max(max));
+}
+
+/// Destinations are walked in this many fixed parts, so that sums do not depend on the number of threads.
+const PARTS: usize = 16;
+
+/// Every chip of the first half sends one byte to every chip of the second; what crosses over the time of the busiest channel.
+///
+/// The symmetries that keep the halves apart turn one destination into others of its class and sector, and a channel into others
+/// between the same sectors. Where the machine has none that are known, every destination is walked.
+fn bisection(network: &Network<'_>) -> BytesPerSecond {
+    let fabric = network.fabric();
+    let half = fabric.chips / 2;
+    if half == 0 {
+        return BytesPerSecond::ZERO;
+    }
+    let time = match fabric.sectors {
+        Some(sectors) => busiest_by_sector(network, half, sectors),
+        None => network.between(0..half, half..half * 2).serialisation(fabric, LONG, LONG).0,
+    };
+    LONG * (f64::from(half) * f64::from(half)) / time
+}
+
+fn busiest_by_sector(network: &Network<'_>, half: u32, sectors: u32) -> Seconds {
+    let fabric = network.fabric();
+    let run = fabric.chips / sectors;
+    // A node that serves more than one sector belongs to none.
+    let sector = |node: &Node| if node.chips <= run { node.first_chip / run } else { u32::MAX };
+    let key = |number: u32| (chip(fabric, number).class, sector(chip(fabric, number)));
+    let mut loads = vec![0.0; network.router().channels().len()];
+    let mut routes = network.router().routes();
+    for (destination, members) in representatives(fabric, half..half * 2, key) {
+        routes.towards(destination, half as usize, |node| node < half);
+        routes.push((0..half).map(|source| (source, f64::from(members))), &mut loads);
+    }
+    let mut classes: BTreeMap<(u32, u32, u32), (f64, u32, BytesPerSecond)> = BTreeMap::new();
+    for (number, channel) in (0u32..).zip(network.router().channels()) {
+        let [from, to] = [channel.from, channel.to].map(|node| sector(&fabric.graph.raw_nodes()[node as usize].weight));
+        let rate = payload_rate(&fabric.links[channel.link as usize], LONG) * f64::from(channel.count);
+        let class = classes.entry((fabric.channel_class(ChannelId(number)), from, to)).or_insert((0.0, 0, rate));
+        (class.0, class.1) = (class.0 + loads[number as usize], class.1 + 1);
+    }
+    classes.values().map(|(load, members, rate)| LONG * (load / f64::from(*members)) / *rate).fold(Seconds::ZERO, Seconds::max)
+}
+
+/// One group of every level but the outermost, and one leaf of every level with leaves of its own.
+fn groups(network: &Network<'_>) -> Vec<GroupReach> {
+    let fabric = network.fabric();
+    let injection = network.injection();
+    let mut spans: BTreeMap<u32, String> = BTreeMap::new();
+    for node in fabric.graph.node_weights().filter(|node| node.first_chip == 0 && node.chips > 1 && node.chips < fabric.chips) {
+        let name = &fabric.level_names[usize::from(node.level)];
+        spans.entry(node.chips).or_insert_with(|| format!("leaf of {name}"));
+    }
+    let mut chips = 1;
+    for (name, size) in fabric.level_names.iter().zip(&fabric.level_sizes) {
+        chips *= size;
+        if chips > 1 && chips < fabric.chips {
+            spans.insert(chips, name.clone());
+        }
+    }
+    let inside = |node: u32, chips: u32| {
+        let node = &fabric.graph.raw_nodes()[node as usize].weight;
+        node.first_chip + node.chips <= chips
+    };
+    spans
+        .into_iter()
+        .map(|(chips, name)| {
+            let leaving = network.router().channels().iter().filter(|channel| inside(channel.from, chips) && !inside(channel.to, chips));
+            let outward = leaving.map(|channel| payload_rate(&fabric.links[channel.link as usize], LONG) * f64::from(channel.count)).sum();
+            GroupReach { name, chips, outward, oversubscription: injection * f64::from(chips) / outward }
+        })
+        .collect()
+}

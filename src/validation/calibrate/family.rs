@@ -1,0 +1,290 @@
+//! Which constants belong together, and which measurements fix them.
+
+use std::fmt;
+
+use crate::input::cases::Case;
+use crate::input::document::{AttentionKernel, Engine, Library, Precision, TokenKernel};
+use crate::units::{Figure, Quantity};
+use crate::validation::Parts;
+
+/// Constants that are fitted together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Collectives of the machine's communication library, or of one that measurements name.
+    Collectives(Option<String>),
+    /// An engine's all-reduce.
+    CustomAllReduce(String),
+    /// A kernel that moves tokens to experts or back.
+    Tokens(String),
+    /// Matrix multiplication in one format.
+    Gemm(Precision),
+    /// Attention over a latent cache in one format.
+    Mla(Precision),
+    /// Attention over grouped keys and values in one format.
+    Gqa(Precision),
+    /// Attention over keys and values of every head.
+    Mha(Precision),
+    /// Routed experts in one format.
+    Experts(Precision),
+    /// The gap between kernels of a captured graph, from whole attention blocks.
+    Gap,
+    /// The chip's watts, from engines at work.
+    Power,
+    /// What a serving engine adds to its kernels, from what its clients see.
+    Engine(String),
+}
+
+/// Which file holds the constants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// The chip's.
+    Chip,
+    /// The communication library's: the machine's, or the one called so.
+    Library(Option<String>),
+    /// The serving engine called so.
+    Engine(String),
+}
+
+/// A figure of any quantity.
+pub trait Constant {
+    /// SI value.
+    fn get(&self) -> f64;
+    /// Replaces it.
+    fn set(&mut self, si: f64);
+}
+
+impl<Q: Quantity> Constant for Figure<Q> {
+    fn get(&self) -> f64 {
+        self.value.si()
+    }
+    fn set(&mut self, si: f64) {
+        self.value = Q::from_si(si);
+    }
+}
+
+/// A constant of a family.
+pub struct Named<'a> {
+    /// Its key in the family's table.
+    pub name: &'static str,
+    /// Unit in the part file and its SI value; empty for a pure number.
+    pub unit: (&'static str, f64),
+    /// Nothing above makes sense.
+    pub highest: f64,
+    /// The figure.
+    pub figure: &'a mut dyn Constant,
+}
+
+const MICROSECONDS: (&str, f64) = ("us", 1e-6);
+const GIGABYTES: (&str, f64) = ("GB/s", 1e9);
+
+fn time<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
+    Named { name, unit: MICROSECONDS, highest: 1.0, figure }
+}
+
+fn share<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
+    Named { name, unit: ("", 1.0), highest: 1.0, figure }
+}
+
+impl Family {
+    /// Reads `collectives`, `gap`, or `KIND:NAME`.
+    ///
+    /// # Errors
+    /// What is known.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (kind, name) = text.split_once(':').unwrap_or((text, ""));
+        let precision = || {
+            let found = Precision::ALL.into_iter().find(|precision| precision.name() == name);
+            found.ok_or_else(|| format!("`{text}`: `{name}` is no number format; known: {}", Precision::ALL.map(Precision::name).join(", ")))
+        };
+        Ok(match kind {
+            "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
+            "gap" if name.is_empty() => Self::Gap,
+            "power" if name.is_empty() => Self::Power,
+            "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
+            "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
+            "engine" if !name.is_empty() => Self::Engine(name.to_owned()),
+            "gemm" => Self::Gemm(precision()?),
+            "mla" => Self::Mla(precision()?),
+            "gqa" => Self::Gqa(precision()?),
+            "mha" => Self::Mha(precision()?),
+            "experts" => Self::Experts(precision()?),
+            _ => {
+                return Err(format!(
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power, engine:NAME"
+                ));
+            }
+        })
+    }
+
+    /// Which file holds its constants.
+    #[must_use]
+    pub fn part(&self) -> PartKind {
+        match self {
+            Self::Collectives(name) => PartKind::Library(name.clone()),
+            Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
+            Self::Engine(name) => PartKind::Engine(name.clone()),
+            _ => PartKind::Chip,
+        }
+    }
+
+    /// Keys that lead to its table in the part file.
+    #[must_use]
+    pub fn path(&self) -> Vec<&str> {
+        match self {
+            Self::Engine(_) => vec!["engine"],
+            Self::Collectives(_) => vec!["library"],
+            Self::CustomAllReduce(engine) => vec!["library", "captured_all_reduce", engine],
+            Self::Tokens(kernel) => match kernel.as_str() {
+                "dispatch" => vec!["library", "dispatch"],
+                "combine" => vec!["library", "combine"],
+                "bulk-dispatch" => vec!["library", "bulk_dispatch"],
+                "bulk-combine" => vec!["library", "bulk_combine"],
+                other => vec!["library", "token_kernels", other],
+            },
+            Self::Gemm(format) => vec!["chip", "kernels", "gemm", format.name()],
+            Self::Mla(format) => vec!["chip", "kernels", "mla", format.name()],
+            Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
+            Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
+            Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
+            Self::Gap => vec!["chip", "kernels"],
+            Self::Power => vec!["chip", "power"],
+        }
+    }
+
+    /// Whether a measurement says something about its constants. Only times do, and watts for power: shares and rates come
+    /// from other hosts, unless the library is named that they ran.
+    #[must_use]
+    pub fn covers(&self, case: &Case) -> bool {
+        let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
+        let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
+        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)));
+        (case.unit.is_time() || any_unit)
+            && match self {
+                Self::Collectives(library) => case.quantity == "collective" && case.settings.optional("library") == library.as_deref(),
+                Self::Engine(name) => is("serving_tpot", "engine", name) || is("serving_ttft", "engine", name),
+                Self::CustomAllReduce(engine) => is("captured_all_reduce", "engine", engine),
+                Self::Tokens(kernel) => is("exchange", "kernel", kernel),
+                Self::Gemm(format) => is("gemm", "format", format.name()),
+                Self::Mla(format) => is("mla_decode", "cache", format.name()),
+                Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
+                Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
+                Self::Experts(format) => is("experts", "format", format.name()),
+                Self::Gap => case.quantity == "mla_module",
+                Self::Power => case.quantity == "serving_power",
+            }
+    }
+
+    /// Its constants. One that the part gives as zero has no logarithm: the part says that the mechanism is not there.
+    ///
+    /// # Errors
+    /// That the part has no such kernel to start from.
+    pub fn constants<'a>(&self, parts: &'a mut Parts) -> Result<Vec<Named<'a>>, String> {
+        let missing = || format!("the part gives no `{}` to start from", self.path().join("."));
+        let Parts { chip, library, libraries, engines } = parts;
+        let kernels = &mut chip.kernels;
+        let found = match self {
+            Self::Collectives(None) => collective_constants(library),
+            Self::Collectives(Some(name)) => collective_constants(libraries.get_mut(name).ok_or_else(missing)?),
+            Self::Engine(name) => engine_constants(engines.get_mut(name).ok_or_else(missing)?),
+            Self::CustomAllReduce(engine) => {
+                let kernel = library.captured_all_reduce.get_mut(engine).ok_or_else(missing)?;
+                vec![
+                    time("launch", &mut kernel.launch),
+                    time("fan_out", &mut kernel.fan_out),
+                    time("second_barrier", &mut kernel.second_barrier),
+                    share("efficiency", &mut kernel.efficiency),
+                ]
+            }
+            Self::Tokens(kernel) => token_constants(library.token_kernel_mut(kernel).ok_or_else(missing)?),
+            Self::Gemm(format) => {
+                let kernel = kernels.gemm.get_mut(format).ok_or_else(missing)?;
+                let mut found = vec![
+                    time("launch", &mut kernel.launch),
+                    share("compute_efficiency", &mut kernel.compute_efficiency),
+                    share("memory_efficiency", &mut kernel.memory_efficiency),
+                ];
+                let operand = kernel.operand_bandwidth.as_mut();
+                found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+                found
+            }
+            Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
+            Self::Gqa(format) => attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?),
+            Self::Mha(format) => attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?),
+            Self::Experts(format) => {
+                let kernel = kernels.experts.get_mut(format).ok_or_else(missing)?;
+                vec![
+                    time("launch", &mut kernel.launch),
+                    time("per_expert", &mut kernel.per_expert),
+                    share("compute_efficiency", &mut kernel.compute_efficiency),
+                    share("memory_efficiency", &mut kernel.memory_efficiency),
+                ]
+            }
+            Self::Gap => vec![time("launch", &mut kernels.launch)],
+            Self::Power => {
+                let active = chip.power.active.as_mut().ok_or_else(missing)?;
+                vec![Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active }]
+            }
+        };
+        Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
+    }
+}
+
+fn collective_constants(library: &mut Library) -> Vec<Named<'_>> {
+    let mut found = vec![
+        time("launch", &mut library.launch),
+        time("round", &mut library.round),
+        time("ramp", &mut library.ramp),
+        share("wire_efficiency", &mut library.wire_efficiency),
+    ];
+    found.extend(library.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
+    found.extend(library.reduction_efficiency.as_mut().map(|figure| share("reduction_efficiency", figure)));
+    found
+}
+
+fn engine_constants(engine: &mut Engine) -> Vec<Named<'_>> {
+    let mut found = vec![time("sequence", &mut engine.sequence), time("dense_layer", &mut engine.dense_layer)];
+    found.extend(engine.gap.as_mut().map(|figure| Named { name: "gap", unit: ("", 1.0), highest: 10.0, figure }));
+    found.extend(engine.matrix.as_mut().map(|figure| share("matrix", figure)));
+    found.extend(engine.expert_layer.as_mut().map(|figure| time("expert_layer", figure)));
+    found
+}
+
+fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
+    let mut found = vec![
+        time("base", &mut kernel.base),
+        time("fan_out", &mut kernel.fan_out),
+        time("per_peer", &mut kernel.per_peer),
+        share("efficiency", &mut kernel.efficiency),
+        Named { name: "local_copies", unit: ("", 1.0), highest: 100.0, figure: &mut kernel.local_copies },
+    ];
+    found.extend(kernel.ramp.as_mut().map(|figure| time("ramp", figure)));
+    found
+}
+
+fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
+    vec![
+        time("launch", &mut kernel.launch),
+        time("merge", &mut kernel.merge),
+        share("compute_efficiency", &mut kernel.compute_efficiency),
+        share("memory_efficiency", &mut kernel.memory_efficiency),
+    ]
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Collectives(None) => write!(out, "collectives"),
+            Self::Collectives(Some(name)) => write!(out, "collectives:{name}"),
+            Self::Engine(name) => write!(out, "engine:{name}"),
+            Self::CustomAllReduce(engine) => write!(out, "all-reduce:{engine}"),
+            Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
+            Self::Gemm(format) => write!(out, "gemm:{}", format.name()),
+            Self::Mla(format) => write!(out, "mla:{}", format.name()),
+            Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
+            Self::Mha(format) => write!(out, "mha:{}", format.name()),
+            Self::Experts(format) => write!(out, "experts:{}", format.name()),
+            Self::Gap => write!(out, "gap"),
+            Self::Power => write!(out, "power"),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! A serving benchmark replayed: a fixed number of requests in flight on an engine that reads prompts beside its decode steps.
+//!
+//! This is what public benchmarks of engines time. The client starts with all its requests at once and sends the next whenever one ends;
+//! the engine adds to each pass as much of the waiting prompts as its token budget leaves room for, first come first served, as long as
+//! their caches fit. What a request waits for follows: the first round queues behind itself, later rounds have drifted apart as far as
+//! the lengths differ, and beyond what the caches hold a request waits for another one to end.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::units::SplitMix64;
+use crate::units::{Joules, Seconds, TokensPerSecond, Watts};
+
+/// Requests as a benchmark's client sends them.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// Requests in flight.
+    pub concurrency: u32,
+    /// All requests over those in flight.
+    pub rounds: u32,
+    /// Longest prompt.
+    pub prompt: u32,
+    /// Longest answer.
+    pub output: u32,
+    /// Shortest of either over the longest; lengths are spread evenly between.
+    pub shortest: f64,
+}
+
+/// How an engine batches them: what its launch script says.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    /// Attention groups. They pass each layer together, so the fullest sets the pace.
+    pub groups: u32,
+    /// Tokens that a group takes into one pass, those of its decoding sequences included.
+    pub budget: u32,
+    /// Sequences that run at once in a group.
+    pub running: u32,
+    /// Tokens whose caches fit in a group.
+    pub cached: f64,
+    /// Whether a sequence takes room as it grows, on average half of its answer, rather than all of it from the start.
+    pub paged: bool,
+    /// Whether a prompt is read in one pass, never in parts.
+    pub whole: bool,
+    /// Whether prompts are read in passes of their own, while decoding waits.
+    pub separate: bool,
+    /// Decode passes between two looks at what has arrived.
+    pub poll: u32,
+    /// Passes for which prompts wait for others, to be read together, while something is decoding.
+    pub wait: u32,
+    /// Share of the budget that waiting prompts of every group must fill for the wait to end early.
+    pub wait_share: f64,
+}
+
+/// Price of one pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pass {
+    /// From start to end.
+    pub time: Seconds,
+    /// Of all chips.
+    pub energy: Joules,
+}
+
+/// What the client sees, and the chips' watts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Served {
+    /// Mean time to first token.
+    pub first_token: Seconds,
+    /// Mean over the requests of their mean time per output token after the first.
+    pub per_token: Seconds,
+    /// Median time between two tokens of a request.
+    pub gap: Seconds,
+    /// Output tokens a second while the client still has requests to send (until the end if it sends all at once).
+    pub rate: TokensPerSecond,
+    /// Of all chips, mean over the same time.
+    pub power: Watts,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    group: usize,
+    arrived: Seconds,
+    first: Seconds,
+    prompt: u32,
+    output: u32,
+    /// Tokens of the prompt that are still to be read.
+    unread: u32,
+}
+
+#[derive(Default)]
+struct Group {
+    waiting: VecDeque<usize>,
+    running: u32,
+    cached: f64,
+}
+
+struct Replay<'a> {
+    traffic: &'a Traffic,
+    engine: &'a Engine,
+    lengths: SplitMix64,
+    groups: Vec<Group>,
+    requests: Vec<Request>,
+    /// Requests that the engine has not looked at yet, with the passes done when they arrived.
+    unseen: Vec<(u64, usize)>,
+    /// Passes done, of all kinds.
+    done: u64,
+    /// Decode passes since it looked.
+    since_look: u32,
+    /// Passes for which prompts have been held back.
+    held: u32,
+    now: Seconds,
+}
+
+/// What one pass reads.
+#[derive(Default)]
+struct Reading {
+    /// Tokens in the group with most of them.
+    tokens: u32,
+    /// Requests whose prompt it ends.
+    ended: Vec<usize>,
+}
+
+/// Replays `traffic` on `engine`; `pass` prices a pass of so many decoding sequences and so many tokens of prompts in the fullest group.
+pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
+    let mut replay = Replay {
+        traffic,
+        engine,
+        lengths: SplitMix64::new(1, 0),
+        groups: (0..engine.groups.max(1)).map(|_| Group::default()).collect(),
+        requests: Vec::new(),
+        unseen: Vec::new(),
+        done: 0,
+        since_look: 0,
+        held: 0,
+        now: Seconds::ZERO,
+    };
+    for _ in 0..traffic.concurrency {
+        replay.arrive();
+    }
+    // Decode passes done, and the requests that end with a later one.
+    let (mut passes, mut ends): (u64, BinaryHeap<Reverse<(u64, usize)>>) = (0, BinaryHeap::new());
+    let (mut first_token, mut per_token, mut ended) = (Seconds::ZERO, Seconds::ZERO, 0.0);
+    let (mut emitted, mut energy, mut sending) = (0.0, Joules::ZERO, Seconds::ZERO);
+    let mut gaps: Vec<(f64, f64)> = Vec::new();
+    loop {
+        let reading = replay.next_reading();
+        let fullest = replay.groups.iter().map(|group| group.running).max().unwrap_or(0);
+        let (decoding, alike) = match ends.peek() {
+            _ if reading.tokens > 0 => (!engine.separate, 1),
+            Some(Reverse((end, _))) => (true, (end - passes).min(replay.until_reading())),
+            None => break,
+        };
+        let running: f64 = if decoding { replay.groups.iter().map(|group| f64::from(group.running)).sum() } else { 0.0 };
+        let price = pass(if decoding { fullest } else { 0 }, reading.tokens);
+        let repeated = alike as f64;
+        replay.now += price.time * repeated;
+        if decoding {
+            passes += alike;
+        }
+        replay.count(alike, reading.tokens > 0);
+        if running > 0.0 {
+            gaps.push((price.time.get(), running * repeated));
+        }
+        if traffic.rounds < 2 || replay.requests.len() < replay.total() {
+            (emitted, energy, sending) = (emitted + running * repeated + reading.ended.len() as f64, energy + price.energy * repeated, replay.now);
+        }
+        for index in reading.ended {
+            let request = &mut replay.requests[index];
+            request.first = replay.now;
+            first_token += replay.now - request.arrived;
+            replay.groups[request.group].running += 1;
+            ends.push(Reverse((passes + u64::from(request.output.saturating_sub(1)), index)));
+        }
+        while let Some(&Reverse((end, index))) = ends.peek() {
+            if end > passes {
+                break;
+            }
+            ends.pop();
+            let request = replay.requests[index];
+            let room = engine.room(&request);
+            let group = &mut replay.groups[request.group];
+            group.running -= 1;
+            group.cached -= room;
+            per_token += (replay.now - request.first) / f64::from(request.output.max(2) - 1);
+            ended += 1.0;
+            if replay.requests.len() < replay.total() {
+                replay.arrive();
+            }
+        }
+    }
+    Served {
+        first_token: first_token / ended,
+        per_token: per_token / ended,
+        gap: Seconds::new(median(gaps)),
+        rate: TokensPerSecond::new(emitted / sending.get()),
+        power: energy / sending,
+    }
+}
+
+impl Engine {
+    /// Tokens that a request keeps in its group's cache.
+    fn room(&self, request: &Request) -> f64 {
+        f64::from(request.prompt) + f64::from(request.output) * if self.paged { 0.5 } else { 1.0 }
+    }
+}
+
+impl Replay<'_> {
+    fn total(&self) -> usize {
+        self.traffic.concurrency as usize * self.traffic.rounds as usize
+    }
+
+    fn length(&mut self, longest: u32) -> u32 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a u32")]
+        let least = (f64::from(longest) * self.traffic.shortest) as u32;
+        let spread = self.lengths.below((longest - least) as usize + 1);
+        (least + u32::try_from(spread).unwrap_or(0)).max(1)
+    }
+
+    /// The next request goes to the group with the fewest.
+    fn arrive(&mut self) {
+        let (prompt, output) = (self.length(self.traffic.prompt), self.length(self.traffic.output));
+        self.unseen.push((self.done, self.requests.len()));
+        self.requests.push(Request { group: 0, arrived: self.now, first: self.now, prompt, output, unread: prompt });
+    }
+
+    fn idle(&self) -> bool {
+        self.groups.iter().all(|group| group.running == 0)
+    }
+
+    /// Takes in what has arrived, if it is time to look, and decides what the next pass reads.
+    ///
+    /// An engine launches a pass before it has handled the results of the one before: what arrives then is seen one pass later.
+    fn next_reading(&mut self) -> Reading {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let nothing_else = self.idle() && !waiting;
+        if self.since_look >= self.engine.poll || nothing_else {
+            let (seen, unseen) = std::mem::take(&mut self.unseen).into_iter().partition(|entry| nothing_else || entry.0 < self.done);
+            self.unseen = unseen;
+            let seen: Vec<(u64, usize)> = seen;
+            for (_, index) in seen {
+                let load = |group: &Group| group.waiting.len() + group.running as usize;
+                let group = (0..self.groups.len()).min_by_key(|&index| load(&self.groups[index])).unwrap_or(0);
+                self.requests[index].group = group;
+                self.groups[group].waiting.push_back(index);
+            }
+            self.since_look = 0;
+        }
+        if self.holds_back() { Reading::default() } else { self.read() }
+    }
+
+    /// Whether prompts wait for others.
+    fn holds_back(&self) -> bool {
+        let unread = |group: &Group| group.waiting.iter().map(|&index| f64::from(self.requests[index].unread)).sum::<f64>();
+        let enough = f64::from(self.engine.budget) * self.engine.wait_share;
+        let filled = |group: &Group| unread(group) + f64::from(group.running) >= enough && !group.waiting.is_empty();
+        self.held < self.engine.wait && !self.idle() && !self.groups.iter().all(filled)
+    }
+
+    /// Passes until something may be read that is not read now.
+    fn until_reading(&self) -> u64 {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let look = if self.unseen.is_empty() { u64::MAX } else { u64::from(self.engine.poll.saturating_sub(self.since_look)).max(1) };
+        let hold = if waiting && self.held < self.engine.wait { u64::from(self.engine.wait - self.held) } else { u64::MAX };
+        look.min(hold)
+    }
+
+    /// Counts passes that are done.
+    fn count(&mut self, passes: u64, read: bool) {
+        let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
+        let more = u32::try_from(passes).unwrap_or(u32::MAX);
+        self.done += passes;
+        self.held = if read || !waiting { 0 } else { self.held.saturating_add(more) };
+        // After prompts an engine looks at once.
+        self.since_look = if read { self.engine.poll } else { self.since_look.saturating_add(more) };
+    }
+
+    fn read(&mut self) -> Reading {
+        let mut reading = Reading::default();
+        for group in &mut self.groups {
+            let taken = if self.engine.separate { 0 } else { group.running };
+            let mut room = self.engine.budget.saturating_sub(taken).max(1);
+            let mut read = 0;
+            let mut begun = group.running;
+            while let Some(&index) = group.waiting.front().filter(|_| room > 0 && begun < self.engine.running) {
+                let request = &mut self.requests[index];
+                if self.engine.whole && read > 0 && request.unread > room {
+                    break;
+                }
+                let cache = self.engine.room(request);
+                if request.unread == request.prompt {
+                    // One alone is let in whatever its length.
+                    if group.cached > 0.0 && group.cached + cache > self.engine.cached {
+                        break;
+                    }
+                    group.cached += cache;
+                }
+                let taken = if self.engine.whole { request.unread } else { request.unread.min(room) };
+                (request.unread, room, read) = (request.unread - taken, room.saturating_sub(taken), read + taken);
+                if request.unread == 0 {
+                    group.waiting.pop_front();
+                    reading.ended.push(index);
+                    begun += 1;
+                }
+            }
+            reading.tokens = reading.tokens.max(read);
+        }
+        reading
+    }
+}
+
+/// The value that half of the weight lies below.
+fn median(mut weighted: Vec<(f64, f64)>) -> f64 {
+    weighted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = weighted.iter().map(|entry| entry.1).sum::<f64>() / 2.0;
+    let mut below = 0.0;
+    for (value, weight) in &weighted {
+        below += weight;
+        if below >= half {
+            return *value;
+        }
+    }
+    0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pass takes 1 s, and 1 ms more for each token of a prompt.
+    fn pass(_: u32, chunk: u32) -> Pass {
+        Pass { time: Seconds::new(1.0 + f64::from(chunk) / 1e3), energy: Joules::new(10.0) }
+    }
+
+    fn traffic(concurrency: u32, rounds: u32) -> Traffic {
+        Traffic { concurrency, rounds, prompt: 1000, output: 5, shortest: 1.0 }
+    }
+
+    fn engine() -> Engine {
+        Engine { groups: 1, budget: 8192, running: 100, cached: 1e9, paged: false, whole: false, separate: false, poll: 1, wait: 0, wait_share: 0.0 }
+    }
+
+    /// One request at a time: each reads its prompt in 2 s and makes four more tokens in 4 s; nobody waits.
+    #[test]
+    fn alone_nobody_waits() {
+        let served = replay(&traffic(1, 3), &engine(), pass);
+        assert_eq!((served.first_token, served.per_token, served.gap), (Seconds::new(2.0), Seconds::new(1.0), Seconds::new(1.0)));
+        // Two requests of five tokens end in 12 s while a third is still to come.
+        assert!((served.rate.get() - 10.0 / 12.0).abs() < 1e-12);
+        // In that time two reads and eight decode steps of 10 J each.
+        assert!((served.power.get() - 100.0 / 12.0).abs() < 1e-12);
+    }
+
+    /// Two at once and room for 1 000 tokens a pass: the second prompt starts in the second pass, where the first sequence takes one of
+    /// the tokens, and ends in the third: first tokens after 2 s and 2 + 1.999 + 1.001 = 5 s, and as nothing follows that is all.
+    #[test]
+    fn prompts_wait_for_each_other_and_slow_decoding() {
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, ..engine() }, pass);
+        assert!((served.first_token.get() - 3.5).abs() < 1e-12);
+        // The first sequence's four gaps: 1.999 + 1.001 + 1 + 1; the second's four of 1.
+        assert!((served.per_token.get() - f64::midpoint(5.0 / 4.0, 1.0)).abs() < 1e-12);
+        // Never in parts: the second prompt is read whole, in the second pass: after 2 + 2 s.
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, whole: true, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new(3.0));
+        // In passes of their own: the first sequence makes nothing in that pass.
+        let served = replay(&traffic(2, 1), &Engine { budget: 1000, separate: true, ..engine() }, pass);
+        assert_eq!((served.first_token, served.per_token), (Seconds::new(3.0), Seconds::new(f64::midpoint(6.0 / 4.0, 1.0))));
+    }
+
+    /// Two groups read one prompt each in the same pass.
+    #[test]
+    fn groups_read_side_by_side() {
+        let served = replay(&traffic(2, 1), &Engine { groups: 2, budget: 1000, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new(2.0));
+    }
+
+    /// Room for one cache: the second request waits the 6 s of the first, then reads for 2.
+    #[test]
+    fn without_room_a_request_waits_for_another_to_end() {
+        let served = replay(&traffic(2, 1), &Engine { cached: 1500.0, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+        let served = replay(&traffic(2, 1), &Engine { running: 1, ..engine() }, pass);
+        assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+    }
+
+    /// Two prompts of 9 or 10 tokens are read together in 1.018 to 1.02 s. Of their answers one is a token longer: the successor of the first
+    /// to end arrives as that last pass of 1 s starts, is not seen before it is over, and is then read together with the other successor.
+    /// It waits longer where the engine looks only every 50th pass, or where prompts are collected for three.
+    #[test]
+    fn who_arrives_while_others_decode_is_seen_later() {
+        let traffic = Traffic { prompt: 10, output: 100, shortest: 0.9, ..traffic(2, 2) };
+        let first = |engine: Engine| replay(&traffic, &engine, pass).first_token;
+        let at_once = first(engine());
+        assert!(at_once > Seconds::new((3.0 * 1.018 + 2.018) / 4.0) && at_once < Seconds::new((3.0 * 1.02 + 2.02) / 4.0), "{at_once:?}");
+        let apart = Traffic { shortest: 0.1, ..traffic };
+        let first = |engine: Engine| replay(&apart, &engine, pass).first_token;
+        assert!(first(Engine { poll: 50, ..engine() }) > first(engine()));
+        assert!(first(Engine { wait: 3, wait_share: 0.9, ..engine() }) > first(engine()));
+    }
+}

@@ -1,0 +1,116 @@
+//! Decode and prefill of a whole model.
+
+use super::bench::{Bench, share_in, time_in, tokens_in};
+use crate::execution::{Machine, Mapping, mappings_for};
+use crate::input::cases::Case;
+use crate::input::document::{CacheTier, PrefixCache};
+use crate::input::spec::WorkloadSpec;
+use crate::network::Pricing;
+use crate::serving::{DecodePoint, PrefillPoint, best_decode, decode_at, prefill_at};
+use crate::units::{BytesPerSecond, Figure, TokensPerSecond};
+
+/// One instance over all ranks of the case's chips, one attention group a rank, with the case's workload.
+fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
+    let workload = bench.workload(case.settings.text("workload")?)?;
+    let chips = case.settings.count("chips")?;
+    if chips > bench.network.fabric().chips {
+        return Err(format!("the machine has fewer than {chips} chips"));
+    }
+    let ranks = chips * bench.spec.chip.ranks;
+    Ok((workload, chips, Mapping { ep: ranks, dp: ranks, ..Mapping::ONE }))
+}
+
+/// A figure of a decode step at a given batch.
+pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["workload", "chips", "batch", "context", "speculation", "micro_batches"])?;
+    let (workload, chips, mapping) = instance(bench, case)?;
+    let phase = workload.workload.decode.as_ref().ok_or("the workload has no decode phase")?;
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let (batch, context) = (settings.count("batch")?, settings.count("context")?);
+    let (speculation, micro_batches) = (settings.flag("speculation")?, settings.count("micro_batches")?.min(8));
+    let at = |speculation: bool, micro_batches: u32| {
+        let mut phase = phase.clone();
+        phase.context.set(context);
+        if !speculation {
+            phase.speculation = None;
+        }
+        decode_at(&machine, &phase, mapping, (batch / bench.spec.chip.ranks).max(1), micro_batches)
+    };
+    let point = at(speculation, micro_batches);
+    let per_chip = |point: &DecodePoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
+    match case.quantity.as_str() {
+        "tpot" => time_in(case.unit, point.tpot),
+        "decode_layer" => time_in(case.unit, point.step.layer),
+        "decode_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(speculation, 1)) - 1.0),
+        "decode_layer_saving" => share_in(case.unit, 1.0 - point.step.layer / at(speculation, 1).step.layer),
+        "speculation_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(false, micro_batches)) - 1.0),
+        _ => tokens_in(case.unit, per_chip(&point)),
+    }
+}
+
+/// Decode of the workload on the whole machine, all mappings searched.
+pub fn best(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&["workload"])?;
+    let workload = bench.workload(case.settings.text("workload")?)?;
+    let phase = workload.workload.decode.as_ref().ok_or("the workload has no decode phase")?;
+    let fabric = bench.network.fabric();
+    let candidates = mappings_for(&workload, fabric.chips, bench.spec.levels[0].size, fabric.chip.ranks);
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let found = best_decode(&machine, phase, &candidates).map_err(|no| no.to_string())?;
+    tokens_in(case.unit, TokensPerSecond::new(found.rate.get() / f64::from(fabric.chips)))
+}
+
+/// A figure of a prefill pass of `tokens` tokens a chip.
+pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["workload", "chips", "tokens", "micro_batches"])?;
+    let (workload, chips, mapping) = instance(bench, case)?;
+    let phase = workload.workload.prefill.as_ref().ok_or("the workload has no prefill phase")?;
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let prompts = settings.number("tokens")? / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
+    let at = |micro_batches: u32| prefill_at(&machine, phase, mapping, prompts, micro_batches).map_err(|no| no.to_string());
+    let per_chip = |point: &PrefillPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
+    let point = at(settings.count("micro_batches")?.min(8))?;
+    match case.quantity.as_str() {
+        "prefill_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(1)?) - 1.0),
+        _ => tokens_in(case.unit, per_chip(&point)),
+    }
+}
+
+/// What a prefix cache in the hosts' pooled memory changes for passes of `tokens` prompt tokens a chip, found ones included: with `reuse`
+/// of `against` thousandths of each prompt found. With `bytes_per_s` the other side reads no faster than that a chip.
+pub fn prefixes(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["workload", "chips", "tokens", "micro_batches", "reuse", "against", "bytes_per_s"])?;
+    let (mut workload, _, mapping) = instance(bench, case)?;
+    let phase = workload.workload.prefill.as_mut().ok_or("the workload has no prefill phase")?;
+    phase.prefix_cache = Some(PrefixCache { tiers: vec![CacheTier::FabricPool], sessions: None, share: None, bandwidth: None });
+    let phase = phase.clone();
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let prompts = settings.number("tokens")? / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
+    let micro_batches = settings.count("micro_batches")?.min(8);
+    let thousandths = |key: &str| settings.optional(key).map_or(Ok(0.0), |_| settings.number(key).map(|share| (share / 1000.0).min(1.0)));
+    let at = |hit: f64, most: Option<f64>| {
+        let mut phase = phase.clone();
+        phase.cache_hit = hit;
+        if let Some(cache) = phase.prefix_cache.as_mut() {
+            cache.bandwidth = most.map(|most| Figure::plain(BytesPerSecond::new(most)));
+        }
+        prefill_at(&machine, &phase, mapping, prompts, micro_batches).map_err(|no| no.to_string())
+    };
+    let (reuse, most) = (thousandths("reuse")?, settings.optional("bytes_per_s").map(|_| settings.number("bytes_per_s")).transpose()?);
+    let (point, other) = (at(reuse, None)?, at(if most.is_some() { reuse } else { thousandths("against")? }, most)?);
+    // All prompts of a pass take as long as the pass and what nothing hides; the benchmark's client waits for no other pass.
+    let first_token = |point: &PrefillPoint| point.ttft - point.step.time.max(point.prefixes.time) * 0.5;
+    match case.quantity.as_str() {
+        "prefix_gain" => share_in(case.unit, pass_rate(&point) / pass_rate(&other)),
+        _ if case.unit.is_time() => time_in(case.unit, first_token(&other) - first_token(&point)),
+        _ => share_in(case.unit, 1.0 - first_token(&point) / first_token(&other)),
+    }
+}
+
+/// Passes a second: each reads as many prompts, found tokens included.
+fn pass_rate(point: &PrefillPoint) -> f64 {
+    1.0 / point.step.time.max(point.prefixes.time).get()
+}

@@ -1,0 +1,40 @@
+//! The integration tests: one binary, a module a subject.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test, shared code included")]
+
+mod afd;
+mod aggregated;
+mod architecture;
+mod bad_input;
+mod clips;
+mod cloudmatrix384;
+mod collectives;
+mod command;
+mod compare;
+mod concurrent;
+mod contract;
+mod determinism;
+mod draft;
+mod extends;
+mod failures;
+mod flows;
+mod in_switch_serving;
+mod kernels;
+mod machines;
+mod models;
+mod models_bad_input;
+mod odd_machines;
+mod plan;
+mod power;
+mod prefix_cache;
+mod sane;
+mod sensitivity;
+mod sequence_parallel;
+mod studies;
+mod sweep;
+mod symmetric_groups;
+
+mod topologies;
+mod training;
+mod training_bad_input;
+mod validate;
+mod worked_example;

@@ -1,0 +1,95 @@
+//! Demand between and beyond published days, and the fleets that meet it.
+
+use crate::command::Project;
+use serde_json::Value;
+use supernode::input::catalog::shipped_in;
+use supernode::input::spec::{load_prices, load_target};
+use supernode::study::{Basis, demand_on};
+use supernode::units::Date;
+
+fn day(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+#[test]
+fn demand_grows_by_the_same_factor_every_day_between_two_published_ones() {
+    let series = load_target("doubao-2026-04").unwrap().series.unwrap();
+    let trillions = |text: &str, beyond: bool| demand_on(&series, day(text), beyond).map(|(rate, basis)| (rate.get() * 86_400.0 / 1e12, basis));
+    let (first, basis) = trillions("2024-05-15", false).unwrap();
+    assert!((first - 0.12).abs() < 1e-12, "{first}");
+    assert_eq!(basis, Basis::Stated);
+    // 2 April to 15 June 2026 are 74 days; after half of them 120 has become sqrt(120 x 180).
+    let (middle, basis) = trillions("2026-05-09", false).unwrap();
+    assert!((middle - (120.0_f64 * 180.0).sqrt()).abs() < 1e-9, "{middle}");
+    assert_eq!(basis, Basis::Interpolated);
+    // 74 days later again the same factor, but only for who asks for it.
+    assert_eq!(trillions("2026-08-28", false), None);
+    let (later, basis) = trillions("2026-08-28", true).unwrap();
+    assert!((later - 180.0 * 1.5).abs() < 1e-9, "{later}");
+    assert_eq!(basis, Basis::Extrapolated);
+}
+
+#[test]
+fn every_shipped_target_has_its_day_on_its_series() {
+    for name in shipped_in("workloads/targets") {
+        let target = load_target(&name).unwrap();
+        let (Some(series), Some(date)) = (&target.series, target.date) else { panic!("{name} has no series") };
+        let (stated, basis) = demand_on(series, date, false).unwrap();
+        assert_eq!(basis, Basis::Stated, "{name}");
+        assert!((stated / target.target.demand.value - 1.0).abs() < 1e-12, "{name}");
+    }
+    assert!(load_prices().is_ok());
+}
+
+#[test]
+fn a_plan_meets_its_peak_and_says_when_it_guesses() {
+    let project = Project::new("plan");
+    let run = |more: &[&str]| {
+        let all: Vec<&str> = ["plan", "cloudmatrix384", "--target", "doubao-2026-04", "--format", "json"].iter().chain(more).copied().collect();
+        project.run(&all)
+    };
+    let plan: Value = serde_json::from_str(&run(&["--plot", "plan.svg"]).output()).unwrap();
+    let rate = plan["designs"][0]["tokens_per_s"].as_f64().unwrap() * plan["designs"][0]["availability"].as_f64().unwrap();
+    for entry in plan["days"].as_array().unwrap() {
+        let fleet = &entry["fleets"][0];
+        let number = |key: &str| fleet[key].as_f64().unwrap();
+        let peak = entry["demand_tokens_per_s"].as_f64().unwrap() * 1.45;
+        assert!(number("supernodes") * rate * 0.8 > peak, "the peak is met at 80 % use");
+        assert_eq!(number("chips"), number("supernodes") * 384.0);
+        assert_eq!(number("racks"), number("supernodes") * 16.0);
+        assert!(number("power_w") < number("rated_w"));
+    }
+    run(&["--to", "2026-12-15"])
+        .fails("error: plan: 2026-07-02 is outside what is known of Doubao (2024-05-15 to 2026-06-15); --extrapolate follows its growth further\n");
+}
+
+/// The rates of `simulate` and the target's mix give what is served, by the formula of docs/model.md worked out here once more.
+#[test]
+fn video_takes_its_chips() {
+    let project = Project::new("video");
+    let run = |name: &str| -> Value {
+        let text = project.run(&["simulate", "gb200-nvl72", "--target", name, "--format", "json"]).output();
+        serde_json::from_str(&text).unwrap()
+    };
+    let json = run("china-2026-03-video");
+    let rate = |phase: &str| json[phase]["tokens_per_s"].as_f64().unwrap();
+    let (prefill, decode, video) = (rate("prefill"), rate("decode"), rate("video"));
+    let takes = 0.55 / video + 0.45 * (0.784 * (1.0 - 0.563) / prefill + (1.0 - 0.784) / decode);
+    let verdict = &json["verdict"];
+    assert!((verdict["served_tokens_per_s"].as_f64().unwrap() * takes - 1.0).abs() < 1e-12, "{verdict}");
+    assert!((verdict["video_share"].as_f64().unwrap() - 0.55 / video / takes).abs() < 1e-12, "{verdict}");
+    assert!(run("china-2026-03")["video"].is_null());
+
+    let target = std::fs::read_to_string("workloads/targets/china-2026-03-video.toml").unwrap();
+    let project = Project::new("clips").file("target.toml", &target.replace("wan2.2-a14b-720p", "wan2.2-a14b-720"));
+    project.run(&["plan", "gb200-nvl72", "--target", "target.toml"]).fails(
+        r#"error: no clip is named `wan2.2-a14b-720`
+  --> target.toml:12:8
+   |
+12 | clip = "wan2.2-a14b-720"
+   |        ^^^^^^^^^^^^^^^^^ names a clip
+   |
+   = help: did you mean `wan2.2-a14b-720p`?
+"#,
+    );
+}

@@ -1,0 +1,167 @@
+//! Watts are conserved however they are split; an idle machine draws power; a saturated one stays within its rating.
+
+use proptest::prelude::*;
+use supernode::fabric::{self, Fabric};
+use supernode::footprint::{Duty, Inventory, Power, Stretch, inventory, mixed, power};
+use supernode::input::spec::{Spec, load_supernode, load_target, load_workload};
+use supernode::network::{Network, Profile};
+use supernode::study::{simulate, watts_over_a_step};
+use supernode::units::{BytesPerSecond, Seconds, Watts};
+
+struct Machine {
+    spec: Spec,
+    fabric: Fabric,
+    inventory: Inventory,
+    profile: Profile,
+}
+
+fn machine() -> Machine {
+    let spec = load_supernode("cloudmatrix384").unwrap();
+    let fabric = fabric::build(&spec).unwrap();
+    let profile = Network::new(&fabric).all_to_all(fabric.chips);
+    Machine { inventory: inventory(&fabric), spec, fabric, profile }
+}
+
+impl Machine {
+    fn draws(&self, duty: &Duty) -> Power {
+        power(&self.spec, &self.fabric, &self.inventory, duty, &self.profile)
+    }
+}
+
+/// A chip at its limit, all of it in one operator and the ports, sending at line rate.
+fn saturated(machine: &Machine) -> Duty {
+    let chip = &machine.spec.chip.power;
+    let sent = Network::new(&machine.fabric).injection();
+    let ports = chip.io_energy.value * sent * 2.0;
+    let operator = chip.tdp.value - chip.idle.value - ports;
+    Duty { operators: vec![("everything", operator)], ports, sent, busy: 1.0 }
+}
+
+fn close(a: Watts, b: Watts) -> bool {
+    (a - b).get().abs() <= 1e-9 * a.get().abs().max(1.0)
+}
+
+fn conserved(power: &Power) {
+    let total = power.total();
+    assert!(close(power.lines.iter().map(|line| line.waiting + line.working).sum(), total), "by part");
+    assert!(close(power.by_place().iter().map(|(_, watts)| *watts).sum(), total), "by place");
+    assert!(close(power.purposes.iter().map(|(_, watts)| *watts).sum(), total), "by operator");
+}
+
+#[test]
+fn idle_is_not_zero_and_every_part_waits() {
+    let machine = machine();
+    let idle = machine.draws(&Duty::default());
+    conserved(&idle);
+    // Chips alone: 384 x 120 W.
+    assert!(idle.total() > machine.spec.chip.power.idle.value * 384.0);
+    assert!(idle.lines.iter().all(|line| line.working == Watts::ZERO));
+}
+
+#[test]
+fn saturation_does_not_exceed_the_rating() {
+    let machine = machine();
+    let full = machine.draws(&saturated(&machine));
+    conserved(&full);
+    for line in &full.lines {
+        assert!(line.power().get() <= line.rated.get() * (1.0 + 1e-12), "{}: {:?} of {:?}", line.part, line.power(), line.rated);
+    }
+    assert!(full.total() <= full.rated());
+}
+
+#[test]
+fn watts_of_a_simulation_are_conserved_and_are_joules_per_token() {
+    let machine = machine();
+    let workload = load_workload("deepseek-r1-cloudmatrix").unwrap();
+    let simulation = simulate(&machine.spec, &machine.fabric, &workload, &load_target("doubao-2026-04").unwrap());
+    conserved(&simulation.power);
+    let energy = simulation.energy_per_token.unwrap();
+    assert!((energy.get() * simulation.verdict.service.rate.get() / simulation.power.total().get() - 1.0).abs() < 1e-12);
+    assert!(simulation.power.total() < simulation.power.rated());
+    // A step's joules are the watts of its operators over its time: nothing of the activity is lost on the way.
+    let decode = simulation.decode.unwrap().unwrap();
+    let step = &decode.point.step;
+    let work = supernode::execution::work_energy(&machine.spec.chip.power, &step.activity, 2.0);
+    let duty = Duty::of(step, &machine.fabric, 1.0);
+    // What kernels draw whatever they do is no work of an operator: it stands last, and fills the chip to its limit at most.
+    let (running, operators) = duty.operators.split_last().unwrap();
+    let watts = operators.iter().map(|(_, watts)| *watts).sum::<Watts>() + duty.ports;
+    let chip = &machine.spec.chip.power;
+    assert_eq!(*running, ("clocks and caches", chip.active().min(chip.tdp.value - chip.idle.value - watts)));
+    assert!((watts.get() * step.time.get() / work.get() - 1.0).abs() < 1e-12);
+}
+
+/// Watts over a step, integrated and divided by its time, are the step's mean; both phases' means, each by its share of the chips, are the
+/// simulation's watts: by part, by place and in all. In between watts rise and fall.
+#[test]
+fn watts_over_time_integrate_to_the_joules_of_a_step() {
+    let target = load_target("doubao-2026-04").unwrap();
+    for (name, workload) in [("cloudmatrix384", "deepseek-r1-cloudmatrix"), ("hgx-b200", "deepseek-r1-fp8")] {
+        let spec = load_supernode(name).unwrap();
+        let fabric = fabric::build(&spec).unwrap();
+        let simulation = simulate(&spec, &fabric, &load_workload(workload).unwrap(), &target);
+        let (decode, prefill) = (simulation.decode.unwrap().unwrap(), simulation.prefill.unwrap().unwrap());
+        let share = simulation.verdict.service.prefill_share;
+        let phases = [
+            (prefill.point.step.time, watts_over_a_step(&spec, &fabric, &prefill.point), share),
+            (decode.point.step.time, watts_over_a_step(&spec, &fabric, &decode.point), 1.0 - share),
+        ];
+        for (time, stretches, _) in &phases {
+            assert_eq!(stretches[0].start, Seconds::ZERO);
+            assert!(stretches.windows(2).all(|pair| pair[0].end == pair[1].start), "no gap");
+            assert!((stretches.last().unwrap().end.get() / time.get() - 1.0).abs() < 1e-9, "the stages fill the step");
+            stretches.iter().for_each(|stretch| conserved(&stretch.power));
+            let totals = || stretches.iter().map(|stretch| stretch.power.total().get());
+            assert!(totals().fold(0.0, f64::max) > 1.01 * totals().fold(f64::INFINITY, f64::min), "watts vary");
+        }
+        let mean = |watts: &dyn Fn(&Power) -> Watts| -> f64 {
+            let of = |(time, stretches, share): &(Seconds, Vec<Stretch>, f64)| -> f64 {
+                let joules: f64 = stretches.iter().map(|stretch| watts(&stretch.power).get() * (stretch.end - stretch.start).get()).sum();
+                joules / time.get() * share
+            };
+            phases.iter().map(of).sum()
+        };
+        let agrees = |found: f64, expected: Watts, what: &str| {
+            assert!((found - expected.get()).abs() <= 1e-9 * expected.get(), "{name}, {what}: {found} W, expected {expected:?}");
+        };
+        for (index, line) in simulation.power.lines.iter().enumerate() {
+            agrees(mean(&|power| power.lines[index].power()), line.power(), &line.part);
+        }
+        for (index, (place, watts)) in simulation.power.by_place().into_iter().enumerate() {
+            agrees(mean(&|power| power.by_place()[index].1), watts, &format!("{place:?}"));
+        }
+        agrees(mean(&Power::total), simulation.power.total(), "total");
+    }
+}
+
+#[test]
+fn a_lower_limit_slows_decode_down_and_holds_the_chips_to_it() {
+    let mut machine = machine();
+    machine.spec.chip.power.tdp.value = Watts::new(300.0);
+    machine.fabric = fabric::build(&machine.spec).unwrap();
+    let workload = load_workload("deepseek-r1-cloudmatrix").unwrap();
+    let target = load_target("doubao-2026-04").unwrap();
+    let simulation = simulate(&machine.spec, &machine.fabric, &workload, &target);
+    assert!(simulation.power.slowdown > 1.0);
+    let chips = &simulation.power.lines[0];
+    assert!(chips.power().get() <= 384.0 * 300.0 * (1.0 + 1e-12));
+    let decode = simulation.decode.unwrap().unwrap();
+    assert!(decode.point.tpot.get() <= 0.05, "the service level holds at the lower clock");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_duty_is_conserved(gemm in 0.0..500.0, attention in 0.0..300.0, ports in 0.0..40.0, sent in 0.0..392e9, share in 0.0..1.0) {
+        let machine = machine();
+        let duty = |operators: Vec<(&'static str, Watts)>| Duty { operators, ports: Watts::new(ports), sent: BytesPerSecond::new(sent), busy: share };
+        let a = machine.draws(&duty(vec![("gemm", Watts::new(gemm))]));
+        let b = machine.draws(&duty(vec![("attention", Watts::new(attention)), ("gemm", Watts::new(gemm))]));
+        conserved(&a);
+        conserved(&b);
+        let both = mixed(&a, &b, share);
+        conserved(&both);
+        prop_assert!(close(both.total(), a.total() * share + b.total() * (1.0 - share)));
+        prop_assert!(a.total() >= machine.draws(&Duty::default()).total());
+    }
+}

@@ -1,0 +1,123 @@
+//! Gains against differences taken by hand; what a range moves, and what has none.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::command::Project;
+use serde_json::Value;
+use supernode::fabric;
+use supernode::input::catalog::Mention;
+use supernode::input::file_cache::{Log, Reader};
+use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
+use supernode::study::{Case, sensitivity, simulate, uncertainty};
+use supernode::units::Figure;
+
+fn case() -> Case {
+    Case { supernode: "hgx-h100".into(), workload: Some("llama-3.1-70b-fp8".into()), target: "doubao-2026-04".into() }
+}
+
+/// Served tokens per second, and per joule, of a machine that someone changed in memory.
+fn served(spec: &Spec) -> (f64, f64) {
+    let (workload, target) = (load_workload("llama-3.1-70b-fp8").unwrap(), load_target("doubao-2026-04").unwrap());
+    let simulation = simulate(spec, &fabric::build(spec).unwrap(), &workload, &target);
+    (simulation.verdict.service.rate.get(), 1.0 / simulation.energy_per_token.unwrap().get())
+}
+
+#[test]
+fn gains_are_the_finite_differences() {
+    let (_, gains) = sensitivity(&case()).unwrap();
+    let base = load_supernode("hgx-h100").unwrap();
+    let before = served(&base);
+    let scaled = |figure: &Figure<_>| Figure::plain(figure.value * 1.1);
+    let mut memory = base.clone();
+    memory.chip.memory.bandwidth = scaled(&memory.chip.memory.bandwidth);
+    let mut links = base.clone();
+    for level in &mut links.levels {
+        level.link.link.lane_rate = scaled(&level.link.link.lane_rate);
+        for attach in &mut level.attach {
+            attach.cable.link.link.lane_rate = scaled(&attach.cable.link.link.lane_rate);
+        }
+    }
+    for (name, changed) in [("HBM bandwidth", memory), ("link rate", links)] {
+        let after = served(&changed);
+        let gain = gains.iter().find(|gain| gain.name == name).unwrap();
+        assert!((gain.tokens.unwrap() - (after.0 / before.0 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");
+        assert!((gain.per_joule.unwrap() - (after.1 / before.1 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");
+        assert!(gain.tokens.unwrap() > 0.0);
+    }
+    assert!(gains.windows(2).all(|pair| pair[0].tokens >= pair[1].tokens), "largest first");
+}
+
+/// All files of the case in one folder, without a single range.
+fn without_ranges(keep: &str) -> Project {
+    let log = Mutex::new(Log::default());
+    let (reader, mention) = (Reader::default().logged(&log), Mention::on_command_line());
+    load_supernode_from(&reader, "hgx-h100", &mention).unwrap();
+    load_workload_from(&reader, "llama-3.1-70b-fp8", &mention, None).unwrap();
+    let files: BTreeMap<_, _> = log.lock().unwrap().files.clone();
+    let keys = ["chip", "library", "link", "part", "cpu", "protocol", "model"];
+    let mut project = Project::new(&format!("without-ranges-{}", keep.len()));
+    for ((kind, name), text) in &files {
+        let mut out = String::new();
+        for line in text.lines() {
+            let mut line = line.to_owned();
+            while let Some(start) = line.find("range = [").filter(|_| keep.is_empty() || !line.starts_with(keep)) {
+                let end = line[start..].find(']').unwrap() + start + 1;
+                let end = if line[end..].starts_with(", ") { end + 2 } else { end };
+                line.replace_range(start..end, "");
+            }
+            line = line.replace(", }", " }").replace(",  }", " }");
+            // Names of other files become paths to the copies.
+            if let Some((key, value)) = line.split_once(" = \"")
+                && keys.contains(&key)
+                && let Some((_, other)) = files.keys().find(|(_, other)| value.starts_with(&format!("{other}\"")))
+            {
+                let kind = files.keys().find(|file| file.1 == *other).unwrap().0;
+                line = format!("{key} = \"./{kind}-{other}.toml\"");
+            }
+            out += &(line + "\n");
+        }
+        project = project.file(&format!("{kind}-{name}.toml"), &out);
+    }
+    project
+}
+
+fn figures(project: &Project) -> Value {
+    let arguments =
+        ["uncertainty", "./supernode-hgx-h100.toml", "--workload", "./workload-llama-3.1-70b-fp8.toml", "--draws", "20", "--format", "json"];
+    serde_json::from_str(&project.run(&arguments).output()).unwrap()
+}
+
+#[test]
+fn what_has_no_range_contributes_nothing() {
+    let found = figures(&without_ranges(""));
+    assert_eq!(found["designs"][0]["assumptions"], 0);
+    for (key, figure) in found["designs"][0]["figures"].as_object().unwrap() {
+        assert!(["p05", "median", "p95"].iter().all(|quantile| figure[quantile] == figure["nominal"]), "{key}: {figure}");
+        assert_eq!(figure["drivers"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn the_only_range_is_what_drives_the_spread() {
+    // Better conversion moves the racks' power down, and no rate.
+    let found = figures(&without_ranges("conversion_efficiency"));
+    assert_eq!(found["designs"][0]["assumptions"], 1);
+    let figures = &found["designs"][0]["figures"];
+    let (power, rate) = (&figures["racks_per_chip_w"], &figures["decode_per_chip_tokens_per_s"]);
+    assert_eq!(power["drivers"][0]["value"], "supply[supernode-hgx-h100].conversion_efficiency");
+    assert!(power["drivers"][0]["rank_correlation"].as_f64().unwrap() < -0.999);
+    assert!(power["p05"].as_f64() < power["p95"].as_f64());
+    assert_eq!(rate["p05"], rate["p95"]);
+}
+
+#[test]
+fn a_design_beats_itself_half_the_time() {
+    let project = Project::new("uncertainty-itself");
+    let arguments = ["uncertainty", "hgx-h100", "hgx-h100", "--workload", "llama-3.1-70b-fp8", "--draws", "20", "--format", "json"];
+    let found: Value = serde_json::from_str(&project.run(&arguments).output()).unwrap();
+    assert!(found["first_beats_second"].as_object().unwrap().values().all(|chance| *chance == 0.5), "{}", found["first_beats_second"]);
+    // Parts that both use are drawn alike, so a smaller difference than the spread of either is still seen.
+    let other = uncertainty(&case(), 20, 1).unwrap();
+    assert_eq!(found["designs"][0]["figures"]["racks_per_chip_w"]["median"].as_f64(), other.figures[4].quantiles.map(|quantiles| quantiles[1]));
+}

@@ -1,0 +1,11 @@
+//! The topology language and the shipped supernodes.
+
+mod catalog;
+mod closed_forms;
+mod extends;
+mod framing;
+mod handbook;
+mod hostile;
+mod invalid;
+pub mod machine;
+mod symmetry;

@@ -1,0 +1,162 @@
+//! The collapsed forms rest on the symmetry classes that the patterns claim; here the full walk judges them on every pattern.
+
+use crate::topologies::machine::build;
+use proptest::prelude::*;
+use supernode::fabric::Fabric;
+use supernode::network::{Group, Network, Pattern, fabric_metrics};
+use supernode::units::{Bytes, Seconds};
+
+const HEAD: &str = "link = \"PART(link)\"\n";
+
+fn level(size: u32, pattern: &str) -> String {
+    format!("[[level]]\nname = \"l\"\nsize = {size}\n{HEAD}{pattern}\n")
+}
+
+/// A random level of at most about 24 children that may stand on any level below.
+fn direct() -> impl Strategy<Value = (u32, String)> {
+    let grid = |name: &'static str| {
+        prop::collection::vec(1u32..5, 1..4).prop_filter("small", |dimensions| dimensions.iter().product::<u32>() <= 24).prop_map(move |dimensions| {
+            let size: u32 = dimensions.iter().product();
+            (size, format!("[level.{name}]\ndimensions = {dimensions:?}"))
+        })
+    };
+    let blocks = prop::collection::vec((1u32..4, 1u32..4), 1..4)
+        .prop_filter("small", |dimensions| dimensions.iter().map(|(block, count)| block * count).product::<u32>() <= 36)
+        .prop_map(|dimensions| {
+            let lengths: Vec<u32> = dimensions.iter().map(|(block, count)| block * count).collect();
+            let block: Vec<u32> = dimensions.iter().map(|(block, _)| *block).collect();
+            let size = lengths.iter().product();
+            (size, format!("[level.torus]\ndimensions = {lengths:?}\ncircuits = {{ block = {block:?}, link = \"PART(circuit)\" }}"))
+        });
+    prop_oneof![
+        (1u32..10).prop_map(|size| (size, "[level.full-mesh]".to_owned())),
+        (1u32..12).prop_map(|size| (size, "[level.ring]".to_owned())),
+        grid("mesh"),
+        grid("torus"),
+        grid("hyperx"),
+        blocks,
+    ]
+}
+
+fn switched() -> impl Strategy<Value = (u32, String)> {
+    let switch = (1u32..8, 1u32..4, 1u32..3)
+        .prop_map(|(size, planes, per)| (size, format!("[level.switch]\npart = \"PART(switch)\"\nplanes = {planes}\nswitches_per_plane = {per}")));
+    let clos = (1u32..5, 1u32..5, 1u32..4, 1u32..3).prop_map(|(leaves, under, spines, planes)| {
+        let leaf = format!("leaf = {{ part = \"PART(switch)\", planes = {planes}, children_per_leaf = {under} }}");
+        (leaves * under, format!("[level.clos]\nspine = \"PART(switch)\"\nspines_per_plane = {spines}\n{leaf}"))
+    });
+    let rail = (1u32..6, 1u32..3, prop::bool::ANY).prop_map(|(size, planes, spines)| {
+        let spines = if spines { "spines = { part = \"PART(switch)\", count = 2 }" } else { "" };
+        (size, format!("[level.rail]\npart = \"PART(switch)\"\nplanes = {planes}\n{spines}"))
+    });
+    let tree = (1u32..4, 1u32..4, 1u32..3).prop_map(|(under, per_host, hosts)| {
+        let switches = per_host * hosts;
+        let parts = "switch = \"PART(switch)\"\nhost = \"PART(cpu)\"";
+        (under * switches, format!("[level.pcie-tree]\n{parts}\nswitches = {switches}\nhosts = {hosts}"))
+    });
+    let dragonfly = (1u32..3, 1u32..4, 1u32..3, 1u32..3).prop_map(|(terminals, routers, global, share)| {
+        // A divisor of the links that leave a group, plus one, is a number of groups that fits.
+        let groups = 1 + if (routers * global).is_multiple_of(share) { routers * global / share } else { routers * global };
+        let shape = format!("groups = {groups}\nrouters_per_group = {routers}\nglobal_links_per_router = {global}");
+        (terminals * routers * groups, format!("[level.dragonfly]\nrouter = \"PART(switch)\"\n{shape}"))
+    });
+    prop_oneof![switch, clos, rail, tree, dragonfly]
+}
+
+/// One level, or two.
+fn levels() -> impl Strategy<Value = String> {
+    let any = || prop_oneof![direct(), switched()];
+    prop_oneof![
+        any().prop_map(|(size, pattern)| level(size, &pattern)),
+        (any(), any())
+            .prop_filter("small", |(inner, outer)| inner.0 * outer.0 <= 200)
+            .prop_map(|(inner, outer)| { level(inner.0, &inner.1) + &level(outer.0, &outer.1) }),
+    ]
+}
+
+/// The machine, unless its two levels have different planes.
+fn fitting(text: &str) -> Option<Fabric> {
+    match build(text) {
+        Ok(fabric) => Some(fabric),
+        Err(problems) if problems.list().iter().all(|problem| problem.message.contains("planes below")) => None,
+        Err(problems) => panic!("{problems}"),
+    }
+}
+
+/// Bisection by walking every destination.
+fn full_bisection(fabric: &Fabric, network: &Network<'_>) -> f64 {
+    let half = fabric.chips / 2;
+    let gigabyte = Bytes::new(1e9);
+    let time: Seconds = network.between(0..half, half..half * 2).serialisation(fabric, gigabyte, gigabyte).0;
+    f64::from(half).powi(2) * 1e9 / time.get()
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn collapsed_equals_full(text in levels()) {
+        let Some(fabric) = fitting(&text) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        // Groups of whole sectors and of whole lines, the machine among them.
+        let runs = fabric.lines.or(fabric.sectors).unwrap_or(1);
+        for ranks in (1..=runs).map(|whole| fabric.chips / runs * whole) {
+            let collapsed = network.all_to_all(ranks);
+            let full = network.full_all_to_all(ranks);
+            prop_assert_eq!(collapsed.peaks.len(), full.peaks.len());
+            for peak in &full.peaks {
+                let other = collapsed.peaks.iter().find(|other| other.is_of_the_kind_of(peak));
+                prop_assert!(other.is_some_and(|other| close(other.bytes_per_link, peak.bytes_per_link)), "{ranks}: {peak:?} against {other:?}\n{text}");
+            }
+            for (a, b) in collapsed.link_bytes.iter().zip(&full.link_bytes) {
+                prop_assert!(close(*a, *b));
+            }
+            prop_assert_eq!(collapsed.hops, full.hops);
+        }
+    }
+
+    /// Walks over a fabric with twins made one against a search for each pair, all chips but one in an order of their own.
+    #[test]
+    fn walks_by_sets_carry_what_all_pairs_carry(text in levels()) {
+        let Some(fabric) = fitting(&text).filter(|fabric| (3..=40).contains(&fabric.chips)) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        let group = Group::of((1..fabric.chips).rev().collect());
+        let walked = network.full_loads(&group, Pattern::AllPairs);
+        let mut searched = vec![0.0; walked.bytes.len()];
+        let mut paths = network.router().pathfinder();
+        for (source, destination) in group.chips().iter().flat_map(|&source| group.chips().iter().map(move |&to| (source, to))) {
+            let route = paths.route(source, destination).unwrap_or_default();
+            route.hops.iter().for_each(|hop| searched[hop.channel as usize] += hop.share);
+        }
+        for (channel, (a, b)) in walked.bytes.iter().zip(&searched).enumerate() {
+            prop_assert!(close(*a, *b), "channel {channel}: {a} and {b}\n{text}");
+        }
+    }
+
+    /// Bisection by sectors, and latencies by classes of chips, agree with walks from everywhere.
+    #[test]
+    fn survey_by_classes_equals_survey_of_all(text in levels()) {
+        let Some(fabric) = fitting(&text) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        let quick = fabric_metrics(&network);
+        let mut plain = fabric.clone();
+        plain.sectors = None;
+        for chip in 0..plain.chips {
+            plain.graph[petgraph::graph::NodeIndex::new(chip as usize)].class = chip;
+        }
+        let slow = fabric_metrics(&Network::new(&plain));
+        if fabric.chips > 1 {
+            prop_assert!(close(quick.bisection.get(), full_bisection(&fabric, &network)), "bisection\n{text}");
+        }
+        prop_assert_eq!(quick.diameter, slow.diameter);
+        prop_assert!(close(quick.latency_mean.get(), slow.latency_mean.get()), "{} {}\n{text}", quick.latency_mean.get(), slow.latency_mean.get());
+        prop_assert!(close(quick.latency_max.get(), slow.latency_max.get()), "{text}");
+        for (a, b) in quick.distances.iter().zip(&slow.distances) {
+            prop_assert!(a.hops == b.hops && close(a.share, b.share), "{text}");
+        }
+    }
+}
