@@ -13,6 +13,7 @@
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
+//! | what do queues, credits and collisions add? | `packets/`: a simulation of every packet |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod afd;
@@ -31,6 +32,7 @@ mod moe;
 #[expect(clippy::module_inception, reason = "the file holds the `Network`")]
 mod network;
 mod op;
+pub mod packets;
 mod pattern;
 mod pricing;
 mod profile;

@@ -1,0 +1,40 @@
+//! Packets on the channels of a machine: queues, credits, pauses, retries.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what is simulated, with which figures? | `model.rs` |
+//! | which next hops does a packet have? | `routes.rs` |
+//! | when does what happen? | `run.rs`, `calendar.rs`, `state.rs` |
+//! | which packet does a port send, and when may it? | `transmit.rs`, `port.rs` |
+//! | what becomes of a packet that arrives? | `arrive.rs` |
+//! | what do senders send, and again? | `sender.rs`, `flow.rs` |
+//! | what comes at a given rate? | `source.rs` |
+//! | what is found? | `result.rs`, `histogram.rs` |
+
+mod arrive;
+mod calendar;
+mod flow;
+mod histogram;
+mod model;
+mod packet;
+mod port;
+mod random;
+mod result;
+mod routes;
+mod run;
+mod sender;
+mod source;
+mod state;
+mod transmit;
+
+pub use histogram::Histogram;
+pub use model::{
+    Allocator, Channel, Choice, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting, Time, Turn,
+};
+pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
+pub use routes::RouteTable;
+pub use run::{Traffic, Watch, simulate};
+pub use source::{Aim, Load, Spacing};
+
+#[cfg(test)]
+mod tests;

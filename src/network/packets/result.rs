@@ -1,0 +1,75 @@
+//! What a run finds.
+
+use super::histogram::Histogram;
+use super::model::Time;
+
+/// When a message ran, picoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// It was allowed to start.
+    pub start: Time,
+    /// Its last byte arrived.
+    pub end: Time,
+    /// Its sender knew so; 0 where nothing is acknowledged.
+    pub acknowledged: Time,
+}
+
+/// Counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Data packets that left their senders, repeated ones included.
+    pub sent: u64,
+    /// Data packets that receivers took.
+    pub delivered: u64,
+    /// Data packets for which a buffer had no room.
+    pub dropped: u64,
+    /// Data packets damaged on a link without retry.
+    pub damaged: u64,
+    /// Data packets that receivers discarded: out of order, or there already.
+    pub discarded: u64,
+    /// Transmissions that links repeated.
+    pub link_retries: u64,
+    /// Packets over channels, acknowledgements included.
+    pub hops: u64,
+    /// Arrivals, wake-ups and the like.
+    pub events: u64,
+}
+
+/// What waited for one channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QueueUse {
+    /// Most bytes at once.
+    pub peak_bytes: u64,
+    /// Mean over the run, bytes.
+    pub mean_bytes: f64,
+}
+
+/// What waited at one moment, by group of channels, bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When.
+    pub time: Time,
+    /// Sum over each group.
+    pub bytes: Vec<u64>,
+}
+
+/// A run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// By message.
+    pub arrivals: Vec<Arrival>,
+    /// Counts.
+    pub counts: Counts,
+    /// Of the measured packets of open-loop sources.
+    pub latency: Histogram,
+    /// Bytes of payload that open-loop sources had delivered while measuring.
+    pub accepted_bytes: u64,
+    /// By channel.
+    pub queues: Vec<QueueUse>,
+    /// Room of buffers that was not given back by the end, bytes: always 0.
+    pub held_bytes: u64,
+    /// Of the queues, if asked for.
+    pub samples: Vec<Sample>,
+    /// Last event.
+    pub end: Time,
+}

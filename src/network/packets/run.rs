@@ -1,0 +1,221 @@
+//! The loop over events, and what is checked before and after it.
+
+use std::cmp::Reverse;
+
+use super::flow::Flow;
+use super::model::{Machine, Message, NEVER, PacketError, Setting, Time};
+use super::result::{Arrival, Outcome, QueueUse, Sample};
+use super::routes::RouteTable;
+use super::source::{Aim, Load, Source};
+use super::state::{Due, State, room};
+
+/// Channels of one sender that flows can tell apart.
+const PORTS_MAX: usize = 128;
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Traffic {
+    /// Messages, to their ends.
+    Messages(Vec<Message>),
+    /// Packets at a given rate.
+    Load(Load),
+}
+
+/// What is watched beside times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Picoseconds between two looks at the queues; 0 for none.
+    pub every: Time,
+    /// Group of each channel; bytes that wait are added up by group.
+    pub groups: Vec<u32>,
+}
+
+/// Sends packets until all have arrived.
+///
+/// # Errors
+/// Figures out of range, ends that no path joins, packets that wait for each other in a circle, messages that lose packets for good.
+pub fn simulate(machine: &Machine, routes: &RouteTable, setting: &Setting, traffic: Traffic, watch: &Watch) -> Result<Outcome, PacketError> {
+    check(machine, setting)?;
+    let mut state = State::new(machine, routes, *setting);
+    (state.groups, state.sample_every) = (watch.groups.clone(), watch.every);
+    match traffic {
+        Traffic::Messages(messages) => add_messages(&mut state, &messages)?,
+        Traffic::Load(load) => add_load(&mut state, load)?,
+    }
+    if watch.every > 0 {
+        state.plan(0, Due::Sample);
+    }
+    run(&mut state)?;
+    finish(state)
+}
+
+fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
+    let refuse = |message: &str| Err(PacketError::Setting(message.to_owned()));
+    if setting.payload_bytes == 0 || setting.virtual_channels == 0 || setting.classes == 0 || setting.packets_per_acknowledgement == 0 {
+        return refuse("payload, virtual channels, classes and packets per acknowledgement must be at least 1");
+    }
+    if setting.virtual_channels < setting.classes {
+        return refuse("each class of virtual channels needs at least one virtual channel");
+    }
+    if !(0.0..1.0).contains(&setting.bit_error_rate) {
+        return refuse("the bit error rate must be at least 0 and below 1");
+    }
+    if setting.window_packets > 0 && setting.acknowledgement_bytes == 0 {
+        return refuse("a window needs acknowledgements");
+    }
+    let packet = u64::from(setting.wire_bytes(setting.payload_bytes));
+    for (number, channel) in machine.channels.iter().enumerate() {
+        if !(channel.byte_time > 0.0 && channel.byte_time * (packet as f64) < 1e9) {
+            return Err(PacketError::Setting(format!("channel {number}: a packet must take more than nothing and less than a millisecond")));
+        }
+        if room(channel.control) < packet {
+            return Err(PacketError::Setting(format!("channel {number}: its buffer holds less than one packet of {packet} bytes")));
+        }
+    }
+    Ok(())
+}
+
+/// Finds out whether a pair is joined.
+fn check_pair(state: &State<'_>, from: u32, to: u32) -> Result<(), PacketError> {
+    let is_end = |node: u32| (node as usize) < state.machine.nodes.len() && state.routes.is_end(node);
+    if !is_end(from) || !is_end(to) || (from != to && state.routes.members(state.routes.set(from, to)).is_empty()) {
+        return Err(PacketError::Unreachable { from, to });
+    }
+    Ok(())
+}
+
+fn add_messages(state: &mut State<'_>, messages: &[Message]) -> Result<(), PacketError> {
+    for message in messages {
+        check_pair(state, message.source, message.destination)?;
+        if message.bytes.div_ceil(u64::from(state.setting.payload_bytes)) >= u64::from(u32::MAX) {
+            return Err(PacketError::Setting(format!("a message of {} bytes has too many packets", message.bytes)));
+        }
+    }
+    for node in 0..state.machine.nodes.len() {
+        let ports = state.machine.channels.iter().filter(|channel| channel.from as usize == node).count();
+        if state.machine.nodes[node].is_end && ports > PORTS_MAX {
+            return Err(PacketError::Setting(format!("node {node} sends by {ports} channels; {PORTS_MAX} is the most")));
+        }
+    }
+    state.flows = messages.iter().map(|message| Flow::new(message, &state.setting)).collect();
+    state.arrivals = messages.iter().map(|message| Arrival { start: message.start, end: NEVER, acknowledged: 0 }).collect();
+    for (message, number) in messages.iter().zip(0_u32..) {
+        for &before in &message.after {
+            let before = state
+                .flows
+                .get_mut(before as usize)
+                .ok_or_else(|| PacketError::Setting(format!("message {number} waits for one that is not there")))?;
+            before.next_messages.push(number);
+        }
+        if message.after.is_empty() {
+            state.plan(message.start + state.machine.nodes[message.source as usize].latency, Due::Start(number));
+        }
+    }
+    Ok(())
+}
+
+fn add_load(state: &mut State<'_>, load: Load) -> Result<(), PacketError> {
+    if !(load.interval >= 1.0 && load.interval.is_finite()) {
+        return Err(PacketError::Setting("packets of one sender must come at least a picosecond apart".to_owned()));
+    }
+    for (sender, aim) in &load.senders {
+        match aim {
+            Aim::At(node) => check_pair(state, *sender, *node)?,
+            Aim::Among(nodes) => nodes.iter().try_for_each(|&node| check_pair(state, *sender, node))?,
+            Aim::Weighted(nodes) => nodes.iter().try_for_each(|&(node, _)| check_pair(state, *sender, node))?,
+        }
+    }
+    let mut source = Source::new(load);
+    for place in 0..source.load.senders.len() as u32 {
+        let first = if source.load.spacing == super::source::Spacing::Even { 0 } else { source.next_time(place, &mut state.random) };
+        state.plan(first, Due::Generate(place));
+    }
+    state.source = Some(source);
+    Ok(())
+}
+
+fn run(state: &mut State<'_>) -> Result<(), PacketError> {
+    let agenda = state.ports.len() as u32;
+    loop {
+        let next = state.calendar.earliest();
+        if !state.pending.is_empty() && next.is_none_or(|(time, _)| time > state.now) {
+            state.flush();
+            continue;
+        }
+        let Some((time, leaf)) = next else { return Ok(()) };
+        state.now = time;
+        state.counts.events += 1;
+        if state.counts.events > state.setting.events_max || time + 1 >= state.calendar.horizon() {
+            return Err(PacketError::TooLong { events: state.counts.events, seconds: time as f64 / 1e12 });
+        }
+        if leaf == agenda {
+            rare(state);
+            continue;
+        }
+        let own = &mut state.ports[leaf as usize];
+        if own.wake <= time {
+            own.wake = NEVER;
+            let next = own.next_event();
+            state.calendar.set(leaf, next);
+            state.mark(leaf);
+        } else {
+            state.arrive(leaf);
+        }
+    }
+}
+
+fn rare(state: &mut State<'_>) {
+    let Some(Reverse((_, due))) = state.agenda.pop() else { return };
+    state.refresh_agenda();
+    match due {
+        Due::Start(flow) => state.start(flow),
+        Due::Timeout(flow) => state.expire(flow),
+        Due::Generate(place) => state.generate(place),
+        Due::Sample => sample(state),
+    }
+}
+
+fn sample(state: &mut State<'_>) {
+    let groups = state.groups.iter().map(|&group| group as usize + 1).max().unwrap_or(0);
+    let mut bytes = vec![0; groups];
+    for (port, &group) in state.ports.iter().zip(&state.groups) {
+        bytes[group as usize] += port.backlog(state.now);
+    }
+    state.samples.push(Sample { time: state.now, bytes });
+    // Only while something else is still to come.
+    if state.calendar.earliest().is_some() || !state.pending.is_empty() {
+        state.plan(state.now + state.sample_every, Due::Sample);
+    }
+}
+
+fn finish(mut state: State<'_>) -> Result<Outcome, PacketError> {
+    let waiting = state.waiting();
+    if waiting > 0 {
+        return Err(PacketError::Deadlock { cycle: state.cycle(), waiting });
+    }
+    let late = state.arrivals.iter().filter(|arrival| arrival.end == NEVER).count() as u64;
+    if late > 0 {
+        return Err(PacketError::Lost { messages: late, packets: state.counts.dropped + state.counts.damaged });
+    }
+    let end = state.now;
+    let held_bytes = held(&mut state);
+    let queues = state.ports.iter_mut().map(|port| {
+        port.queue_shrinks(0, end);
+        QueueUse { peak_bytes: port.queued_peak, mean_bytes: port.queued_area / end.max(1) as f64 }
+    });
+    let queues = queues.collect();
+    let (latency, accepted_bytes) = state.source.map(|source| (source.latency, source.accepted_bytes)).unwrap_or_default();
+    Ok(Outcome { arrivals: state.arrivals, counts: state.counts, latency, accepted_bytes, queues, held_bytes, samples: state.samples, end })
+}
+
+/// Bytes of room that are still taken when all credits are back.
+fn held(state: &mut State<'_>) -> u64 {
+    let lanes = usize::from(state.setting.virtual_channels);
+    let mut held = 0;
+    for (number, port) in state.ports.iter().enumerate() {
+        let under_way: u64 = port.credits.iter().map(|credit| u64::from(credit.2)).sum();
+        let left: u64 = state.space[number * lanes..(number + 1) * lanes].iter().sum();
+        held += (room(port.control) * lanes as u64).abs_diff(left + under_way);
+    }
+    held
+}

@@ -1,0 +1,179 @@
+//! What hosts send: messages, and the packets of open-loop sources.
+
+use super::model::{NEVER, Recovery, Time, Turn};
+use super::packet::{Kind, NONE, Packet};
+use super::port::INJECTION;
+use super::result::Arrival;
+use super::routes::{hashed, seed};
+use super::state::{Due, State};
+
+impl State<'_> {
+    /// A message may start.
+    pub(super) fn start(&mut self, flow: u32) {
+        let own = &self.flows[flow as usize];
+        let stays = own.source == own.destination;
+        let began = self.now - self.node(own.source).latency;
+        self.arrivals[flow as usize].start = began;
+        if stays {
+            let waiting = std::mem::take(&mut self.flows[flow as usize].next_messages);
+            self.arrivals[flow as usize] = Arrival { start: began, end: began, acknowledged: began };
+            waiting.into_iter().for_each(|waiting| self.unblock(waiting, began));
+            return;
+        }
+        self.flows[flow as usize].progress = self.now;
+        if let Recovery::GoBackN { timeout } = self.setting.recovery {
+            self.plan(self.now + timeout, Due::Timeout(flow));
+        }
+        self.activate(flow);
+    }
+
+    /// A message that another one waited for has arrived at `time`.
+    pub(super) fn unblock(&mut self, flow: u32, time: Time) {
+        let own = &mut self.flows[flow as usize];
+        own.waits_for -= 1;
+        if own.waits_for == 0 {
+            let latency = self.machine.nodes[own.source as usize].latency;
+            let earliest = self.arrivals[flow as usize].start;
+            self.plan(earliest.max(time) + latency, Due::Start(flow));
+        }
+    }
+
+    /// Puts a flow into the rings of the ports by which it may leave.
+    pub(super) fn activate(&mut self, flow: u32) {
+        let own = &self.flows[flow as usize];
+        if !own.can_send(&self.setting) {
+            return;
+        }
+        let (source, destination) = (own.source, own.destination);
+        let members = self.routes.members(self.routes.set(source, destination));
+        let members = match seed(self.setting.choice) {
+            Some(seed) if !members.is_empty() => {
+                let place = hashed(seed, source, destination, source, members.len());
+                &members[place..=place]
+            }
+            _ => members,
+        };
+        for &port in &members.to_vec() {
+            let bit = 1_u128 << self.place_out[port as usize];
+            let own = &mut self.flows[flow as usize];
+            if own.ports & bit == 0 {
+                own.ports |= bit;
+                self.ports[port as usize].flows.push_back(flow);
+                self.compete(port);
+            }
+        }
+    }
+
+    /// Has a host's own packets compete for a port.
+    fn compete(&mut self, port: u32) {
+        let own = &mut self.ports[port as usize];
+        if !std::mem::replace(&mut own.injects, true) {
+            own.ready.push_back(INJECTION);
+        }
+        self.mark(port);
+    }
+
+    /// The host's own packet that leaves next by a port, without sending it.
+    pub(super) fn injected(&mut self, port: u32) -> Option<Packet> {
+        if let Some(packet) = self.ports[port as usize].generated.front() {
+            return Some(*packet);
+        }
+        while let Some(&flow) = self.ports[port as usize].flows.front() {
+            let own = &mut self.flows[flow as usize];
+            if own.can_send(&self.setting) {
+                let sequence = own.upcoming();
+                let payload = own.payload(sequence, &self.setting);
+                let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.wire_bytes(payload) };
+                let (source, destination) = (own.source, own.destination);
+                let mut packet = self.new_packet(source, destination, flow, sequence, bytes, port);
+                packet.class = self.class(&packet, port);
+                return Some(packet);
+            }
+            own.ports &= !(1_u128 << self.place_out[port as usize]);
+            self.ports[port as usize].flows.pop_front();
+        }
+        None
+    }
+
+    fn new_packet(&self, source: u32, destination: u32, flow: u32, sequence: u32, bytes: u32, out: u32) -> Packet {
+        Packet {
+            born: self.now,
+            ready: self.now,
+            flow,
+            sequence,
+            source,
+            destination,
+            bytes,
+            from: NONE,
+            out,
+            kind: Kind::Data,
+            class: 0,
+            lane: 0,
+            damaged: false,
+        }
+    }
+
+    /// Takes that packet off, and gives the next flow its turn.
+    pub(super) fn inject(&mut self, port: u32) {
+        self.counts.sent += 1;
+        let own = &mut self.ports[port as usize];
+        if own.generated.pop_front().is_none()
+            && let Some(flow) = own.flows.pop_front()
+        {
+            let sender = &mut self.flows[flow as usize];
+            sender.advance();
+            if sender.can_send(&self.setting) {
+                match self.setting.turn {
+                    Turn::RoundRobin => own.flows.push_back(flow),
+                    Turn::InOrder => own.flows.push_front(flow),
+                }
+            } else {
+                sender.ports &= !(1_u128 << self.place_out[port as usize]);
+            }
+        }
+        let own = &mut self.ports[port as usize];
+        own.injects = !own.generated.is_empty() || !own.flows.is_empty();
+        if own.injects {
+            own.ready.push_back(INJECTION);
+        }
+    }
+
+    /// The next packet of an open-loop source.
+    pub(super) fn generate(&mut self, place: u32) {
+        let Some(source) = &mut self.source else { return };
+        let node = source.load.senders[place as usize].0;
+        let destination = source.destination(place, &mut self.random);
+        let measured = (source.load.warm_up..source.load.until).contains(&self.now);
+        source.missing += u64::from(measured);
+        let bytes = self.setting.wire_bytes(source.load.payload_bytes);
+        // Later packets keep the network busy until the measured ones are there, for as long again at most.
+        let goes_on = self.now < source.load.until || (source.missing > 0 && self.now < 2 * source.load.until);
+        let next = if goes_on { source.next_time(place, &mut self.random) } else { NEVER };
+        if next != NEVER {
+            self.plan(next, Due::Generate(place));
+        }
+        let mut packet = self.new_packet(node, destination, NONE, 0, bytes, NONE);
+        packet.out = self.next_hop(node, &packet);
+        packet.class = self.class(&packet, packet.out);
+        packet.ready = self.now + self.node(node).latency;
+        let out = packet.out;
+        self.ports[out as usize].generated.push_back(packet);
+        self.ports[out as usize].queue_grows(bytes, self.now);
+        self.compete(out);
+    }
+
+    /// A sender has waited for `timeout`.
+    pub(super) fn expire(&mut self, flow: u32) {
+        let Recovery::GoBackN { timeout } = self.setting.recovery else { return };
+        let own = &mut self.flows[flow as usize];
+        if own.is_acknowledged() {
+            return;
+        }
+        if self.now >= own.progress + timeout {
+            own.go_back(self.now);
+            self.activate(flow);
+        }
+        let again = self.flows[flow as usize].progress + timeout;
+        self.plan(again.max(self.now + 1), Due::Timeout(flow));
+    }
+}

@@ -1,0 +1,204 @@
+//! Everything that a run changes, and the bookkeeping of its events.
+//!
+//! All arrivals, credits and expiries of one instant are handled before any port chooses what to send in that instant, so that the
+//! choice does not depend on the order in which simultaneous events are handled.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::calendar::Calendar;
+use super::flow::Flow;
+use super::model::{Control, Machine, NEVER, Node, Queueing, Setting, Time};
+use super::packet::{NONE, Packet};
+use super::port::Port;
+use super::random::Random;
+use super::result::{Arrival, Counts, Sample};
+use super::routes::RouteTable;
+use super::source::Source;
+
+/// Rare events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// A message may start.
+    Start(u32),
+    /// A sender has waited for acknowledgements.
+    Timeout(u32),
+    /// An open-loop source has its next packet; its place in the list.
+    Generate(u32),
+    /// Queues are looked at.
+    Sample,
+}
+
+/// A run.
+pub(super) struct State<'a> {
+    pub machine: &'a Machine,
+    pub routes: &'a RouteTable,
+    pub setting: Setting,
+    /// On the wire, of a full packet.
+    pub full_bytes: u32,
+    pub now: Time,
+    pub calendar: Calendar,
+    pub agenda: BinaryHeap<Reverse<(Time, Due)>>,
+    pub ports: Vec<Port>,
+    /// Bytes left of a virtual channel's buffer: as its sender knows (credits), or as its receiver has (pause, drop).
+    pub space: Vec<u64>,
+    /// When each virtual channel may be allocated to the next packet, where allocation is staged.
+    pub lane_free: Vec<Time>,
+    pub queues: Vec<VecDeque<Packet>>,
+    /// First queue of a port: of its output queues, or where it is an input.
+    output_queue: Vec<u32>,
+    input_queue: Vec<u32>,
+    /// Place of a channel among its sender's and among its receiver's.
+    pub place_out: Vec<u32>,
+    /// Next member, by set of next hops.
+    pub turn: Vec<u32>,
+    /// Ports that choose at the end of this instant.
+    pub pending: Vec<u32>,
+    pub random: Random,
+    pub flows: Vec<Flow>,
+    pub arrivals: Vec<Arrival>,
+    pub source: Option<Source>,
+    pub counts: Counts,
+    /// Group of each channel in samples.
+    pub groups: Vec<u32>,
+    pub sample_every: Time,
+    pub samples: Vec<Sample>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(machine: &'a Machine, routes: &'a RouteTable, setting: Setting) -> Self {
+        let node = |number: u32| &machine.nodes[number as usize];
+        let ports: Vec<Port> = machine.channels.iter().map(|channel| Port::new(channel, node(channel.from), node(channel.to))).collect();
+        let lanes = usize::from(setting.virtual_channels);
+        let space = machine.channels.iter().flat_map(|channel| std::iter::repeat_n(room(channel.control), lanes)).collect();
+        let mut channels_out = vec![Vec::new(); machine.nodes.len()];
+        let mut place_out = vec![0; machine.channels.len()];
+        for (number, channel) in (0_u32..).zip(&machine.channels) {
+            let of_node = &mut channels_out[channel.from as usize];
+            place_out[number as usize] = of_node.len() as u32;
+            of_node.push(number);
+        }
+        let (output_queue, input_queue, queues) = number_queues(machine, &channels_out, setting);
+        Self {
+            machine,
+            routes,
+            setting,
+            full_bytes: setting.wire_bytes(setting.payload_bytes),
+            now: 0,
+            calendar: Calendar::new(machine.channels.len() + 1),
+            agenda: BinaryHeap::new(),
+            ports,
+            lane_free: vec![0; machine.channels.len() * lanes],
+            space,
+            queues: vec![VecDeque::new(); queues],
+            output_queue,
+            input_queue,
+            place_out,
+            turn: vec![0; routes.sets()],
+            pending: Vec::new(),
+            random: Random::new(setting.seed),
+            flows: Vec::new(),
+            arrivals: Vec::new(),
+            source: None,
+            counts: Counts::default(),
+            groups: Vec::new(),
+            sample_every: 0,
+            samples: Vec::new(),
+        }
+    }
+
+    /// The queue in which a packet waits at a node; its `from` and `out` are set.
+    pub(super) fn queue_of(&self, packet: &Packet) -> u32 {
+        let class = u32::from(packet.class);
+        let classes = u32::from(self.setting.classes);
+        match self.ports[packet.out as usize].queueing {
+            Queueing::Output => self.output_queue[packet.out as usize] + class,
+            Queueing::InputFifo => self.input_queue[packet.from as usize] + u32::from(packet.lane),
+            Queueing::VirtualOutput => self.input_queue[packet.from as usize] + self.place_out[packet.out as usize] * classes + class,
+        }
+    }
+
+    /// Has a port choose at the end of this instant.
+    pub(super) fn mark(&mut self, port: u32) {
+        if !std::mem::replace(&mut self.ports[port as usize].is_pending, true) {
+            self.pending.push(port);
+        }
+    }
+
+    /// Has a port look again at `time`, if it would not before.
+    pub(super) fn wake(&mut self, port: u32, time: Time) {
+        let own = &mut self.ports[port as usize];
+        if time < own.wake {
+            own.wake = time;
+            let next = own.next_event();
+            self.calendar.set(port, next);
+        }
+    }
+
+    /// Puts a rare event on the agenda.
+    pub(super) fn plan(&mut self, time: Time, due: Due) {
+        self.agenda.push(Reverse((time, due)));
+        self.refresh_agenda();
+    }
+
+    pub(super) fn refresh_agenda(&mut self) {
+        let next = self.agenda.peek().map_or(NEVER, |Reverse((time, _))| *time);
+        self.calendar.set(self.ports.len() as u32, next);
+    }
+
+    pub(super) fn node(&self, number: u32) -> &Node {
+        &self.machine.nodes[number as usize]
+    }
+
+    /// Class of virtual channels of a packet that leaves by `out`.
+    pub(super) fn class(&self, packet: &Packet, out: u32) -> u8 {
+        if self.setting.classes < 2 {
+            return 0;
+        }
+        let channel = &self.machine.channels[out as usize];
+        if channel.dimension.is_none() {
+            return 0;
+        }
+        let stays = packet.from != NONE && self.machine.channels[packet.from as usize].dimension == channel.dimension;
+        if channel.dateline || (stays && packet.class == 1) { 1 } else { 0 }
+    }
+
+    /// Virtual channels of a port that are open to a class.
+    pub(super) fn lanes(&self, port: u32, class: u8) -> std::ops::Range<u8> {
+        let (lanes, classes) = (self.setting.virtual_channels, self.setting.classes);
+        if classes == 1 || self.machine.channels[port as usize].dimension.is_none() {
+            return 0..lanes;
+        }
+        class * lanes / classes..(class + 1) * lanes / classes
+    }
+}
+
+/// Room for one virtual channel.
+pub(super) fn room(control: Control) -> u64 {
+    match control {
+        Control::Unlimited => u64::MAX >> 16,
+        Control::Drop { buffer_bytes } | Control::Credits { buffer_bytes } | Control::Pause { buffer_bytes, .. } => u64::from(buffer_bytes),
+    }
+}
+
+/// Numbers the queues of all nodes: first queue of each output, of each input, and how many there are.
+fn number_queues(machine: &Machine, channels_out: &[Vec<u32>], setting: Setting) -> (Vec<u32>, Vec<u32>, usize) {
+    let mut count = 0;
+    let (mut output, mut input) = (Vec::new(), Vec::new());
+    for channel in &machine.channels {
+        output.push(count);
+        input.push(count);
+        if machine.nodes[channel.from as usize].queueing == Queueing::Output {
+            count += u32::from(setting.classes);
+        }
+        let to = &machine.nodes[channel.to as usize];
+        if to.queueing != Queueing::Output && to.forwards {
+            *input.last_mut().unwrap_or(&mut 0) = count;
+            count += match to.queueing {
+                Queueing::InputFifo => u32::from(setting.virtual_channels),
+                Queueing::Output | Queueing::VirtualOutput => channels_out[channel.to as usize].len() as u32 * u32::from(setting.classes),
+            };
+        }
+    }
+    (output, input, count as usize)
+}

@@ -1,0 +1,125 @@
+//! Nothing is lost or made up, whatever is sent; packets that wait for each other are found and named.
+
+use proptest::prelude::*;
+
+use super::sample_machines::{Parts, leaf_spine, message, one_way_ring};
+use crate::network::packets::{Choice, Control, LinkRetry, Message, PacketError, Queueing, Recovery, RouteTable, Setting, Traffic, Watch, simulate};
+
+const PACKET: u32 = 4160;
+
+fn controls() -> impl Strategy<Value = Control> {
+    let packets = |count: u32| count * PACKET;
+    prop_oneof![
+        Just(Control::Unlimited),
+        (1_u32..12).prop_map(move |count| Control::Credits { buffer_bytes: packets(count) }),
+        (20_u32..40).prop_map(move |count| Control::Pause { buffer_bytes: packets(count), stop_bytes: packets(6), go_bytes: packets(4) }),
+        (2_u32..12).prop_map(move |count| Control::Drop { buffer_bytes: packets(count) }),
+    ]
+}
+
+fn queueings() -> impl Strategy<Value = Queueing> {
+    prop_oneof![Just(Queueing::Output), Just(Queueing::InputFifo), Just(Queueing::VirtualOutput)]
+}
+
+fn choices() -> impl Strategy<Value = Choice> {
+    prop_oneof![Just(Choice::Spray), Just(Choice::Random), Just(Choice::Hashed { seed: 7 }), Just(Choice::ShortestQueue)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Sent = delivered + dropped + damaged + discarded; what messages hold is delivered exactly once; all room is given back.
+    #[test]
+    fn packets_are_conserved(
+        control in controls(), queueing in queueings(), choice in choices(), window in 0_u32..20, errors in 0_u32..3,
+        pairs in prop::collection::vec((0_u32..12, 0_u32..12, 0_u64..200_000), 1..40),
+    ) {
+        let machine = leaf_spine(3, 4, 2, &Parts { control, queueing, ..Parts::at(400.0) });
+        let setting = Setting {
+            acknowledgement_bytes: 64,
+            window_packets: window,
+            choice,
+            bit_error_rate: f64::from(errors) * 1e-6,
+            recovery: Recovery::Selective,
+            ..Setting::default()
+        };
+        let messages: Vec<Message> = pairs.iter().map(|&(source, destination, bytes)| message(source, destination, bytes)).collect();
+        let packets: u64 = messages.iter().filter(|message| message.source != message.destination).map(|message| message.bytes.div_ceil(4096).max(1)).sum();
+        let routes = RouteTable::shortest(&machine, false);
+        let outcome = simulate(&machine, &routes, &setting, Traffic::Messages(messages.clone()), &Watch::default()).unwrap();
+        let counts = outcome.counts;
+        prop_assert_eq!(counts.sent, counts.delivered + counts.dropped + counts.damaged + counts.discarded);
+        prop_assert_eq!(counts.delivered, packets);
+        prop_assert_eq!(outcome.held_bytes, 0);
+        if !matches!(control, Control::Drop { .. }) {
+            prop_assert_eq!(counts.dropped, 0);
+        }
+        // The same input gives the same output.
+        let again = simulate(&machine, &routes, &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        prop_assert_eq!(outcome, again);
+    }
+
+    /// Under go-back-N everything arrives in order however much is lost on the way.
+    #[test]
+    fn go_back_n_delivers_all(errors in 0_u32..5, buffer in 2_u32..8, senders in 1_u32..8, bytes in 1_u64..300_000) {
+        let machine = leaf_spine(3, 4, 2, &Parts { control: Control::Drop { buffer_bytes: buffer * PACKET }, ..Parts::at(400.0) });
+        let setting = Setting {
+            acknowledgement_bytes: 64,
+            bit_error_rate: f64::from(errors) * 5e-7,
+            choice: Choice::Hashed { seed: 3 },
+            recovery: Recovery::GoBackN { timeout: 20_000_000 },
+            ..Setting::default()
+        };
+        let messages = (1..=senders).map(|sender| message(sender, 0, bytes)).collect();
+        let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        prop_assert_eq!(outcome.counts.delivered, u64::from(senders) * bytes.div_ceil(4096));
+        let counts = outcome.counts;
+        prop_assert_eq!(counts.sent, counts.delivered + counts.dropped + counts.damaged + counts.discarded);
+    }
+}
+
+/// Every host of a one-way ring sends three switches on. With one buffer for all, each switch's buffer fills with packets for the next.
+fn around_the_ring(dateline: bool, classes: u8) -> Result<u64, PacketError> {
+    let control = Control::Credits { buffer_bytes: 2 * PACKET };
+    let machine = one_way_ring(5, &Parts { control, ..Parts::at(400.0) }, dateline);
+    let setting = Setting { virtual_channels: classes, classes, ..Setting::default() };
+    let messages = (0..5).map(|host| message(5 + host, 5 + (host + 3) % 5, 400_000)).collect();
+    let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default())?;
+    Ok(outcome.counts.delivered)
+}
+
+#[test]
+fn a_ring_without_virtual_channels_locks_and_says_where() {
+    let error = around_the_ring(false, 1).unwrap_err();
+    let PacketError::Deadlock { mut cycle, waiting } = error else { panic!("{error}") };
+    cycle.sort_unstable();
+    assert_eq!(cycle, [0, 1, 2, 3, 4]);
+    // Two packets behind each of five switches and five hosts.
+    assert_eq!(waiting, 20);
+}
+
+#[test]
+fn a_dateline_with_two_classes_of_virtual_channels_does_not_lock() {
+    assert_eq!(around_the_ring(true, 2), Ok(5 * 98));
+}
+
+#[test]
+fn losses_that_nobody_repairs_are_an_error() {
+    let machine = leaf_spine(2, 4, 2, &Parts { control: Control::Drop { buffer_bytes: 3 * PACKET }, ..Parts::at(400.0) });
+    let messages = (1..8).map(|sender| message(sender, 0, 100_000)).collect();
+    let error = simulate(&machine, &RouteTable::shortest(&machine, false), &Setting::default(), Traffic::Messages(messages), &Watch::default());
+    assert!(error.unwrap_err().to_string().ends_with("packets were lost and no retry is set"));
+}
+
+#[test]
+fn link_retry_keeps_the_order() {
+    let machine = leaf_spine(2, 2, 1, &Parts { control: Control::Credits { buffer_bytes: 9 * PACKET }, ..Parts::at(400.0) });
+    for link_retry in [LinkRetry::GoBackN, LinkRetry::Selective] {
+        let recovery = Recovery::GoBackN { timeout: 1_000_000_000 };
+        let setting = Setting { acknowledgement_bytes: 64, bit_error_rate: 2e-6, link_retry, recovery, ..Setting::default() };
+        let messages = vec![message(0, 2, 10_000_000), message(1, 3, 10_000_000)];
+        let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        assert!(outcome.counts.link_retries > 100, "{:?}", outcome.counts);
+        assert_eq!(outcome.counts.discarded, 0);
+    }
+}

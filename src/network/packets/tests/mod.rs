@@ -1,0 +1,6 @@
+//! The packet engine against published simulators, closed forms and its own laws of conservation.
+
+mod anchors;
+mod closed_forms;
+mod conservation;
+mod sample_machines;

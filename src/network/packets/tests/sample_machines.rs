@@ -1,0 +1,104 @@
+//! Small machines of hosts and switches, and what they send.
+
+use crate::network::packets::{Allocator, Channel, Control, Forwarding, Machine, Message, Node, Queueing};
+
+pub const NANOSECOND: u64 = 1000;
+
+/// What all links and switches of a machine have in common.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    pub gigabits: f64,
+    pub delay: u64,
+    pub latency: u64,
+    pub control: Control,
+    pub queueing: Queueing,
+    pub forwarding: Forwarding,
+}
+
+impl Parts {
+    /// Links of 100 ns, store-and-forward switches of 250 ns that queue at their outputs and never run full.
+    pub fn at(gigabits: f64) -> Self {
+        Self {
+            gigabits,
+            delay: 100 * NANOSECOND,
+            latency: 250 * NANOSECOND,
+            control: Control::Unlimited,
+            queueing: Queueing::Output,
+            forwarding: Forwarding::StoreAndForward,
+        }
+    }
+
+    pub fn host(&self) -> Node {
+        Node { latency: 0, forwarding: self.forwarding, queueing: Queueing::Output, allocator: Allocator::Ideal, is_end: true, forwards: false }
+    }
+
+    pub fn switch(&self) -> Node {
+        Node {
+            latency: self.latency,
+            forwarding: self.forwarding,
+            queueing: self.queueing,
+            allocator: Allocator::Ideal,
+            is_end: false,
+            forwards: true,
+        }
+    }
+
+    /// Both directions.
+    pub fn link(&self, from: u32, to: u32) -> [Channel; 2] {
+        let byte_time = 8000.0 / self.gigabits;
+        let channel = |from, to| Channel { from, to, byte_time, delay: self.delay, control: self.control, dimension: None, dateline: false };
+        [channel(from, to), channel(to, from)]
+    }
+}
+
+/// Hosts `0..hosts` on one switch.
+pub fn one_switch(hosts: u32, parts: &Parts) -> Machine {
+    let mut nodes = vec![parts.host(); hosts as usize];
+    nodes.push(parts.switch());
+    Machine { nodes, channels: (0..hosts).flat_map(|host| parts.link(host, hosts)).collect() }
+}
+
+/// Leaves with as many hosts each, all leaves joined to all spines.
+pub fn leaf_spine(leaves: u32, hosts_per_leaf: u32, spines: u32, parts: &Parts) -> Machine {
+    let hosts = leaves * hosts_per_leaf;
+    let mut nodes = vec![parts.host(); hosts as usize];
+    nodes.extend(vec![parts.switch(); (leaves + spines) as usize]);
+    let down = (0..hosts).flat_map(|host| parts.link(host, hosts + host / hosts_per_leaf));
+    let up = (0..leaves).flat_map(|leaf| (0..spines).flat_map(move |spine| parts.link(hosts + leaf, hosts + leaves + spine)));
+    Machine { nodes, channels: down.chain(up).collect() }
+}
+
+pub fn message(source: u32, destination: u32, bytes: u64) -> Message {
+    Message { source, destination, bytes, start: 0, after: Vec::new() }
+}
+
+/// Hosts `1..=senders` to host 0.
+pub fn incast(senders: u32, bytes: u64) -> Vec<Message> {
+    (1..=senders).map(|sender| message(sender, 0, bytes)).collect()
+}
+
+/// Every host to every other, each beginning with its neighbour.
+pub fn all_to_all(hosts: u32, bytes: u64) -> Vec<Message> {
+    (0..hosts).flat_map(|host| (1..hosts).map(move |step| message(host, (host + step) % hosts, bytes))).collect()
+}
+
+/// As many senders as receivers around one switch of so many ports: senders are nodes `0..ports`, receivers `ports..2 * ports`.
+pub fn crossbar(ports: u32, parts: &Parts) -> Machine {
+    let mut nodes = vec![parts.host(); 2 * ports as usize];
+    nodes.push(parts.switch());
+    let into = (0..ports).map(|host| parts.link(host, 2 * ports)[0]);
+    let out = (ports..2 * ports).map(|host| parts.link(host, 2 * ports)[1]);
+    Machine { nodes, channels: into.chain(out).collect() }
+}
+
+/// A ring of switches with a host each; the host of switch `n` is node `switches + n`. Packets go one way around.
+pub fn one_way_ring(switches: u32, parts: &Parts, dateline: bool) -> Machine {
+    let mut nodes = vec![parts.switch(); switches as usize];
+    nodes.extend(vec![parts.host(); switches as usize]);
+    let around = (0..switches).map(|switch| {
+        let next = (switch + 1) % switches;
+        Channel { dimension: Some(0), dateline: dateline && next == 0, ..parts.link(switch, next)[0] }
+    });
+    let hosts = (0..switches).flat_map(|switch| parts.link(switches + switch, switch));
+    Machine { nodes, channels: around.chain(hosts).collect() }
+}

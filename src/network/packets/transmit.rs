@@ -1,0 +1,287 @@
+//! A port chooses a packet and sends it.
+
+use super::model::{Control, LinkRetry, NEVER, Queueing, Recovery, Time};
+use super::packet::{Kind, NONE, Packet};
+use super::port::INJECTION;
+use super::state::{State, room};
+
+/// Whether a packet can go.
+enum Offer {
+    /// On this virtual channel.
+    Now(u8),
+    /// Not before then.
+    Later(Time),
+    /// Its input was given to another output in this cycle.
+    Wasted,
+}
+
+impl State<'_> {
+    /// Has every port choose that something happened to.
+    pub(super) fn flush(&mut self) {
+        let mut place = 0;
+        while let Some(&port) = self.pending.get(place) {
+            place += 1;
+            self.ports[port as usize].is_pending = false;
+            self.serve(port);
+        }
+        self.pending.clear();
+    }
+
+    fn serve(&mut self, port: u32) {
+        let own = &mut self.ports[port as usize];
+        let waits = !own.first_class.is_empty() || !own.ready.is_empty();
+        if own.free_at > self.now {
+            let free_at = own.free_at;
+            if waits {
+                self.wake(port, free_at);
+            }
+            return;
+        }
+        if !waits {
+            return;
+        }
+        let retry = self.choose(port);
+        let own = &mut self.ports[port as usize];
+        if own.free_at > self.now {
+            let (free_at, waits) = (own.free_at, !own.first_class.is_empty() || !own.ready.is_empty());
+            if waits {
+                self.wake(port, free_at);
+            }
+        } else if retry != NEVER {
+            self.wake(port, retry);
+        }
+    }
+
+    /// Sends a packet if one can go; else when to look again.
+    fn choose(&mut self, port: u32) -> Time {
+        let now = self.now;
+        if !matches!(self.ports[port as usize].control, Control::Unlimited | Control::Drop { .. }) {
+            self.absorb(port);
+        }
+        let mut retry = NEVER;
+        let own = &mut self.ports[port as usize];
+        if let Some(first) = own.first_class.front() {
+            if first.ready <= now {
+                if let Some(packet) = own.first_class.pop_front() {
+                    self.transmit(port, packet, 0);
+                }
+                return NEVER;
+            }
+            retry = first.ready;
+        }
+        for place in 0..self.ports[port as usize].ready.len() {
+            let Some(&queue) = self.ports[port as usize].ready.get(place) else { break };
+            let head = if queue == INJECTION { self.injected(port) } else { self.queues[queue as usize].front().copied() };
+            let Some(head) = head else {
+                // Only a host's flows can dry up behind a port's back.
+                self.ports[port as usize].ready.remove(place);
+                self.ports[port as usize].injects = false;
+                return self.choose(port);
+            };
+            match self.offer(port, &head) {
+                Offer::Now(lane) => {
+                    if place == 0 {
+                        self.ports[port as usize].ready.pop_front();
+                    } else {
+                        self.ports[port as usize].ready.remove(place);
+                    }
+                    self.transmit(port, head, lane);
+                    self.take(port, queue);
+                    return NEVER;
+                }
+                Offer::Later(time) => retry = retry.min(time),
+                Offer::Wasted => return now + self.ports[port as usize].cycle,
+            }
+        }
+        retry
+    }
+
+    /// Whether a queue's first packet can go.
+    fn offer(&mut self, port: u32, head: &Packet) -> Offer {
+        let now = self.now;
+        if head.ready > now {
+            return Offer::Later(head.ready);
+        }
+        let own = &self.ports[port as usize];
+        if own.queueing != Queueing::Output && head.from != NONE {
+            let input = &self.ports[head.from as usize];
+            if input.input_busy > now {
+                let is_wasted = own.cycle > 0 && input.input_taken == now;
+                return if is_wasted { Offer::Wasted } else { Offer::Later(input.input_busy) };
+            }
+        }
+        if own.is_stopped {
+            let next = own.pauses.front().map_or(NEVER, |change| change.0);
+            self.ports[port as usize].starved = true;
+            return Offer::Later(next);
+        }
+        let lanes = self.lanes(port, head.class);
+        if !matches!(own.control, Control::Credits { .. }) {
+            return Offer::Now(lanes.start);
+        }
+        let base = port as usize * usize::from(self.setting.virtual_channels);
+        let is_free = |lane: &u8| own.cycle == 0 || self.lane_free[base + usize::from(*lane)] <= now;
+        let widest = lanes.clone().filter(is_free).max_by_key(|&lane| (self.space[base + usize::from(lane)], std::cmp::Reverse(lane)));
+        if let Some(widest) = widest.filter(|&widest| self.space[base + usize::from(widest)] >= u64::from(head.bytes)) {
+            return Offer::Now(widest);
+        }
+        let next_free = if own.cycle == 0 {
+            NEVER
+        } else {
+            lanes.map(|lane| self.lane_free[base + usize::from(lane)]).filter(|&free| free > now).min().unwrap_or(NEVER)
+        };
+        let own = &mut self.ports[port as usize];
+        own.starved = true;
+        Offer::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
+    }
+
+    /// Takes the first packet off its queue and gives the queue its next turn.
+    fn take(&mut self, port: u32, queue: u32) {
+        if queue == INJECTION {
+            self.inject(port);
+            return;
+        }
+        let waiting = &mut self.queues[queue as usize];
+        waiting.pop_front();
+        if let Some(next) = waiting.front_mut() {
+            let out = next.out;
+            let own = &self.ports[port as usize];
+            if own.cycle > 0 {
+                // Routing and channel allocation; switch allocation goes beside the last bits of the packet before.
+                next.ready = next.ready.max(own.free_at + 2 * own.cycle);
+            }
+            self.ports[out as usize].ready.push_back(queue);
+            if out != port {
+                self.mark(out);
+            }
+        }
+    }
+
+    /// Sends a packet.
+    fn transmit(&mut self, port: u32, mut packet: Packet, lane: u8) {
+        let now = self.now;
+        let (repeats, damaged) = self.damage(&packet);
+        self.counts.link_retries += repeats;
+        self.counts.hops += 1;
+        let retry = self.setting.link_retry;
+        let own = &mut self.ports[port as usize];
+        let (busy, arrival) = own.send(packet.bytes, now, repeats, retry);
+        own.starved = false;
+        if packet.is_queued() {
+            own.queue_shrinks(packet.bytes, now);
+        }
+        let is_input_limited = own.queueing != Queueing::Output;
+        if packet.kind == Kind::Data && matches!(own.control, Control::Credits { .. }) {
+            let place = port as usize * usize::from(self.setting.virtual_channels) + usize::from(lane);
+            self.space[place] -= u64::from(packet.bytes);
+            // The channel is allocated again only after the last bit has left.
+            self.lane_free[place] = now + busy + own.cycle;
+        }
+        if packet.from != NONE {
+            if is_input_limited {
+                let input = &mut self.ports[packet.from as usize];
+                (input.input_busy, input.input_taken) = (now + busy, now);
+            }
+            if packet.kind == Kind::Data {
+                self.release(packet.from, packet.lane, packet.bytes, now + busy);
+            }
+        }
+        (packet.lane, packet.from, packet.ready, packet.damaged) = (lane, port, arrival, damaged);
+        let own = &mut self.ports[port as usize];
+        own.in_flight.push_back(packet);
+        if own.in_flight.len() == 1 {
+            let next = own.next_event();
+            self.calendar.set(port, next);
+        }
+    }
+
+    /// Sends a passing packet by a port where nothing is chosen: it leaves after all that came before.
+    pub(super) fn forward(&mut self, port: u32, mut packet: Packet) {
+        let (repeats, damaged) = self.damage(&packet);
+        self.counts.link_retries += repeats;
+        self.counts.hops += 1;
+        let now = self.now;
+        let retry = self.setting.link_retry;
+        let own = &mut self.ports[port as usize];
+        let start = own.free_at.max(packet.ready);
+        own.queued_area += f64::from(packet.bytes) * (start - now) as f64;
+        let arrival = own.send(packet.bytes, start, repeats, retry).1;
+        own.queued_peak = own.queued_peak.max(own.backlog(now));
+        (packet.from, packet.ready, packet.damaged) = (port, arrival, damaged);
+        own.in_flight.push_back(packet);
+        if own.in_flight.len() == 1 {
+            let next = own.next_event();
+            self.calendar.set(port, next);
+        }
+    }
+
+    /// How often the link repeats a transmission, and whether it arrives damaged.
+    fn damage(&mut self, packet: &Packet) -> (u64, bool) {
+        let is_safe = self.setting.recovery == Recovery::Selective && packet.kind != Kind::Data;
+        if self.setting.bit_error_rate <= 0.0 || is_safe {
+            return (0, false);
+        }
+        let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-self.setting.bit_error_rate));
+        match self.setting.link_retry {
+            LinkRetry::None => (0, self.random.fraction() < chance),
+            LinkRetry::GoBackN | LinkRetry::Selective => (self.random.repeats(chance), false),
+        }
+    }
+
+    /// A packet that came by `channel` gives its room back at `time`.
+    pub(super) fn release(&mut self, channel: u32, lane: u8, bytes: u32, time: Time) {
+        let place = channel as usize * usize::from(self.setting.virtual_channels) + usize::from(lane);
+        let own = &mut self.ports[channel as usize];
+        match own.control {
+            Control::Unlimited => {}
+            Control::Drop { .. } => self.space[place] += u64::from(bytes),
+            Control::Credits { .. } => {
+                let back = time + own.propagation;
+                own.credits.push_back((back, lane, bytes));
+                // Outputs of different rates may finish in another order than they began.
+                let mut last = own.credits.len() - 1;
+                while last > 0 && own.credits[last - 1].0 > back {
+                    own.credits.swap(last - 1, last);
+                    last -= 1;
+                }
+                if own.starved {
+                    let time = back.max(own.free_at);
+                    self.wake(channel, time);
+                }
+            }
+            Control::Pause { go_bytes, .. } => {
+                self.space[place] += u64::from(bytes);
+                let waiting = room(own.control) - self.space[place];
+                if own.stop_sent && waiting <= u64::from(go_bytes) {
+                    own.stop_sent = false;
+                    let back = time + own.propagation;
+                    own.pauses.push_back((back, false));
+                    let time = back.max(own.free_at);
+                    if own.starved || own.is_stopped {
+                        self.wake(channel, time);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in the credits, stops and restarts that have arrived at a port.
+    fn absorb(&mut self, port: u32) {
+        let now = self.now;
+        let own = &mut self.ports[port as usize];
+        while let Some(&(time, lane, bytes)) = own.credits.front() {
+            if time > now {
+                break;
+            }
+            own.credits.pop_front();
+            self.space[port as usize * usize::from(self.setting.virtual_channels) + usize::from(lane)] += u64::from(bytes);
+        }
+        while let Some(&(time, stops)) = own.pauses.front() {
+            if time > now {
+                break;
+            }
+            own.pauses.pop_front();
+            own.is_stopped = stops;
+        }
+    }
+}
