@@ -9,8 +9,8 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::{Found, STANDARD_INPUT, read as read_text, shipped as shipped_names};
 use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, DemandFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
-    ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
+    ChipFile, CpuFile, DemandFile, EngineFile, FileKind, Kind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
+    ReliabilityFile, SupernodeFile, SwitchFile,
 };
 use crate::input::extends::{kind_of, read_layers};
 use crate::input::file_cache::Reader;
@@ -59,31 +59,30 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
     Problems::check(problems, Output::done(text))
 }
 
-/// Checks a file, given by a path that no shipped name is taken for and by its text, and says what it holds.
-type Check = fn(&str, Found) -> Result<String, Problems>;
-
-/// The table that says what a file holds, and how to check it.
-const KINDS: [(&str, Check); 19] = [
-    (StudyFile::KIND, |path, _| check_study(path)),
-    (SupernodeFile::KIND, |path, _| check_supernode(path)),
-    (WorkloadFile::KIND, |path, _| load_workload(path).map(|spec| format!("workload {}", spec.workload.name))),
-    (ClipFile::KIND, |path, _| load_clip(path).map(|clip| format!("clip {}", clip.name))),
-    (TrainingFile::KIND, |path, _| load_training(path, None).map(|spec| format!("training {}", spec.training.name))),
-    (TargetFile::KIND, |path, _| load_target(path).map(|spec| format!("target {}", spec.target.name))),
-    (ChipFile::KIND, |_, found| part::<ChipFile>(found).map(|chip| format!("chip {}", chip.name))),
-    (SwitchFile::KIND, |_, found| part::<SwitchFile>(found).map(|switch| format!("switch {}", switch.name))),
-    (LinkFile::KIND, |_, found| part::<LinkFile>(found).map(|link| format!("link {}", link.name))),
-    (ProtocolFile::KIND, |_, found| part::<ProtocolFile>(found).map(|protocol| format!("protocol {}", protocol.name))),
-    (CpuFile::KIND, |_, found| part::<CpuFile>(found).map(|cpu| format!("CPU {}", cpu.name))),
-    (NicFile::KIND, |_, found| part::<NicFile>(found).map(|nic| format!("NIC {}", nic.name))),
-    (MemoryFile::KIND, |_, found| part::<MemoryFile>(found).map(|memory| format!("memory {}", memory.name))),
-    (LibraryFile::KIND, |_, found| part::<LibraryFile>(found).map(|library| format!("library {}", library.name))),
-    (EngineFile::KIND, |_, found| part::<EngineFile>(found).map(|engine| format!("engine {}", engine.name))),
-    (ModelFile::KIND, |_, found| part::<ModelFile>(found).map(|model| format!("model {}", model.name))),
-    (ReliabilityFile::KIND, |_, found| part::<ReliabilityFile>(found).map(|_| "failure rates of parts".to_owned())),
-    (PricesFile::KIND, |_, found| part::<PricesFile>(found).map(|prices| format!("prices of {}", prices.date))),
-    (DemandFile::KIND, |_, found| part::<DemandFile>(found).map(|demand| format!("demand {}", demand.name))),
-];
+/// Checks a file of this kind, given by a path that no shipped name is taken for and by its text, and says what it holds.
+fn check_kind(kind: Kind, path: &str, found: Found) -> Result<String, Problems> {
+    match kind {
+        Kind::Study => check_study(path),
+        Kind::Supernode => check_supernode(path),
+        Kind::Workload => load_workload(path).map(|spec| format!("workload {}", spec.workload.name)),
+        Kind::Clip => load_clip(path).map(|clip| format!("clip {}", clip.name)),
+        Kind::Training => load_training(path, None).map(|spec| format!("training {}", spec.training.name)),
+        Kind::Target => load_target(path).map(|spec| format!("target {}", spec.target.name)),
+        Kind::Chip => part::<ChipFile>(found).map(|chip| format!("chip {}", chip.name)),
+        Kind::Switch => part::<SwitchFile>(found).map(|switch| format!("switch {}", switch.name)),
+        Kind::Link => part::<LinkFile>(found).map(|link| format!("link {}", link.name)),
+        Kind::Protocol => part::<ProtocolFile>(found).map(|protocol| format!("protocol {}", protocol.name)),
+        Kind::Cpu => part::<CpuFile>(found).map(|cpu| format!("CPU {}", cpu.name)),
+        Kind::Nic => part::<NicFile>(found).map(|nic| format!("NIC {}", nic.name)),
+        Kind::Memory => part::<MemoryFile>(found).map(|memory| format!("memory {}", memory.name)),
+        Kind::Library => part::<LibraryFile>(found).map(|library| format!("library {}", library.name)),
+        Kind::Engine => part::<EngineFile>(found).map(|engine| format!("engine {}", engine.name)),
+        Kind::Model => part::<ModelFile>(found).map(|model| format!("model {}", model.name)),
+        Kind::Reliability => part::<ReliabilityFile>(found).map(|_| "failure rates of parts".to_owned()),
+        Kind::Prices => part::<PricesFile>(found).map(|prices| format!("prices of {}", prices.date)),
+        Kind::Demand => part::<DemandFile>(found).map(|demand| format!("demand {}", demand.name)),
+    }
+}
 
 /// Says what the file holds.
 fn check(file: &str) -> Result<String, Problems> {
@@ -94,9 +93,9 @@ fn check(file: &str) -> Result<String, Problems> {
     let holds = |kind: &str| table.get_ref().contains_key(kind);
     let found = Found { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
     // A file that extends another need not repeat its table.
-    let extended = || kind_of(&found).and_then(|kind| KINDS.iter().find(|known| known.0 == kind));
-    match KINDS.iter().find(|(kind, _)| holds(kind)).or_else(extended) {
-        Some((_, check)) => check(&path, found),
+    let extended = || kind_of(&found).and_then(Kind::with_table);
+    match Kind::ALL.into_iter().find(|kind| holds(kind.word())).or_else(extended) {
+        Some(kind) => check_kind(kind, &path, found),
         None if holds("extends") => check_supernode(&path),
         None => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.

@@ -1,14 +1,11 @@
 //! `supernode list`: what ships.
 
-use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
+use super::kinds::kinds;
 use super::{Outcome, Output};
 use crate::input::catalog::{Mention, find_in, shipped_in};
-use crate::input::document::{
-    ChipFile, ClipFile, CpuFile, EngineFile, FileKind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, ProtocolFile, StudyFile, SupernodeFile,
-    SwitchFile, TargetFile, TrainingFile, WorkloadFile,
-};
+use crate::input::document::Kind;
 use crate::input::problem::{Problem, suggest};
 use crate::report::{self, Report, Section, Table};
 
@@ -16,54 +13,11 @@ use crate::report::{self, Report, Section, Table};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What to list
-    #[arg(value_enum, default_value_t = Kind::Supernodes)]
+    #[arg(value_parser = kinds(Kind::plural), default_value = "supernodes")]
     kind: Kind,
 
     /// Print this shipped file, as it is, instead of the names
     name: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    Supernodes,
-    Chips,
-    Switches,
-    Links,
-    Protocols,
-    Cpus,
-    Nics,
-    Memories,
-    Libraries,
-    Engines,
-    Models,
-    Workloads,
-    Clips,
-    Trainings,
-    Targets,
-    Studies,
-}
-
-impl Kind {
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Supernodes => SupernodeFile::FOLDER,
-            Self::Chips => ChipFile::FOLDER,
-            Self::Switches => SwitchFile::FOLDER,
-            Self::Links => LinkFile::FOLDER,
-            Self::Protocols => ProtocolFile::FOLDER,
-            Self::Cpus => CpuFile::FOLDER,
-            Self::Nics => NicFile::FOLDER,
-            Self::Memories => MemoryFile::FOLDER,
-            Self::Libraries => LibraryFile::FOLDER,
-            Self::Engines => EngineFile::FOLDER,
-            Self::Models => ModelFile::FOLDER,
-            Self::Workloads => WorkloadFile::FOLDER,
-            Self::Clips => ClipFile::FOLDER,
-            Self::Trainings => TrainingFile::FOLDER,
-            Self::Targets => TargetFile::FOLDER,
-            Self::Studies => StudyFile::FOLDER,
-        }
-    }
 }
 
 struct Names(Vec<String>);
@@ -110,12 +64,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 /// A shipped file of a kind: its text where text is asked for.
 fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
     let folder = kind.folder();
-    let word = kind.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
+    let word = kind.plural();
     if !shipped_in(folder).iter().any(|known| known == name) {
         let hint = suggest(name, shipped_in(folder).iter().map(String::as_str));
         return Err(Problem::new(format!("none of the {word} is named `{name}`")).help(hint).into());
     }
-    let found = find_in(name, &Mention::on_command_line(), folder, &word, "toml")?;
+    let found = find_in(name, &Mention::on_command_line(), folder, word, "toml")?;
     let text = Text { path: found.source.name.clone(), text: found.source.text.clone() };
     Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
 }

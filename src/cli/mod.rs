@@ -8,6 +8,7 @@ mod compare;
 mod describe;
 mod experts;
 mod fail;
+mod kinds;
 mod list;
 mod optimize;
 mod plan;

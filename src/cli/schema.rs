@@ -1,68 +1,22 @@
 //! `supernode schema`: JSON Schemas of the files, for editors and other tools.
 
-use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
 
 use super::Output;
-use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, EngineFile, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile, ReliabilityFile,
-    StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
-};
-use crate::input::read::schema;
+use super::kinds::kinds;
+use crate::input::document::Kind;
 use crate::input::shape::{resolve, tagged};
 
 /// Print the JSON Schema of a kind of file
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Kind of file
-    #[arg(value_enum, default_value_t = Kind::Supernode)]
+    #[arg(value_parser = kinds(Kind::word), default_value = "supernode")]
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    Supernode,
-    Chip,
-    Switch,
-    Link,
-    Protocol,
-    Cpu,
-    Nic,
-    Memory,
-    Library,
-    Engine,
-    Model,
-    Workload,
-    Training,
-    Target,
-    Demand,
-    Prices,
-    Reliability,
-    Study,
-}
-
 pub fn run(arguments: &Arguments) -> Output {
-    let schema = match arguments.kind {
-        Kind::Supernode => schema::<SupernodeFile>(),
-        Kind::Chip => schema::<ChipFile>(),
-        Kind::Switch => schema::<SwitchFile>(),
-        Kind::Link => schema::<LinkFile>(),
-        Kind::Protocol => schema::<ProtocolFile>(),
-        Kind::Cpu => schema::<CpuFile>(),
-        Kind::Nic => schema::<NicFile>(),
-        Kind::Memory => schema::<MemoryFile>(),
-        Kind::Library => schema::<LibraryFile>(),
-        Kind::Engine => schema::<EngineFile>(),
-        Kind::Model => schema::<ModelFile>(),
-        Kind::Workload => schema::<WorkloadFile>(),
-        Kind::Training => schema::<TrainingFile>(),
-        Kind::Target => schema::<TargetFile>(),
-        Kind::Demand => schema::<DemandFile>(),
-        Kind::Prices => schema::<PricesFile>(),
-        Kind::Reliability => schema::<ReliabilityFile>(),
-        Kind::Study => schema::<StudyFile>(),
-    };
-    Output::done(format!("{:#}\n", extensible(schema)))
+    Output::done(format!("{:#}\n", extensible(arguments.kind.schema().clone())))
 }
 
 /// Asks for the required keys only where a file does not extend another: what it leaves out stands there.

@@ -3,7 +3,7 @@
 //! | question | file |
 //! | --- | --- |
 //! | what is a node, an edge, a channel? | `graph.rs` |
-//! | how do levels become a graph? | `build.rs` |
+//! | how do levels become a graph? | `build.rs`, with the nodes and edges so far in `builder.rs` |
 //! | how does one pattern join its children? | `patterns/`, one file each |
 //! | do the parts have enough ports? | `budget.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
@@ -12,6 +12,7 @@
 
 mod budget;
 mod build;
+mod builder;
 mod framing;
 mod graph;
 mod latency;

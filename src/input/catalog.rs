@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use include_dir::{Dir, include_dir};
 
-use super::document::{FileKind, KINDS};
+use super::document::{FileKind, Kind};
 use super::problem::{Place, Problem, Problems, Source, suggest};
 
 static TOPOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/topologies");
@@ -83,6 +83,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// A text from memory. It may name what ships; a path in it leads nowhere.
+    #[must_use]
+    pub fn in_memory(name: &str, text: &str) -> Self {
+        Self { source: Arc::new(Source { name: name.to_owned(), text: text.to_owned() }), folder: None }
+    }
+
     /// Name of the file without folder and extension.
     #[must_use]
     pub fn stem(&self) -> &str {
@@ -101,9 +107,7 @@ pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problem
 
 /// The kind of the file that ships under a name.
 pub fn shipped_kind(name: &str) -> Option<&'static str> {
-    let ships = KINDS.iter().filter(|kind| shipped_in(kind.1).iter().any(|known| known == name));
-    // Prices and failure rates share a folder, and are named as their kind.
-    ships.min_by_key(|kind| kind.0 != name).map(|kind| kind.0)
+    Kind::ALL.into_iter().find(|kind| shipped_in(kind.folder()).iter().any(|known| known == name)).map(Kind::word)
 }
 
 /// As [`find`], for a folder and an extension of its own.
@@ -118,6 +122,10 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
         None => problem,
     };
     if is_path {
+        if mention.place.is_some() && mention.folder.is_none() {
+            let problem = Problem::new(format!("`{name}` is a path, and this text has no folder"));
+            return Err(at(problem.help(format!("name a shipped {kind}, or read the description from a file"))).into());
+        }
         let path =
             mention.folder.as_deref().unwrap_or(Path::new("")).join(if mention.place.is_some() { name.trim_start_matches("./") } else { name });
         let source = read(&path).map_err(|problems| problems.map(at))?;

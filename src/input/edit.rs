@@ -15,29 +15,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::catalog::Found;
-use super::document::Pattern;
-use super::extends::Layers;
+use super::document::{Kind, Pattern};
+use super::layers::Layers;
 use super::problem::Source;
 
-/// The file tables that a path may start with, by kind of file. A supernode file has four.
-pub const ROOTS: [(&str, &str); 16] = [
-    ("supernode", "supernode"),
-    ("level", "supernode"),
-    ("auxiliary", "supernode"),
-    ("supply", "supernode"),
-    ("chip", "chip"),
-    ("switch", "switch"),
-    ("link", "link"),
-    ("protocol", "protocol"),
-    ("cpu", "cpu"),
-    ("nic", "nic"),
-    ("memory", "memory"),
-    ("library", "library"),
-    ("model", "model"),
-    ("workload", "workload"),
-    ("target", "target"),
-    ("demand", "demand"),
-];
+/// The file tables that a path may start with: those of every kind of file but studies, which are what varies the others.
+pub fn roots() -> impl Iterator<Item = &'static str> {
+    Kind::ALL.into_iter().filter(|kind| *kind != Kind::Study).flat_map(|kind| kind.tables().iter().copied())
+}
 
 /// A step of a [`ValuePath`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +91,7 @@ impl ValuePath {
     /// Kind of the files that it leads into; `None` if no kind of file has such a table.
     #[must_use]
     pub fn file_kind(&self) -> Option<&'static str> {
-        ROOTS.iter().find(|root| root.0 == self.root()).map(|root| root.1)
+        Kind::with_table(self.root()).filter(|kind| *kind != Kind::Study).map(Kind::word)
     }
 
     /// What stands in the first brackets: the name of a file, or of an item of an array in it.
@@ -309,7 +294,7 @@ impl ValuePath {
 /// Every value of a file that is a number, a quantity, a figure or a text, in file order.
 pub(super) fn leaves(kind: &str, name: &str, table: &DeTable<'_>) -> Vec<Leaf> {
     let mut found = Vec::new();
-    for (key, value) in table.iter().filter(|(key, _)| ROOTS.iter().any(|root| root.0 == key.get_ref() && root.1 == kind)) {
+    for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
         let choice = value.get_ref().is_table().then(|| name.to_owned());
         collect(value.get_ref(), &[Step { key: key.get_ref().to_string(), choice }], &mut found);
     }

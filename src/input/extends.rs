@@ -2,73 +2,21 @@
 //!
 //! `merge.rs` says what becomes of the two. The files stay apart as layers, so that a problem is still shown where it stands.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::catalog::{Found, Mention, find, shipped_kind};
-use super::document::{FileKind, KINDS, Sources, SupernodeFile};
+use super::document::{FileKind, Kind, Sources, SupernodeFile};
 use super::file_cache::Reader;
+use super::layers::{Layer, Layers};
 use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
 
 /// A chain longer than this is a mistake.
 const MOST_LAYERS: usize = 8;
-
-/// A file and where its text starts in the text of all layers together.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    start: usize,
-    found: Found,
-}
-
-/// The files of one document, the one that extends no other first; never empty.
-#[derive(Clone, Debug)]
-pub struct Layers(Vec<Layer>);
-
-impl Layers {
-    /// A file that stands alone.
-    #[must_use]
-    pub fn single(found: Found) -> Self {
-        Self(vec![Layer { start: 0, found }])
-    }
-
-    /// The texts of the files.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|layer| layer.found.source.text.as_str())
-    }
-
-    fn layer(&self, position: usize) -> &Layer {
-        self.0.iter().rev().find(|layer| layer.start <= position).unwrap_or(&self.0[0])
-    }
-
-    /// The place of a span of the text of all layers.
-    #[must_use]
-    pub fn place(&self, span: Range<usize>) -> Place {
-        let layer = self.layer(span.start);
-        Place { source: Arc::clone(&layer.found.source), span: span.start - layer.start..span.end.saturating_sub(layer.start) }
-    }
-
-    /// A name given at a span of the text of all layers.
-    #[must_use]
-    pub fn mention(&self, span: Range<usize>) -> Mention {
-        let folder = self.layer(span.start).found.folder.clone();
-        Mention { place: Some(self.place(span)), folder }
-    }
-
-    /// Moves problems from the text of all layers to the files.
-    fn relocate(&self, problems: Problems) -> Problems {
-        problems.map(|mut problem| {
-            for (place, _) in [&mut problem.place, &mut problem.also].into_iter().flatten() {
-                *place = self.place(place.span.clone());
-            }
-            problem
-        })
-    }
-}
 
 /// Reads a file of kind `K` and all that it extends, with the edits of the reader.
 ///
@@ -153,7 +101,7 @@ impl Head {
         let name = table.get("extends").and_then(|value| Some((value.get_ref().as_str()?.to_owned(), value.span())));
         Ok(Self {
             extends: name.map(|(name, span)| (name, Place { source: Arc::clone(source), span })),
-            kind: KINDS.iter().map(|kind| kind.0).find(|kind| table.contains_key(*kind)),
+            kind: Kind::ALL.map(Kind::word).into_iter().find(|kind| table.contains_key(*kind)),
         })
     }
 }

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::catalog::{Found, Mention, find};
 use super::document::{FileKind, Sources};
 use super::edit::{Edits, Leaf, apply, leaves};
-use super::extends::Layers;
+use super::layers::Layers;
 use super::problem::Problems;
 
 /// Kind of a file, a name for it, and the folder that the name is followed from.

@@ -10,6 +10,7 @@ pub mod edit;
 pub mod extends;
 pub mod file_cache;
 pub mod hugging_face;
+mod layers;
 mod merge;
 pub mod problem;
 pub mod read;

@@ -2,19 +2,12 @@
 
 use std::sync::Arc;
 
-use schemars::generate::SchemaSettings;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::document::{FileKind, KINDS, Sources};
+use super::document::{FileKind, Kind, Sources};
 use super::problem::{Place, Problem, Problems, Source};
 use super::shape;
-
-/// Makes the JSON Schema of a file kind; [`FileKind::schema`] keeps it.
-#[must_use]
-pub fn schema<K: FileKind>() -> serde_json::Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<K>().to_value()
-}
 
 pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
     if source.text.trim().is_empty() {
@@ -57,7 +50,7 @@ fn of_another_kind<K: FileKind>(source: &Arc<Source>, table: &DeTable<'_>) -> Re
     if table.contains_key(K::KIND) {
         return Ok(());
     }
-    let other = KINDS.iter().find_map(|(kind, _)| table.get_key_value(*kind).map(|(key, _)| (kind, key.span())));
+    let other = Kind::ALL.into_iter().find_map(|kind| table.get_key_value(kind.word()).map(|(key, _)| (kind.word(), key.span())));
     let Some((kind, span)) = other else { return Ok(()) };
     Err(Problem::new(format!("this file holds [{kind}], not [{}]", K::KIND)).at(place(source, span), "another kind of file").into())
 }

@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | how is a file read and everything that it names? | `load.rs` |
 //! | where does a name lead, do the figures of a file fit together? | `names.rs` |
+//! | what does a level consist of? | `level.rs` |
 //! | how are the children of a level joined? | `pattern.rs` |
 
 use std::sync::Arc;
 
+mod level;
 mod load;
 mod names;
 mod pattern;
@@ -19,12 +21,22 @@ use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
 pub use load::{
     engine_text, library_text, load_clip, load_engine, load_library, load_model, load_prices, load_reliability, load_supernode, load_supernode_from,
-    load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with, part_texts,
+    load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with, part_texts, supernode_of, target_of,
+    training_of, workload_of,
 };
-pub use pattern::{Cable, CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
+pub use pattern::{CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
 /// Beyond this the description is a slip of the finger; the largest machines planned are below 10^6 chips.
 pub const MOST_CHIPS: u64 = 1_000_000;
+
+/// Parallel links of one part.
+#[derive(Clone, Debug)]
+pub struct Cable {
+    /// Link part.
+    pub link: LinkSpec,
+    /// How many in parallel.
+    pub count: u32,
+}
 
 /// A validated supernode.
 #[derive(Clone, Debug)]

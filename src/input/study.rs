@@ -2,9 +2,10 @@
 
 use super::catalog::{Found, Mention};
 use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Stretch, Study, StudyFile};
-use super::edit::{Edit, Edits, ROOTS, ValuePath, quantity, written};
-use super::extends::{Layers, read_layers};
+use super::edit::{Edit, Edits, ValuePath, quantity, roots, written};
+use super::extends::read_layers;
 use super::file_cache::Reader;
+use super::layers::Layers;
 use super::problem::{Place, Problem, Problems, suggest};
 use crate::units::{Bytes, Figure};
 
@@ -177,8 +178,15 @@ fn value_at(path: &Written, value: &str, span: std::ops::Range<usize>) -> AxisVa
 /// Every problem of the file; an axis without values or with two kinds of them is one.
 pub fn load_study(name: &str) -> Result<StudySpec, Problems> {
     let reader = Reader::default();
-    let found = reader.find::<StudyFile>(name, &Mention::on_command_line())?;
-    let (document, _, layers) = read_layers::<StudyFile>(found.clone(), &reader)?;
+    study_of(&reader, reader.find::<StudyFile>(name, &Mention::on_command_line())?, name)
+}
+
+/// The study that a text describes, under the name `name`.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn study_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<StudySpec, Problems> {
+    let (document, _, layers) = read_layers::<StudyFile>(found.clone(), reader)?;
     let mut checker = Checker { layers: layers.clone(), problems: Vec::new() };
     let study = document.study;
     let names = |list: &[At<String>]| -> Vec<(String, Mention)> { list.iter().map(|name| (name.to_string(), layers.mention(name.span()))).collect() };
@@ -399,7 +407,7 @@ impl Checker {
                 );
             }
             Ok(path) if path.file_kind().is_none() => {
-                let known = ROOTS.iter().map(|root| root.0).chain([MAPPING]).collect::<Vec<_>>();
+                let known = roots().chain([MAPPING]).collect::<Vec<_>>();
                 let problem = Problem::new(format!("`{text}` leads into no file")).at(place, format!("no file has a table `{}`", path.root()));
                 self.problems.push(problem.help(suggest(path.root(), known)));
             }

@@ -5,7 +5,7 @@
 //! | which chips take part, in what order? | `group.rs` |
 //! | who talks to whom in a round? | `pattern.rs` |
 //! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs` |
-//! | what does that come to, for any size? | `profile.rs` |
+//! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
@@ -19,6 +19,7 @@
 mod afd;
 mod algorithm;
 mod bound;
+mod channel_class;
 mod collective;
 mod concurrent;
 mod custom_all_reduce;
@@ -34,6 +35,7 @@ mod network;
 mod op;
 pub mod packets;
 mod pattern;
+mod play;
 mod pricing;
 mod profile;
 mod symmetry;

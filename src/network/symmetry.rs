@@ -20,7 +20,7 @@ use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
 use super::profile::{Alike, Profile};
-use crate::fabric::{ChannelId, Endpoint, Fabric, Node};
+use crate::fabric::{Endpoint, Fabric, Node};
 
 /// Loads of a few receivers, each as often as it has likes, and what share one load.
 #[derive(Debug)]
@@ -116,12 +116,6 @@ impl Collapsed {
         }
         Profile::of_alike(network.fabric(), &self.loads, alike.into_iter())
     }
-}
-
-/// Class of every channel; see [`Fabric::channel_class`].
-pub(super) fn channel_classes(fabric: &Fabric) -> Vec<u32> {
-    let channels = u32::try_from(fabric.graph.edge_count() * 2).unwrap_or(u32::MAX);
-    (0..channels).map(|number| fabric.channel_class(ChannelId(number))).collect()
 }
 
 fn node(fabric: &Fabric, number: u32) -> &Node {

@@ -1,24 +1,9 @@
 //! The rows of a study as a file for other tools: CSV, JSON lines, Parquet. One row a design, one column a label or figure, SI base
 //! units; an absent figure is empty or null.
 
-use std::io::{self, Write};
-
-use serde_json::{Map, Value as Json, json};
-
 use crate::input::study::{AxisSpec, Values};
 use crate::study::{Demands, Space, SweptRow};
 use crate::units::si;
-
-/// A kind of file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordFormat {
-    /// Comma-separated, with a header.
-    Csv,
-    /// One JSON object a line.
-    JsonLines,
-    /// Apache Parquet; needs the feature `parquet`, which is on by default.
-    Parquet,
-}
 
 /// A column's cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,67 +53,15 @@ impl Records {
         Self { columns, about }
     }
 
-    fn rows(&self) -> usize {
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |(_, cells)| match cells {
             Cells::Text(cells) => cells.len(),
             Cells::Number(cells) => cells.len(),
             Cells::Whole(cells) => cells.len(),
             Cells::Truth(cells) => cells.len(),
         })
-    }
-
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// What the writer says; that this build has no Parquet.
-    pub fn write(&self, format: RecordFormat, out: &mut (impl Write + Send)) -> io::Result<()> {
-        match format {
-            RecordFormat::Csv => self.csv(out),
-            RecordFormat::JsonLines => self.json_lines(out),
-            RecordFormat::Parquet => self.parquet(out),
-        }
-    }
-
-    fn csv(&self, out: &mut impl Write) -> io::Result<()> {
-        let quote = |cell: &str| if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() };
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| quote(name)).collect();
-        writeln!(out, "{}", header.join(","))?;
-        for row in 0..self.rows() {
-            let cells = self.columns.iter().map(|(_, cells)| match cells {
-                Cells::Text(cells) => quote(&cells[row]),
-                Cells::Number(cells) => cells[row].map_or(String::new(), |number| json!(number).to_string()),
-                Cells::Whole(cells) => cells[row].to_string(),
-                Cells::Truth(cells) => cells[row].to_string(),
-            });
-            writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
-        }
-        Ok(())
-    }
-
-    fn json_lines(&self, out: &mut impl Write) -> io::Result<()> {
-        for row in 0..self.rows() {
-            let cells = self.columns.iter().map(|(name, cells)| {
-                let value = match cells {
-                    Cells::Text(cells) => json!(cells[row]),
-                    Cells::Number(cells) => json!(cells[row]),
-                    Cells::Whole(cells) => json!(cells[row]),
-                    Cells::Truth(cells) => json!(cells[row]),
-                };
-                (name.clone(), value)
-            });
-            writeln!(out, "{}", Json::Object(cells.collect::<Map<_, _>>()))?;
-        }
-        Ok(())
-    }
-
-    #[cfg(not(feature = "parquet"))]
-    fn parquet(&self, _: &mut impl Write) -> io::Result<()> {
-        Err(io::Error::other("this build has no Parquet: `cargo install supernode --features parquet`, or write .csv or .jsonl"))
-    }
-
-    #[cfg(feature = "parquet")]
-    fn parquet(&self, out: &mut (impl Write + Send)) -> io::Result<()> {
-        super::parquet::write(self, out)
     }
 }
 

@@ -4,9 +4,8 @@
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
-use super::point::Point;
+use super::point::{Point, Rough};
 use super::prefix_cache::{PrefixUse, Prefixes};
-use super::search::Rough;
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};

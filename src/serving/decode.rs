@@ -2,8 +2,7 @@
 
 use super::batch::largest_within;
 use super::infeasible::Infeasible;
-use super::point::Point;
-use super::search::Rough;
+use super::point::{Point, Rough};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};

@@ -27,3 +27,15 @@ pub trait Point: Clone + Send {
         self.sequences() * f64::from(mapping.dp * mapping.pp) / f64::from(mapping.chips(ranks_per_chip))
     }
 }
+
+/// A point that works, without the pass behind it.
+#[derive(Debug)]
+pub(super) struct Rough<T> {
+    pub mapping: Mapping,
+    /// Tokens per second of one instance.
+    pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
+    /// What describes it.
+    pub of: T,
+}

@@ -2,9 +2,8 @@
 
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
-use super::point::Point;
+use super::point::{Point, Rough};
 use super::prefix_cache::{PrefixUse, Prefixes};
-use super::search::Rough;
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::aggregated::{self, AggregatedPoint};
 use super::decode::{self, DecodePoint};
 use super::infeasible::Infeasible;
-use super::point::Point;
+use super::point::{Point, Rough};
 use super::prefill::{self, PrefillPoint};
 use crate::execution::Machine;
 use crate::execution::Mapping;
@@ -56,18 +56,6 @@ impl Described {
             Self::All => usize::MAX,
         }
     }
-}
-
-/// A point that works, without the pass behind it.
-#[derive(Debug)]
-pub(super) struct Rough<T> {
-    pub mapping: Mapping,
-    /// Tokens per second of one instance.
-    pub rate: TokensPerSecond,
-    /// Whether memory, not time, keeps the batch from growing.
-    pub fills_memory: bool,
-    /// What describes it.
-    pub of: T,
 }
 
 impl<P: Clone> Search<P> {

@@ -3,81 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::engine::Served;
-use super::{fabric, operator, phase, power, serving, training, transfer};
-use crate::input::cases::{Case, Unit};
+use crate::input::cases::Unit;
 use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Engine, Library, Model};
-use crate::input::problem::suggest;
 use crate::input::spec::{Spec, TrainingSpec, WorkloadSpec, load_engine, load_library, load_model, load_training, load_workload};
-use crate::network::{Network, Pricing, Profile};
+use crate::network::{Network, Profile};
 use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
-
-/// Predicts one measurement.
-type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
-
-/// Every quantity that a case may name, and what it is.
-pub const QUANTITIES: [(&str, &str); 33] = [
-    ("collective", "a call of the communication library, as nccl-tests times it"),
-    ("captured_all_reduce", "an engine's all-reduce inside a captured graph"),
-    ("exchange", "tokens to experts, or back"),
-    ("gemm", "matrix multiplication with the quantisation of its input"),
-    ("mla_decode", "attention kernel over a latent cache, one layer"),
-    ("mla_module", "attention block over a latent cache with its projections, one layer"),
-    ("gqa_decode", "attention kernel over grouped keys and values, one layer"),
-    ("experts", "grouped multiplications of one rank's routed experts, one layer"),
-    ("tpot", "time per output token of one decode instance"),
-    ("decode_rate", "output tokens a second and chip"),
-    ("decode_best", "output tokens a second and chip with the best mapping and batch within the workload's TPOT limit"),
-    ("decode_layer", "one expert layer of a decode step, all micro-batches"),
-    ("decode_overlap_gain", "output tokens gained by micro-batches"),
-    ("decode_layer_saving", "layer time saved by micro-batches"),
-    ("speculation_gain", "output tokens gained by speculation"),
-    ("prefill_rate", "prompt tokens a second and chip"),
-    ("prefill_overlap_gain", "prompt tokens gained by micro-batches"),
-    ("prefix_gain", "prompts a second gained by a prefix cache in pooled host memory"),
-    ("prefix_ttft_saving", "time to first token saved by it"),
-    ("serving_tpot", "time per output token of an engine that prefills on the same chips"),
-    ("serving_ttft", "time to first token of such an engine"),
-    ("serving_gap", "median time between two tokens of a request of such an engine"),
-    ("serving_rate", "output tokens a second of such an engine"),
-    ("serving_power", "watts of its chips, without hosts and fabric"),
-    ("serving_energy", "joules of its chips for an output token"),
-    ("training_step", "a training step: its time, or tokens or model operations a second and chip, or their share of the peak"),
-    ("training_layers", "forward and backward of some expert layers for one micro-batch"),
-    ("training_power", "watts of the whole machine while it trains"),
-    ("power", "watts of the whole machine at its racks, every part at its rating or waiting"),
-    ("exchange_limit", "time per output token if nothing but the exchange took time"),
-    ("oversubscription", "capacity towards the chips over capacity towards the next tier"),
-    ("node_boundary", "one-way latency that a pair in different nodes has more than one in the same node"),
-    ("node_loss", "bandwidth that a pair in different nodes has less"),
-];
-
-fn predictor(quantity: &str) -> Option<Predict> {
-    Some(match quantity {
-        "collective" => transfer::collective,
-        "captured_all_reduce" => transfer::captured,
-        "exchange" => transfer::exchange,
-        "exchange_limit" => transfer::exchange_limit,
-        "gemm" => operator::gemm,
-        "mla_decode" => operator::mla_decode,
-        "mla_module" => operator::mla_module,
-        "gqa_decode" => operator::gqa_decode,
-        "experts" => operator::experts,
-        "tpot" | "decode_rate" | "decode_layer" | "decode_overlap_gain" | "decode_layer_saving" | "speculation_gain" => phase::decode,
-        "decode_best" => phase::best,
-        "prefill_rate" | "prefill_overlap_gain" => phase::prefill,
-        "prefix_gain" | "prefix_ttft_saving" => phase::prefixes,
-        "serving_tpot" | "serving_ttft" | "serving_gap" | "serving_rate" | "serving_power" | "serving_energy" => serving::serving,
-        "training_step" | "training_power" => training::step,
-        "training_layers" => training::layers,
-        "power" => power::machine,
-        "oversubscription" => fabric::oversubscription,
-        "node_boundary" => fabric::node_boundary,
-        "node_loss" => fabric::node_loss,
-        _ => return None,
-    })
-}
 
 /// Parts whose constants may be fitted.
 #[derive(Clone, Debug)]
@@ -164,24 +96,6 @@ impl<'a> Bench<'a> {
         self.device = Device::new(&parts.chip);
         self.parts = parts.clone();
         self.served.clear();
-    }
-
-    /// Predicts each case, or says why not.
-    #[must_use]
-    pub fn predict_all(&mut self, cases: &[&Case]) -> Vec<Result<f64, String>> {
-        let library = self.parts.library.clone();
-        let mut pricing = Pricing::new(self.network, &library);
-        cases
-            .iter()
-            .map(|case| match predictor(&case.quantity) {
-                Some(predict) => predict(self, &mut pricing, case),
-                None if case.quantity == "unsupported" => Err(case.settings.optional("because").unwrap_or("no reason is given").to_owned()),
-                None => {
-                    let hint = suggest(&case.quantity, QUANTITIES.iter().map(|entry| entry.0));
-                    Err(format!("no quantity is named `{}`; {hint}", case.quantity))
-                }
-            })
-            .collect()
     }
 
     /// The all-to-all of the first `chips` chips.

@@ -2,6 +2,7 @@
 //!
 //! | question | file |
 //! | --- | --- |
+//! | which quantities are there, and what predicts each? | `predict.rs` |
 //! | what does a measurement need of its machine? | `bench.rs` |
 //! | how long do transfers between chips take? | `transfer.rs` |
 //! | how long do kernels take? | `operator.rs` |
@@ -21,6 +22,7 @@ mod fabric;
 mod operator;
 mod phase;
 mod power;
+mod predict;
 mod score;
 mod serving;
 mod training;
@@ -28,8 +30,9 @@ mod transfer;
 
 use std::collections::BTreeMap;
 
-pub use bench::{Bench, Parts, QUANTITIES};
+pub use bench::{Bench, Parts};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
+pub use predict::QUANTITIES;
 use rayon::prelude::*;
 pub use score::{Score, quantile, scores};
 

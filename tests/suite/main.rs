@@ -17,6 +17,7 @@ mod draft;
 mod extends;
 mod failures;
 mod flows;
+mod imports;
 mod in_switch_serving;
 mod kernels;
 mod machines;

@@ -1,7 +1,7 @@
 //! Leaf and spine: in every plane, spines join all leaves. Clos over Clos makes a fat tree of three tiers and more.
 
 use super::{Orbits, chips, most_planes, switch};
-use crate::fabric::build::{Builder, Group, Port, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, LeafSpec, SwitchSpec};
 
 /// The upper tier.

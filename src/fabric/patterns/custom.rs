@@ -1,7 +1,7 @@
 //! Switches and links one by one. Nothing is known about symmetries.
 
 use super::{Orbits, direct, join_positions};
-use crate::fabric::build::{Builder, Group, Port, Stop};
+use crate::fabric::builder::{Builder, Group, Port, Stop};
 use crate::input::spec::{Cable, CustomEnd, CustomSpec};
 
 pub fn join(builder: &mut Builder, _: &Cable, children: &[Group], custom: &CustomSpec) -> Result<Group, Stop> {

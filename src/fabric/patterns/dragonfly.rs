@@ -4,7 +4,7 @@
 //! so that turning the whole machine by one group is a symmetry. J. Kim et al., ISCA 2008; C. Camarero et al., TACO 11(4), 2014.
 
 use super::{Orbits, chips};
-use crate::fabric::build::{Builder, Group, Port, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, DragonflySpec};
 
 /// Children repeat from group to group, not from router to router.

@@ -1,7 +1,7 @@
 //! Full mesh: every child has the level's links to every other.
 
 use super::{Orbits, direct, join_positions};
-use crate::fabric::build::{Builder, Group, Stop};
+use crate::fabric::builder::{Builder, Group, Stop};
 use crate::input::spec::Cable;
 
 pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group]) -> Result<Group, Stop> {

@@ -15,7 +15,7 @@ mod rail;
 mod switch;
 mod torus;
 
-use super::build::{Builder, Group, Port, Stop, narrow};
+use super::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, LevelSpec, PatternSpec};
 use grid::Grid;
 

@@ -1,7 +1,7 @@
 //! PCIe tree: children below switches, switches below hosts. Traffic between switches crosses the root complexes of the hosts.
 
 use super::{Orbits, chips};
-use crate::fabric::build::{Builder, Group, Port, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, PcieTreeSpec};
 
 pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], tree: &PcieTreeSpec) -> Result<Group, Stop> {

@@ -1,7 +1,7 @@
 //! Rails: chip i (or its NIC) of every child on rail switch i, and spines above the rails where there are any.
 
 use super::{Orbits, chips};
-use crate::fabric::build::{Builder, Group, Port, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, SpinesSpec, SwitchSpec};
 
 /// The rail switches.

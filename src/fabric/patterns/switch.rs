@@ -1,7 +1,7 @@
 //! One tier of switches in planes: every child has links to every switch.
 
 use super::{Orbits, chips, most_planes};
-use crate::fabric::build::{Builder, Group, Port, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
 use crate::input::spec::{Cable, LinkSpec, SwitchSpec};
 
 /// The switches.

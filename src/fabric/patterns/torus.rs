@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::{Orbits, direct, join_positions};
-use crate::fabric::build::{Builder, Group, Stop, narrow};
+use crate::fabric::builder::{Builder, Group, Stop, narrow};
 use crate::input::spec::{Cable, CircuitsSpec};
 
 /// The blocks that circuits join.

@@ -124,6 +124,14 @@ impl Side {
     }
 }
 
+impl Router {
+    /// A search for the routes of single pairs.
+    #[must_use]
+    pub fn pathfinder(&self) -> Pathfinder<'_> {
+        Pathfinder::new(self)
+    }
+}
+
 impl<'a> Pathfinder<'a> {
     pub(super) fn new(router: &'a Router) -> Self {
         let nodes = router.nodes();

@@ -2,9 +2,7 @@
 
 use petgraph::graph::NodeIndex;
 
-use super::between::Pathfinder;
 use super::policy::Policy;
-use super::towards::Routes;
 use crate::fabric::graph::{Channel, Fabric};
 use crate::fabric::latency::{channel_latency, node_latency, packet_time};
 use crate::units::Seconds;
@@ -129,18 +127,6 @@ impl Router {
 
     pub(super) fn half_edges(&self, node: u32) -> &[HalfEdge] {
         &self.half_edges[self.first[node as usize] as usize..self.first[node as usize + 1] as usize]
-    }
-
-    /// An empty set of routes, to be aimed by [`Routes::towards`].
-    #[must_use]
-    pub fn routes(&self) -> Routes<'_> {
-        Routes::new(self)
-    }
-
-    /// A search for the routes of single pairs.
-    #[must_use]
-    pub fn pathfinder(&self) -> Pathfinder<'_> {
-        Pathfinder::new(self)
     }
 }
 

@@ -59,6 +59,14 @@ pub struct Routes<'a> {
     steps: Vec<Step>,
 }
 
+impl Router {
+    /// An empty set of routes, to be aimed by [`Routes::towards`].
+    #[must_use]
+    pub fn routes(&self) -> Routes<'_> {
+        Routes::new(self)
+    }
+}
+
 impl<'a> Routes<'a> {
     pub(super) fn new(router: &'a Router) -> Self {
         // One place more, for the destination that also sends to itself.

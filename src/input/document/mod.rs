@@ -7,7 +7,7 @@
 macro_rules! schema_once {
     ($file:ident) => {
         fn schema() -> &'static serde_json::Value {
-            static SCHEMA: std::sync::LazyLock<serde_json::Value> = std::sync::LazyLock::new(crate::input::read::schema::<$file>);
+            static SCHEMA: std::sync::LazyLock<serde_json::Value> = std::sync::LazyLock::new($crate::input::document::schema_of::<$file>);
             &SCHEMA
         }
     };
@@ -21,6 +21,7 @@ mod clip;
 mod demand;
 mod engine;
 mod host;
+mod kind;
 mod library;
 mod link;
 mod model;
@@ -45,6 +46,7 @@ pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
 pub use engine::Engine;
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
+pub use kind::Kind;
 pub use library::{CustomAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
@@ -81,6 +83,11 @@ pub struct Origin {
     pub confidence: Option<Confidence>,
 }
 
+/// Makes the JSON Schema of a file kind; [`FileKind::schema`] keeps it.
+fn schema_of<K: FileKind>() -> serde_json::Value {
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<K>().to_value()
+}
+
 /// A file that holds one named thing.
 ///
 /// `KIND` is both the key of its table and the word for it in messages; `FOLDER` is where shipped ones live.
@@ -91,34 +98,13 @@ pub trait FileKind: DeserializeOwned + JsonSchema {
     const KIND: &'static str;
     /// Folder in the shipped catalog.
     const FOLDER: &'static str;
+    /// Tables of the file, besides `sources`.
+    const TABLES: &'static [&'static str] = &[Self::KIND];
     /// Takes the content and its sources out of the file.
     fn content(self) -> (Self::Content, Sources);
     /// The JSON Schema, made once: a study reads files many thousands of times.
     fn schema() -> &'static serde_json::Value;
 }
-
-/// Every kind of file: the table by which it says what it holds, and the folder of the shipped ones.
-pub const KINDS: [(&str, &str); 19] = [
-    (StudyFile::KIND, StudyFile::FOLDER),
-    (SupernodeFile::KIND, SupernodeFile::FOLDER),
-    (WorkloadFile::KIND, WorkloadFile::FOLDER),
-    (ClipFile::KIND, ClipFile::FOLDER),
-    (TrainingFile::KIND, TrainingFile::FOLDER),
-    (TargetFile::KIND, TargetFile::FOLDER),
-    (ChipFile::KIND, ChipFile::FOLDER),
-    (SwitchFile::KIND, SwitchFile::FOLDER),
-    (LinkFile::KIND, LinkFile::FOLDER),
-    (ProtocolFile::KIND, ProtocolFile::FOLDER),
-    (CpuFile::KIND, CpuFile::FOLDER),
-    (NicFile::KIND, NicFile::FOLDER),
-    (MemoryFile::KIND, MemoryFile::FOLDER),
-    (LibraryFile::KIND, LibraryFile::FOLDER),
-    (EngineFile::KIND, EngineFile::FOLDER),
-    (ModelFile::KIND, ModelFile::FOLDER),
-    (ReliabilityFile::KIND, ReliabilityFile::FOLDER),
-    (PricesFile::KIND, PricesFile::FOLDER),
-    (DemandFile::KIND, DemandFile::FOLDER),
-];
 
 macro_rules! file_kind {
     ($file:ident { $key:ident : $content:ident } in $folder:literal) => {
@@ -162,9 +148,9 @@ file_kind!(LibraryFile { library: Library } in "topologies/parts/libraries");
 file_kind!(EngineFile { engine: Engine } in "topologies/parts/engines");
 file_kind!(ModelFile { model: Model } in "workloads/models");
 file_kind!(WorkloadFile { workload: Workload } in "workloads");
-file_kind!(PricesFile { prices: Prices } in "topologies/parts");
+file_kind!(PricesFile { prices: Prices } in "topologies/parts/prices");
 file_kind!(DemandFile { demand: Demand } in "workloads/demand");
-file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts");
+file_kind!(ReliabilityFile { reliability: Reliability } in "topologies/parts/reliability");
 file_kind!(ClipFile { clip: Clip } in "workloads/clips");
 file_kind!(TrainingFile { training: Training } in "workloads/training");
 file_kind!(TargetFile { target: Target } in "workloads/targets");
@@ -211,6 +197,7 @@ impl FileKind for SupernodeFile {
     type Content = SupernodeDocument;
     const KIND: &'static str = "supernode";
     const FOLDER: &'static str = "topologies";
+    const TABLES: &'static [&'static str] = &["supernode", "level", "auxiliary", "supply"];
     fn content(self) -> (SupernodeDocument, Sources) {
         let Self { supernode, level, auxiliary, supply, sources, .. } = self;
         (SupernodeDocument { supernode, levels: level, auxiliaries: auxiliary, supply }, sources)

@@ -1,45 +1,47 @@
 //! `[level.PATTERN]`: how the children of a level are joined.
 
-use std::ops::Range;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::At;
-use super::supernode::Level;
 
-/// How the children of a level are joined.
-#[derive(Clone, Debug)]
-pub enum Pattern {
-    /// One tier of switches.
-    Switch(Switched),
-    /// Spines above switches.
-    Clos(Clos),
-    /// Every pair.
-    FullMesh(FullMesh),
-    /// A circle.
-    Ring(Ring),
-    /// A grid without wrap-around.
-    Mesh(Grid),
-    /// A grid with wrap-around.
-    Torus(Torus),
-    /// A full mesh along every dimension.
-    HyperX(Grid),
-    /// Groups of routers, every pair of groups joined.
-    Dragonfly(Dragonfly),
-    /// Equal positions of all children on one switch.
-    Rail(Rail),
-    /// PCIe switches below hosts.
-    PcieTree(PcieTree),
-    /// Switches and links one by one.
-    Custom(Custom),
+/// Hands the one list of patterns to a macro: documentation, variant, table, key in files, field of [`super::Level`].
+macro_rules! for_each_pattern {
+    ($callback:ident) => {
+        $callback! {
+            "One tier of switches.", Switch(Switched), "switch", switch;
+            "Spines above switches.", Clos(Clos), "clos", clos;
+            "Every pair.", FullMesh(FullMesh), "full-mesh", full_mesh;
+            "A circle.", Ring(Ring), "ring", ring;
+            "A grid without wrap-around.", Mesh(Grid), "mesh", mesh;
+            "A grid with wrap-around.", Torus(Torus), "torus", torus;
+            "A full mesh along every dimension.", HyperX(Grid), "hyperx", hyperx;
+            "Groups of routers, every pair of groups joined.", Dragonfly(Dragonfly), "dragonfly", dragonfly;
+            "Equal positions of all children on one switch.", Rail(Rail), "rail", rail;
+            "PCIe switches below hosts.", PcieTree(PcieTree), "pcie-tree", pcie_tree;
+            "Switches and links one by one.", Custom(Custom), "custom", custom;
+        }
+    };
 }
+pub(super) use for_each_pattern;
+
+macro_rules! define_pattern {
+    ($($about:literal, $variant:ident($table:ident), $key:literal, $field:ident;)+) => {
+        /// How the children of a level are joined.
+        #[derive(Clone, Debug)]
+        pub enum Pattern {
+            $(#[doc = $about] $variant($table),)+
+        }
+
+        impl Pattern {
+            /// Every pattern's key.
+            pub const NAMES: [&'static str; [$($key),+].len()] = [$($key),+];
+        }
+    };
+}
+for_each_pattern!(define_pattern);
 
 impl Pattern {
-    /// Every pattern's key.
-    pub const NAMES: [&'static str; 11] =
-        ["switch", "clos", "full-mesh", "ring", "mesh", "torus", "hyperx", "dragonfly", "rail", "pcie-tree", "custom"];
-
     /// Whether the level hands switches to the level above.
     #[must_use]
     pub fn has_switches(&self) -> bool {
@@ -48,32 +50,6 @@ impl Pattern {
             Self::Custom(custom) => !custom.switch.is_empty(),
             Self::FullMesh(_) | Self::Ring(_) | Self::Mesh(_) | Self::Torus(_) | Self::HyperX(_) => false,
         }
-    }
-}
-
-impl Level {
-    /// The patterns that the file gives, with their places; a valid level has exactly one.
-    #[must_use]
-    pub fn patterns(&self) -> Vec<(Range<usize>, Pattern)> {
-        fn given<T: Clone>(table: Option<&At<T>>, pattern: impl Fn(T) -> Pattern) -> Option<(Range<usize>, Pattern)> {
-            table.map(|table| (table.span(), pattern((**table).clone())))
-        }
-        [
-            given(self.switch.as_ref(), Pattern::Switch),
-            given(self.clos.as_ref(), Pattern::Clos),
-            given(self.full_mesh.as_ref(), Pattern::FullMesh),
-            given(self.ring.as_ref(), Pattern::Ring),
-            given(self.mesh.as_ref(), Pattern::Mesh),
-            given(self.torus.as_ref(), Pattern::Torus),
-            given(self.hyperx.as_ref(), Pattern::HyperX),
-            given(self.dragonfly.as_ref(), Pattern::Dragonfly),
-            given(self.rail.as_ref(), Pattern::Rail),
-            given(self.pcie_tree.as_ref(), Pattern::PcieTree),
-            given(self.custom.as_ref(), Pattern::Custom),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `topologies/parts/prices.toml`: what parts cost.
+//! `topologies/parts/prices/prices.toml`: what parts cost.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `topologies/parts/reliability.toml`: how often parts fail and how long they stay out.
+//! `topologies/parts/reliability/reliability.toml`: how often parts fail and how long they stay out.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

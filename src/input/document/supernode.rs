@@ -1,9 +1,11 @@
 //! `topologies/*.toml`: a supernode: parts, how many, how they are joined, power and cooling.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::pattern::{Clos, Custom, Dragonfly, FullMesh, Grid, PcieTree, Rail, Ring, Switched, Torus};
+use super::pattern::{Clos, Custom, Dragonfly, FullMesh, Grid, Pattern, PcieTree, Rail, Ring, Switched, Torus, for_each_pattern};
 use super::{At, Origin};
 use crate::units::{Figure, Ratio, Watts};
 
@@ -190,3 +192,17 @@ pub struct Racks {
     /// What one may draw; absent if not published.
     pub limit: Option<Figure<Watts>>,
 }
+
+macro_rules! patterns_of_level {
+    ($($about:literal, $variant:ident($table:ident), $key:literal, $field:ident;)+) => {
+        impl Level {
+            /// The patterns that the file gives, with their places; a valid level has exactly one.
+            #[must_use]
+            pub fn patterns(&self) -> Vec<(Range<usize>, Pattern)> {
+                let given = [$(self.$field.as_ref().map(|table| (table.span(), Pattern::$variant((**table).clone())))),+];
+                given.into_iter().flatten().collect()
+            }
+        }
+    };
+}
+for_each_pattern!(patterns_of_level);

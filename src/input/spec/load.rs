@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::names::Names;
 use super::{LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
-use crate::input::catalog::{Mention, find_in};
+use crate::input::catalog::{Found, Mention, find_in};
 use crate::input::document::{
     ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective,
     Precision, Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
@@ -28,7 +28,14 @@ pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
 /// # Errors
 /// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
 pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Spec, Problems> {
-    let found = reader.find::<SupernodeFile>(name, mention)?;
+    supernode_of(reader, reader.find::<SupernodeFile>(name, mention)?, name)
+}
+
+/// The supernode that a text describes, under the name `name`.
+///
+/// # Errors
+/// As [`load_supernode`].
+pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spec, Problems> {
     let (document, declared, layers) = read_layers::<SupernodeFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&document.supernode.origin, &declared, "supernode");
@@ -125,7 +132,14 @@ pub fn load_workload_with(name: &str, other_model: Option<&str>) -> Result<Workl
 /// # Errors
 /// Every problem of the file, or of the model.
 pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
-    let found = reader.find::<WorkloadFile>(name, mention)?;
+    workload_of(reader, reader.find::<WorkloadFile>(name, mention)?, name, other_model)
+}
+
+/// The workload that a text describes, under the name `name`.
+///
+/// # Errors
+/// As [`load_workload_with`].
+pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
     let (mut workload, declared, layers) = read_layers::<WorkloadFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&workload.origin, &declared, "workload");
@@ -231,9 +245,16 @@ fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result
 /// Every problem of the file, or of the model; GEMMs in a format that nobody trains in are one.
 pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
     let reader = Reader::default();
-    let found = reader.find::<TrainingFile>(name, &Mention::on_command_line())?;
-    let (training, declared, layers) = read_layers::<TrainingFile>(found, &reader)?;
-    let mut names = Names::new(layers, reader);
+    training_of(&reader, reader.find::<TrainingFile>(name, &Mention::on_command_line())?, name, other_model)
+}
+
+/// The training workload that a text describes, under the name `name`.
+///
+/// # Errors
+/// As [`load_training`].
+pub fn training_of(reader: &Reader<'_>, found: Found, name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
+    let (training, declared, layers) = read_layers::<TrainingFile>(found, reader)?;
+    let mut names = Names::new(layers, *reader);
     names.check_origin(&training.origin, &declared, TrainingFile::KIND);
     for (format, what) in [(Some(&training.gemm), "training"), (training.dispatch.as_ref(), "dispatch")] {
         let Some(format) = format.filter(|format| !matches!(***format, Precision::Bf16 | Precision::Fp8 | Precision::Fp8Block)) else { continue };
@@ -242,10 +263,10 @@ pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSp
         names.problems.push(Problem::new(message).at(place, "expected `bf16`, `fp8` or `fp8-block`"));
     }
     let model = match other_model {
-        Some(other) => Some(load_model_from(&reader, other, &Mention::on_command_line())?),
+        Some(other) => Some(load_model_from(reader, other, &Mention::on_command_line())?),
         None => {
             let mention = names.mention(&training.model);
-            names.note(load_model_from(&reader, &training.model, &mention))
+            names.note(load_model_from(reader, &training.model, &mention))
         }
     };
     Problems::check(names.problems, model).and_then(|model| {
@@ -335,7 +356,14 @@ pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
 /// # Errors
 /// Every problem of the file; a demand of zero is one.
 pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<TargetSpec, Problems> {
-    let found = reader.find::<TargetFile>(name, mention)?;
+    target_of(reader, reader.find::<TargetFile>(name, mention)?, name)
+}
+
+/// The target that a text describes, under the name `name`.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn target_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<TargetSpec, Problems> {
     let (target, declared, layers) = read_layers::<TargetFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&target.origin, &declared, "target");

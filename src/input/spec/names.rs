@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{AttachSpec, AttachedPart, Cable, DemandSpec, LevelSpec, LinkSpec, NicSpec, SwitchSpec};
+use super::{AttachSpec, AttachedPart, Cable, DemandSpec, LinkSpec, SwitchSpec};
 use crate::input::catalog::Mention;
 use crate::input::document::{
     At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, ExpertChips, FileKind, Level, Library, Link, LinkFile,
-    MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Pattern, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
+    MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
-use crate::input::extends::{Layers, read_layers};
+use crate::input::extends::read_layers;
 use crate::input::file_cache::Reader;
+use crate::input::layers::Layers;
 use crate::input::problem::{Place, Problem, Problems};
 use crate::units::{Date, TokensPerSecond};
 
@@ -120,38 +121,6 @@ impl<'a> Names<'a> {
 
     pub(super) fn switch(&mut self, name: &At<String>) -> Option<SwitchSpec> {
         self.follow::<SwitchFile>(name).map(|switch| SwitchSpec { id: name.to_string(), switch })
-    }
-
-    pub(super) fn level(&mut self, level: &Level, index: usize, all: &[Level]) -> Option<LevelSpec> {
-        let link = self.link(&level.link);
-        let mut patterns = level.patterns();
-        if patterns.len() != 1 {
-            let place = self.place(level.size.span());
-            let message = format!("level `{}` needs exactly one pattern, found {}", level.name, patterns.len());
-            let known = Pattern::NAMES.map(|name| format!("`[level.{name}]`")).join(", ");
-            self.problems.push(Problem::new(message).at(place, "these children are joined how?").help(format!("one of {known}")));
-            return None;
-        }
-        let (span, pattern) = patterns.remove(0);
-        let place = self.place(span);
-        let above_switches = index > 0 && all[index - 1].patterns().iter().any(|(_, below)| below.has_switches());
-        let pattern = self.pattern(level, pattern, &place, above_switches);
-        let attach: Vec<Option<AttachSpec>> = level.attach.iter().map(|attach| self.attach(level, attach, all, index)).collect();
-        let nic = level.nic.as_ref().map(|nic| (self.follow::<NicFile>(&nic.part), self.link(&nic.link), nic.part.to_string()));
-        let nic = match nic {
-            Some((nic, link, id)) => Some(NicSpec { id, nic: nic?, link: link? }),
-            None => None,
-        };
-        Some(LevelSpec {
-            name: level.name.clone(),
-            size: *level.size,
-            link: link?,
-            links: level.links.unwrap_or(1),
-            pattern: pattern?,
-            nic,
-            attach: attach.into_iter().collect::<Option<_>>()?,
-            place,
-        })
     }
 
     pub(super) fn attach(&mut self, level: &Level, attach: &Attach, all: &[Level], index: usize) -> Option<AttachSpec> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::Names;
-use super::{LinkSpec, SwitchSpec};
+use super::{Cable, LinkSpec, SwitchSpec};
 use crate::input::document::{
     At, Circuits, Clos, Cpu, CpuFile, Custom, CustomLink, Dragonfly, Leaf, Level, Pattern, PcieTree, Rail, RailSpines, Switched, Torus,
 };
@@ -155,15 +155,6 @@ pub enum CustomEnd {
     Child(u32),
     /// Index into [`CustomSpec::switches`].
     Switch(u32),
-}
-
-/// Parallel links of one part.
-#[derive(Clone, Debug)]
-pub struct Cable {
-    /// Link part.
-    pub link: LinkSpec,
-    /// How many in parallel.
-    pub count: u32,
 }
 
 impl Names<'_> {

@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::completion::Completion;
 use super::live::{Begin, Live};
 use super::max_min::TIE;
 use super::service::End;
 use super::table::Table;
+use super::times::Completion;
 use super::transfers::Transfers;
 
 /// Seconds, in order.

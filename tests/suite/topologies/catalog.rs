@@ -5,7 +5,7 @@ use std::path::Path;
 use supernode::fabric::{self, Endpoint};
 use supernode::footprint::inventory;
 use supernode::input::catalog::shipped_in;
-use supernode::input::document::Precision;
+use supernode::input::document::{Kind, Precision};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::{Network, fabric_metrics};
 
@@ -280,26 +280,7 @@ fn every_shipped_file_passes_check() {
 #[test]
 fn schemas_are_current_and_referenced() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for kind in [
-        "supernode",
-        "chip",
-        "switch",
-        "link",
-        "protocol",
-        "cpu",
-        "nic",
-        "memory",
-        "library",
-        "engine",
-        "model",
-        "workload",
-        "training",
-        "study",
-        "target",
-        "demand",
-        "prices",
-        "reliability",
-    ] {
+    for kind in Kind::ALL.map(Kind::word) {
         let printed = std::process::Command::new(env!("CARGO_BIN_EXE_supernode")).args(["schema", kind]).output().unwrap();
         let kept = std::fs::read(root.join(format!("schema/{kind}.json"))).unwrap();
         assert!(printed.stdout == kept, "schema/{kind}.json is not what `supernode schema {kind}` prints");

@@ -3,10 +3,11 @@ use proptest::prelude::*;
 
 use super::problems::{any_sharing, renumbered, scaled, sharing};
 use super::{assert_near, near};
-use crate::network::fair_share::completion::{Accuracy, Completion};
+use crate::network::fair_share::completion::Accuracy;
 use crate::network::fair_share::judge;
 use crate::network::fair_share::sample_fabrics as fabrics;
 use crate::network::fair_share::sharing::Sharing;
+use crate::network::fair_share::times::Completion;
 use crate::network::fair_share::transfers::{Transfers, TransfersInput};
 
 fn bytes(bytes: &[f64]) -> TransfersInput {

@@ -1,0 +1,41 @@
+//! A level: its pattern, links, NICs and what is attached to it.
+
+use super::names::Names;
+use super::{AttachSpec, LevelSpec, NicSpec};
+use crate::input::document::{Level, NicFile, Pattern};
+use crate::input::problem::Problem;
+
+impl Names<'_> {
+    /// Follows the names of a level; `all` are the levels of the machine and `index` says which one this is.
+    pub(super) fn level(&mut self, level: &Level, index: usize, all: &[Level]) -> Option<LevelSpec> {
+        let link = self.link(&level.link);
+        let mut patterns = level.patterns();
+        if patterns.len() != 1 {
+            let place = self.place(level.size.span());
+            let message = format!("level `{}` needs exactly one pattern, found {}", level.name, patterns.len());
+            let known = Pattern::NAMES.map(|name| format!("`[level.{name}]`")).join(", ");
+            self.problems.push(Problem::new(message).at(place, "these children are joined how?").help(format!("one of {known}")));
+            return None;
+        }
+        let (span, pattern) = patterns.remove(0);
+        let place = self.place(span);
+        let above_switches = index > 0 && all[index - 1].patterns().iter().any(|(_, below)| below.has_switches());
+        let pattern = self.pattern(level, pattern, &place, above_switches);
+        let attach: Vec<Option<AttachSpec>> = level.attach.iter().map(|attach| self.attach(level, attach, all, index)).collect();
+        let nic = level.nic.as_ref().map(|nic| (self.follow::<NicFile>(&nic.part), self.link(&nic.link), nic.part.to_string()));
+        let nic = match nic {
+            Some((nic, link, id)) => Some(NicSpec { id, nic: nic?, link: link? }),
+            None => None,
+        };
+        Some(LevelSpec {
+            name: level.name.clone(),
+            size: *level.size,
+            link: link?,
+            links: level.links.unwrap_or(1),
+            pattern: pattern?,
+            nic,
+            attach: attach.into_iter().collect::<Option<_>>()?,
+            place,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! Patterns of traffic played on a network: by symmetry where the fabric has it, else by a walk for each destination.
+
+use super::group::Group;
+use super::loads::ChannelLoads;
+use super::network::Network;
+use super::pattern::Pattern;
+use super::profile::Profile;
+
+impl Network<'_> {
+    /// Plays a pattern once and sums up what it does to the fabric.
+    #[must_use]
+    pub fn play(&self, group: &Group, pattern: Pattern) -> Profile {
+        if group.ranks() < 2 {
+            return Profile::silent(self.fabric());
+        }
+        match self.collapsed(group, pattern) {
+            Some(collapsed) => collapsed.profile(self),
+            None => self.profile(&self.full_loads(group, pattern)),
+        }
+    }
+
+    /// Sums up channel loads.
+    #[must_use]
+    pub fn profile(&self, loads: &ChannelLoads) -> Profile {
+        Profile::new(self.fabric(), loads)
+    }
+
+    /// Every one of the first `members` chips sends one byte to every other.
+    #[must_use]
+    pub fn all_to_all(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::AllPairs)
+    }
+
+    /// Each of the first `members` chips sends one byte up to switches that reduce, and the sum comes back to all; `None` if no switches
+    /// that do so join them.
+    #[must_use]
+    pub fn in_switch_all_reduce(&self, members: u32) -> Option<Profile> {
+        let group = Group::first(members);
+        (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, Pattern::Aggregate { up: true, down: true }))
+    }
+
+    /// As [`Network::all_to_all`] without use of symmetry.
+    #[must_use]
+    pub fn full_all_to_all(&self, members: u32) -> Profile {
+        if members < 2 {
+            return Profile::silent(self.fabric());
+        }
+        self.profile(&self.full_loads(&Group::first(members), Pattern::AllPairs))
+    }
+
+    /// Each of the first `members` chips sends one byte to the next, the last one to the first.
+    #[must_use]
+    pub fn ring(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::Ring)
+    }
+
+    /// The first chip sends one byte to each other of the first `members`.
+    #[must_use]
+    pub fn from_root(&self, members: u32) -> Profile {
+        self.play(&Group::first(members), Pattern::FromRoot)
+    }
+
+    /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
+    #[must_use]
+    pub fn between(&self, sources: std::ops::Range<u32>, destinations: std::ops::Range<u32>) -> Profile {
+        let senders = sources.end - sources.start;
+        let group = Group::of(sources.chain(destinations).collect());
+        self.profile(&self.loads(&group, Pattern::OneSided { senders }))
+    }
+
+    /// One chip sends one byte to another.
+    #[must_use]
+    pub fn pair(&self, source: u32, destination: u32) -> Profile {
+        self.between(source..source + 1, destination..destination + 1)
+    }
+}

@@ -1,0 +1,78 @@
+//! Records as a file: CSV, JSON lines or Parquet.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::records::{Cells, Records};
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordFormat {
+    /// Comma-separated, with a header.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet; needs the feature `parquet`, which is on by default.
+    Parquet,
+}
+
+impl Records {
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// What the writer says; that this build has no Parquet.
+    pub fn write(&self, format: RecordFormat, out: &mut (impl Write + Send)) -> io::Result<()> {
+        match format {
+            RecordFormat::Csv => self.csv(out),
+            RecordFormat::JsonLines => self.json_lines(out),
+            RecordFormat::Parquet => self.parquet(out),
+        }
+    }
+
+    fn csv(&self, out: &mut impl Write) -> io::Result<()> {
+        let quote = |cell: &str| if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() };
+        let header: Vec<String> = self.columns.iter().map(|(name, _)| quote(name)).collect();
+        writeln!(out, "{}", header.join(","))?;
+        for row in 0..self.rows() {
+            let cells = self.columns.iter().map(|(_, cells)| match cells {
+                Cells::Text(cells) => quote(&cells[row]),
+                Cells::Number(cells) => cells[row].map_or(String::new(), |number| json!(number).to_string()),
+                Cells::Whole(cells) => cells[row].to_string(),
+                Cells::Truth(cells) => cells[row].to_string(),
+            });
+            writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
+        }
+        Ok(())
+    }
+
+    /// The rows as JSON objects, a key a column.
+    pub fn objects(&self) -> impl Iterator<Item = Json> + '_ {
+        (0..self.rows()).map(|row| {
+            let cells = self.columns.iter().map(|(name, cells)| {
+                let value = match cells {
+                    Cells::Text(cells) => json!(cells[row]),
+                    Cells::Number(cells) => json!(cells[row]),
+                    Cells::Whole(cells) => json!(cells[row]),
+                    Cells::Truth(cells) => json!(cells[row]),
+                };
+                (name.clone(), value)
+            });
+            Json::Object(cells.collect::<Map<_, _>>())
+        })
+    }
+
+    fn json_lines(&self, out: &mut impl Write) -> io::Result<()> {
+        self.objects().try_for_each(|object| writeln!(out, "{object}"))
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn parquet(&self, _: &mut impl Write) -> io::Result<()> {
+        Err(io::Error::other("this build has no Parquet: `cargo install supernode --features parquet`, or write .csv or .jsonl"))
+    }
+
+    #[cfg(feature = "parquet")]
+    fn parquet(&self, out: &mut (impl Write + Send)) -> io::Result<()> {
+        super::parquet::write(self, out)
+    }
+}

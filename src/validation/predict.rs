@@ -1,0 +1,92 @@
+//! The one list of quantities that a case may name: what each is, and which function predicts it.
+
+use super::bench::Bench;
+use super::{fabric, operator, phase, power, serving, training, transfer};
+use crate::input::cases::Case;
+use crate::input::problem::suggest;
+use crate::network::Pricing;
+
+/// Predicts one measurement.
+type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
+
+/// Something that can be measured.
+pub struct Quantity {
+    /// Name in files of cases.
+    pub name: &'static str,
+    /// What it is.
+    pub meaning: &'static str,
+    predict: Predict,
+}
+
+/// Every quantity that a case may name.
+pub const QUANTITIES: [Quantity; 33] = [
+    Quantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
+    Quantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
+    Quantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
+    Quantity { name: "gemm", meaning: "matrix multiplication with the quantisation of its input", predict: operator::gemm },
+    Quantity { name: "mla_decode", meaning: "attention kernel over a latent cache, one layer", predict: operator::mla_decode },
+    Quantity { name: "mla_module", meaning: "attention block over a latent cache with its projections, one layer", predict: operator::mla_module },
+    Quantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
+    Quantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
+    Quantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
+    Quantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },
+    Quantity {
+        name: "decode_best",
+        meaning: "output tokens a second and chip with the best mapping and batch within the workload's TPOT limit",
+        predict: phase::best,
+    },
+    Quantity { name: "decode_layer", meaning: "one expert layer of a decode step, all micro-batches", predict: phase::decode },
+    Quantity { name: "decode_overlap_gain", meaning: "output tokens gained by micro-batches", predict: phase::decode },
+    Quantity { name: "decode_layer_saving", meaning: "layer time saved by micro-batches", predict: phase::decode },
+    Quantity { name: "speculation_gain", meaning: "output tokens gained by speculation", predict: phase::decode },
+    Quantity { name: "prefill_rate", meaning: "prompt tokens a second and chip", predict: phase::prefill },
+    Quantity { name: "prefill_overlap_gain", meaning: "prompt tokens gained by micro-batches", predict: phase::prefill },
+    Quantity { name: "prefix_gain", meaning: "prompts a second gained by a prefix cache in pooled host memory", predict: phase::prefixes },
+    Quantity { name: "prefix_ttft_saving", meaning: "time to first token saved by it", predict: phase::prefixes },
+    Quantity { name: "serving_tpot", meaning: "time per output token of an engine that prefills on the same chips", predict: serving::serving },
+    Quantity { name: "serving_ttft", meaning: "time to first token of such an engine", predict: serving::serving },
+    Quantity { name: "serving_gap", meaning: "median time between two tokens of a request of such an engine", predict: serving::serving },
+    Quantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
+    Quantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
+    Quantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
+    Quantity {
+        name: "training_step",
+        meaning: "a training step: its time, or tokens or model operations a second and chip, or their share of the peak",
+        predict: training::step,
+    },
+    Quantity { name: "training_layers", meaning: "forward and backward of some expert layers for one micro-batch", predict: training::layers },
+    Quantity { name: "training_power", meaning: "watts of the whole machine while it trains", predict: training::step },
+    Quantity { name: "power", meaning: "watts of the whole machine at its racks, every part at its rating or waiting", predict: power::machine },
+    Quantity { name: "exchange_limit", meaning: "time per output token if nothing but the exchange took time", predict: transfer::exchange_limit },
+    Quantity {
+        name: "oversubscription",
+        meaning: "capacity towards the chips over capacity towards the next tier",
+        predict: fabric::oversubscription,
+    },
+    Quantity {
+        name: "node_boundary",
+        meaning: "one-way latency that a pair in different nodes has more than one in the same node",
+        predict: fabric::node_boundary,
+    },
+    Quantity { name: "node_loss", meaning: "bandwidth that a pair in different nodes has less", predict: fabric::node_loss },
+];
+
+impl Bench<'_> {
+    /// Predicts each case, or says why not.
+    #[must_use]
+    pub fn predict_all(&mut self, cases: &[&Case]) -> Vec<Result<f64, String>> {
+        let library = self.parts.library.clone();
+        let mut pricing = Pricing::new(self.network, &library);
+        cases
+            .iter()
+            .map(|case| match QUANTITIES.iter().find(|known| known.name == case.quantity) {
+                Some(quantity) => (quantity.predict)(self, &mut pricing, case),
+                None if case.quantity == "unsupported" => Err(case.settings.optional("because").unwrap_or("no reason is given").to_owned()),
+                None => {
+                    let hint = suggest(&case.quantity, QUANTITIES.iter().map(|known| known.name));
+                    Err(format!("no quantity is named `{}`; {hint}", case.quantity))
+                }
+            })
+            .collect()
+    }
+}
