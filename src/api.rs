@@ -130,6 +130,8 @@ impl Supernode {
             ranks_per_chip: self.spec.chip.ranks,
             workload: (workload.0.id.clone(), workload.0.workload.name.clone()),
             target: (target.0.id.clone(), target.0.target.name.clone()),
+            speculation: workload.0.speculation(),
+            notes: workload.0.notes.clone(),
             levels: self.fabric.level_names.clone(),
             simulation,
             published: Vec::new(),

@@ -9,11 +9,12 @@ use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::catalog::{Found, STANDARD_INPUT, read as read_text, shipped as shipped_names};
 use crate::input::document::{
-    ChipFile, CpuFile, DemandFile, EngineFile, FileKind, Kind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile, ProtocolFile,
-    ReliabilityFile, SupernodeFile, SwitchFile,
+    ChipFile, CpuFile, DemandFile, EngineFile, FileKind, Kind, LibraryFile, LinkFile, MemoryFile, Model, ModelFile, NicFile, PricesFile,
+    ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile,
 };
 use crate::input::extends::{kind_of, read_layers};
 use crate::input::file_cache::Reader;
+use crate::input::hugging_face;
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
@@ -89,6 +90,10 @@ fn check(file: &str) -> Result<String, Problems> {
     let source = Arc::new(read_text(Path::new(file)).map_err(|problems| problems.map(|problem| shipped(problem, file)))?);
     // A path without a slash would be taken for a shipped name.
     let path = if file.contains('/') || file == STANDARD_INPUT { file.to_owned() } else { format!("./{file}") };
+    // A model as the hub holds it. No TOML file starts with a brace.
+    if source.text.trim_start().starts_with('{') {
+        return hugging_face::read(&source).map(|model| configuration(&model));
+    }
     let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
     let holds = |kind: &str| table.get_ref().contains_key(kind);
     let found = Found { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
@@ -103,6 +108,16 @@ fn check(file: &str) -> Result<String, Problems> {
             Err(Problem::new(format!("`{file}` holds nothing known")).into())
         }
     }
+}
+
+/// What a `config.json` holds, and what of it was not read.
+fn configuration(model: &Model) -> String {
+    let mut holds = format!("model {}, {} layers", model.name, model.layers());
+    if !model.ignored.is_empty() {
+        holds += &format!("; not read: {}", model.ignored.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "));
+    }
+    model.warnings.iter().for_each(|warning| holds += &format!("; {warning}"));
+    holds
 }
 
 /// Says of a name that ships that it needs no check.

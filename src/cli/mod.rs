@@ -10,6 +10,7 @@ mod experts;
 mod fail;
 mod kinds;
 mod list;
+mod model;
 mod optimize;
 mod plan;
 mod schema;
@@ -88,6 +89,7 @@ enum Command {
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Experts(experts::Arguments),
+    Model(model::Arguments),
     Simulate(simulate::Arguments),
     Train(train::Arguments),
     Fail(fail::Arguments),
@@ -110,6 +112,7 @@ impl Command {
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
+            Self::Model(arguments) => model::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Train(arguments) => train::run(arguments, format),
             Self::Fail(arguments) => fail::run(arguments, format),

@@ -85,6 +85,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let meets = simulation.verdict.meets();
     let report = SimulateReport {
+        speculation: workload.speculation(),
+        notes: workload.notes,
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
         ranks_per_chip: spec.chip.ranks,

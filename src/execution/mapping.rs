@@ -174,7 +174,15 @@ fn sequence_degrees(model: &Model, tp: u32, pp: u32) -> impl Iterator<Item = u32
 fn kv_heads(model: &Model) -> u32 {
     let heads = |attention: &Attention| match attention {
         Attention::Gqa(gqa) => gqa.kv_heads,
-        _ => 1,
+        Attention::Mla(_)
+        | Attention::Mfa(_)
+        | Attention::Compressed(_)
+        | Attention::GatedDelta(_)
+        | Attention::Lightning(_)
+        | Attention::Mamba2(_)
+        | Attention::Mamba(_)
+        | Attention::Convolution(_)
+        | Attention::None => 1,
     };
     model.layer.iter().map(|group| heads(&group.attention)).max().unwrap_or(1)
 }

@@ -3,9 +3,9 @@
 use super::mapping::Mapping;
 use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precisions};
 use crate::units::Bytes;
-use crate::workload::{Device, attention_weights, embedding_weights, expert_slots, expert_weights, ffn_weights};
+use crate::workload::{Device, attention_weights, embedding_weights, expert_slots, expert_weights, ffn_weights, shared_weights, tower_weights};
 
-/// Weights on the fullest rank: attention and dense blocks divided by TP, its share of the experts, both embeddings in BF16 divided by
+/// Weights on the fullest rank: attention and dense blocks divided by TP, its share of the experts, both embeddings and the towers in BF16 divided by
 /// TP. A pipeline stage holds its part of the layers; the embeddings are on its first and last. Where experts have ranks of their own, a rank
 /// of an attention group: see [`expert_rank_bytes`] for the others.
 #[must_use]
@@ -15,7 +15,7 @@ pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&E
     for (group, count) in groups(model) {
         let attention = attention_weights(&group.attention, model.hidden) / tp * precisions.weights.bytes();
         let block = match &group.ffn {
-            Ffn::Dense { .. } => ffn_weights(&group.ffn, model.hidden).0 / tp * precisions.weights.bytes(),
+            Ffn::Dense(_) | Ffn::None => ffn_weights(&group.ffn, model.hidden).0 / tp * precisions.weights.bytes(),
             Ffn::Experts(experts) if mapping.ffn.is_some() => narrowing_bytes(model, experts, precisions),
             Ffn::Experts(experts) => {
                 expert_bytes(model, group, experts, precisions, placement, mapping.ep) + narrowing_bytes(model, experts, precisions)
@@ -23,7 +23,7 @@ pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&E
         };
         layers += (attention + block) * count;
     }
-    let embeddings = embedding_weights(model) * 2.0 / tp / f64::from(mapping.pp.min(2));
+    let embeddings = (embedding_weights(model) + tower_weights(model)) * 2.0 / tp / f64::from(mapping.pp.min(2));
     Bytes::new(layers * mapping.fullest_stage(model.layers()) + embeddings)
 }
 
@@ -38,8 +38,7 @@ fn expert_bytes(
 ) -> f64 {
     let even = ExpertPlacement::even();
     let slots = expert_slots(experts, placement.unwrap_or(&even), ranks);
-    let shared = if slots.shared_on_own_ranks { 0.0 } else { f64::from(experts.shared) };
-    let shared = shared * 3.0 * f64::from(model.hidden) * f64::from(experts.width) * precisions.weights.bytes();
+    let shared = if slots.shared_on_own_ranks { 0.0 } else { shared_weights(experts, model.hidden) * precisions.weights.bytes() };
     slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() + shared
 }
 

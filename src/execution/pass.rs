@@ -73,8 +73,8 @@ pub(super) struct Layers {
     pub attention: Rc<Vec<Operator>>,
     /// What ranks that share sequences exchange before and after attention itself.
     pub exchange: Option<Transfer>,
-    /// All-reduce after a block that TP divides.
-    pub reduce: Option<Transfer>,
+    /// All-reduces after attention and after a dense block, where TP divides them.
+    pub reduces: [Option<Transfer>; 2],
     pub block: Block,
 }
 
@@ -82,10 +82,10 @@ impl Layers {
     /// Sent by one rank in one layer for one micro-batch, where so large shares of it are a rank of an attention group and a rank that
     /// holds experts alone.
     pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
-        let reduced = self.reduce.map_or(Bytes::ZERO, |reduce| reduce.sent);
+        let [reduced, dense] = self.reduces.map(|reduce| reduce.map_or(Bytes::ZERO, |reduce| reduce.sent));
         let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
         match &self.block {
-            Block::Dense(_) => (shared + reduced * 2.0) * attention,
+            Block::Dense(_) => (shared + reduced + dense) * attention,
             Block::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
             Block::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
         }
@@ -226,10 +226,12 @@ impl<'a> MicroBatch<'a> {
         let exchange = self.sequence_exchange(&group.attention);
         let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
         let block = match &group.ffn {
-            Ffn::Dense { width } => Block::Dense(dense_block(self.model(), *width, precisions, tp, self.own_tokens())),
+            Ffn::Dense(dense) => Block::Dense(dense_block(self.model(), dense, precisions, tp, self.own_tokens())),
+            Ffn::None => Block::Dense(Vec::new()),
             Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
         };
-        Layers { count: group.count, drafts, attention, exchange, reduce, block }
+        let reduces = [*group.attention != Attention::None, group.ffn != Ffn::None].map(|present| reduce.filter(|_| present));
+        Layers { count: group.count, drafts, attention, exchange, reduces, block }
     }
 
     /// Experts of one layer.

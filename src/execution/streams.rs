@@ -49,14 +49,14 @@ impl<'a> Streams<'a> {
 
     /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
     pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
-        let reduce = layers.reduce.map(|reduce| StageWork::transfer(reduce.sent));
+        let [reduce, dense_reduce] = layers.reduces.map(|reduce| reduce.map(|reduce| StageWork::transfer(reduce.sent)));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
         work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
         work.extend(reduce);
         match &layers.block {
             Block::Dense(block) => {
                 work.push(StageWork::of(&self.attention, block));
-                work.extend(reduce);
+                work.extend(dense_reduce);
             }
             Block::Experts { gate, routed, exchange } => {
                 work.push(StageWork::of(self.experts(), gate));
@@ -110,7 +110,8 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
 }
 
 fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
-    let reduce = layers.reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time });
+    let [reduce, dense_reduce] =
+        layers.reduces.map(|reduce| reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time }));
     let mut stages = Vec::with_capacity(7);
     stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
     stages.extend(layers.exchange.map(|exchange| Stage { name: "sequence exchange", resource: Resource::Fabric, time: exchange.time }));
@@ -118,7 +119,7 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
     match &layers.block {
         Block::Dense(_) => {
             stages.push(Stage { name: "dense block", resource: Resource::Compute, time: times.dense });
-            stages.extend(reduce);
+            stages.extend(dense_reduce);
         }
         Block::Experts { exchange, .. } => {
             stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });

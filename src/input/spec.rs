@@ -172,9 +172,26 @@ pub struct WorkloadSpec {
     pub prices: Option<Prices>,
     /// The model that proposes tokens, in this workload's formats; absent where the model drafts for itself, or nothing does.
     pub draft: Option<Arc<Self>>,
+    /// What a reader of results must know: what of a `config.json` was not read, and what follows from a model that was given in place of the
+    /// workload's own.
+    pub notes: Vec<String>,
 }
 
 impl WorkloadSpec {
+    /// How tokens are proposed in decode, where speculation is on.
+    #[must_use]
+    pub fn speculation(&self) -> Option<String> {
+        let speculation = self.workload.decode.as_ref()?.speculation.as_ref()?;
+        let proposer = self.draft.as_ref().map_or_else(|| "the model's own MTP layers".to_owned(), |draft| draft.model.name.clone());
+        let (tokens, accepted) = (speculation.draft_tokens, 100.0 * speculation.acceptance.value.get());
+        let plural = if tokens == 1 { "" } else { "s" };
+        Some(format!(
+            "{proposer} propose{} {tokens} token{plural} a step, {accepted:.0} % accepted: {:.2} tokens a step",
+            if self.draft.is_some() { "s" } else { "" },
+            speculation.tokens_per_step()
+        ))
+    }
+
     /// The same in the 8-bit format of `chip`; see [`Precisions::on`].
     ///
     /// [`Precisions::on`]: super::document::Precisions::on

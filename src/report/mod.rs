@@ -15,6 +15,7 @@ mod experts;
 mod explain;
 mod fail;
 mod format;
+mod model;
 mod optimize;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -45,6 +46,7 @@ pub use drawing::{Drawing, draw};
 pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use model::ModelReport;
 pub use optimize::OptimizeReport;
 pub use plan::{PlanDay, PlanReport};
 pub use record_file::RecordFormat;

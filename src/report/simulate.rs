@@ -27,6 +27,10 @@ pub struct SimulateReport {
     pub workload: (String, String),
     /// Shipped name or path of the target, and its name.
     pub target: (String, String),
+    /// How tokens are proposed in decode, where speculation is on.
+    pub speculation: Option<String>,
+    /// What a reader must know of the model and the workload.
+    pub notes: Vec<String>,
     /// Names of the levels, innermost first.
     pub levels: Vec<String>,
     /// Result.
@@ -230,6 +234,8 @@ impl Report for SimulateReport {
         let mut json = json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
+            "speculation": self.speculation,
+            "notes": self.notes,
             "formats": formats_json(&simulation.formats[1]),
             "chips": simulation.inventory.chips,
             "injection_bytes_per_s": simulation.fabric_metrics.injection,
@@ -268,6 +274,7 @@ impl Report for SimulateReport {
             ("chips".to_owned(), self.chips_text()),
             ("workload".to_owned(), self.workload.1.clone()),
             ("formats".to_owned(), self.formats_sentence()),
+            ("speculation".to_owned(), self.speculation.clone().unwrap_or_else(|| "off".to_owned())),
             ("injection".to_owned(), format!("{} a chip, one way", render(metrics.injection))),
             ("bisection".to_owned(), format!("{}, one way", render(metrics.bisection))),
             (
@@ -279,7 +286,9 @@ impl Report for SimulateReport {
             let size = if bytes.get() < 1e8 { "1 MiB" } else { "1 GiB" };
             facts.push((format!("{} {size}", op.name()), format!("{}, busbw {}", render(*time), render(*bus))));
         }
-        let mut sections = vec![Section::Title(self.title.clone()), self.answer(), Section::Facts(facts)];
+        let mut sections = vec![Section::Title(self.title.clone()), self.answer()];
+        sections.extend(self.notes.iter().map(|note| Section::Note(format!("Note: {note}."))));
+        sections.push(Section::Facts(facts));
         sections.push(Section::Title("Tokens".into()));
         sections.push(Section::Table(self.phase_table()));
         for (phase, reason) in self.simulation.refusals() {

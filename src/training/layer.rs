@@ -10,7 +10,7 @@ use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
 use super::saved_activations::kept;
 use crate::execution::{Communication, Resource, Stage};
-use crate::input::document::{ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
+use crate::input::document::{Attention, ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
 use crate::network::{ExpertTraffic, Relay};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
@@ -221,14 +221,17 @@ impl<'a> Task<'a> {
         let attention = in_sequence_parts(layer_attention(&group.attention, model.hidden, &self.precisions, tp, &batch), split);
         let stream = Bytes::new(tokens * hidden * 2.0);
         let mut stages = Stages::default();
-        self.divided(&mut stages, "attention", &attention, tp, stream);
+        if *group.attention != Attention::None {
+            self.divided(&mut stages, "attention", &attention, tp, stream);
+        }
         let mut operators = attention;
         let (stored, _) = ffn_weights(&group.ffn, model.hidden);
         let mut parameters = attention_weights(&group.attention, model.hidden) / split;
         let mut expert_parameters = 0.0;
         match &group.ffn {
-            Ffn::Dense { width } => {
-                let block = in_sequence_parts(dense_block(model, *width, &self.precisions, tp, tokens), split);
+            Ffn::None => {}
+            Ffn::Dense(dense) => {
+                let block = in_sequence_parts(dense_block(model, dense, &self.precisions, tp, tokens), split);
                 self.divided(&mut stages, "dense", &block, tp, stream);
                 parameters += stored / split;
                 operators.extend(block);

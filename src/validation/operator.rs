@@ -88,7 +88,8 @@ pub fn gqa_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Re
     let (heads, kv_heads, head_dim) = (settings.count("heads")?, settings.count("kv_heads")?, settings.count("head_dim")?);
     // Only the attention block is asked for, and that does not depend on the rest of the model.
     let mut model = bench.model(LATENT_MODEL)?;
-    let grouped = Gqa { heads, kv_heads, head_dim, value_dim: None, window: None, output_gate: false, value_is_key: false, index: None };
+    let grouped =
+        Gqa { heads, kv_heads, head_dim, value_dim: None, window: None, output_gate: false, value_is_key: false, shares_cache: false, index: None };
     for group in &mut model.layer {
         group.attention.set(Attention::Gqa(grouped));
     }

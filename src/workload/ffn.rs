@@ -2,24 +2,25 @@
 
 use super::attention::norm;
 use super::operator::{Operator, Work};
-use crate::input::document::{ExpertPlacement, Experts, Model, Precision, Precisions};
+use crate::input::document::{Dense, ExpertPlacement, Experts, Model, Precision, Precisions, ffn_matrices};
 use crate::units::Bytes;
 
-/// A gated block: gate and up projection, activation, down projection.
-fn gated(names: [&'static str; 3], tokens: f64, hidden: f64, width: f64, precision: Precision) -> [Operator; 3] {
+/// A block: up projection (beside it the gate, if there is one), activation, down projection.
+fn block(names: [&'static str; 3], gated: bool, tokens: f64, [hidden, width]: [f64; 2], precision: Precision) -> [Operator; 3] {
     let gemm = |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision } };
-    // Reads gate and up, writes their product.
-    let activation = Work::Stream { bytes: Bytes::new(tokens * width * (4.0 + precision.activation_bytes())) };
-    [gemm(names[0], 2.0 * width, hidden), Operator { name: names[1], work: activation }, gemm(names[2], hidden, width)]
+    let into = if gated { 2.0 } else { 1.0 };
+    // Reads up and gate in 16 bit, writes what goes down.
+    let activation = Work::Stream { bytes: Bytes::new(tokens * width * (2.0 * into + precision.activation_bytes())) };
+    [gemm(names[0], into * width, hidden), Operator { name: names[1], work: activation }, gemm(names[2], hidden, width)]
 }
 
-/// The dense block, `width` wide, of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
+/// The dense block of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
 #[must_use]
-pub fn dense_block(model: &Model, width: u32, precisions: &Precisions, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
+pub fn dense_block(model: &Model, dense: &Dense, precisions: &Precisions, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
-    let width = f64::from(width) / f64::from(tensor_parallel);
-    let block = gated(["dense gate and up", "activation", "dense down"], tokens, hidden, width, precisions.weights);
-    let [up, activation, down] = block;
+    let width = f64::from(dense.width) / f64::from(tensor_parallel);
+    let up = if dense.gated { "dense gate and up" } else { "dense up" };
+    let [up, activation, down] = block([up, "activation", "dense down"], dense.gated, tokens, [hidden, width], precisions.weights);
     vec![norm(hidden, tokens), up, activation, down]
 }
 
@@ -44,8 +45,9 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
 /// Shared experts beside the routed ones of a rank, for its own tokens.
 #[must_use]
 pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> [Operator; 3] {
-    let width = f64::from(experts.shared * experts.width);
-    gated(["shared gate and up", "activation", "shared down"], tokens, f64::from(model.hidden), width, precisions.weights)
+    let size = [model.hidden, experts.shared_width()].map(f64::from);
+    let up = if experts.gated { "shared gate and up" } else { "shared up" };
+    block([up, "activation", "shared down"], experts.gated, tokens, size, precisions.weights)
 }
 
 /// Experts on each rank of an expert-parallel group.
@@ -111,7 +113,9 @@ pub fn expert_block(model: &Model, experts: &Experts, placement: &ExpertPlacemen
         copies,
         tokens,
         hidden: f64::from(experts.stream(model.hidden)),
-        width: f64::from(experts.width),
+        // The operator has three matrices. Experts of two matrices are priced as gated ones of 2/3 the width, which have as many weights
+        // and operations.
+        width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true)),
         precision: precisions.experts(),
     };
     Operator { name: "experts", work }

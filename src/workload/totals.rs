@@ -1,16 +1,20 @@
 //! Parameters, cache and operations of a whole model: what its publisher states, computed from its shape.
 
-use super::attention::{cache_bytes_per_token, compressor_columns};
-use crate::input::document::{Attention, Ffn, Index, LayerGroup, Model, Precisions};
+use super::attention::{TAPS, cache_bytes_per_token, compressor_columns, mixed_channels};
+use crate::input::document::{Attention, Experts, Ffn, Index, LayerGroup, Model, Precisions, ffn_matrices};
 use crate::units::{Bytes, Flop};
 
 /// A model in few numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Totals {
-    /// Parameters: attention, feed-forward, router, both embeddings; without norms, biases and MTP layers.
+    /// Parameters: attention, feed-forward, router, both embeddings, towers; without norms, biases and MTP layers.
     pub parameters: f64,
-    /// Of them, those that one token uses.
+    /// Of them, those that one token uses, both embeddings included.
     pub active_parameters: f64,
+    /// Of all parameters, those of each part.
+    pub parts: Parts,
+    /// Parameters of MTP layers, which the other figures leave out.
+    pub mtp_parameters: f64,
     /// Operations of the matrices for one token: 2 for each active parameter outside the input embedding. Attention over the context
     /// comes on top.
     pub flop_per_token: Flop,
@@ -18,9 +22,32 @@ pub struct Totals {
     pub cache_per_token: Bytes,
 }
 
+/// Parameters of the parts of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// Attention and other token mixing.
+    pub attention: f64,
+    /// Feed-forward blocks that every token passes: dense blocks, shared experts, routers.
+    pub dense: f64,
+    /// Routed experts.
+    pub routed_experts: f64,
+    /// Embeddings.
+    pub embeddings: f64,
+    /// What is outside the decoder.
+    pub towers: f64,
+}
+
+impl Parts {
+    /// All parts.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.attention + self.dense + self.routed_experts + self.embeddings + self.towers
+    }
+}
+
 /// Weights of an indexer whose queries come from a stream `query` wide: queries, the key, a weight for each head.
 fn index_weights(index: Option<Index>, query: f64, hidden: f64) -> f64 {
-    index.map_or(0.0, |index| query * f64::from(index.heads * index.dim) + hidden * f64::from(index.dim + index.heads))
+    Index::own(index).map_or(0.0, |index| query * f64::from(index.heads * index.dim) + hidden * f64::from(index.dim + index.heads))
 }
 
 /// Weights of one layer's attention in a model whose residual stream is `hidden` wide.
@@ -38,7 +65,7 @@ pub fn attention_weights(attention: &Attention, hidden: u32) -> f64 {
         }
         Attention::Gqa(gqa) => {
             let [heads, kv_heads, key, value] = [gqa.heads, gqa.kv_heads, gqa.head_dim, gqa.value_dim()].map(f64::from);
-            let stored = if gqa.value_is_key { key } else { key + value };
+            let stored = f64::from(gqa.stored_dim());
             let output = heads * value * if gqa.output_gate { 2.0 } else { 1.0 };
             hidden * (heads * key + kv_heads * stored + output) + index_weights(gqa.index, hidden, hidden)
         }
@@ -55,8 +82,26 @@ pub fn attention_weights(attention: &Attention, hidden: u32) -> f64 {
         }
         Attention::GatedDelta(delta) => {
             let [keys, values] = [delta.key_heads * delta.key_dim, delta.value_heads * delta.value_dim].map(f64::from);
-            hidden * (2.0 * keys + 3.0 * values + 2.0 * f64::from(delta.value_heads))
+            let (convolution, value_heads) = (TAPS * (2.0 * keys + values), f64::from(delta.value_heads));
+            let gates = match delta.gate_rank.map(f64::from) {
+                None => hidden * (values + 2.0 * value_heads),
+                Some(narrow) => hidden * (2.0 * narrow + value_heads) + narrow * (keys + values),
+            };
+            hidden * (2.0 * keys + 2.0 * values) + gates + convolution
         }
+        Attention::Lightning(lightning) => 5.0 * hidden * f64::from(lightning.heads) * f64::from(lightning.head_dim),
+        Attention::Mamba2(mamba) => {
+            let [heads, inner] = [mamba.heads, mamba.heads * mamba.head_dim].map(f64::from);
+            let mixed = mixed_channels(mamba, 1.0);
+            hidden * (mixed + inner + heads) + mixed * TAPS + inner * hidden
+        }
+        Attention::Mamba(mamba) => {
+            let [inner, state, step] = [mamba.channels, mamba.state, mamba.step_rank].map(f64::from);
+            // The last term: decay of each channel and state element.
+            3.0 * hidden * inner + inner * TAPS + inner * (step + 2.0 * state) + step * inner + inner * state
+        }
+        Attention::Convolution(convolution) => f64::from(convolution.channels) * (4.0 * hidden + f64::from(convolution.taps)),
+        Attention::None => 0.0,
     }
 }
 
@@ -65,15 +110,15 @@ pub fn attention_weights(attention: &Attention, hidden: u32) -> f64 {
 pub fn ffn_weights(ffn: &Ffn, hidden: u32) -> (f64, f64) {
     let stream = f64::from(hidden);
     match ffn {
-        Ffn::Dense { width } => {
-            let weights = 3.0 * stream * f64::from(*width);
+        Ffn::None => (0.0, 0.0),
+        Ffn::Dense(dense) => {
+            let weights = f64::from(ffn_matrices(dense.gated)) * stream * f64::from(dense.width);
             (weights, weights)
         }
         Ffn::Experts(experts) => {
             let router = stream * f64::from(experts.routed);
             let narrowing = experts.latent.map_or(0.0, |latent| 2.0 * stream * f64::from(latent));
-            let shared = f64::from(experts.shared) * 3.0 * stream * f64::from(experts.width);
-            let always = router + narrowing + shared;
+            let always = router + narrowing + shared_weights(experts, hidden);
             let expert = expert_weights(ffn, hidden);
             (always + f64::from(experts.routed) * expert, always + f64::from(experts.top_k) * expert)
         }
@@ -83,7 +128,20 @@ pub fn ffn_weights(ffn: &Ffn, hidden: u32) -> (f64, f64) {
 /// Weights of one routed expert; zero in a dense block.
 #[must_use]
 pub fn expert_weights(ffn: &Ffn, hidden: u32) -> f64 {
-    ffn.experts().map_or(0.0, |experts| 3.0 * f64::from(experts.stream(hidden)) * f64::from(experts.width))
+    ffn.experts().map_or(0.0, |experts| f64::from(experts.matrices()) * f64::from(experts.stream(hidden)) * f64::from(experts.width))
+}
+
+/// Weights of all shared experts of one layer.
+#[must_use]
+pub fn shared_weights(experts: &Experts, hidden: u32) -> f64 {
+    f64::from(experts.matrices()) * f64::from(hidden) * f64::from(experts.shared_width())
+}
+
+/// Parameters outside the decoder.
+#[must_use]
+pub fn tower_weights(model: &Model) -> f64 {
+    // Below 2^53: every file limits them.
+    model.tower.iter().map(|tower| tower.parameters).sum::<u64>() as f64
 }
 
 /// Weights of both embeddings, or of the one that serves as both.
@@ -93,21 +151,39 @@ pub fn embedding_weights(model: &Model) -> f64 {
     if model.tied_embeddings { table } else { 2.0 * table }
 }
 
+/// Parameters of a model's parts, MTP left out.
+#[must_use]
+pub fn parts(model: &Model) -> Parts {
+    let mut parts = Parts { embeddings: embedding_weights(model), towers: tower_weights(model), ..Parts::default() };
+    for group in &model.layer {
+        let count = f64::from(group.count);
+        let routed = group.ffn.experts().map_or(0.0, |experts| f64::from(experts.routed)) * expert_weights(&group.ffn, model.hidden);
+        parts.attention += attention_weights(&group.attention, model.hidden) * count;
+        parts.dense += (ffn_weights(&group.ffn, model.hidden).0 - routed) * count;
+        parts.routed_experts += routed * count;
+    }
+    parts
+}
+
 /// Adds a model up.
 #[must_use]
 pub fn totals(model: &Model, precisions: &Precisions) -> Totals {
-    let layer = |group: &LayerGroup| {
-        let attention = attention_weights(&group.attention, model.hidden);
+    let parts = parts(model);
+    let idle = |group: &LayerGroup| {
         let (stored, used) = ffn_weights(&group.ffn, model.hidden);
-        [attention + stored, attention + used].map(|weights| weights * f64::from(group.count))
+        (stored - used) * f64::from(group.count)
     };
-    let [stored, used] = model.layer.iter().map(layer).fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-    let embeddings = embedding_weights(model);
+    let used = parts.sum() - parts.towers - parts.embeddings - model.layer.iter().map(idle).sum::<f64>();
     let table = f64::from(model.vocabulary) * f64::from(model.hidden);
+    // An MTP layer: one more layer of the last group, and a projection of two streams to one.
+    let of_last = |group: &LayerGroup| attention_weights(&group.attention, model.hidden) + ffn_weights(&group.ffn, model.hidden).0;
+    let mtp_layer = model.last().map_or(0.0, of_last) + 2.0 * f64::from(model.hidden) * f64::from(model.hidden);
     let without_drafts = Model { mtp_layers: 0, ..model.clone() };
     Totals {
-        parameters: stored + embeddings,
-        active_parameters: used + embeddings,
+        parameters: parts.sum(),
+        active_parameters: used + parts.embeddings,
+        parts,
+        mtp_parameters: f64::from(model.mtp_layers) * mtp_layer,
         flop_per_token: Flop::new(2.0 * (used + table)),
         cache_per_token: cache_bytes_per_token(&without_drafts, precisions, 1),
     }

@@ -65,7 +65,7 @@ fn decode_attention() {
     close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 16, 256.0, 1024.0), 37.023);
     let grouped = |heads, kv_heads| {
         let (value_dim, window, index) = (None, None, None);
-        Attention::Gqa(Gqa { heads, kv_heads, head_dim: 128, value_dim, window, output_gate: false, value_is_key: false, index })
+        Attention::Gqa(Gqa { heads, kv_heads, head_dim: 128, value_dim, window, output_gate: false, value_is_key: false, shares_cache: false, index })
     };
     close(attention("hgx-h100", &grouped(8, 1), Precision::Fp8, [7.589, 0.1715, 1.0, 0.8069], 8, 64.0, 1024.0), 14.507);
     close(attention("hgx-b200", &grouped(64, 8), Precision::Fp8, [10.0, 0.2494, 1.0, 0.9303], 64, 16.0, 4096.0), 30.070);

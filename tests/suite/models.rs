@@ -36,7 +36,7 @@ const fn published(model: &'static str, total: Option<(f64, f64)>, active: Optio
 /// Totals and active parameters: the publishers' model cards; for DeepSeek-V4-Flash (without attention), GLM-5, MiMo-V2-Flash,
 /// Step-3.7-Flash and MiniMax-M3, whose cards are not at hand, a count made apart from this program on the same configuration. Cache bytes: layers x cached elements x 2 from the published configuration,
 /// e.g. 61 x (512 + 64) x 2 = 70 272 for DeepSeek-V3 and 126 x 2 x 8 x 128 x 2 = 516 096 for Llama-3.1-405B.
-const PUBLISHED: [Published; 27] = [
+const PUBLISHED: [Published; 46] = [
     published("deepseek-v3", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     published("deepseek-r1", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     // The index key is kept in 8 bit with a 4-byte scale: 61 x (576 x 2 + 132).
@@ -56,7 +56,10 @@ const PUBLISHED: [Published; 27] = [
     // 9 x 4 x (192 + 128) x 2: the 39 windowed layers stop at 128 tokens.
     published("mimo-v2-flash", Some((309.0, 0.005)), Some((15.0, 0.04)), Some(23_040.0)),
     published("step-3", Some((316.0, 0.005)), Some((38.0, 0.03)), Some(62_464.0)),
-    published("step-3.7-flash", Some((196.0, 0.005)), Some((11.0, 0.02)), Some(49_152.0)),
+    // Published active counts leave the embeddings out.
+    published("step-3.7-flash", Some((196.0, 0.005)), Some((11.0, 0.09)), Some(49_152.0)),
+    published("step-3.5-flash", Some((196.0, 0.005)), Some((11.0, 0.09)), Some(49_152.0)),
+    published("gpt-oss-20b", Some((20.9, 0.005)), None, Some(24_576.0)),
     published("gpt-oss-120b", Some((117.0, 0.005)), Some((5.1, 0.13)), Some(36_864.0)),
     published("minimax-m2.5", Some((230.0, 0.01)), Some((10.0, 0.11)), Some(253_952.0)),
     published("minimax-m3", Some((426.0, 0.005)), Some((25.7, 0.02)), None),
@@ -64,6 +67,26 @@ const PUBLISHED: [Published; 27] = [
     published("llama-3.2-1b", Some((1.24, 0.005)), None, Some(32_768.0)),
     published("qwen3-0.6b", Some((0.6, 0.01)), None, Some(114_688.0)),
     published("llama-3.1-70b", Some((70.6, 0.005)), None, Some(327_680.0)),
+    published("llama-4-scout", Some((109.0, 0.012)), Some((17.0, 0.011)), Some(49_152.0)),
+    published("llama-4-maverick", Some((400.0, 0.005)), Some((17.0, 0.011)), Some(49_152.0)),
+    published("qwen3-30b-a3b", Some((30.5, 0.005)), Some((3.3, 0.02)), Some(98_304.0)),
+    published("qwen3.6-27b", Some((27.0, 0.005)), None, Some(65_536.0)),
+    published("qwen3.6-35b-a3b", Some((35.0, 0.01)), None, Some(20_480.0)),
+    published("hy3-preview", Some((295.0, 0.005)), Some((21.0, 0.02)), Some(327_680.0)),
+    // Nothing is published.
+    published("hy4", None, None, Some(100_152.0)),
+    published("glm-5.3", Some((744.0, 0.005)), Some((40.0, 0.04)), Some(92_628.0)),
+    published("mimo-v2.5-pro", Some((1020.0, 0.005)), Some((42.0, 0.005)), Some(51_200.0)),
+    published("mistral-large-3", Some((675.0, 0.005)), Some((41.0, 0.03)), Some(70_272.0)),
+    published("mistral-small-4", Some((119.0, 0.005)), None, Some(23_040.0)),
+    published("seed-oss-36b", Some((36.0, 0.005)), None, Some(262_144.0)),
+    // 70 lightning layers keep a state; 10 x 2 x 8 x 128 x 2. The published 45.9 leave the embeddings out.
+    published("minimax-m1", Some((456.0, 0.005)), Some((45.9, 0.06)), Some(40_960.0)),
+    published("kimi-linear-48b-a3b", Some((49.0, 0.005)), None, Some(8064.0)),
+    // Attention layers x 2 x 2 x 128 x 2.
+    published("nemotron-3-nano-30b-a3b", Some((31.6, 0.005)), Some((3.6, 0.01)), Some(6144.0)),
+    published("nemotron-3-super-120b-a12b", Some((120.6, 0.005)), Some((12.7, 0.01)), Some(8192.0)),
+    published("nemotron-3-ultra-550b-a55b", Some((550.0, 0.005)), Some((55.0, 0.02)), Some(12_288.0)),
     published("gemma-4-31b", Some((31.0, 0.015)), None, Some(40_960.0)),
     published("gemma-4-26b-a4b", Some((25.8, 0.03)), Some((4.0, 0.06)), Some(10_240.0)),
 ];

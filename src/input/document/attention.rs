@@ -17,6 +17,16 @@ pub enum Attention {
     Compressed(Compressed),
     /// Linear attention with a gated delta rule: a state of fixed size instead of a cache.
     GatedDelta(GatedDelta),
+    /// Linear attention with one fixed decay for each head (lightning attention).
+    Lightning(Lightning),
+    /// State-space layer of the second kind: heads with one decay each, computed in chunks by matrix products.
+    Mamba2(Mamba2),
+    /// State-space layer of the first kind: one decay for each channel and state element, computed as a scan.
+    Mamba(Mamba),
+    /// Short convolution between two gates.
+    Convolution(Convolution),
+    /// No token mixing: the layer is a feed-forward block alone.
+    None,
 }
 
 impl Attention {
@@ -29,6 +39,35 @@ impl Attention {
             Self::Mfa(mfa) => mfa.heads,
             Self::Compressed(compressed) => compressed.heads,
             Self::GatedDelta(delta) => delta.value_heads,
+            Self::Lightning(lightning) => lightning.heads,
+            Self::Mamba2(mamba) => mamba.heads,
+            Self::Mamba(mamba) => mamba.channels,
+            Self::Convolution(convolution) => convolution.channels,
+            // Nothing to divide: any number of ranks divides it.
+            Self::None => 0,
+        }
+    }
+
+    /// The term for this kind of layer in reports.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Mla(mla) if mla.index.is_some() => "sparse latent attention",
+            Self::Mla(_) => "latent attention",
+            Self::Gqa(gqa) => gqa.kind(),
+            Self::Mfa(_) => "factorised attention",
+            Self::Compressed(compressed) => {
+                if compressed.ratio.is_some() {
+                    "compressed attention"
+                } else {
+                    "sliding-window attention"
+                }
+            }
+            Self::GatedDelta(_) => "gated-delta linear attention",
+            Self::Lightning(_) => "lightning linear attention",
+            Self::Mamba2(_) | Self::Mamba(_) => "state space",
+            Self::Convolution(_) => "short convolution",
+            Self::None => "no attention",
         }
     }
 }
@@ -71,6 +110,17 @@ pub struct Index {
     /// Cache entries that are read.
     #[schemars(range(min = 1))]
     pub top: u32,
+    /// Whether the layer reuses the choice of an earlier layer: no index weights, no index keys, no scores of its own.
+    #[serde(default)]
+    pub shared: bool,
+}
+
+impl Index {
+    /// The indexer that a layer has to itself; `None` where the layer reuses the choice of an earlier one.
+    #[must_use]
+    pub fn own(index: Option<Self>) -> Option<Self> {
+        index.filter(|index| !index.shared)
+    }
 }
 
 /// Grouped-query attention.
@@ -97,6 +147,9 @@ pub struct Gqa {
     /// Whether the value is the key: one projection, one cache entry.
     #[serde(default)]
     pub value_is_key: bool,
+    /// Whether the layer reads the cache of an earlier layer: no key and value projections and no cache of its own.
+    #[serde(default)]
+    pub shares_cache: bool,
     /// Chooses the tokens that are looked at; absent if all are.
     pub index: Option<Index>,
 }
@@ -106,6 +159,25 @@ impl Gqa {
     #[must_use]
     pub fn value_dim(&self) -> u32 {
         self.value_dim.unwrap_or(self.head_dim)
+    }
+
+    /// Elements that one token of the sequence adds to the keys and values of one head group.
+    #[must_use]
+    pub fn stored_dim(&self) -> u32 {
+        match (self.shares_cache, self.value_is_key) {
+            (true, _) => 0,
+            (false, true) => self.head_dim,
+            (false, false) => self.head_dim + self.value_dim(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match (self.window, self.index, self.shares_cache) {
+            (_, _, true) => "attention over a shared cache",
+            (Some(_), _, _) => "sliding-window attention",
+            (None, Some(_), _) => "sparse attention",
+            (None, None, _) => "full attention",
+        }
     }
 }
 
@@ -169,4 +241,65 @@ pub struct GatedDelta {
     /// Width of a value head.
     #[schemars(range(min = 1))]
     pub value_dim: u32,
+    /// Rank of the projections that make decay and output gate, for each channel (Kimi Delta Attention, arXiv 2510.26692); absent
+    /// where the decay is one number a head and the gate a full projection.
+    #[schemars(range(min = 1))]
+    pub gate_rank: Option<u32>,
+}
+
+/// Lightning attention (arXiv 2401.04658): keys and values add to a state that decays by a fixed factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lightning {
+    /// Heads: each has a state of `head_dim` x `head_dim`.
+    #[schemars(range(min = 1))]
+    pub heads: u32,
+    /// Width of a query, key and value head.
+    #[schemars(range(min = 1))]
+    pub head_dim: u32,
+}
+
+/// Mamba-2 (arXiv 2405.21060): the state-space dual form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mamba2 {
+    /// Heads: each has a state of `head_dim` x `state`.
+    #[schemars(range(min = 1))]
+    pub heads: u32,
+    /// Channels of a head.
+    #[schemars(range(min = 1))]
+    pub head_dim: u32,
+    /// State elements of a channel.
+    #[schemars(range(min = 1))]
+    pub state: u32,
+    /// Groups of heads that share input and output vectors of the state.
+    #[schemars(range(min = 1))]
+    pub groups: u32,
+}
+
+/// Mamba (arXiv 2312.00752): the selective scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mamba {
+    /// Inner channels.
+    #[schemars(range(min = 1))]
+    pub channels: u32,
+    /// State elements of a channel.
+    #[schemars(range(min = 1))]
+    pub state: u32,
+    /// Rank of the projection that makes the step size of each channel.
+    #[schemars(range(min = 1))]
+    pub step_rank: u32,
+}
+
+/// Short convolution between two gates, as LFM2 has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Convolution {
+    /// Channels.
+    #[schemars(range(min = 1))]
+    pub channels: u32,
+    /// Tokens that the convolution looks at, the newest included.
+    #[schemars(range(min = 1))]
+    pub taps: u32,
 }

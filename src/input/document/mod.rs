@@ -40,7 +40,7 @@ use std::collections::BTreeMap;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
-pub use attention::{Attention, Compressed, GatedDelta, Gqa, Index, Mfa, Mla};
+pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
@@ -49,7 +49,7 @@ pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kind::Kind;
 pub use library::{CustomAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
-pub use model::{Experts, Ffn, LayerGroup, Model, Speculation};
+pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tower, ffn_matrices};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };

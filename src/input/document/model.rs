@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, Attention, Origin};
+use super::{At, Attention, Origin, Precision};
 use crate::units::{Figure, Ratio};
 
 /// A decoder-only transformer: groups of equal layers between two embeddings.
@@ -27,9 +27,24 @@ pub struct Model {
     /// Multi-token-prediction layers: each is one more layer of the last group and a 2 x hidden to hidden projection.
     #[serde(default)]
     pub mtp_layers: u32,
+    /// Longest context that the publisher names.
+    #[schemars(range(min = 1))]
+    pub context: Option<u32>,
+    /// Formats in which the publisher ships the weights.
+    pub stored: Option<Stored>,
+    /// Parameters outside the decoder: vision and audio towers, tables of positions. They stay in memory; text tokens do not use them.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub tower: Vec<Tower>,
     /// Groups of equal layers. Interleaved kinds are counted together: time and memory do not depend on their order.
     #[schemars(length(min = 1, max = 64))]
     pub layer: Vec<LayerGroup>,
+    /// Keys of a `config.json` that nobody read and that may change parameters or cache.
+    #[serde(skip)]
+    pub ignored: Vec<String>,
+    /// What was assumed in reading a `config.json`, and what it asks for that is not modelled.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 impl Model {
@@ -45,11 +60,42 @@ impl Model {
         self.layer.last()
     }
 
+    /// What a reader of its figures must know: keys of its `config.json` that may matter and were not read, and what was assumed.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let keys = self.ignored.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let unread = (!keys.is_empty()).then(|| format!("not read, though parameters or cache may depend on it: {keys}"));
+        unread.into_iter().chain(self.warnings.iter().cloned()).collect()
+    }
+
     /// The experts of the first group that has any; `None` in a dense model.
     #[must_use]
     pub fn experts(&self) -> Option<&Experts> {
         self.layer.iter().find_map(|group| group.ffn.experts())
     }
+}
+
+/// Formats in which a checkpoint is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// Weights.
+    pub weights: Precision,
+    /// Weights of routed experts; as `weights` if absent.
+    pub experts: Option<Precision>,
+    /// KV cache, where the checkpoint carries scales for it.
+    pub kv_cache: Option<Precision>,
+}
+
+/// Parameters outside the decoder.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tower {
+    /// Which part of the model they are.
+    pub name: String,
+    /// Their number.
+    #[schemars(range(min = 1, max = 1_000_000_000_000u64))]
+    pub parameters: u64,
 }
 
 /// Equal layers.
@@ -65,18 +111,16 @@ pub struct LayerGroup {
     pub ffn: Ffn,
 }
 
-/// Feed-forward block of a layer: gated, three matrices.
+/// Feed-forward block of a layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Ffn {
     /// One block for all tokens.
-    Dense {
-        /// Its width.
-        #[schemars(range(min = 1))]
-        width: u32,
-    },
+    Dense(Dense),
     /// A mixture of experts.
     Experts(Experts),
+    /// None: the layer is token mixing alone.
+    None,
 }
 
 impl Ffn {
@@ -85,9 +129,32 @@ impl Ffn {
     pub fn experts(&self) -> Option<&Experts> {
         match self {
             Self::Experts(experts) => Some(experts),
-            Self::Dense { .. } => None,
+            Self::Dense(_) | Self::None => None,
         }
     }
+}
+
+/// A feed-forward block that every token passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dense {
+    /// Its width.
+    #[schemars(range(min = 1))]
+    pub width: u32,
+    /// Whether a gate multiplies its activation: three matrices instead of two.
+    #[serde(default = "gated")]
+    pub gated: bool,
+}
+
+/// Most published blocks are gated (SwiGLU, GeGLU).
+fn gated() -> bool {
+    true
+}
+
+/// Matrices of a block: down, up and, where it is gated, gate.
+#[must_use]
+pub fn ffn_matrices(gated: bool) -> u32 {
+    if gated { 3 } else { 2 }
 }
 
 /// A mixture of experts.
@@ -100,14 +167,20 @@ pub struct Experts {
     /// Experts chosen for a token.
     #[schemars(range(min = 1))]
     pub top_k: u32,
-    /// Experts that every token passes, each as wide as a routed one.
+    /// Experts that every token passes.
     #[serde(default)]
     pub shared: u32,
-    /// Width of one expert.
+    /// Width of one routed expert.
     #[schemars(range(min = 1))]
     pub width: u32,
+    /// Width of one shared expert; a routed one's if absent.
+    #[schemars(range(min = 1))]
+    pub shared_width: Option<u32>,
     /// Width of the stream that routed experts work on, where a projection narrows it for them; the residual stream's if absent.
     pub latent: Option<u32>,
+    /// Whether a gate multiplies each expert's activation: three matrices instead of two.
+    #[serde(default = "gated")]
+    pub gated: bool,
 }
 
 impl Experts {
@@ -115,6 +188,18 @@ impl Experts {
     #[must_use]
     pub fn stream(&self, hidden: u32) -> u32 {
         self.latent.unwrap_or(hidden)
+    }
+
+    /// Width of all shared experts together.
+    #[must_use]
+    pub fn shared_width(&self) -> u32 {
+        self.shared * self.shared_width.unwrap_or(self.width)
+    }
+
+    /// Matrices of one expert.
+    #[must_use]
+    pub fn matrices(&self) -> u32 {
+        ffn_matrices(self.gated)
     }
 }
 

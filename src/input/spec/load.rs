@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::names::Names;
 use super::{LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
-use crate::input::catalog::{Found, Mention, find_in};
+use crate::input::catalog::{Found, Mention, find_in, read as read_text};
 use crate::input::document::{
     ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective,
     Precision, Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
@@ -156,24 +156,32 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
         workload.prefill = Some(request.prefill());
     }
     names.check_limits(&workload);
+    let mut notes = Vec::new();
     if let Some(model) = &model {
+        notes.extend(model.notes());
         if other_model.is_some() {
-            adapt(&mut workload, model);
+            notes.extend(adapt(&mut workload, model));
         }
         names.check_fit(&workload, model);
     }
+    let asked = workload.decode.as_ref().is_some_and(|decode| decode.speculation.is_some());
     let draft = model.as_ref().and_then(|model| draft(&mut names, &mut workload, model, other_model.is_some()));
+    if asked && workload.decode.as_ref().is_some_and(|decode| decode.speculation.is_none()) {
+        notes.push("speculation is off: the workload's draft model has another vocabulary".to_owned());
+    }
     Problems::check(names.problems, model).and_then(|model| {
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
         let prices = (workload.objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
-        let draft =
-            draft.map(|draft| Arc::new(WorkloadSpec { id: name.to_owned(), workload: drafting(&workload), model: draft, prices: None, draft: None }));
-        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft })
+        let draft = draft.map(|draft| {
+            Arc::new(WorkloadSpec { id: name.to_owned(), workload: drafting(&workload), model: draft, prices: None, draft: None, notes: Vec::new() })
+        });
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft, notes })
     })
 }
 
-/// Makes a workload fit a model that it was not written for.
-fn adapt(workload: &mut Workload, model: &Model) {
+/// Makes a workload fit a model that it was not written for, and says what that changed beyond experts.
+fn adapt(workload: &mut Workload, model: &Model) -> Vec<String> {
+    let mut notes = Vec::new();
     if model.experts().is_some() && workload.experts.is_none() {
         workload.experts = Some(ExpertPlacement::even());
     }
@@ -183,7 +191,16 @@ fn adapt(workload: &mut Workload, model: &Model) {
     let drafts = |speculation: &Speculation| speculation.draft.is_some() || model.mtp_layers > 0;
     if workload.decode.as_ref().and_then(|decode| decode.speculation.as_ref()).is_some_and(|speculation| !drafts(speculation)) {
         no_drafts(workload);
+        notes.push(format!("speculation is off: {} has no MTP layers and the workload names no draft model", model.name));
     }
+    if let Some(stored) = model.stored {
+        workload.precision.weights = stored.weights;
+        workload.precision.experts = stored.experts;
+        workload.precision.kv_cache = stored.kv_cache.unwrap_or(workload.precision.kv_cache);
+        let experts = stored.experts.map_or_else(String::new, |experts| format!(", experts {}", experts.name()));
+        notes.push(format!("formats of the checkpoint: weights {}{experts}", stored.weights.name()));
+    }
+    notes
 }
 
 fn no_drafts(workload: &mut Workload) {
@@ -219,7 +236,8 @@ fn drafting(workload: &Workload) -> Workload {
     own
 }
 
-/// Reads the model that `name` means: a shipped name, a path to a model file, or a path to a Hugging Face `config.json`.
+/// Reads the model that `name` means: a shipped name, a path to a model file, a path to a Hugging Face `config.json`, or a folder that
+/// holds one.
 ///
 /// # Errors
 /// Every problem of the file; heads that do not divide are one.
@@ -229,7 +247,14 @@ pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
 
 fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Model, Problems> {
     if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-        return hugging_face::read(&find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?.source);
+        let found = find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?;
+        let formats = found.folder.map(|folder| folder.join("hf_quant_config.json")).filter(|path| path.is_file());
+        let formats = formats.map(|path| read_text(&path)).transpose()?.map(Arc::new);
+        return hugging_face::read_with_formats(&found.source, formats.as_ref());
+    }
+    // A folder as the hub gives it out.
+    if mention.folder.as_deref().unwrap_or(Path::new("")).join(name).join("config.json").is_file() {
+        return load_model_from(reader, &format!("{}/config.json", name.trim_end_matches(['/', '\\'])), mention);
     }
     let found = reader.find::<ModelFile>(name, mention)?;
     let (model, declared, layers) = read_layers::<ModelFile>(found, reader)?;

@@ -177,7 +177,13 @@ impl<'a> Names<'a> {
                 Attention::Gqa(gqa) => (gqa.heads, gqa.kv_heads, "key and value heads"),
                 Attention::GatedDelta(delta) => (delta.value_heads, delta.key_heads, "key heads"),
                 Attention::Compressed(compressed) => (compressed.heads, compressed.output_groups, "output groups"),
-                Attention::Mla(_) | Attention::Mfa(_) => (1, 1, ""),
+                Attention::Mamba2(mamba) => (mamba.heads, mamba.groups, "groups"),
+                Attention::Mla(_)
+                | Attention::Mfa(_)
+                | Attention::Lightning(_)
+                | Attention::Mamba(_)
+                | Attention::Convolution(_)
+                | Attention::None => (1, 1, ""),
             };
             if !of.is_multiple_of(among) {
                 let near = (1..=of).filter(|count| of.is_multiple_of(*count)).min_by_key(|count| count.abs_diff(among)).unwrap_or(1);

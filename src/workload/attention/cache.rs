@@ -1,6 +1,7 @@
 //! What a sequence keeps in memory.
 
 use super::linear::{STATE_BYTES, TAPS};
+use super::state_space::{convolution_state, mamba_state, mamba2_state};
 use crate::input::document::{Attention, Index, Model, Precisions};
 use crate::units::Bytes;
 
@@ -13,12 +14,17 @@ struct LayerCache {
 }
 
 impl LayerCache {
+    fn fixed(bytes: f64) -> Self {
+        Self { fixed: bytes, growing: Vec::new() }
+    }
+
     fn bytes(&self, context: f64) -> f64 {
         self.fixed + self.growing.iter().map(|(bytes, most)| bytes * most.map_or(context, |most| context.min(most))).sum::<f64>()
     }
 
     fn growth(&self) -> f64 {
-        self.growing.iter().filter(|(_, most)| most.is_none()).map(|(bytes, _)| bytes).sum()
+        // The sum of nothing is -0.
+        self.growing.iter().filter(|(_, most)| most.is_none()).fold(0.0, |sum, (bytes, _)| sum + bytes)
     }
 }
 
@@ -26,16 +32,18 @@ fn layer_cache(attention: &Attention, precisions: &Precisions, tensor_parallel: 
     let element = precisions.kv_cache.bytes();
     let ranks = f64::from(tensor_parallel);
     // Index keys are kept in 8 bit, with a scale each.
-    let index_key = |index: Option<Index>| index.map_or(0.0, |index| f64::from(index.dim) + 4.0);
+    let index_key = |index: Option<Index>| Index::own(index).map_or(0.0, |index| f64::from(index.dim) + 4.0);
     match attention {
         Attention::Mla(mla) => {
             let entry = f64::from(mla.kv_rank + mla.rope_dim) * element + index_key(mla.index);
             LayerCache { fixed: 0.0, growing: vec![(entry, None)] }
         }
         Attention::Gqa(gqa) => {
-            let dims = f64::from(gqa.head_dim) + if gqa.value_is_key { 0.0 } else { f64::from(gqa.value_dim()) };
             let heads = (f64::from(gqa.kv_heads) / ranks).max(1.0);
-            LayerCache { fixed: 0.0, growing: vec![(heads * dims * element + index_key(gqa.index), gqa.window.map(f64::from))] }
+            LayerCache {
+                fixed: 0.0,
+                growing: vec![(heads * f64::from(gqa.stored_dim()) * element + index_key(gqa.index), gqa.window.map(f64::from))],
+            }
         }
         Attention::Mfa(mfa) => LayerCache { fixed: 0.0, growing: vec![(2.0 * f64::from(mfa.head_dim) * element, None)] },
         Attention::Compressed(compressed) => {
@@ -48,8 +56,16 @@ fn layer_cache(attention: &Attention, precisions: &Precisions, tensor_parallel: 
             let [key, value] = [delta.key_dim, delta.value_dim].map(f64::from);
             let (key_heads, value_heads) = ((f64::from(delta.key_heads) / ranks).max(1.0), f64::from(delta.value_heads) / ranks);
             let convolution = (TAPS - 1.0) * (2.0 * key_heads * key + value_heads * value) * 2.0;
-            LayerCache { fixed: value_heads * key * value * STATE_BYTES + convolution, growing: Vec::new() }
+            LayerCache::fixed(value_heads * key * value * STATE_BYTES + convolution)
         }
+        Attention::Lightning(lightning) => {
+            let dim = f64::from(lightning.head_dim);
+            LayerCache::fixed(f64::from(lightning.heads) / ranks * dim * dim * STATE_BYTES)
+        }
+        Attention::Mamba2(mamba) => LayerCache::fixed(mamba2_state(mamba, ranks)),
+        Attention::Mamba(mamba) => LayerCache::fixed(mamba_state(mamba, ranks)),
+        Attention::Convolution(convolution) => LayerCache::fixed(convolution_state(convolution, ranks)),
+        Attention::None => LayerCache::default(),
     }
 }
 
@@ -72,7 +88,7 @@ pub fn sequence_cache(model: &Model, precisions: &Precisions, tensor_parallel: u
 /// Bytes by which one more token of a long sequence lets that grow.
 #[must_use]
 pub fn cache_bytes_per_token(model: &Model, precisions: &Precisions, tensor_parallel: u32) -> Bytes {
-    Bytes::new(layers(model).map(|(attention, count)| layer_cache(attention, precisions, tensor_parallel).growth() * count).sum())
+    Bytes::new(layers(model).fold(0.0, |sum, (attention, count)| sum + layer_cache(attention, precisions, tensor_parallel).growth() * count))
 }
 
 /// Mean cache bytes a token that a whole sequence of `context` tokens takes, all ranks' parts together, without MTP layers: what moves

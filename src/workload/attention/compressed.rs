@@ -1,7 +1,7 @@
 //! Compressed attention: every token looks at the latest ones and at entries that each stand for several earlier ones.
 
 use super::{Operator, Rank, Work, index, latent};
-use crate::input::document::Compressed;
+use crate::input::document::{Compressed, Index};
 
 pub(super) fn block(rank: &Rank<'_>, compressed: &Compressed, operators: &mut Vec<Operator>) {
     let [dim, query, output] = [compressed.head_dim, compressed.query_rank, compressed.output_rank].map(f64::from);
@@ -9,12 +9,12 @@ pub(super) fn block(rank: &Rank<'_>, compressed: &Compressed, operators: &mut Ve
     let groups = rank.kv_share(compressed.output_groups);
     operators.push(rank.project("compress query, project entry", query + dim + compressor_columns(compressed), rank.hidden));
     operators.push(rank.project("expand query", heads * dim, query));
-    if let Some(chooser) = &compressed.index {
+    if let Some(chooser) = &Index::own(compressed.index) {
         index::project(rank, chooser, query, operators);
     }
     for batch in rank.batches {
         let beyond = compressed.ratio.map_or(0.0, |ratio| batch.context / f64::from(ratio));
-        if let Some(chooser) = &compressed.index {
+        if let Some(chooser) = &Index::own(compressed.index) {
             index::score(rank, chooser, batch, beyond, operators);
         }
         let chosen = compressed.index.map_or(beyond, |chooser| beyond.min(f64::from(chooser.top)));
@@ -34,6 +34,6 @@ pub(in crate::workload) fn compressor_columns(compressed: &Compressed) -> f64 {
         Some(4) => 2.0,
         Some(_) => 1.0,
     };
-    let index = compressed.index.map_or(0.0, |index| f64::from(index.dim));
+    let index = Index::own(compressed.index).map_or(0.0, |index| f64::from(index.dim));
     2.0 * overlap * (f64::from(compressed.head_dim) + index)
 }

@@ -1,16 +1,17 @@
 //! Grouped-query and multi-matrix-factorisation attention: heads against keys and values of their group.
 
 use super::{AttentionBatch, Operator, Rank, Work, index};
-use crate::input::document::{Gqa, Mfa, Precisions};
+use crate::input::document::{Gqa, Index, Mfa, Precisions};
 use crate::units::Bytes;
 
 pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
     let [key, value] = [gqa.head_dim, gqa.value_dim()].map(f64::from);
     let (heads, kv_heads) = (rank.share(gqa.heads), rank.kv_share(gqa.kv_heads));
-    let stored = if gqa.value_is_key { key } else { key + value };
+    let stored = f64::from(gqa.stored_dim());
     let gate = if gqa.output_gate { heads * value } else { 0.0 };
-    operators.push(rank.project("project query, key, value", heads * key + gate + kv_heads * stored, rank.hidden));
-    if let Some(chooser) = &gqa.index {
+    let name = if gqa.shares_cache { "project query" } else { "project query, key, value" };
+    operators.push(rank.project(name, heads * key + gate + kv_heads * stored, rank.hidden));
+    if let Some(chooser) = &Index::own(gqa.index) {
         index::project(rank, chooser, rank.hidden, operators);
     }
     for batch in rank.batches {
@@ -21,8 +22,10 @@ pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
         let (mut seen, heads) = rank.part(&whole, heads);
         let kv_heads = rank.part(&whole, kv_heads).1.max(1.0);
         if let Some(chooser) = &gqa.index {
-            let indexed = rank.indexed(&whole);
-            index::score(rank, chooser, &indexed, indexed.context, operators);
+            if !chooser.shared {
+                let indexed = rank.indexed(&whole);
+                index::score(rank, chooser, &indexed, indexed.context, operators);
+            }
             seen.context = seen.context.min(f64::from(chooser.top));
         }
         let mut attention = heads_attention(&seen, heads, kv_heads, [key, value], rank.precisions);

@@ -2,7 +2,7 @@
 //! expands the cache to heads, which costs less arithmetic when many rows see each entry.
 
 use super::{AttentionBatch, Operator, Rank, Work, grouped, index};
-use crate::input::document::{Mla, Precisions};
+use crate::input::document::{Index, Mla, Precisions};
 use crate::units::Bytes;
 
 pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
@@ -15,11 +15,11 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
     } else {
         operators.push(rank.project("project query, compress key, value", heads * (nope + rope) + latent + rope + gate, rank.hidden));
     }
-    if let Some(chooser) = &mla.index {
+    if let Some(chooser) = &Index::own(mla.index) {
         index::project(rank, chooser, if query > 0.0 { query } else { rank.hidden }, operators);
     }
     for batch in rank.batches {
-        if let Some(chooser) = &mla.index {
+        if let Some(chooser) = &Index::own(mla.index) {
             let indexed = rank.indexed(batch);
             index::score(rank, chooser, &indexed, indexed.context, operators);
         }

@@ -1,8 +1,8 @@
-//! Linear attention with a gated delta rule. Decode reads and writes each sequence's state once; prefill works on chunks of tokens with
+//! Linear attention: the gated delta rule, and lightning attention with its fixed decay. Decode reads and writes each sequence's state once; prefill works on chunks of tokens with
 //! matrix products, the chunk-parallel form of the rule (Yang et al., arXiv 2412.06464).
 
 use super::{Operator, Rank, Work};
-use crate::input::document::GatedDelta;
+use crate::input::document::{GatedDelta, Lightning};
 use crate::units::Bytes;
 
 /// Tokens of a chunk in prefill: what the public kernels use.
@@ -14,12 +14,19 @@ pub(super) const STATE_BYTES: f64 = 4.0;
 /// Taps of the short convolution in front of query, key and value.
 pub(in crate::workload) const TAPS: f64 = 4.0;
 
-pub(super) fn block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut Vec<Operator>) {
+pub(super) fn delta_block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut Vec<Operator>) {
     let (key_heads, value_heads) = (rank.kv_share(delta.key_heads), rank.share(delta.value_heads));
     let [key, value] = [delta.key_dim, delta.value_dim].map(f64::from);
     let mixed = 2.0 * key_heads * key + value_heads * value;
-    // Query, key, value, output gate; decay and step size of each value head.
-    operators.push(rank.project("project query, key, value, gates", mixed + value_heads * (value + 2.0), rank.hidden));
+    match delta.gate_rank.map(f64::from) {
+        // Query, key, value, output gate; decay and step size of each value head.
+        None => operators.push(rank.project("project query, key, value, gates", mixed + value_heads * (value + 2.0), rank.hidden)),
+        // Decay and output gate of each channel by way of `narrow` channels; step size of each value head.
+        Some(narrow) => {
+            operators.push(rank.project("project query, key, value, gates", mixed + 2.0 * narrow + value_heads, rank.hidden));
+            operators.push(rank.project("expand gates", key_heads * key + value_heads * value, narrow));
+        }
+    }
     operators.push(Operator { name: "short convolution", work: Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) } });
     for batch in rank.batches {
         if batch.prefill {
@@ -34,4 +41,21 @@ pub(super) fn block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut Vec<Ope
         }
     }
     operators.push(rank.project("project output", rank.hidden, value_heads * value));
+}
+
+pub(super) fn lightning_block(rank: &Rank<'_>, lightning: &Lightning, operators: &mut Vec<Operator>) {
+    let heads = rank.share(lightning.heads);
+    let dim = f64::from(lightning.head_dim);
+    operators.push(rank.project("project query, key, value, gate", 4.0 * heads * dim, rank.hidden));
+    for batch in rank.batches {
+        if batch.prefill {
+            // Per chunk of C tokens and head, multiply-adds: scores and their use 2 C C dim, state in and out 2 C dim dim.
+            let chunks = (batch.new_tokens / CHUNK).ceil() * batch.sequences;
+            operators.push(Rank::product("linear attention", chunks * heads, CHUNK, 2.0 * CHUNK + 2.0 * dim, dim));
+        } else {
+            let bytes = 2.0 * heads * dim * dim * STATE_BYTES * batch.tokens();
+            operators.push(Operator { name: "linear attention", work: Work::Stream { bytes: Bytes::new(bytes) } });
+        }
+    }
+    operators.push(rank.project("project output", rank.hidden, heads * dim));
 }

@@ -5,7 +5,7 @@
 //! | latent attention, absorbed or expanded? | `latent.rs` |
 //! | heads with keys and values of their own or of a group? | `grouped.rs` |
 //! | entries that stand for several tokens? | `compressed.rs` |
-//! | a state instead of a cache? | `linear.rs` |
+//! | a state instead of a cache? | `linear.rs`, `state_space.rs` |
 //! | which tokens are looked at? | `index.rs` |
 //! | what do ranks that share a sequence exchange? | `sequence.rs` |
 //! | what does a sequence keep in memory? | `cache.rs` |
@@ -17,9 +17,12 @@ mod index;
 mod latent;
 mod linear;
 mod sequence;
+mod state_space;
 
 pub(in crate::workload) use compressed::compressor_columns;
 pub(in crate::workload) use grouped::heads_attention;
+pub(in crate::workload) use linear::TAPS;
+pub(in crate::workload) use state_space::mixed_channels;
 
 pub use sequence::{can_split, sequence_exchange};
 
@@ -136,6 +139,9 @@ pub fn split_attention(
     [tensor_parallel, sequence_parallel]: [u32; 2],
     batches: &[AttentionBatch],
 ) -> Vec<Operator> {
+    if *attention == Attention::None {
+        return Vec::new();
+    }
     let tokens = batches.iter().map(AttentionBatch::tokens).sum();
     let hidden = f64::from(hidden);
     let [tensor_parallel, sequence_parallel] = [tensor_parallel, sequence_parallel].map(f64::from);
@@ -148,7 +154,12 @@ pub fn split_attention(
         Attention::Gqa(gqa) => grouped::block(&rank, gqa, &mut operators),
         Attention::Mfa(mfa) => grouped::factorised_block(&rank, mfa, &mut operators),
         Attention::Compressed(compressed) => compressed::block(&rank, compressed, &mut operators),
-        Attention::GatedDelta(delta) => linear::block(&rank, delta, &mut operators),
+        Attention::GatedDelta(delta) => linear::delta_block(&rank, delta, &mut operators),
+        Attention::Lightning(lightning) => linear::lightning_block(&rank, lightning, &mut operators),
+        Attention::Mamba2(mamba) => state_space::mamba2_block(&rank, mamba, &mut operators),
+        Attention::Mamba(mamba) => state_space::mamba_block(&rank, mamba, &mut operators),
+        Attention::Convolution(convolution) => state_space::convolution_block(&rank, convolution, &mut operators),
+        Attention::None => {}
     }
     operators
 }

@@ -20,7 +20,7 @@ const FULL: f64 = 4.0;
 /// Whether a cache can be divided by its tokens: compressed entries and recurrent states cannot.
 #[must_use]
 pub fn can_split(attention: &Attention) -> bool {
-    matches!(attention, Attention::Mla(_) | Attention::Gqa(_) | Attention::Mfa(_))
+    matches!(attention, Attention::Mla(_) | Attention::Gqa(_) | Attention::Mfa(_) | Attention::None)
 }
 
 /// What one of `ranks` ranks that share `batch` sends to each other before attention, and after it.
@@ -40,7 +40,7 @@ pub fn sequence_exchange(attention: &Attention, [tensor_parallel, ranks]: [u32; 
             let [heads, kv_heads, key, value] = [gqa.heads, gqa.kv_heads, gqa.head_dim, gqa.value_dim()].map(f64::from);
             let (heads, kv_heads) = (heads / tensor_parallel, (kv_heads / tensor_parallel).max(1.0));
             // Key and value heads that are fewer than ranks are sent to several.
-            let stored = kv_heads.max(ranks) * if gqa.value_is_key { key } else { key + value };
+            let stored = kv_heads.max(ranks) * f64::from(gqa.stored_dim());
             [0.0, heads * key + stored, heads * value, heads * key, heads * value]
         }
         Attention::Mfa(mfa) => {
@@ -48,7 +48,13 @@ pub fn sequence_exchange(attention: &Attention, [tensor_parallel, ranks]: [u32; 
             let heads = heads / tensor_parallel;
             [query + 2.0 * dim, 0.0, heads * dim, heads * dim, heads * dim]
         }
-        Attention::Compressed(_) | Attention::GatedDelta(_) => [0.0; 5],
+        Attention::Compressed(_)
+        | Attention::GatedDelta(_)
+        | Attention::Lightning(_)
+        | Attention::Mamba2(_)
+        | Attention::Mamba(_)
+        | Attention::Convolution(_)
+        | Attention::None => [0.0; 5],
     };
     let own = batch.tokens() / ranks;
     if batch.prefill {
