@@ -1,4 +1,6 @@
 //! The command line: arguments in, text out, exit code. The only part that prints. One file for each command.
+//!
+//! Uses everything below it. The only part that prints, exits or reads the environment. Must never hold: anything that a library user would want to call.
 
 mod beside;
 mod calibrate;

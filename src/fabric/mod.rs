@@ -1,5 +1,7 @@
 //! The graph that a description expands to: nodes are chips, CPUs and switches; edges are links; a channel is one direction.
 //!
+//! Uses `input` and `units`; does not know `workload`. Must never hold: traffic, times of transfers, models.
+//!
 //! | question | file |
 //! | --- | --- |
 //! | what is a node, an edge, a channel? | `graph.rs` |

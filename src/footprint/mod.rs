@@ -1,4 +1,6 @@
 //! What a design takes beside time: parts, power, energy.
+//!
+//! Uses `execution` and everything below it; does not know `serving` or `training`. Must never hold: step times, or the clock of a chip.
 
 mod complexity;
 mod cost;

@@ -1,5 +1,7 @@
 //! From a name or a path to a [`spec::Spec`]: find, read, check the shape, follow the names.
 //!
+//! Uses `units`. Must never hold: physics: a file says figures, and no figure is computed here.
+//!
 //! The only part of the library that touches the file system.
 
 mod bounds;

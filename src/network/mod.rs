@@ -1,5 +1,7 @@
 //! What the fabric does with traffic: channel loads, times of rounds, collectives and their algorithms.
 //!
+//! Uses `fabric`, `input` and `units`. Must never hold: models, operators, service levels; a transfer gets its time here and nowhere else.
+//!
 //! | question | file |
 //! | --- | --- |
 //! | which chips take part, in what order? | `group.rs` |

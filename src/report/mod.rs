@@ -1,5 +1,7 @@
 //! Results to text. Each result has a file here that says which tables and which JSON keys it becomes; `format.rs` lays them out.
 //!
+//! Uses everything below it. Must never hold: files, terminals, arithmetic beyond the layout of a table.
+//!
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod calibrate;

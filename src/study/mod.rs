@@ -1,4 +1,6 @@
 //! Questions answered with the stages below: one supernode under one workload and target, and predictions beside published figures.
+//!
+//! Uses `serving`, `training`, `footprint` and everything below them. Must never hold: formulas: a study asks the floors below and combines answers.
 
 mod claim;
 mod clip;

@@ -1,5 +1,7 @@
 //! Training: what a step of a global batch takes on a machine, and the layout that is fastest.
 //!
+//! Uses `execution` and everything below it; does not know `serving` or `footprint`. Must never hold: the price of a kernel or of a transfer.
+//!
 //! | question | file |
 //! | --- | --- |
 //! | which kernels and transfers does a layer run? | `layer.rs`; its experts: `experts.rs` |

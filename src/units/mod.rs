@@ -1,5 +1,7 @@
 //! Physical quantities: one type for each, SI base units inside, and the text form that files use.
 //!
+//! Uses nothing of the crate. Must never hold: a scale factor anywhere else, or a quantity without its own type.
+//!
 //! Scale factors live in this module only. `GB` is 10^9 bytes and `GiB` is 2^30; bits are spelt out
 //! (`Gbit/s`), and a lone `b` is refused because `400 Gb/s` is read both ways in this field.
 

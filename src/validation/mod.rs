@@ -1,5 +1,7 @@
 //! Predictions beside measurements, and how far they are off.
 //!
+//! Uses `study` and everything below it. Must never hold: formulas: a case asks the functions that commands ask.
+//!
 //! | question | file |
 //! | --- | --- |
 //! | which quantities are there, and what predicts each? | `predict.rs` |

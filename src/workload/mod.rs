@@ -1,5 +1,7 @@
 //! A model as a list of operators, and how long each takes on one rank. Knows chips, not fabrics.
 //!
+//! Uses `input` and `units`; does not know `fabric`. Must never hold: links, transfers, mappings over ranks.
+//!
 //! | question | file |
 //! | --- | --- |
 //! | what does an attention block compute and read? | `attention/` |
