@@ -16,6 +16,7 @@ use crate::input::extends::{kind_of, read_layers};
 use crate::input::file_cache::Reader;
 use crate::input::hugging_face;
 use crate::input::problem::{Problem, Problems};
+use crate::input::read::parse;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table, render};
@@ -94,7 +95,7 @@ fn check(file: &str) -> Result<String, Problems> {
     if source.text.trim_start().starts_with('{') {
         return hugging_face::read(&source).map(|model| configuration(&model));
     }
-    let (table, _) = toml::de::DeTable::parse_recoverable(&source.text);
+    let table = parse(&source, &source.text)?;
     let holds = |kind: &str| table.get_ref().contains_key(kind);
     let found = Found { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
     // A file that extends another need not repeat its table.

@@ -147,8 +147,10 @@ pub fn run() -> Exit {
         Err(error) => {
             // Help and version are answers, everything else is misuse; clap knows which goes to which stream.
             let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Done };
-            let _ = error.print();
-            return exit;
+            return match error.print() {
+                Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => Exit::BadInput,
+                _ => exit,
+            };
         }
     };
     if let Some(threads) = arguments.threads {

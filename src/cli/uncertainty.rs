@@ -21,7 +21,7 @@ pub struct Arguments {
     target: String,
 
     /// How often to draw
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     draws: u64,
 
     /// Equal seeds draw equal values

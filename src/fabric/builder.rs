@@ -146,6 +146,12 @@ impl Builder {
         self.symmetric = false;
     }
 
+    /// Refuses at once what so many more edges would make too large.
+    pub fn expect_edges(&self, more: u64) -> Result<(), Stop> {
+        let edges = self.fabric.graph.edge_count() as u64;
+        if edges.saturating_add(more) > MOST_EDGES as u64 { Err(Stop::TooLarge) } else { Ok(()) }
+    }
+
     /// Parallel links, from the first node to the second; `reversible` if a symmetry swaps them.
     pub fn edge(&mut self, ends: (Port, Port), cable: &Cable, plane: usize, label: Label, reversible: bool) -> Result<(), Stop> {
         if self.fabric.graph.edge_count() >= MOST_EDGES {

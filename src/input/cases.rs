@@ -266,12 +266,15 @@ fn case(source: &Arc<Source>, fields: &[Field]) -> Result<Case, Problems> {
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let range = match value.text.split_once("..") {
         Some(("", high)) => number(high).filter(|high| *high > 0.0).map(|high| (0.0, Some(high))),
-        Some((low, high)) => number(low).zip(number(high)).filter(|(low, high)| low <= high).map(|(low, high)| (low, Some(high))),
-        None => number(&value.text).map(|value| (value, None)),
+        Some((low, high)) => {
+            number(low).zip(number(high)).filter(|(low, high)| 0.0 <= *low && low <= high && *high > 0.0).map(|(low, high)| (low, Some(high)))
+        }
+        // An error is relative to what was measured: nothing, and less than nothing, has none.
+        None => number(&value.text).filter(|value| *value > 0.0).map(|value| (value, None)),
     };
     let Some(range) = range else {
         let problem = Problem::new(format!("`{}` is not a value", value.text))
-            .at(here(value), "expected a number, a range such as 23..31, or a limit such as ..45");
+            .at(here(value), "expected a number above 0, a range such as 23..31, or a limit such as ..45");
         return Err(problem.into());
     };
     let Some(&(unit_found, _)) = Unit::ALL.iter().find(|entry| entry.1 == unit.text) else {

@@ -168,12 +168,27 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
     if metadata.is_dir() {
         return Err(directory(&shown.to_string()));
     }
+    // A shell's own pipes stand below /dev and have a writer; a named pipe without one would be waited for.
+    if is_pipe(&metadata) && !path.starts_with("/dev") && !path.starts_with("/proc") {
+        let problem = Problem::new(format!("`{shown}` is a named pipe"));
+        return Err(problem.help(format!("redirect it: `- < {shown}`")).into());
+    }
     // Devices and pipes have no length: what is read counts, not what is announced.
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
     decoded(&shown.to_string(), bytes)
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 /// Standard input: a stream that can be read only once, however often a command asks for it.

@@ -16,11 +16,21 @@ pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
     Ok(())
 }
 
+/// Texts beyond this are not read to the end for further syntax errors.
+const LONG_TEXT: usize = 64 << 10;
+
 /// Text to table.
 ///
 /// # Errors
 /// Every syntax error.
 pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
+    // Every error of a long text that is not TOML at all would take gigabytes: the first one is enough there.
+    if text.len() > LONG_TEXT
+        && let Err(error) = DeTable::parse(text)
+    {
+        let message = error.message().lines().next().unwrap_or("not TOML");
+        return Err(Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message).into());
+    }
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let problems = syntax_errors
         .iter()

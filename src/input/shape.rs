@@ -30,6 +30,9 @@ pub fn check(source: &Arc<Source>, table: &Spanned<DeTable<'_>>, schema: &Json) 
     problems
 }
 
+/// Problems of one file that are reported.
+const MOST_PROBLEMS: usize = 200;
+
 struct Checker<'a> {
     source: &'a Arc<Source>,
     schema: &'a Json,
@@ -43,6 +46,11 @@ type Span = std::ops::Range<usize>;
 impl<'a> Checker<'a> {
     fn place(&self, span: Span) -> Place {
         Place { source: Arc::clone(self.source), span }
+    }
+
+    /// Whether more problems are worth looking for: their texts cost time, and a reader mends the first and tries again.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_PROBLEMS
     }
 
     fn report(&mut self, span: Span, message: String, label: impl Into<String>, help: Option<String>) {
@@ -144,6 +152,9 @@ impl<'a> Checker<'a> {
         let properties = schema.get("properties").and_then(Json::as_object);
         let known: Vec<&str> = properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
         for (key, value) in table {
+            if self.is_full() {
+                return;
+            }
             let text = key.get_ref().as_ref();
             if let Some(schema) = property(schema, text) {
                 self.value(value, schema, text);
@@ -264,6 +275,11 @@ impl<'a> Checker<'a> {
     /// A quantity within its key's bounds, SI.
     fn bounded(&mut self, value: &Spanned<DeValue<'_>>, dimension: Dimension, bounds: Bounds, key: &str) -> Option<f64> {
         let number = self.quantity(value, dimension, key)?;
+        let most = dimension.most();
+        if number > most {
+            self.report(value.span(), format!("`{key}` is beyond what physics allows"), format!("expected at most {most:e} in SI units"), None);
+            return None;
+        }
         let Some(label) = bounds.complaint(number, dimension) else { return Some(number) };
         self.report(value.span(), format!("`{key}` is out of range"), label, None);
         None

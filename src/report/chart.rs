@@ -125,7 +125,7 @@ impl LineChart {
 /// Values 1, 2, 5 times a power of ten from below `low` to above `high`; of many only the powers of ten, and the ends.
 pub(super) fn log_marks(low: f64, high: f64) -> Vec<f64> {
     let steps: Vec<f64> = (-12..16).flat_map(|decade| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(decade))).collect();
-    let first = steps.iter().rposition(|step| *step <= low * 1.000_001).unwrap_or(0);
+    let first = steps.iter().rposition(|step| *step <= low * 1.000_001).unwrap_or(0).min(steps.len() - 2);
     let last = steps.iter().position(|step| *step >= high * 0.999_999).unwrap_or(steps.len() - 1).max(first + 1);
     let sparse = last - first > 9;
     (first..=last).filter(|at| !sparse || at % 3 == 0 || *at == first || *at == last).map(|at| steps[at]).collect()

@@ -110,9 +110,11 @@ impl PlanReport {
         let values = |lines: &[&Vec<(Date, f64)>]| -> Vec<f64> { lines.iter().flat_map(|line| line.iter().map(|point| point.1)).collect() };
         let upper = Axes::around(&days, &values(&capacity.iter().chain([&demand, &peak]).collect::<Vec<_>>()), 70.0);
         let second = 70.0 + HEIGHT + 70.0;
-        let lower = Axes::around(&days, &values(&power.iter().collect::<Vec<_>>()), second);
+        let megawatts = values(&power.iter().collect::<Vec<_>>());
+        // Where no design serves anything there is no fleet, and no power to draw.
+        let lower = (!megawatts.is_empty()).then(|| Axes::around(&days, &megawatts, second));
 
-        let height = second + HEIGHT + 40.0;
+        let height = if lower.is_some() { second + HEIGHT + 40.0 } else { second };
         let longest = self.designs.iter().map(|design| design.name.chars().count()).max().unwrap_or(0).max(30);
         #[expect(clippy::cast_precision_loss, reason = "names are short")]
         let width = LEGEND + LETTER * longest as f64;
@@ -131,12 +133,17 @@ impl PlanReport {
         upper.line(&peak, "stroke=\"black\" stroke-dasharray=\"5 4\"", &mut svg);
         legend.push(("black", "", "mean demand (filled: published)".to_owned()));
         legend.push(("black", "5 4", "demand at the peak".to_owned()));
-        lower.frame("rated power of the fleets, halls included", "MW", &days, &mut svg);
+        if let Some(lower) = &lower {
+            lower.frame("rated power of the fleets, halls included", "MW", &days, &mut svg);
+        }
         for (index, design) in self.designs.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             upper.steps(&capacity[index], &format!("stroke=\"{colour}\" stroke-width=\"1.5\""), &mut svg);
-            lower.steps(&power[index], &format!("stroke=\"{colour}\" stroke-width=\"1.5\""), &mut svg);
-            legend.push((colour, "", design.name.clone()));
+            if let Some(lower) = &lower {
+                lower.steps(&power[index], &format!("stroke=\"{colour}\" stroke-width=\"1.5\""), &mut svg);
+            }
+            let serves = if capacity[index].is_empty() { " (serves nothing)" } else { "" };
+            legend.push((colour, "", format!("{}{serves}", design.name)));
         }
         for (index, (colour, dashes, text)) in legend.into_iter().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a legend is short")]

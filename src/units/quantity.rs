@@ -69,6 +69,35 @@ impl Dimension {
         Self::ALL.iter().find(|entry| entry.0 == self).map_or("", |entry| entry.2)
     }
 
+    /// What no machine on earth exceeds, in SI units: beyond it a figure is a slip of the finger, and sums would lose their meaning.
+    #[must_use]
+    pub fn most(self) -> f64 {
+        match self {
+            // All data of mankind is about 1e24 bytes.
+            Self::Data => 1e24,
+            // All links on earth together carry less than 1e18 bytes a second.
+            Self::Bandwidth => 1e18,
+            // Three hundred million years.
+            Self::Time => 1e16,
+            // Mankind uses 2e13 W, and 6e20 J a year.
+            Self::Power => 1e14,
+            Self::Energy => 1e22,
+            // A bit, or an operation, that costs more than a kettle of boiling water.
+            Self::EnergyPerBit | Self::EnergyPerOperation => 1e5,
+            // All computers on earth do less than 1e24 operations a second.
+            Self::ComputeRate => 1e24,
+            Self::Operations => 1e40,
+            // To the moon and back.
+            Self::Length => 1e9,
+            // A thousandth of a metre a second.
+            Self::DelayPerLength => 1e3,
+            Self::TokenRate => 1e18,
+            // The product of all nations is 1e14 dollars a year.
+            Self::Money => 1e16,
+            Self::Ratio => 1e12,
+        }
+    }
+
     /// The dimension whose [`Dimension::name`] is `name`.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {

@@ -18,7 +18,8 @@ const FLOORS: [&[&str]; 11] = [
     &["study"],
     &["validation"],
     &["report"],
-    &["cli"],
+    // The library for other programs, and the command line.
+    &["api", "cli"],
     // The crate's root, which declares them all.
     &[""],
 ];
@@ -61,7 +62,7 @@ fn files_do_not_import_each_other_in_a_circle() {
 fn only_the_command_line_talks_to_the_terminal() {
     let root = root();
     for file in sources(&root).iter().filter(|file| !file.starts_with(root.join("cli")) && !file.ends_with("main.rs")) {
-        let text = fs::read_to_string(file).unwrap();
+        let text: String = fs::read_to_string(file).unwrap().lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
         for forbidden in ["println!", "print!(", "eprint", "process::exit", "std::env::", "HashMap", "HashSet"] {
             assert!(!text.contains(forbidden), "{} holds `{forbidden}`", file.display());
         }

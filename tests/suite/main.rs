@@ -39,5 +39,6 @@ mod symmetric_groups;
 mod topologies;
 mod training;
 mod training_bad_input;
+mod unbreakable;
 mod validate;
 mod worked_example;

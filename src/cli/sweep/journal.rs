@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct Owner {
     pub fingerprint: String,
     /// Designs of the whole study.
     pub designs: u64,
+    /// Figures of a row.
+    pub figures: usize,
     /// Number of the shard, and how many there are.
     pub shard: (u64, u64),
     /// Whether the output has been written and the rows are in it.
@@ -45,7 +48,12 @@ pub struct Journal {
     file: File,
     /// Bytes of whole lines.
     length: u64,
+    /// When rows last reached the disk.
+    synced: Instant,
 }
+
+/// Rows of this much time may be lost if the machine, not the program, stops.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// Path of the journal of an output, or of one of its shards.
 pub fn path_of(out: &Path, shard: Shard) -> PathBuf {
@@ -76,7 +84,7 @@ impl Journal {
             // A file system without locks: two writers are then the user's to avoid.
             Err(TryLockError::Error(_)) => {}
         }
-        let mut journal = Self { path: path.to_owned(), file, length: 0 };
+        let mut journal = Self { path: path.to_owned(), file, length: 0, synced: Instant::now() };
         let mut text = String::new();
         journal.file.read_to_string(&mut text).map_err(|error| failed("read", path, &error))?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
@@ -92,12 +100,22 @@ impl Journal {
         Ok((journal, head, rows))
     }
 
-    /// Adds a row; it stays even if the process dies.
+    /// Adds a row. It stays if the process dies, and at most [`SYNC_EVERY`] later also if the machine does.
     ///
     /// # Errors
     /// A full disk: the rows before this one stay whole.
     pub fn add(&mut self, row: &SweptRow) -> Result<(), Problems> {
-        self.line(&Line { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })
+        self.line(&Line { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })?;
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Problems> {
+        self.file.sync_data().map_err(|error| failed("write", &self.path, &error))?;
+        self.synced = Instant::now();
+        Ok(())
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<(), Problems> {
@@ -126,7 +144,8 @@ impl Journal {
     pub fn finish(mut self, owner: &Owner) -> Result<(), Problems> {
         self.length = 0;
         self.cut()?;
-        self.line(&Owner { finished: true, ..owner.clone() })
+        self.line(&Owner { finished: true, ..owner.clone() })?;
+        self.sync()
     }
 
     /// Starts anew: a finished journal whose output is gone.
@@ -162,11 +181,30 @@ fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> {
     let mut lines = text.lines();
     let head: Owner = lines.next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(not_ours)?;
     let mut rows = Rows::new();
-    for line in lines {
+    let shard = Shard { number: head.shard.0, of: head.shard.1.max(1) };
+    for (number, line) in lines.enumerate() {
         let Line { i, f, n } = serde_json::from_str(line).map_err(|_| not_ours())?;
+        if f.len() != head.figures || i >= head.designs || !shard.holds(i) {
+            let message = format!("line {} of `{}` is not a row of its study", number + 2, path.display());
+            return Err(Problem::new(message).help("remove that line; its design is computed again").into());
+        }
         rows.insert(i, Outcome { figures: f, note: n });
     }
     Ok((head, rows))
+}
+
+/// Whether the output of `owner` has been written, with all rows in it.
+///
+/// # Errors
+/// A journal beside the output that is none.
+pub fn is_complete(out: &Path, owner: &Owner) -> Result<bool, Problems> {
+    let path = path_of(out, Shard::ALL);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if text.is_empty() || !out.exists() {
+        return Ok(false);
+    }
+    let (head, _) = parse(&path, &text)?;
+    Ok(head.finished && head.finished_as(owner) == *owner)
 }
 
 /// The rows of all shards of an output.
@@ -175,12 +213,22 @@ fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> {
 /// No shards, shards of several cuts, one of another study, rows that are missing: run the shards named.
 pub fn join(out: &Path, owner: &Owner) -> Result<Rows, Problems> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let prefix = format!("{}.shard-", out.file_name().unwrap_or_default().to_string_lossy());
+    let mut prefix = out.file_name().unwrap_or_default().to_owned();
+    prefix.push(".shard-");
     let entries = std::fs::read_dir(folder).map_err(|error| failed("read", folder, &error))?;
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| name.starts_with(&prefix)).collect();
-    names.sort_unstable();
-    let mut cuts: Vec<u64> = names.iter().filter_map(|name| name.rsplit_once("-of-")?.1.parse().ok()).collect();
+    let mut cuts = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let Some(rest) = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes()) else { continue };
+        let numbers = std::str::from_utf8(rest).ok().and_then(|rest| rest.split_once("-of-"));
+        match numbers.and_then(|(number, of)| Some((number.parse::<u64>().ok()?, of.parse::<u64>().ok()?))) {
+            Some((number, of)) if number < of => cuts.push(of),
+            _ => {
+                let message = format!("`{}` is named like a shard and is none", entry.path().display());
+                return Err(Problem::new(message).help("remove it, or give it another name").into());
+            }
+        }
+    }
     cuts.sort_unstable();
     cuts.dedup();
     let of = match cuts.as_slice() {
@@ -211,7 +259,7 @@ pub fn join(out: &Path, owner: &Owner) -> Result<Rows, Problems> {
         }
         rows.extend(found);
     }
-    if unfinished.is_empty() {
+    if unfinished.is_empty() && rows.len() as u64 == owner.designs {
         return Ok(rows);
     }
     let message = format!("{} of {of} shards of `{}` are not finished: {}", unfinished.len(), out.display(), unfinished.join(", "));

@@ -18,7 +18,7 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
 use crate::report::{self, RecordFormat, Records, SweepReport};
 use crate::study::{Demands, Shard, Space, SweptRow, findings, sweep};
-use journal::{Journal, Owner, Rows, join, path_of};
+use journal::{Journal, Owner, Rows, is_complete, join, path_of};
 
 /// Try all designs of a study; an interrupted sweep goes on where it was
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,8 @@ impl FromStr for ShardArgument {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match numbers {
-            Some((number, of)) if number < of && of <= 1_000_000 => Ok(Self(Shard { number, of })),
+            Some((_, of)) if of > 1_000_000 => Err(format!("{of} shards are too many; at most 1000000")),
+            Some((number, of)) if number < of => Ok(Self(Shard { number, of })),
             Some((number, of)) => Err(format!("shards of {of} are numbered from 0 to {}, not {number}", u64::saturating_sub(of, 1))),
             None => Err("expected a shard and how many there are, such as 0/4".to_owned()),
         }
@@ -70,9 +71,20 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     findings(&space, &demands, &[])?;
     document::check(&space)?;
     let met = space.preview()?;
-    let owner = Owner { study: space.spec.id.clone(), fingerprint: space.fingerprint(&met), designs: space.points, shard: (0, 1), finished: false };
+    let owner = Owner {
+        study: space.spec.id.clone(),
+        fingerprint: space.fingerprint(&met),
+        designs: space.points,
+        figures: space.figures().len(),
+        shard: (0, 1),
+        finished: false,
+    };
     let rows = match out {
         None => in_memory(&space),
+        // A study of one shard is written when that is done.
+        Some((out, _)) if arguments.join && is_complete(out, &owner)? => {
+            return Ok(Output::done(format!("`{}` is complete: nothing to do\n", out.display())));
+        }
         Some((out, records)) if arguments.join => {
             refuse_foreign(out, &owner)?;
             let rows = ordered(join(out, &owner)?);
@@ -137,8 +149,9 @@ fn ordered(rows: Rows) -> Vec<SweptRow> {
 
 /// An output that nothing says is this study's is someone's.
 fn refuse_foreign(out: &Path, owner: &Owner) -> Result<(), Problems> {
-    let journal = path_of(out, Shard::ALL);
-    if out.exists() && !journal.exists() {
+    // An empty journal says nothing of whose the output is.
+    let has_journal = path_of(out, Shard::ALL).metadata().is_ok_and(|journal| journal.len() > 0);
+    if out.exists() && !has_journal {
         let message = format!("`{}` exists, and nothing says that it belongs to `{}`", out.display(), owner.study);
         return Err(Problem::new(message).help("remove it, or choose another --out").into());
     }
@@ -193,10 +206,13 @@ fn write(space: &Space, demands: &Demands, rows: &[SweptRow], out: &Path, format
     let mut partial = out.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let written = File::create(&partial).and_then(|file| {
+    // Left by a run that was stopped; a link of that name is removed, not followed.
+    let _ = std::fs::remove_file(&partial);
+    let written = File::create_new(&partial).and_then(|file| {
         let mut file = BufWriter::new(file);
         Records::of(space, demands, rows).write(format, &mut file)?;
         file.flush()?;
+        file.get_ref().sync_all()?;
         std::fs::rename(&partial, out)
     });
     written.map_err(|error| {

@@ -5,6 +5,8 @@ use crate::fabric::builder::{Builder, Group, Stop};
 use crate::input::spec::Cable;
 
 pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group]) -> Result<Group, Stop> {
+    let count = children.len() as u64;
+    builder.expect_edges(count * count.saturating_sub(1) / 2)?;
     for (index, near) in children.iter().enumerate() {
         for far in &children[index + 1..] {
             join_positions(builder, cable, (near, far), [0, 0], true)?;

@@ -7,6 +7,8 @@ use crate::input::spec::Cable;
 
 pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions: &[u32]) -> Result<Group, Stop> {
     let grid = Grid::new(dimensions, dimensions);
+    let per_child: u64 = dimensions.iter().map(|length| u64::from(*length) - 1).sum();
+    builder.expect_edges(children.len() as u64 * per_child / 2)?;
     for child in 0..narrow(children.len()) {
         for (dimension, &length) in dimensions.iter().enumerate() {
             for further in grid.coordinate(child, dimension) + 1..length {

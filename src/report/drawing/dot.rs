@@ -11,8 +11,10 @@ use crate::input::spec::Spec;
 const MOST_NODES: usize = 100;
 
 pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
-    let mut out =
-        format!("graph \"{}\" {{\n  rankdir = BT;\n  compound = true;\n  node [shape = box, style = filled, fillcolor = white];\n", spec.name);
+    let mut out = format!(
+        "graph \"{}\" {{\n  rankdir = BT;\n  compound = true;\n  node [shape = box, style = filled, fillcolor = white];\n",
+        quoted(&spec.name)
+    );
     if fabric.graph.node_count() <= MOST_NODES {
         let outermost = fabric.level_names.len() - 1;
         group(&mut out, fabric, outermost, 0, fabric.chips, 1);
@@ -31,14 +33,14 @@ pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
 /// One group of a level with all that stands in it.
 fn group(out: &mut String, fabric: &Fabric, level: usize, first: u32, chips: u32, depth: usize) {
     let pad = "  ".repeat(depth);
-    let name = &fabric.level_names[level];
+    let name = quoted(&fabric.level_names[level]);
     let _ = writeln!(out, "{pad}subgraph cluster_{level}_{first} {{\n{pad}  label = \"{name} {}\";", first / chips);
     for (index, node) in fabric.graph.raw_nodes().iter().enumerate() {
         let node = &node.weight;
         let inside = node.first_chip >= first && node.first_chip + node.chips <= first + chips;
         if inside && usize::from(node.level) == level {
             let plane = if matches!(node.endpoint, Endpoint::Switch(_)) { format!("\\nplane {}", node.plane) } else { String::new() };
-            let number = if node.endpoint == Endpoint::Chip { format!("chip {index}") } else { part(fabric, node).to_owned() };
+            let number = if node.endpoint == Endpoint::Chip { format!("chip {index}") } else { quoted(part(fabric, node)) };
             let _ = writeln!(out, "{pad}  n{index} [label = \"{number}{plane}\"];");
         }
     }
@@ -66,12 +68,12 @@ fn by_kind(out: &mut String, fabric: &Fabric) {
     }
     let number: BTreeMap<&Kind, usize> = kinds.keys().enumerate().map(|(index, kind)| (kind, index)).collect();
     for (level, name) in fabric.level_names.iter().enumerate() {
-        let _ = writeln!(out, "  subgraph cluster_{level} {{\n    label = \"{name}: {} children a group\";", fabric.level_sizes[level]);
+        let _ = writeln!(out, "  subgraph cluster_{level} {{\n    label = \"{}: {} children a group\";", quoted(name), fabric.level_sizes[level]);
         for (index, (kind, count)) in kinds.iter().enumerate().filter(|(_, (kind, _))| usize::from(kind.0) == level) {
             let (_, part, plane, _) = kind;
             let in_planes = kinds.keys().any(|other| other.0 == kind.0 && other.1 == *part && other.2 > 0);
             let plane = if in_planes { format!("\\nplane {plane}") } else { String::new() };
-            let _ = writeln!(out, "    k{index} [label = \"{count} x {part}{plane}\"];");
+            let _ = writeln!(out, "    k{index} [label = \"{count} x {}{plane}\"];", quoted(part));
         }
         out.push_str("  }\n");
     }
@@ -81,8 +83,13 @@ fn by_kind(out: &mut String, fabric: &Fabric) {
         *links.entry((ends[0], ends[1], edge.weight.link)).or_default() += u64::from(edge.weight.count);
     }
     for ((from, to, link), count) in links {
-        let _ = writeln!(out, "  k{from} -- k{to} [label = \"{count} x {}\"];", fabric.links[link as usize].id);
+        let _ = writeln!(out, "  k{from} -- k{to} [label = \"{count} x {}\"];", quoted(&fabric.links[link as usize].id));
     }
+}
+
+/// As text inside a quoted string of Graphviz.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn part<'a>(fabric: &'a Fabric, node: &Node) -> &'a str {
