@@ -29,7 +29,8 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
         && let Err(error) = DeTable::parse(text)
     {
         let message = error.message().lines().next().unwrap_or("not TOML");
-        return Err(Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message).into());
+        let problem = Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message);
+        return Err(problem.help("the file is long: further errors are not looked for").into());
     }
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let problems = syntax_errors
