@@ -1,18 +1,18 @@
-//! A machine from text: sixteen H100 below one switch tier. A slip in the text comes back underlined.
+//! A machine from text: eight H100 below one switch tier. A slip in the text comes back underlined.
 
 use supernode::{Error, Op, Supernode};
 
 const MACHINE: &str = r#"
 schema = 1
 [supernode]
-name = "Two trays of eight"
+name = "Tray of eight"
 vendor = "example"
 chip = "h100"
 library = "nccl-nvlink4"
 
 [[level]]
 name = "machine"
-size = 16
+size = 8
 link = "nvlink4-board"
 [level.switch]
 part = "nvswitch3"
@@ -27,10 +27,10 @@ pue = 1.2
 
 fn main() -> Result<(), Error> {
     let machine = Supernode::from_toml(MACHINE)?;
-    let all_to_all = machine.collective(Op::AllToAll, 16, 64e6)?;
+    let all_to_all = machine.collective(Op::AllToAll, 8, 64e6)?;
     println!("{}: {} chips, all-to-all of 64 MB in {:.0} us", machine.name(), machine.chips(), all_to_all.time_s * 1e6);
 
-    let Err(error) = Supernode::from_toml(&MACHINE.replace("size = 16", "size = \"many\"")) else { unreachable!("text is no number") };
+    let Err(error) = Supernode::from_toml(&MACHINE.replace("size = 8", "size = \"many\"")) else { unreachable!("text is no number") };
     println!("\nA slip is underlined:\n{error}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A study from text: how does decode rate change with the bandwidth of a link?
+//! A study from text: how does what is served change with the bandwidth of a link?
 
 use supernode::{Error, Study};
 
@@ -8,12 +8,11 @@ schema = 1
 name = "lane rate of NVLink 5"
 supernodes = ["gb200-nvl72"]
 workloads = ["llama-3.1-70b-fp8"]
-columns = ["decode_tokens_per_s", "power_w"]
 
 [[axis]]
 name = "lane rate"
 path = "link.lane_rate"
-values = ["100 Gbit/s", "200 Gbit/s", "400 Gbit/s"]
+list = ["100 Gbit/s", "200 Gbit/s", "400 Gbit/s"]
 "#;
 
 fn main() -> Result<(), Error> {
@@ -22,7 +21,7 @@ fn main() -> Result<(), Error> {
     let result = study.run();
     println!("columns: {}", result.columns().collect::<Vec<_>>().join(", "));
     for row in serde_json::to_value(&result).expect("rows have text keys").as_array().into_iter().flatten() {
-        println!("{} -> {} tokens/s at {} W", row["lane rate"], row["decode_tokens_per_s"], row["power_w"]);
+        println!("{} -> {} tokens/s at {} W", row["lane rate"], row["served_tokens_per_s"], row["racks_w"]);
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub use crate::input::document::Algorithm;
 pub use crate::network::Op;
 
 /// What is wrong with an input, with every problem underlined as the command line shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Error(Problems);
 
 impl Error {
@@ -42,6 +42,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
+    }
+}
+
+/// The rendered problems too: what `main` prints when it returns an error.
+impl fmt::Debug for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")
     }
 }
 
