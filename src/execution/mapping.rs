@@ -136,7 +136,7 @@ fn expert_chips(whole: u32, node: u32) -> Vec<u32> {
     counts
 }
 
-/// The mappings among which a workload wants the best one: [`mappings`], and [`mappings_apart`] where it wants those for decode.
+/// The mappings among which a workload wants the best one: [`mappings`], and [`afd_mappings`] where it wants those for decode.
 #[must_use]
 pub fn mappings_for(workload: &WorkloadSpec, chips: u32, node: u32, ranks_per_chip: u32) -> Vec<Mapping> {
     let mut found = mappings(&workload.model, chips, node, ranks_per_chip);

@@ -86,10 +86,10 @@ pub struct Choice {
     pub prices: Option<Prices>,
     /// The mappings to choose from; all legal ones if absent.
     pub candidates: Option<Vec<Mapping>>,
-    /// Micro-batches; if absent, chosen from [`MICRO_BATCHES`] or, where experts have chips of their own, [`MICRO_BATCHES_APART`].
+    /// Micro-batches; if absent, chosen from [`MICRO_BATCHES`] or, where experts have chips of their own, [`MICRO_BATCHES_AFD`].
     ///
     /// [`MICRO_BATCHES`]: crate::serving::MICRO_BATCHES
-    /// [`MICRO_BATCHES_APART`]: crate::serving::MICRO_BATCHES_APART
+    /// [`MICRO_BATCHES_AFD`]: crate::serving::MICRO_BATCHES_AFD
     pub micro_batches: Option<u32>,
 }
 
