@@ -51,7 +51,7 @@ fn config_json_with_missing_fields() {
     Project::new("config-missing").file("mine.toml", WORKLOAD).file("config.json", &config).run(&["check", "mine.toml"]).fails(
         r#"error: `./config.json` has no `num_attention_heads`
  |
- = help: a model cannot be priced without it
+ = help: also read under the name of `n_head`, `n_heads`, `num_heads`, `attention_heads`, `num_query_heads`
 
 error: `./config.json` has no `hidden_size`
  --> ./config.json:3:3

@@ -113,7 +113,8 @@ fn grouped(table: &Table<'_>, window: Option<&'static str>, layer: u32, layers: 
     });
     let key_values = other.and_then(|other| other.positive_at(&["num_attention_groups"], at)).or_else(|| kv_heads(table, sliding, layer));
     let kv_heads = key_values.unwrap_or(heads);
-    if !heads.is_multiple_of(kv_heads) {
+    // Heads that are missing are a problem of their own.
+    if HEAD_KEYS.iter().any(|key| table.has(key)) && !heads.is_multiple_of(kv_heads) {
         let key =
             ["num_key_value_heads", "num_kv_heads", "num_attention_heads"].into_iter().find(|key| table.has(key)).unwrap_or("num_attention_heads");
         let message = format!("{heads} query heads cannot share {kv_heads} key and value heads");

@@ -162,6 +162,7 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
         if other_model.is_some() {
             notes.extend(adapt(&mut workload, model));
         }
+        notes.extend(too_long(&workload, model));
         names.check_fit(&workload, model);
     }
     let asked = workload.decode.as_ref().is_some_and(|decode| decode.speculation.is_some());
@@ -177,6 +178,13 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
         });
         Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft, notes })
     })
+}
+
+/// Says that sequences are longer than the publisher says the model reads.
+fn too_long(workload: &Workload, model: &Model) -> Option<String> {
+    let longest = workload.decode.as_ref().map(|decode| *decode.context).max(workload.prefill.as_ref().map(|prefill| *prefill.prompt))?;
+    let most = model.context.filter(|most| longest > *most)?;
+    Some(format!("sequences of {longest} tokens are longer than the {most} that {} is published for", model.name))
 }
 
 /// Makes a workload fit a model that it was not written for, and says what that changed beyond experts.
