@@ -24,6 +24,7 @@ use crate::study::{Choice, Demands, Space, SweptRow, simulate_training, simulate
 use crate::training::TrainingRequest;
 use crate::units::Bytes;
 use crate::workload::Device;
+use crate::workload::kernel::cautions;
 
 pub use crate::input::document::Algorithm;
 pub use crate::network::Op;
@@ -135,6 +136,7 @@ impl Supernode {
             levels: self.fabric.level_names.clone(),
             simulation,
             published: Vec::new(),
+            cautions: cautions(&self.spec.chip, &workload.0.model),
             explain: false,
         }))
     }

@@ -15,7 +15,6 @@ mod list;
 mod model;
 mod optimize;
 mod plan;
-mod progress;
 mod schema;
 mod sensitivity;
 mod simulate;

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::progress::progress;
 use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
 use crate::report::{self, PlanDay, PlanReport};
-use crate::study::{Progress, days, design, fleet};
+use crate::study::{days, design, fleet};
 use crate::units::Date;
 
 /// Plan supernodes, chips, racks, megawatts and money for a demand, following its growth
@@ -69,7 +68,7 @@ fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
         let spec = load_supernode(name)?;
         let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
         let fabric = fabric::build(&spec)?;
-        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability, Progress::to(&progress("classes of parts"))))
+        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability))
     });
     let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
     let days = days.into_iter().map(|(day, demand, basis)| {

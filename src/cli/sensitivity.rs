@@ -1,10 +1,9 @@
 //! `supernode sensitivity`: what to change next.
 
-use super::progress::progress;
 use super::{Outcome, Output};
 use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
-use crate::study::{Case, Progress, sensitivity};
+use crate::study::{Case, sensitivity};
 
 /// What each hardware parameter gains when it is 10 % better, the largest gain first
 #[derive(Debug, clap::Args)]
@@ -24,6 +23,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let case = Case { supernode: arguments.supernode.clone(), workload: arguments.workload.clone(), target: arguments.target.clone() };
     let name = load_supernode(&arguments.supernode)?.name;
-    let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
+    let (before, gains) = sensitivity(&case)?;
     Ok(Output::report(&SensitivityReport { case, name, gains, refusal: before.serves_nothing() }, format))
 }

@@ -17,6 +17,7 @@ use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
 use crate::serving::Point;
 use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
 use crate::validation::compare_published;
+use crate::workload::kernel::cautions;
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -84,6 +85,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let meets = simulation.verdict.meets();
+    let cautions = cautions(&spec.chip, &workload.model);
     let report = SimulateReport {
         speculation: workload.speculation(),
         notes: workload.notes,
@@ -96,6 +98,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         target: (target.id, target.target.name),
         simulation,
         published,
+        cautions,
         explain: arguments.explain,
     };
     let mut output = Output::report(&report, format);

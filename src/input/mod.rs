@@ -12,6 +12,7 @@ pub mod edit;
 pub mod extends;
 pub mod file_cache;
 pub mod hugging_face;
+mod inherit;
 mod layers;
 mod merge;
 pub mod problem;

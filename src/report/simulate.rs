@@ -37,6 +37,8 @@ pub struct SimulateReport {
     pub simulation: Simulation,
     /// Predictions beside published figures of this machine.
     pub published: Vec<Comparison>,
+    /// What no measurement backs.
+    pub cautions: Vec<String>,
     /// Whether the mappings that were not chosen are shown too.
     pub explain: bool,
 }
@@ -260,6 +262,7 @@ impl Report for SimulateReport {
                 "text": self.verdict_sentence(),
             },
             "published": self.published.iter().map(comparison_json).collect::<Vec<_>>(),
+            "cautions": self.cautions,
         });
         if self.explain {
             json["explain"] = self.explain_json();
@@ -294,6 +297,7 @@ impl Report for SimulateReport {
         for (phase, reason) in self.simulation.refusals() {
             sections.push(Section::Note(format!("{phase}: {reason}")));
         }
+        sections.extend(self.cautions.iter().map(|caution| Section::Note(caution.clone())));
         let layout = self.layout_facts();
         if !layout.is_empty() {
             sections.push(Section::Facts(layout));

@@ -1,8 +1,7 @@
 //! How much hardware a demand takes, as it grows.
 
 use super::fail::{DegradedMachine, availability, single_failures};
-use super::progress::Progress;
-use super::simulate::{Choice, simulate_on};
+use super::simulate::simulate;
 use crate::fabric::Fabric;
 use crate::footprint::{Cost, Spread, cost, energy, ownership};
 use crate::input::document::{Prices, Reliability};
@@ -82,18 +81,10 @@ pub struct Design {
 
 /// Measures a design.
 #[must_use]
-pub fn design(
-    spec: &Spec,
-    fabric: &Fabric,
-    workload: &WorkloadSpec,
-    target: &TargetSpec,
-    prices: &Prices,
-    reliability: &Reliability,
-    progress: Progress<'_>,
-) -> Design {
+pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Design {
     let workload = &workload.on(&spec.chip);
     let network = Network::new(fabric);
-    let simulation = simulate_on(spec, &network, workload, target, &Choice::default());
+    let simulation = simulate(spec, fabric, workload, target);
     let patient = DegradedMachine::new(spec, &network, workload, target);
     let power = &simulation.power;
     let waiting: Watts = power.lines.iter().map(|line| line.waiting).sum();
@@ -105,7 +96,7 @@ pub fn design(
         racks: spec.supply.racks.as_ref().map(|racks| racks.count),
         modules: simulation.inventory.module_count(),
         rate: simulation.verdict.service.rate,
-        availability: availability(&single_failures(&patient, reliability, false, progress)),
+        availability: availability(&single_failures(&patient, reliability, false)),
         power: (waiting * power.pue, working * power.pue, power.rated() * power.pue),
         cost: cost(spec, fabric, &simulation.inventory, power, prices),
         refusal: simulation.serves_nothing(),

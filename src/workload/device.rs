@@ -60,6 +60,29 @@ impl Device {
         self.chip.compute.peak(precision) * (self.core_share / f64::from(self.chip.ranks))
     }
 
+    /// A benchmark of a product repeats it over as many copies of its weights as fill the cache, five at most (aiconfigurator,
+    /// `collector/trtllm/collect_gemm.py`).
+    pub fn repeat_product(&mut self, weight_bytes: f64, bytes: f64) {
+        let Some(cache) = &self.chip.cache else { return };
+        let copies = (cache.capacity.value.get() / weight_bytes).ceil().clamp(1.0, 5.0);
+        self.repeat((copies - 1.0) * weight_bytes + bytes);
+    }
+
+    /// A benchmark that goes over `footprint` bytes again and again: memory and cache answer in turn.
+    ///
+    /// Under random replacement a line survives until its next use if none of the `(1 - h) F / C` lines missed meanwhile took its place, so
+    /// a share `h = exp(-(1 - h) F / C)` of a footprint `F` beyond the capacity `C` is found, and all of one within.
+    pub fn repeat(&mut self, footprint: f64) {
+        let Some(cache) = &self.chip.cache else { return };
+        let ratio = footprint / cache.capacity.value.get();
+        let mut missed: f64 = if ratio > 1.0 { 1.0 } else { 0.0 };
+        for _ in 0..200 {
+            missed = 1.0 - (-missed * ratio).exp();
+        }
+        let memory = self.memory_bandwidth.get();
+        self.memory_bandwidth = BytesPerSecond::new(1.0 / (missed / memory + (1.0 - missed) / cache.bandwidth.value.get()));
+    }
+
     /// The same rank with only a share of its matrix cores, while another stream has the rest. Memory is shared as it comes.
     #[must_use]
     pub fn with_cores(&self, share: f64) -> Self {

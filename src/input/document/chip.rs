@@ -64,6 +64,12 @@ impl Precision {
         }
     }
 
+    /// Whether weights are narrower than what the multipliers read, and are widened on the way.
+    #[must_use]
+    pub fn is_weight_only(self) -> bool {
+        matches!(self, Self::W4a16 | Self::W4a8)
+    }
+
     /// The name used in files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -103,6 +109,8 @@ pub struct Chip {
     pub compute: Compute,
     /// High-bandwidth memory.
     pub memory: Memory,
+    /// Last-level cache; absent where it makes no difference to repeated kernels.
+    pub cache: Option<Cache>,
     /// Scale-up ports.
     pub io: ChipIo,
     /// Power.
@@ -159,6 +167,19 @@ pub struct Memory {
     /// Share of the capacity that weights and KV cache may fill; the rest is activations, buffers and the runtime.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub usable: Figure<Ratio>,
+}
+
+/// Last-level cache. A benchmark that repeats one kernel reads its weights from here where they fit; a model, which reads other weights in
+/// between, does not.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Capacity.
+    #[schemars(extend("x-positive" = true))]
+    pub capacity: Figure<Bytes>,
+    /// Rate at which all cores together read from it.
+    #[schemars(extend("x-positive" = true))]
+    pub bandwidth: Figure<BytesPerSecond>,
 }
 
 /// Scale-up ports.
@@ -226,6 +247,12 @@ pub struct Kernels {
     /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
     /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
     pub decode_streams_split_cores: bool,
+    /// Share of a dense attention kernel's efficiency that one reaches which chooses cache entries or gathers those chosen; all of it if
+    /// absent. No such kernel is in the measured tables.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub sparse_attention: Option<Figure<Ratio>>,
+    /// The measured relative whose kernel constants these are, where this chip's own kernels were never measured.
+    pub measured_on: Option<String>,
     /// Matrix multiplication.
     pub gemm: BTreeMap<Precision, GemmKernel>,
     /// Attention over a latent cache (MLA), by cache format.
@@ -237,6 +264,9 @@ pub struct Kernels {
     pub mha: BTreeMap<Precision, AttentionKernel>,
     /// Routed experts of one rank.
     pub experts: BTreeMap<Precision, ExpertKernel>,
+    /// A second kernel for routed experts, made for few tokens; engines time both and take the faster. Only for the formats named.
+    #[serde(default)]
+    pub experts_low_latency: BTreeMap<Precision, ExpertKernel>,
 }
 
 impl Kernels {
@@ -245,14 +275,24 @@ impl Kernels {
     pub fn nearest<T>(kernels: &BTreeMap<Precision, T>, precision: Precision) -> Option<&T> {
         kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel)
     }
+
+    /// Fixed cost of a product on its own, without the quantisation of its input: its format's, or that of the widest format.
+    #[must_use]
+    pub fn gemm_launch(&self, precision: Precision) -> Seconds {
+        let own = Self::nearest(&self.gemm, precision).and_then(|kernel| kernel.launch.as_ref());
+        let widest = || self.gemm.values().next().and_then(|kernel| kernel.launch.as_ref());
+        own.or_else(widest).map_or(Seconds::ZERO, |figure| figure.value)
+    }
 }
 
 /// Dense matrix multiplication; the form stands in `workload/kernel/gemm.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GemmKernel {
-    /// Fixed cost of a call on its own, launches included.
-    pub launch: Figure<Seconds>,
+    /// Fixed cost of a call on its own, launches included, its input quantised already; that of the widest format if absent.
+    pub launch: Option<Figure<Seconds>>,
+    /// What the kernels that quantise the input add to it in a call on its own; none if absent.
+    pub quantise_launch: Option<Figure<Seconds>>,
     /// Share of peak in the main loop of full tiles.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
@@ -266,14 +306,24 @@ pub struct GemmKernel {
     pub quantise_bytes: f64,
 }
 
+fn splits_by_default() -> bool {
+    true
+}
+
 /// Decode and prefill attention; the form stands in `workload/kernel/attention.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttentionKernel {
     /// Fixed cost: launch, scheduling, the kernel that merges splits.
     pub launch: Figure<Seconds>,
+    /// Whether the KV length of a sequence may be split among cores.
+    #[serde(default = "splits_by_default")]
+    pub splits: bool,
     /// Merging one more split of the KV length.
     pub merge: Figure<Seconds>,
+    /// Rate at which one core alone reads cache entries; twice its share of the memory bandwidth if absent.
+    #[schemars(extend("x-positive" = true))]
+    pub core_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Share of peak when bound by compute.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
@@ -290,6 +340,8 @@ pub struct ExpertKernel {
     pub launch: Figure<Seconds>,
     /// Scheduling and descriptors of one local expert.
     pub per_expert: Figure<Seconds>,
+    /// Sorting one token that the rank sees to its experts and adding up its results, beyond the bytes moved; none if absent.
+    pub per_token: Option<Figure<Seconds>>,
     /// Share of peak; low because tiles are thin.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,

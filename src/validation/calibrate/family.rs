@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AttentionKernel, Engine, Library, Precision, TokenKernel};
+use crate::input::document::{AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
-use crate::validation::Parts;
+use crate::validation::{Parts, has_low_latency};
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Family {
     Mha(Precision),
     /// Routed experts in one format.
     Experts(Precision),
+    /// Routed experts in one format with the kernel for few tokens.
+    LowLatencyExperts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
     Gap,
     /// The chip's watts, from engines at work.
@@ -108,9 +110,10 @@ impl Family {
             "gqa" => Self::Gqa(precision()?),
             "mha" => Self::Mha(precision()?),
             "experts" => Self::Experts(precision()?),
+            "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
                 ));
             }
         })
@@ -146,6 +149,7 @@ impl Family {
             Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
+            Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
             Self::Gap => vec!["chip", "kernels"],
             Self::Power => vec!["chip", "power"],
         }
@@ -168,10 +172,39 @@ impl Family {
                 Self::Mla(format) => is("mla_decode", "cache", format.name()),
                 Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
-                Self::Experts(format) => is("experts", "format", format.name()),
+                Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
                 Self::Gap => case.quantity == "mla_module",
                 Self::Power => case.quantity == "serving_power",
             }
+    }
+
+    /// Whether a measurement on this chip is of this family's kernel: one that is the faster of two fixes the constants of the one for few
+    /// tokens alone.
+    #[must_use]
+    pub fn is_measured_by(&self, case: &Case, chip: &Chip) -> bool {
+        self.covers(case)
+            && match self {
+                Self::Experts(_) => !has_low_latency(&chip.kernels, case),
+                Self::LowLatencyExperts(_) => has_low_latency(&chip.kernels, case),
+                _ => true,
+            }
+    }
+
+    /// What a measurement shares with those left out of a fit together with it: the weight matrix of a product, the heads of an attention
+    /// kernel, the model of experts or, where only one model was measured, the ranks that share it; `None` for what is no kernel.
+    #[must_use]
+    pub fn group(&self, case: &Case) -> Option<String> {
+        let keys: &[&str] = match self {
+            Self::Gemm(_) => &["columns", "depth"],
+            Self::Mla(_) => &["heads"],
+            Self::Gqa(_) | Self::Mha(_) => &["heads", "kv_heads"],
+            Self::Experts(Precision::W4a16 | Precision::W4a8) => &["ranks"],
+            Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
+            Self::Gap => &["format", "cache"],
+            Self::Collectives(_) | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
+        };
+        let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
+        Some(values.collect::<Vec<_>>().join("; "))
     }
 
     /// Its constants. One that the part gives as zero has no logarithm: the part says that the mechanism is not there.
@@ -198,27 +231,20 @@ impl Family {
             Self::Tokens(kernel) => token_constants(library.token_kernel_mut(kernel).ok_or_else(missing)?),
             Self::Gemm(format) => {
                 let kernel = kernels.gemm.get_mut(format).ok_or_else(missing)?;
-                let mut found = vec![
-                    time("launch", &mut kernel.launch),
-                    share("compute_efficiency", &mut kernel.compute_efficiency),
-                    share("memory_efficiency", &mut kernel.memory_efficiency),
-                ];
+                let mut found =
+                    vec![share("compute_efficiency", &mut kernel.compute_efficiency), share("memory_efficiency", &mut kernel.memory_efficiency)];
                 let operand = kernel.operand_bandwidth.as_mut();
                 found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+                found.extend(kernel.launch.as_mut().map(|figure| time("launch", figure)));
+                found.extend(kernel.quantise_launch.as_mut().map(|figure| time("quantise_launch", figure)));
                 found
             }
             Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
-            Self::Gqa(format) => attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?),
-            Self::Mha(format) => attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?),
-            Self::Experts(format) => {
-                let kernel = kernels.experts.get_mut(format).ok_or_else(missing)?;
-                vec![
-                    time("launch", &mut kernel.launch),
-                    time("per_expert", &mut kernel.per_expert),
-                    share("compute_efficiency", &mut kernel.compute_efficiency),
-                    share("memory_efficiency", &mut kernel.memory_efficiency),
-                ]
-            }
+            // Decode timings of grouped keys and values do not fix the share of the peak, which prompts need: it stays what its source says.
+            Self::Gqa(format) => without_compute(attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?)),
+            Self::Mha(format) => without_compute(attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?)),
+            Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
+            Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
             Self::Gap => vec![time("launch", &mut kernels.launch)],
             Self::Power => {
                 let active = chip.power.active.as_mut().ok_or_else(missing)?;
@@ -262,12 +288,30 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
 }
 
 fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
-    vec![
+    let mut found = vec![
         time("launch", &mut kernel.launch),
         time("merge", &mut kernel.merge),
         share("compute_efficiency", &mut kernel.compute_efficiency),
         share("memory_efficiency", &mut kernel.memory_efficiency),
-    ]
+    ];
+    let core = kernel.core_bandwidth.as_mut();
+    found.extend(core.map(|figure| Named { name: "core_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+    found
+}
+
+fn without_compute(constants: Vec<Named<'_>>) -> Vec<Named<'_>> {
+    constants.into_iter().filter(|constant| constant.name != "compute_efficiency").collect()
+}
+
+fn expert_constants(kernel: &mut ExpertKernel) -> Vec<Named<'_>> {
+    let mut found = vec![
+        time("launch", &mut kernel.launch),
+        time("per_expert", &mut kernel.per_expert),
+        share("compute_efficiency", &mut kernel.compute_efficiency),
+        share("memory_efficiency", &mut kernel.memory_efficiency),
+    ];
+    found.extend(kernel.per_token.as_mut().map(|figure| Named { name: "per_token", unit: ("ns", 1e-9), highest: 1e-6, figure }));
+    found
 }
 
 impl fmt::Display for Family {
@@ -283,6 +327,7 @@ impl fmt::Display for Family {
             Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
             Self::Mha(format) => write!(out, "mha:{}", format.name()),
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
+            Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
             Self::Gap => write!(out, "gap"),
             Self::Power => write!(out, "power"),
         }
