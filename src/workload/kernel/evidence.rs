@@ -20,8 +20,11 @@ fn never_measured(attention: &Attention) -> Option<&'static str> {
     match attention {
         Attention::Mla(mla) => mla.index.map(|_| "sparse attention over a latent cache (indexer, choice, gather)"),
         Attention::Gqa(gqa) => gqa.index.map(|_| "sparse attention over grouped keys and values (indexer, choice, gather)"),
-        Attention::Mfa(_) => None,
+        Attention::Mfa(_) | Attention::None => None,
         Attention::Compressed(_) => Some("compressed attention (compressor, indexer, gather)"),
         Attention::GatedDelta(_) => Some("linear attention with a gated delta rule"),
+        Attention::Lightning(_) => Some("linear attention with a fixed decay"),
+        Attention::Mamba2(_) | Attention::Mamba(_) => Some("state-space layers"),
+        Attention::Convolution(_) => Some("gated short convolutions"),
     }
 }
