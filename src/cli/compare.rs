@@ -1,5 +1,6 @@
 //! `supernode compare`: designs side by side.
 
+use super::power_limits::PowerOptions;
 use super::{Outcome, Output};
 use crate::fabric;
 use crate::input::problem::Problems;
@@ -25,6 +26,9 @@ pub struct Arguments {
     /// Give every design the first one's chip (compute, memory, kernels, power), so that only the interconnect differs
     #[arg(long)]
     same_chips: bool,
+
+    #[command(flatten)]
+    limits: PowerOptions,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -44,6 +48,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if arguments.same_chips {
         specs = specs.iter().map(|spec| with_chip(spec, &chip)).collect();
     }
+    let specs = arguments.limits.apply_to_all(specs)?;
+    let pue: Vec<f64> = specs.iter().map(|spec| spec.supply.pue.value.get()).collect();
     let (prices, reliability) = (load_prices()?, load_reliability()?);
     let mut designs = Vec::new();
     for spec in specs {
@@ -58,6 +64,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         prices: prices.date.clone(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),
+        pue,
         same_chip: arguments.same_chips.then_some(chip.name),
     };
     Ok(Output::report(&report, format))

@@ -15,6 +15,7 @@ mod list;
 mod model;
 mod optimize;
 mod plan;
+mod power_limits;
 mod schema;
 mod sensitivity;
 mod simulate;

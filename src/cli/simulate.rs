@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::power_limits::PowerOptions;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
@@ -15,7 +16,7 @@ use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supern
 use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
 use crate::serving::Point;
-use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
+use crate::study::{Choice, Simulation, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::compare_published;
 use crate::workload::kernel::cautions;
 
@@ -57,6 +58,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
+    #[command(flatten)]
+    limits: PowerOptions,
+
     /// End with exit code 1 if the target is missed
     #[arg(long)]
     strict: bool,
@@ -70,7 +74,7 @@ enum ObjectiveArgument {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let spec = load_supernode(&arguments.supernode)?;
+    let spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
     if let Some(clip) = &arguments.clip {
         return run_clip(spec, clip, format);
     }
@@ -84,6 +88,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_trace(path, &spec, &fabric, &simulation)?;
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
+    let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
     let cautions = cautions(&spec.chip, &workload.model);
     let report = SimulateReport {
@@ -97,6 +102,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.model.is_some())),
         target: (target.id, target.target.name),
         simulation,
+        transients,
         published,
         cautions,
         explain: arguments.explain,

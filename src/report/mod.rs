@@ -35,6 +35,7 @@ mod sweep;
 mod trace;
 mod training;
 mod training_trace;
+mod transients;
 mod uncertainty;
 mod validate;
 

@@ -7,6 +7,8 @@ use super::explain;
 use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
+use super::transients::{transients_json, transients_sections};
+use crate::footprint::Transients;
 use crate::input::document::Precisions;
 use crate::study::{Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
@@ -35,6 +37,8 @@ pub struct SimulateReport {
     pub levels: Vec<String>,
     /// Result.
     pub simulation: Simulation,
+    /// How far watts swing within a step, by phase.
+    pub transients: Vec<(&'static str, Transients)>,
     /// Predictions beside published figures of this machine.
     pub published: Vec<Comparison>,
     /// What no measurement backs.
@@ -250,6 +254,7 @@ impl Report for SimulateReport {
             "requests_per_s": simulation.requests_per_second,
             "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
+            "transients": transients_json(&self.transients, &simulation.power),
             "verdict": {
                 "target": self.target.0,
                 "meets": verdict.meets(),
@@ -309,6 +314,7 @@ impl Report for SimulateReport {
         }
         sections.extend(self.explain_sections());
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
+        sections.extend(transients_sections(&self.transients, &simulation.power));
         if !self.published.is_empty() {
             sections.push(Section::Title("Predicted beside published".into()));
             sections.extend(comparison_sections(&self.published));

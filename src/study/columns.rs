@@ -51,7 +51,7 @@ const fn column(key: &'static str, name: &'static str, scale: f64, better: Bette
 }
 
 /// Rows of a comparison.
-pub const COMPARED: [Column; 21] = [
+pub const COMPARED: [Column; 22] = [
     column("chips", "chips", 1.0, Neither, |simulation| Some(chips(simulation))),
     column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.fabric_metrics.injection.get())),
     column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.fabric_metrics.bisection.get())),
@@ -71,6 +71,7 @@ pub const COMPARED: [Column; 21] = [
     column("served_tokens_per_s", "served of the target's mix", 1.0, More, |simulation| Some(served(simulation))),
     column("served_per_chip_tokens_per_s", "served a chip", 1.0, More, |simulation| Some(served(simulation) / chips(simulation))),
     column("served_per_kilowatt_tokens_per_s", "served a kW", 1.0, More, |simulation| Some(served(simulation) / watts(simulation) * 1e3)),
+    column("power_limited", "time lost to the power limit, %", 0.01, Less, |simulation| Some(simulation.power.lost_to_limit())),
     column("racks_w", "racks, kW", 1e3, Less, |simulation| Some(watts(simulation))),
     column("racks_per_chip_w", "racks a chip, W", 1.0, Less, |simulation| Some(watts(simulation) / chips(simulation))),
     column("switch_chips", "switch chips", 1.0, Less, |simulation| Some(real(simulation.inventory.switch_count()))),

@@ -4,7 +4,10 @@ use super::clip::{ClipSimulation, simulate_clip};
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
 use crate::fabric::Fabric;
-use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
+use crate::footprint::{
+    Duty, Inventory, Power, Stretch, Transients, cost, duty_over_time, energy, inventory, mixed, ownership, power, power_over_time, rack_watts,
+    transients,
+};
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, FabricMetrics, Network, Op, Pricing, fabric_metrics};
@@ -208,7 +211,7 @@ fn running(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, mapping: M
     let fabric = machine.communication.network().fabric();
     let (used, talking) = occupied(fabric, mapping);
     let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
-    Power { slowdown: step.slowdown, ..drawn }
+    Power { slowdown: step.slowdown(), ..drawn }
 }
 
 /// The share of the chips that instances fill, and the chips of one that exchange tokens.
@@ -233,7 +236,23 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
 pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &impl Point) -> Vec<Stretch> {
     let (used, talking) = occupied(fabric, point.mapping());
     let profile = Network::new(fabric).all_to_all(talking);
-    power_over_time(spec, fabric, &inventory(fabric), point.step(), used, &profile)
+    power_over_time(spec, fabric, &inventory(fabric), &duty_over_time(fabric, point.step(), used), &profile)
+}
+
+/// How far watts swing within a step, by phase, while as many instances as fit run it together.
+#[must_use]
+pub fn swings(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Vec<(&'static str, Transients)> {
+    let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("prefill", phase.point.mapping, &phase.point.step));
+    let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("decode", phase.point.mapping, &phase.point.step));
+    let of = |(name, mapping, step): (&'static str, Mapping, &Step)| {
+        let (used, talking) = occupied(fabric, mapping);
+        let profile = Network::new(fabric).all_to_all(talking);
+        let duties = duty_over_time(fabric, step, used);
+        let watts = rack_watts(spec, fabric, &simulation.inventory, &duties, &profile);
+        let waiting = power(spec, fabric, &simulation.inventory, &Duty::default(), &profile).total();
+        Some((name, transients(&duties, &watts, waiting)?))
+    };
+    prefill.into_iter().chain(decode).filter_map(of).collect()
 }
 
 /// Watts while the chips that serve texts are split as the service needs them.

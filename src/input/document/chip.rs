@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
-use crate::units::{Bytes, BytesPerSecond, Figure, FlopPerSecond, JoulesPerBit, JoulesPerFlop, Ratio, Seconds, Watts};
+use crate::units::{Bytes, BytesPerSecond, Figure, FlopPerSecond, Hertz, JoulesPerBit, JoulesPerFlop, Ratio, Seconds, Watts, render};
 
 /// A number format of weights and GEMMs, of the KV cache, or of tokens on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -210,17 +210,44 @@ pub struct ChipIo {
 pub struct ChipPower {
     /// Powered and waiting.
     pub idle: Figure<Watts>,
-    /// Beyond waiting, while kernels run, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if absent.
+    /// Beyond waiting, while kernels run at the highest clock, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if
+    /// absent.
     pub active: Option<Figure<Watts>>,
     /// Sustained limit.
     #[schemars(extend("x-positive" = true))]
     pub tdp: Figure<Watts>,
-    /// Per operation at BF16; 8-bit formats take half of it, 4-bit a quarter.
+    /// A lower limit that the operator sets; the sustained limit if absent.
+    #[schemars(extend("x-positive" = true))]
+    pub cap: Option<Figure<Watts>>,
+    /// The clocks between which the chip chooses to keep to its limit; absent for a chip with one clock, which rests for a part of the time.
+    pub clock: Option<Clock>,
+    /// Per operation at BF16 on values like those of a model, at the highest clock; 8-bit formats take half of it, 4-bit a quarter.
     pub energy_per_flop: Figure<JoulesPerFlop>,
+    /// Of that energy, the share that goes with operands whose bits change; the rest is spent on zeros too. All of it if absent.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
+    pub toggling: Option<Figure<Ratio>>,
     /// Per bit moved between memory and cores: cell, interface, and the way through the caches.
     pub memory_energy: Figure<JoulesPerBit>,
     /// Per bit sent or received on the scale-up ports.
     pub io_energy: Figure<JoulesPerBit>,
+}
+
+/// Clocks of the matrix cores, and how the voltage follows them: constant up to the knee, from there on in a straight line.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Highest, at which short kernels run.
+    #[schemars(extend("x-positive" = true))]
+    pub highest: Figure<Hertz>,
+    /// Lowest at which the chip works.
+    #[schemars(extend("x-positive" = true))]
+    pub lowest: Figure<Hertz>,
+    /// From here up the voltage rises.
+    #[schemars(extend("x-positive" = true))]
+    pub knee: Figure<Hertz>,
+    /// Voltage up to the knee, as a share of that at the highest clock.
+    #[schemars(extend("x-range" = [0.1, 1.0]))]
+    pub lowest_voltage: Figure<Ratio>,
 }
 
 impl ChipPower {
@@ -228,6 +255,38 @@ impl ChipPower {
     #[must_use]
     pub fn active(&self) -> Watts {
         self.active.as_ref().map_or(Watts::ZERO, |active| active.value)
+    }
+
+    /// Energy of an operation on zeros over that on values like those of a model.
+    #[must_use]
+    pub fn on_zeros(&self) -> f64 {
+        1.0 - self.toggling.as_ref().map_or(1.0, |share| share.value.get())
+    }
+
+    /// The limit in force.
+    #[must_use]
+    pub fn limit(&self) -> Watts {
+        self.cap.as_ref().map_or(self.tdp.value, |cap| if cap.value < self.tdp.value { cap.value } else { self.tdp.value })
+    }
+
+    /// What is impossible about it.
+    ///
+    /// # Errors
+    /// A limit that leaves nothing to work with, or clocks in the wrong order.
+    pub fn check(&self) -> Result<(), String> {
+        let idle = self.idle.value;
+        if self.tdp.value <= idle {
+            return Err(format!("`tdp` is {}, no more than the {} that the chip draws waiting", render(self.tdp.value), render(idle)));
+        }
+        if let Some(cap) = self.cap.as_ref().filter(|cap| cap.value <= idle) {
+            return Err(format!("the cap of {} is no more than the {} that the chip draws waiting", render(cap.value), render(idle)));
+        }
+        match &self.clock {
+            Some(clock) if clock.lowest.value > clock.highest.value => {
+                Err(format!("the lowest clock, {}, is above the highest, {}", render(clock.lowest.value), render(clock.highest.value)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -41,6 +41,10 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
     names.check_origin(&document.supernode.origin, &declared, "supernode");
     let head = &document.supernode;
     let chip = names.follow::<ChipFile>(&head.chip);
+    if let Some(Err(why)) = chip.as_ref().map(|chip| chip.power.check()) {
+        let place = names.place(head.chip.span());
+        names.problems.push(Problem::new(format!("the power of `{}` is impossible: {why}", *head.chip)).at(place, "this chip"));
+    }
     let library = names.follow::<LibraryFile>(&head.library);
     let workload = head.workload.as_ref().map(|name| name.to_string());
     let levels: Vec<Option<LevelSpec>> =

@@ -30,7 +30,7 @@ pub enum Family {
     LowLatencyExperts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
     Gap,
-    /// The chip's watts, from engines at work.
+    /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
     /// What a serving engine adds to its kernels, from what its clients see.
     Engine(String),
@@ -174,7 +174,11 @@ impl Family {
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
                 Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
                 Self::Gap => case.quantity == "mla_module",
-                Self::Power => case.quantity == "serving_power",
+                // Where experts are routed, kernels are not what holds a training step back.
+                Self::Power => {
+                    let dense = case.settings.optional("ep").is_none();
+                    matches!(case.quantity.as_str(), "serving_power" | "sustained_product") || case.quantity == "training_step" && dense
+                }
             }
     }
 
@@ -247,8 +251,11 @@ impl Family {
             Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
             Self::Gap => vec![time("launch", &mut kernels.launch)],
             Self::Power => {
-                let active = chip.power.active.as_mut().ok_or_else(missing)?;
-                vec![Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active }]
+                let power = &mut chip.power;
+                vec![
+                    Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: power.active.as_mut().ok_or_else(missing)? },
+                    Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
+                ]
             }
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())

@@ -134,6 +134,9 @@ const PUBLISHED: &[Published] = &[
     // DeepSeek-V3's cluster, 2 048 GPUs of 80 GB; half of the first phase of Llama 3's 16 384.
     Published { name: "hgx-h800-ib-2048", chips: 2048, memory: Some((163.84, 0.01)), ..NOTHING },
     Published { name: "hgx-h100-roce-8192", chips: 8192, memory: Some((655.36, 0.01)), ..NOTHING },
+    // Grand Teton servers: 96 GB a GPU.
+    Published { name: "grand-teton-256", chips: 256, memory: Some((24.576, 0.01)), ..NOTHING },
+    Published { name: "grand-teton-8192", chips: 8192, memory: Some((786.432, 0.01)), ..NOTHING },
     Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
     // Four times the racks below.
     Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
