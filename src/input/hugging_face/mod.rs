@@ -123,7 +123,7 @@ fn model(table: &Table<'_>, whole: &Map<String, Json>) -> Model {
         name: named.and_then(Json::as_str).filter(|name| !name.is_empty()).unwrap_or("unnamed model").to_owned(),
         origin: Origin::default(),
         hidden: table.need(&HIDDEN_KEYS),
-        vocabulary: table.need(&["padded_vocab_size", "vocab_size"]),
+        vocabulary: table.need(if table.has("padded_vocab_size") { &["padded_vocab_size"] } else { &["vocab_size"] }),
         tied_embeddings: tied.unwrap_or(table.family.tied),
         mtp_layers: table.maybe(&MTP_KEYS).unwrap_or(0),
         context: context.filter(|context| *context > 0),
