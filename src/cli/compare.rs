@@ -1,10 +1,10 @@
 //! `supernode compare`: designs side by side.
 
 use super::power_limits::PowerOptions;
-use super::{Outcome, Output};
-use crate::fabric;
+use super::{EngineArgument, Outcome, Output};
+use crate::fabric::{self, Fabric};
 use crate::input::problem::Problems;
-use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
+use crate::input::spec::{Spec, load_prices, load_reliability, load_supernode, load_target, load_workload};
 use crate::report::{self, CompareReport};
 use crate::study::{DEFAULT_WORKLOAD, compare, with_chip};
 
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// What is served; the first supernode's own choice if absent
     #[arg(long)]
     workload: Option<String>,
+
+    #[command(flatten)]
+    engine: EngineArgument,
 
     /// The demand that results are held against
     #[arg(long, default_value = "doubao-2026-04")]
@@ -42,7 +45,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     Problems::check(problems, ())?;
     let name = arguments.workload.clone().or_else(|| specs[0].workload.clone()).unwrap_or_else(|| DEFAULT_WORKLOAD.to_owned());
-    let workload = load_workload(&name)?;
+    let mut workload = load_workload(&name)?;
+    for spec in &mut specs {
+        arguments.engine.deploy(spec, &mut workload)?;
+    }
     let target = load_target(&arguments.target)?;
     let chip = specs[0].chip.clone();
     if arguments.same_chips {
@@ -56,11 +62,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         let fabric = fabric::build(&spec)?;
         designs.push((spec, fabric));
     }
+    let engine = |(spec, _): &(Spec, Fabric)| workload.deployed_on(spec).engine.as_ref().map(|deployed| deployed.id.clone());
+    let engines = designs.iter().map(engine).collect();
     let (rows, refusals) = compare(&designs, &workload, &target, &prices, &reliability);
     let report = CompareReport {
         supernodes: arguments.supernodes.clone(),
         rows,
         refusals,
+        engines,
         prices: prices.date.clone(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),

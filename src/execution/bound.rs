@@ -13,7 +13,7 @@ pub struct Bound {
     pub compute: Seconds,
     /// Operators whose memory traffic takes longer.
     pub memory: Seconds,
-    /// Launches and gaps between kernels.
+    /// Launches and gaps between kernels, and waiting for the engine's host.
     pub launch: Seconds,
     /// Transfers that nothing hides, and waiting for them.
     pub communication: Seconds,

@@ -12,6 +12,7 @@
 //! | which cores run what? | `streams.rs` |
 //! | in which order do micro-batches use cores and wires? | `schedule.rs` |
 //! | how long is a step? | `step.rs`; what holds it back: `bound.rs` |
+//! | what does a serving engine's host add to it? | `host.rs` |
 //! | how much work is that? | `activity.rs` |
 //! | when does each stage of a step run? | `timeline.rs` |
 //! | what does a chip draw, and at which clock does it keep to its limit? | `chip_power.rs`; a whole pass at that clock: `paced.rs` |
@@ -21,6 +22,7 @@ mod bound;
 mod chip_power;
 mod communication;
 pub(crate) mod draft;
+mod host;
 mod mapping;
 mod memory;
 mod paced;

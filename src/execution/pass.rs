@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::communication::Communication;
+use super::host::run_by;
 use super::mapping::Mapping;
 use crate::input::document::{Attention, Chip, ExpertPlacement, Experts, Ffn, LayerGroup, Library, Model, Precision};
 use crate::input::spec::WorkloadSpec;
@@ -26,10 +27,14 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// The machine of `network` with this library and chip.
+    /// The machine of `network` with this library and chip, run by the workload's engine if it has one.
     #[must_use]
     pub fn new(network: &'a Network<'a>, library: &'a Library, chip: &Chip, workload: &'a WorkloadSpec) -> Self {
-        Self { communication: Communication::new(network, library), device: Device::new(chip), workload }
+        let mut device = Device::new(chip);
+        if let Some(deployed) = &workload.engine {
+            run_by(&mut device, &deployed.engine);
+        }
+        Self { communication: Communication::new(network, library), device, workload }
     }
 }
 

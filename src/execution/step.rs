@@ -4,6 +4,7 @@ use super::activity::{Activity, OperatorWork, StageWork};
 use super::bound::{Bound, Split};
 use super::chip_power::{Pace, arithmetic_energy, memory_energy, running_power};
 use super::draft;
+use super::host::host_time;
 use super::paced::Paced;
 use super::pass::{Layers, Machine, Pass, StepShape};
 use super::schedule::{Resource, Slot, Stage, makespan, schedule};
@@ -81,6 +82,19 @@ impl Step {
         self.segments.extend(std::iter::repeat_n(&draft.segments, times as usize).flatten().cloned());
         self
     }
+
+    /// This and then `host`, in which the chips wait for the engine's host: no limit stretches it.
+    fn and_host(mut self, host: Seconds) -> Self {
+        if host > Seconds::ZERO {
+            self.time += host;
+            self.unlimited += host;
+            self.bound.launch += host;
+            let stages = vec![Stage { name: "engine host", resource: Resource::Compute, time: host }];
+            let pace = Pace { rest: 1.0, ..self.pace };
+            self.segments.push(Segment { stages, work: vec![StageWork::default()], layers: 1, micro_batches: 1, pace });
+        }
+        self
+    }
 }
 
 /// Time of one pass with those of its draft model, to the last bit that of [`Step::time`], and nothing else: what a search asks for many
@@ -88,7 +102,15 @@ impl Step {
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
     let time = time_of_pass(machine, machine.workload, shape);
-    draft::passes(machine.workload, shape).fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times)
+    let passes = draft::passes(machine.workload, shape);
+    let busy = passes.fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times);
+    busy + waits_for_host(machine, shape, busy)
+}
+
+/// Time in which the chips wait for the engine's host, where an engine runs the workload.
+fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, busy: Seconds) -> Seconds {
+    let workload = machine.workload;
+    workload.engine.as_ref().map_or(Seconds::ZERO, |deployed| host_time(&deployed.engine, &workload.model, shape, busy))
 }
 
 fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Seconds {
@@ -101,7 +123,9 @@ fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShap
 #[must_use]
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let step = pass(machine, machine.workload, shape);
-    draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times))
+    let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
+    let host = waits_for_host(machine, shape, step.time);
+    step.and_host(host)
 }
 
 fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Step {

@@ -59,6 +59,13 @@ impl Duty {
     }
 }
 
+/// Watts of one chip of `ranks` ranks while it runs `step` again and again.
+#[must_use]
+pub fn chip_power(power: &ChipPower, ranks: u32, step: &Step) -> Watts {
+    let duty = Duty::with(power, ranks, step, 1.0);
+    power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>()
+}
+
 /// Where a part stands, for the split by level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {

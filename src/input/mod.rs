@@ -20,3 +20,4 @@ pub mod read;
 pub mod shape;
 pub mod spec;
 pub mod study;
+pub mod trace;

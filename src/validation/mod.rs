@@ -10,7 +10,7 @@
 //! | how long do kernels take? | `operator.rs` |
 //! | how fast is a phase of a whole model? | `phase.rs` |
 //! | how fast is a training step? | `training.rs` |
-//! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
+//! | what do clients of an engine see? | `serving.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
 //! | what does the machine draw? | `power.rs` |
 //! | how large are the errors? | `score.rs` |
@@ -20,7 +20,6 @@
 mod bench;
 mod bound;
 pub mod calibrate;
-mod engine;
 mod fabric;
 mod operator;
 mod outside;

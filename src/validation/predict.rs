@@ -55,6 +55,11 @@ pub const QUANTITIES: [Quantity; 34] = [
     Quantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
     Quantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
     Quantity {
+        name: "serving_trace",
+        meaning: "a figure of a run that was measured request by request: see docs/serving.md",
+        predict: serving::trace,
+    },
+    Quantity {
         name: "training_step",
         meaning: "a training step: its time, or tokens or model operations a second and chip, or their share of the peak",
         predict: training::step,

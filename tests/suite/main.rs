@@ -32,6 +32,7 @@ mod public_models;
 mod sane;
 mod sensitivity;
 mod sequence_parallel;
+mod serving_in_time;
 mod studies;
 mod sweep;
 mod symmetric_groups;

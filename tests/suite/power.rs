@@ -149,7 +149,7 @@ fn a_lower_limit_slows_decode_down_and_holds_the_chips_to_it() {
     let chips = &simulation.power.lines[0];
     assert!(chips.power().get() <= 384.0 * 300.0 * (1.0 + 1e-12));
     let decode = simulation.decode.unwrap().unwrap();
-    assert!(decode.point.tpot.get() <= 0.05, "the service level holds at the lower clock");
+    assert!(decode.point.latency().get() <= 0.05, "the service level holds at the lower clock");
 }
 
 /// A product under every limit from just above idle to the chip's own: the clock stays in its range, the chip draws its limit wherever that

@@ -44,7 +44,7 @@ pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, 
 pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Clock, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
-pub use engine::Engine;
+pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kind::Kind;
 pub use library::{CustomAllReduce, Library, TokenKernel};
