@@ -19,7 +19,7 @@ pub struct Quantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [Quantity; 34] = [
+pub const QUANTITIES: [Quantity; 35] = [
     Quantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     Quantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     Quantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
