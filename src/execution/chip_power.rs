@@ -104,8 +104,8 @@ pub fn lowest_clock(power: &ChipPower) -> f64 {
     power.clock.as_ref().map_or(1.0, |clock| (clock.lowest.value / clock.highest.value).min(1.0))
 }
 
-/// Rests of a search for the clock: the interval halves each time, to less than the rounding of a share.
-const HALVINGS: u32 = 52;
+/// Steps of the search for the clock; it ends sooner, as soon as the chip draws its limit to twelve digits.
+const MOST_STEPS: u32 = 100;
 
 /// The highest clock at which a chip that draws `beyond` waiting at that clock stays within its limit. The limit acts on the mean over a
 /// step, since regulators and heat sinks average over more than one.
@@ -114,17 +114,39 @@ const HALVINGS: u32 = 52;
 pub fn pace(power: &ChipPower, mut beyond: impl FnMut(f64) -> Watts) -> Pace {
     let room: Watts = power.limit() - power.idle.value;
     // A description whose limit is not above idle is refused when it is read.
-    if room <= Watts::ZERO || beyond(1.0) <= room {
+    if room <= Watts::ZERO {
         return Pace::FULL;
     }
-    let (mut low, mut high) = (lowest_clock(power), 1.0);
-    let least = beyond(low);
-    if least > room {
-        return Pace { clock: low, rest: least / room };
+    let full = beyond(1.0);
+    if full <= room {
+        return Pace::FULL;
     }
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(low, high);
-        if beyond(middle) > room { high = middle } else { low = middle }
+    let lowest = lowest_clock(power);
+    let least = beyond(lowest);
+    if least > room {
+        return Pace { clock: lowest, rest: least / room };
+    }
+    // The false position of Illinois (Dowell and Jarratt 1971): a straight line through both ends, of which the one that stays too long counts
+    // half. `low` always fits.
+    let (mut low, mut high) = (lowest, 1.0);
+    let (mut below, mut above, mut fitted) = (least / room - 1.0, full / room - 1.0, false);
+    for _ in 0..MOST_STEPS {
+        let guess = low - below * (high - low) / (above - below);
+        if guess <= low || guess >= high {
+            break;
+        }
+        let over = beyond(guess) / room - 1.0;
+        let fits = over <= 0.0;
+        let stays = if fits == fitted { 0.5 } else { 1.0 };
+        fitted = fits;
+        if fits {
+            (low, below, above) = (guess, over, above * stays);
+        } else {
+            (high, above, below) = (guess, over, below * stays);
+        }
+        if fits && over > -1e-12 {
+            break;
+        }
     }
     Pace { clock: low, rest: 1.0 }
 }

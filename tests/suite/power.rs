@@ -229,7 +229,7 @@ fn watts_of_training_integrate_to_the_mean() {
 fn impossible_limits_are_refused() {
     let refused = |arguments: &[&str]| Project::new("power").run(arguments).error();
     let message = refused(&["simulate", "hgx-h100", "--power-cap", "50 W"]);
-    assert!(message.contains("--power-cap: H100 SXM: the cap of 50 W is no more than the 68 W that the chip draws waiting"), "{message}");
+    assert!(message.contains("--power-cap: H100 SXM: the cap of 50.0 W is no more than the 68.0 W that the chip draws waiting"), "{message}");
     let message = refused(&["train", "hgx-h100", "--power-cap", "0 W"]);
     assert!(message.contains("--power-cap: 0 W is no limit to work under"), "{message}");
     let message = refused(&["compare", "hgx-h100", "--pue", "0.5"]);
