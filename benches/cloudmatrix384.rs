@@ -11,7 +11,7 @@ use supernode::execution::{Machine, Mapping, StepShape, mappings, step_time};
 use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
-use supernode::serving::{Described, decode_at, search_decode};
+use supernode::serving::{Described, Role, decode_at, search};
 use supernode::study::{DegradedMachine, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::AttentionBatch;
@@ -61,15 +61,15 @@ fn stages(criterion: &mut Criterion) {
     let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
     let mapping = Mapping { ep: 320, dp: 320, ..Mapping::ONE };
     if let Some(phase) = &workload.workload.decode {
-        say("step", decode_at(&machine, phase, mapping, 48, 2).tpot);
+        say("step", decode_at(&machine, phase, mapping, 48, 2).latency());
         group.bench_function("step", |bencher| bencher.iter(|| black_box(decode_at(&machine, phase, mapping, 48, 2))));
     }
     // Mappings per second, each with the search of its largest batch: criterion's elements.
     let all = mappings(&workload.model, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     if let Some(phase) = &workload.workload.decode {
-        say("mappings", search_decode(&machine, phase, &all, None, Described::Best).best().map(|found| found.rate));
+        say("mappings", search(&machine, Role::Decode(phase), &all, None, Described::Best).best().map(|found| found.rate));
         group.throughput(Throughput::Elements(all.len() as u64 * 2));
-        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search_decode(&machine, phase, &all, None, Described::Best))));
+        group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search(&machine, Role::Decode(phase), &all, None, Described::Best))));
         let batch = AttentionBatch { sequences: 48.0, new_tokens: 2.0, context: 4096.0, prefill: false };
         let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, drafts: 1 };
         group.throughput(Throughput::Elements(1));

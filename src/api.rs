@@ -20,10 +20,11 @@ use crate::input::spec::{Spec, TargetSpec, TrainingSpec, WorkloadSpec, supernode
 use crate::input::study::study_of;
 use crate::network::{Collective, Network, Pricing};
 use crate::report::{Records, Report, SimulateReport, TrainingReport};
-use crate::study::{Choice, Demands, Space, SweptRow, simulate_training, simulate_with, sweep};
+use crate::study::{Choice, Demands, Space, SweptRow, simulate_training, simulate_with, sweep, swings, training_watts};
 use crate::training::TrainingRequest;
 use crate::units::Bytes;
 use crate::workload::Device;
+use crate::workload::kernel::cautions;
 
 pub use crate::input::document::Algorithm;
 pub use crate::network::Op;
@@ -140,8 +141,10 @@ impl Supernode {
             speculation: workload.0.speculation(),
             notes: workload.0.notes.clone(),
             levels: self.fabric.level_names.clone(),
+            transients: swings(&self.spec, &self.fabric, &simulation),
             simulation,
             published: Vec::new(),
+            cautions: cautions(&self.spec.chip, &workload.0.model),
             explain: false,
         }))
     }
@@ -202,6 +205,8 @@ impl Supernode {
             chips: self.fabric.chips,
             usable_memory: Device::new(&self.spec.chip).usable_memory,
             workload: (workload.0.id.clone(), workload.0.training.name.clone(), workload.0.model.name.clone()),
+            month: None,
+            transients: simulation.best().and_then(|step| training_watts(&self.spec, &self.fabric, step).transients),
             simulation,
             explain: false,
         }))

@@ -1,6 +1,6 @@
 //! `supernode calibrate`: constants of a chip or a communication library from measurements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Outcome, Output, bad_option};
 use crate::fabric;
@@ -9,13 +9,13 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, engine_text, library_text, load_supernode, part_texts};
 use crate::network::Network;
 use crate::report::{self, CalibrateReport};
-use crate::validation::Parts;
-use crate::validation::calibrate::{Family, PartKind, calibrate, with_constants};
+use crate::validation::calibrate::{Family, PartKind, calibrate, outside, with_constants};
+use crate::validation::{OutsideErrors, Parts, load_outside, outside_text};
 
 /// Fit the constants of a chip or a communication library to measurements
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power or engine:NAME; several are
+    /// collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power or engine:NAME; several are
     /// fitted one after the other
     #[arg(required = true, value_name = "FAMILY")]
     families: Vec<String>,
@@ -27,6 +27,14 @@ pub struct Arguments {
     /// Measurements in the format of docs/validation.md; the shipped ones if absent
     #[arg(long, value_name = "FILE")]
     cases: Vec<String>,
+
+    /// The measured machine whose chip is this one's nearest relative: with its kernels the chip is predicted too
+    #[arg(long, value_name = "SYSTEM", requires = "outside")]
+    relative: Option<String>,
+
+    /// Update this table of errors outside the fit: each group of measurements left out in turn, each chip from its relative
+    #[arg(long, value_name = "CSV")]
+    outside: Option<PathBuf>,
 
     /// Write the part file with the fitted constants here
     #[arg(long, value_name = "TOML")]
@@ -60,6 +68,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let mut parts = Parts::of(&specs[0]);
     let calibrations = families.iter().map(|family| calibrate(family, &machines, &cases, &mut parts)).collect::<Result<Vec<_>, _>>();
     let calibrations = calibrations.map_err(|message| bad_option("FAMILY", message))?;
+    if let Some(path) = &arguments.outside {
+        let relative = arguments.relative.as_deref().map(load_supernode).transpose()?;
+        let kernels = relative.as_ref().map(|spec| &spec.chip.kernels);
+        let mut errors = if path.exists() { load_outside(&path.to_string_lossy())? } else { OutsideErrors::new() };
+        for family in &families {
+            errors.extend(outside(family, &machines, &cases, &parts, kernels).map_err(|message| bad_option("FAMILY", message))?);
+        }
+        write(path, &outside_text(&errors))?;
+    }
     if let Some(path) = &arguments.out {
         let text = match &kind {
             PartKind::Chip => part_texts(&arguments.system[0])?.0,
@@ -68,7 +85,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             PartKind::Engine(name) => engine_text(name)?,
         };
         let text = with_constants(&text, &calibrations).map_err(|message| bad_option("--out", message))?;
-        std::fs::write(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+        write(path, &text)?;
     }
     Ok(Output::report(&CalibrateReport { systems: arguments.system.clone(), calibrations }, format))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Problems> {
+    Ok(std::fs::write(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?)
 }

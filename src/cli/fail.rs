@@ -1,6 +1,6 @@
 //! `supernode fail`: what remains after failures.
 
-use super::{Outcome, Output, bad_option};
+use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{Damage, part_name, part_named};
 use crate::input::spec::{load_reliability, load_supernode, load_target, load_workload};
@@ -46,6 +46,9 @@ pub struct Arguments {
     #[arg(long)]
     workload: Option<String>,
 
+    #[command(flatten)]
+    engine: EngineArgument,
+
     /// The mix of prompts and answers that tokens are counted in
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
@@ -55,8 +58,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if !(0.0..=1.0).contains(&arguments.level) {
         return Err(bad_option("--level", "must be a share between 0 and 1"));
     }
-    let spec = load_supernode(&arguments.supernode)?;
-    let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?.on(&spec.chip);
+    let mut spec = load_supernode(&arguments.supernode)?;
+    let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+    arguments.engine.deploy(&mut spec, &mut workload)?;
+    let workload = workload.deployed_on(&spec);
     let target = load_target(&arguments.target)?;
     let reliability = load_reliability()?;
     let fabric = fabric::build(&spec)?;
@@ -74,6 +79,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let report = FailReport {
         supernode: spec.id.clone(),
         title: format!("{} ({})", spec.name, spec.vendor),
+        engine: workload.engine.as_ref().map(|deployed| deployed.id.clone()),
         seed: arguments.seed,
         sound: patient.sound(),
         given: (!gone.is_empty()).then(|| patient.after(&Damage::of(&gone), true)),

@@ -4,19 +4,24 @@
 
 mod beside;
 mod calibrate;
+mod capacity;
 mod check;
 mod collective;
 mod compare;
+mod deployment;
 mod describe;
 mod experts;
 mod fail;
+mod frontier;
 mod kinds;
 mod list;
 mod model;
 mod optimize;
 mod plan;
+mod power_limits;
 mod schema;
 mod sensitivity;
+mod serve;
 mod simulate;
 mod sizes;
 mod sweep;
@@ -25,11 +30,12 @@ mod uncertainty;
 mod validate;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::Spec;
+use crate::input::spec::{Spec, WorkloadSpec, load_engine};
 use crate::report::{self, Report};
 
 /// How the program ends.
@@ -93,6 +99,9 @@ enum Command {
     Experts(experts::Arguments),
     Model(model::Arguments),
     Simulate(simulate::Arguments),
+    Serve(serve::Arguments),
+    Capacity(capacity::Arguments),
+    Frontier(frontier::Arguments),
     Train(train::Arguments),
     Fail(fail::Arguments),
     Plan(plan::Arguments),
@@ -116,6 +125,9 @@ impl Command {
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Model(arguments) => model::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
+            Self::Serve(arguments) => serve::run(arguments, format),
+            Self::Capacity(arguments) => capacity::run(arguments, format),
+            Self::Frontier(arguments) => frontier::run(arguments, format),
             Self::Train(arguments) => train::run(arguments, format),
             Self::Fail(arguments) => fail::run(arguments, format),
             Self::Plan(arguments) => plan::run(arguments, format),
@@ -215,6 +227,25 @@ type Outcome = Result<Output, Problems>;
 /// The workload asked for, or the supernode's own, or the default.
 fn workload_name<'a>(asked: Option<&'a str>, spec: &'a Spec) -> &'a str {
     asked.or(spec.workload.as_deref()).unwrap_or(crate::study::DEFAULT_WORKLOAD)
+}
+
+/// Which serving engine runs the workload.
+#[derive(Debug, clap::Args)]
+struct EngineArgument {
+    /// Serving engine: a shipped name, a path, or `none` for kernels and transfers alone; if absent, the workload's own choice, or else the supernode's
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+}
+
+impl EngineArgument {
+    /// Puts the engine asked for, if any, in the place of those that the machine and the workload name.
+    fn deploy(&self, spec: &mut Spec, workload: &mut WorkloadSpec) -> Result<(), Problems> {
+        if let Some(name) = self.engine.as_deref() {
+            spec.engine = None;
+            workload.engine = (name != "none").then(|| load_engine(name).map(Arc::new)).transpose()?;
+        }
+        Ok(())
+    }
 }
 
 /// A problem with an option's value.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Outcome, Output, bad_option};
+use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// What is served; each supernode's own choice if absent, else deepseek-r1-cloudmatrix
     #[arg(long)]
     workload: Option<String>,
+
+    #[command(flatten)]
+    engine: EngineArgument,
 
     /// First day, as 2026-04-02; the target's own if absent. With --to: every month between
     #[arg(long, value_name = "DAY", value_parser = Date::parse)]
@@ -65,8 +68,9 @@ fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
     let days = days(&target, (arguments.from, arguments.to), arguments.extrapolate).map_err(|message| bad_option("plan", message))?;
     let (prices, reliability) = (load_prices()?, load_reliability()?);
     let designs = arguments.supernodes.iter().map(|name| {
-        let spec = load_supernode(name)?;
-        let workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+        let mut spec = load_supernode(name)?;
+        let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
+        arguments.engine.deploy(&mut spec, &mut workload)?;
         let fabric = fabric::build(&spec)?;
         Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability))
     });

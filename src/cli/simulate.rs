@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{Exit, Outcome, Output, bad_option};
+use super::power_limits::PowerOptions;
+use super::{EngineArgument, Exit, Outcome, Output, bad_option};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::footprint::inventory;
@@ -14,9 +15,9 @@ use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
-use crate::serving::Point;
-use crate::study::{Choice, Simulation, simulate_clip, simulate_with, watts_over_a_step};
+use crate::study::{Choice, Simulation, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::compare_published;
+use crate::workload::kernel::cautions;
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
 #[derive(Debug, clap::Args)]
@@ -29,12 +30,15 @@ pub struct Arguments {
     workload: Option<String>,
 
     /// A video clip in place of a workload: shipped name or path
-    #[arg(long, conflicts_with_all = ["workload", "model", "mapping", "objective", "explain", "trace", "target", "strict"])]
+    #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict"])]
     clip: Option<String>,
 
     /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
     #[arg(long)]
     model: Option<String>,
+
+    #[command(flatten)]
+    engine: EngineArgument,
 
     /// The demand that the result is held against
     #[arg(long, default_value = "doubao-2026-04")]
@@ -56,6 +60,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
+    #[command(flatten)]
+    limits: PowerOptions,
+
     /// End with exit code 1 if the target is missed
     #[arg(long)]
     strict: bool,
@@ -69,11 +76,12 @@ enum ObjectiveArgument {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let spec = load_supernode(&arguments.supernode)?;
+    let mut spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
     if let Some(clip) = &arguments.clip {
         return run_clip(spec, clip, format);
     }
-    let workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
+    let mut workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
+    arguments.engine.deploy(&mut spec, &mut workload)?;
     let target = load_target(&arguments.target)?;
     let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;
@@ -83,7 +91,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_trace(path, &spec, &fabric, &simulation)?;
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
+    let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
+    let cautions = cautions(&spec.chip, &workload.model);
     let report = SimulateReport {
         speculation: workload.speculation(),
         notes: workload.notes,
@@ -95,7 +105,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.model.is_some())),
         target: (target.id, target.target.name),
         simulation,
+        transients,
         published,
+        cautions,
         explain: arguments.explain,
     };
     let mut output = Output::report(&report, format);
@@ -137,8 +149,8 @@ fn workload_title(workload: String, model: &str, replaced: bool) -> String {
 fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Result<(), Problems> {
     let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok());
     let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
-    let decode = decode.map(|phase| ("decode", phase.point.step(), watts_over_a_step(spec, fabric, &phase.point)));
-    let prefill = prefill.map(|phase| ("prefill", phase.point.step(), watts_over_a_step(spec, fabric, &phase.point)));
+    let decode = decode.map(|phase| ("decode", &phase.point.step, watts_over_a_step(spec, fabric, &phase.point)));
+    let prefill = prefill.map(|phase| ("prefill", &phase.point.step, watts_over_a_step(spec, fabric, &phase.point)));
     let passes: Vec<_> = decode.into_iter().chain(prefill).collect();
     let traced: Vec<TracedPass<'_>> =
         passes.iter().map(|(name, step, power)| TracedPass { name, step, power, levels: &fabric.level_names }).collect();

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::power_limits::PowerOptions;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
-use crate::input::spec::{load_supernode, load_training};
+use crate::input::spec::{load_reliability, load_supernode, load_training};
 use crate::report::{self, TrainingReport, training_trace};
-use crate::study::simulate_training;
+use crate::study::{goodput, simulate_training, training_watts};
 use crate::training::TrainingRequest;
 use crate::workload::Device;
 
@@ -24,7 +25,7 @@ pub struct Arguments {
     #[arg(long)]
     model: Option<String>,
 
-    /// Fixed degrees, such as tp=8,pp=2; open ones are searched. Keys: tp, ep, dp, pp, micro_batch, interleave, overlap,
+    /// Fixed degrees, such as tp=8,pp=2; open ones are searched. Keys: tp, cp (ranks that share a sequence; 1 if open), ep, dp, pp, micro_batch, interleave, overlap,
     /// recompute (0 nothing, 1 norms and activation functions, 2 whole layers)
     #[arg(long, value_name = "DEGREES")]
     mapping: Option<String>,
@@ -33,9 +34,12 @@ pub struct Arguments {
     #[arg(long)]
     explain: bool,
 
-    /// Write the timeline of a step, stage by stage of the pipeline, as Chrome trace JSON (opens in Perfetto)
+    /// Write the timeline of a step, stage by stage of the pipeline, with watts beside it, as Chrome trace JSON (opens in Perfetto)
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+
+    #[command(flatten)]
+    limits: PowerOptions,
 
     /// End with exit code 1 if nothing fits
     #[arg(long)]
@@ -43,7 +47,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let spec = load_supernode(&arguments.supernode)?;
+    let spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
     let workload = load_training(&arguments.workload, arguments.model.as_deref())?;
     let request: TrainingRequest = match &arguments.mapping {
         Some(text) => text.parse().map_err(|reason| bad_option("--mapping", reason))?,
@@ -53,8 +57,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let ranks = fabric.chips * fabric.chip.ranks;
     request.check(&workload.training, &workload.model, ranks).map_err(|reason| bad_option("--mapping", reason))?;
     let simulation = simulate_training(&spec, &fabric, &workload, &request);
-    if let (Some(path), Some(step)) = (&arguments.trace, simulation.best()) {
-        let trace = training_trace(step).to_string();
+    let reliability = load_reliability()?;
+    let month = simulation.best().map(|step| goodput(&fabric, &reliability, &workload.training.checkpoint, step));
+    let drawn = simulation.best().map(|step| training_watts(&spec, &fabric, step));
+    if let (Some(path), Some(step), Some(drawn)) = (&arguments.trace, simulation.best(), &drawn) {
+        let trace = training_trace(step, drawn).to_string();
         std::fs::write(path, trace).map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))?;
     }
     let fits = simulation.best().is_some();
@@ -66,6 +73,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         chips: fabric.chips,
         workload: (workload.id, workload.training.name, workload.model.name),
         simulation,
+        transients: drawn.and_then(|drawn| drawn.transients),
+        month,
         explain: arguments.explain,
     };
     let mut output = Output::report(&report, format);

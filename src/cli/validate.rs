@@ -6,7 +6,7 @@ use super::{Exit, Outcome, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
-use crate::validation::{bounds_text, exceeded, load_bounds, scores, validate};
+use crate::validation::{bounds_text, exceeded, load_bounds, load_outside, scores, summaries, validate};
 
 /// Hold predictions against measurements: the shipped ones, or your own
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let bounds = if arguments.strict { load_bounds(&arguments.bounds)? } else { Vec::new() };
     let compared = validate(&cases);
     let scores = scores(&compared);
+    let summaries = summaries(&compared, &load_outside("outside")?);
     let exceeded: Vec<_> = exceeded(&scores, &bounds).into_iter().map(|(score, bound)| (score.clone(), bound.clone())).collect();
     if let Some(path) = &arguments.scatter {
         std::fs::write(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         std::fs::write(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }
     let missed = !exceeded.is_empty();
-    let report = ValidateReport { cases: compared, scores, exceeded, summary: arguments.summary };
+    let report = ValidateReport { cases: compared, scores, summaries, exceeded, summary: arguments.summary };
     let mut output = Output::report(&report, format);
     if missed {
         output.exit = Exit::Missed;

@@ -11,17 +11,21 @@
 //! | which operators and transfers does one pass consist of? | `pass.rs`; those of a draft model: `draft.rs` |
 //! | which cores run what? | `streams.rs` |
 //! | in which order do micro-batches use cores and wires? | `schedule.rs` |
-//! | how long is a step, and what holds it back? | `step.rs` |
+//! | how long is a step? | `step.rs`; what holds it back: `bound.rs` |
+//! | what does a serving engine's host add to it? | `host.rs` |
 //! | how much work is that? | `activity.rs` |
 //! | when does each stage of a step run? | `timeline.rs` |
-//! | what does a chip draw, and how does its power limit slow it? | `chip_power.rs` |
+//! | what does a chip draw, and at which clock does it keep to its limit? | `chip_power.rs`; a whole pass at that clock: `paced.rs` |
 
 mod activity;
+mod bound;
 mod chip_power;
 mod communication;
 pub(crate) mod draft;
+mod host;
 mod mapping;
 mod memory;
+mod paced;
 mod pass;
 mod schedule;
 mod step;
@@ -29,12 +33,13 @@ mod streams;
 mod timeline;
 
 pub use activity::{Activity, Limit, OperatorWork, StageWork};
-pub use chip_power::{arithmetic_energy, memory_energy, port_energy, slowdown, work_energy};
-pub use communication::Communication;
+pub use bound::Bound;
+pub use chip_power::{Pace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, running_power, work_energy, work_power};
+pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::{Machine, StepShape};
 pub use schedule::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};
-pub use step::{Bound, Segment, Step, step, step_time};
+pub use step::{Segment, Step, step, step_time};
 pub use timeline::{TimelineEntry, timeline};

@@ -35,15 +35,16 @@ impl<'a> Streams<'a> {
     }
 
     /// All cores for one kernel after the other, where transfers that overlap with computing take theirs from it; or, on chips that
-    /// split their cores in decode, attention and experts side by side on the cores that make the pass shortest.
-    pub fn choose(machine: &'a Machine<'_>, shape: &StepShape, pass: &'a Pass) -> Self {
+    /// split their cores in decode, attention and experts side by side on the cores that make the pass shortest. `device` is that of the
+    /// machine, at any clock.
+    pub fn choose(machine: &'a Machine<'_>, device: &'a Device, shape: &StepShape, pass: &'a Pass) -> Self {
         let overlaps = shape.micro_batches > 1;
         let sparse = pass.layers.iter().any(|layers| matches!(layers.block, Block::Experts { .. }));
-        if machine.device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
-            return Split::new(&machine.device, pass).best();
+        if device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
+            return Split::new(device, pass).best();
         }
         let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
-        let attention = if taken > 0.0 { Cow::Owned(machine.device.with_cores(1.0 - taken)) } else { Cow::Borrowed(&machine.device) };
+        let attention = if taken > 0.0 { Cow::Owned(device.with_cores(1.0 - taken)) } else { Cow::Borrowed(device) };
         Self { attention, split_off: None, expert_resource: Resource::Compute }
     }
 

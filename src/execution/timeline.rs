@@ -20,6 +20,8 @@ pub struct TimelineEntry {
     pub exposed: Seconds,
     /// What one rank does in it.
     pub work: StageWork,
+    /// The chips' clock meanwhile, as a share of the highest.
+    pub clock: f64,
 }
 
 /// All stages of a pass in the order of its segments.
@@ -29,7 +31,7 @@ pub fn timeline(step: &Step) -> Vec<TimelineEntry> {
     let (mut start, mut layer) = (Seconds::ZERO, 0);
     for segment in &step.segments {
         let slots = schedule(&segment.stages, segment.micro_batches, segment.layers);
-        let mut end = Seconds::ZERO;
+        let (mut end, rest) = (Seconds::ZERO, segment.pace.rest);
         for slot in &slots {
             end = end.max(slot.start + slot.stage.time);
             // Stages of one name do the same.
@@ -37,13 +39,14 @@ pub fn timeline(step: &Step) -> Vec<TimelineEntry> {
             moments.push(TimelineEntry {
                 micro_batch: slot.micro_batch,
                 layer: layer + slot.layer,
-                stage: Stage { time: slot.stage.time * step.slowdown, ..slot.stage },
-                start: (start + slot.start) * step.slowdown,
-                exposed: exposed(slot, &slots) * step.slowdown,
+                stage: Stage { time: slot.stage.time * rest, ..slot.stage },
+                start: start + slot.start * rest,
+                exposed: exposed(slot, &slots) * rest,
+                clock: segment.pace.clock,
                 work: segment.work[place],
             });
         }
-        start += end;
+        start += end * rest;
         layer += segment.layers;
     }
     moments

@@ -1,5 +1,7 @@
 //! Parts by kind and level, counted on the real graph.
 
+use std::collections::BTreeMap;
+
 use crate::fabric::{Endpoint, Fabric};
 use crate::input::document::Medium;
 use crate::units::Metres;
@@ -13,12 +15,25 @@ pub struct Inventory {
     pub cpus: Vec<(String, u64)>,
     /// Network cards by part.
     pub nics: Vec<(String, u64)>,
+    /// Links that end at network cards, by the card's part.
+    pub nic_links: BTreeMap<String, Vec<NicLinks>>,
     /// Memory expanders by part.
     pub memories: Vec<(String, u64)>,
     /// Switch chips by part and level.
     pub switches: Vec<SwitchLine>,
     /// Links by part and level.
     pub links: Vec<LinkLine>,
+}
+
+/// Links of one part that end at network cards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NicLinks {
+    /// Index into [`Fabric::links`].
+    pub link: u16,
+    /// How many end there.
+    pub count: u64,
+    /// Their share of all links of the part.
+    pub share: f64,
 }
 
 /// Switch chips of one part at one level.
@@ -60,6 +75,12 @@ impl Inventory {
         self.switches.iter().map(|line| line.count).sum()
     }
 
+    /// Links that end at network cards of a part.
+    #[must_use]
+    pub fn links_at_nics(&self, part: &str) -> &[NicLinks] {
+        self.nic_links.get(part).map_or(&[], Vec::as_slice)
+    }
+
     /// Links of all parts.
     #[must_use]
     pub fn link_count(&self) -> u64 {
@@ -80,6 +101,7 @@ pub fn inventory(fabric: &Fabric) -> Inventory {
         chips: u64::from(fabric.chips),
         cpus: Vec::new(),
         nics: Vec::new(),
+        nic_links: nic_links(fabric),
         memories: Vec::new(),
         switches: Vec::new(),
         links: Vec::new(),
@@ -138,4 +160,27 @@ fn count(lines: &mut Vec<(String, u64)>, name: &str) {
         Some(line) => line.1 += 1,
         None => lines.push((name.to_owned(), 1)),
     }
+}
+
+/// The links at the cards of every part, and their share of all links of theirs.
+fn nic_links(fabric: &Fabric) -> BTreeMap<String, Vec<NicLinks>> {
+    let mut all: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut at_cards: BTreeMap<(u16, u16), u64> = BTreeMap::new();
+    for edge in fabric.graph.edge_indices() {
+        let (link, count) = (fabric.graph[edge].link, u64::from(fabric.graph[edge].count));
+        *all.entry(link).or_default() += count;
+        let Some((a, b)) = fabric.graph.edge_endpoints(edge) else { continue };
+        for node in [a, b] {
+            if let Endpoint::Nic(part) = fabric.graph[node].endpoint {
+                *at_cards.entry((part, link)).or_default() += count;
+            }
+        }
+    }
+    let mut links: BTreeMap<String, Vec<NicLinks>> = BTreeMap::new();
+    for ((part, link), count) in at_cards {
+        #[expect(clippy::cast_precision_loss, reason = "link counts are far below 2^53")]
+        let share = count as f64 / all[&link] as f64;
+        links.entry(fabric.nics[part as usize].0.clone()).or_default().push(NicLinks { link, count, share });
+    }
+    links
 }

@@ -9,11 +9,13 @@ mod inventory;
 mod over_time;
 mod power;
 mod reliability;
+mod transients;
 
 pub use complexity::{Blast, Complexity, LaneUse, complexity};
 pub use cost::{Cost, CostLine, Spread, cost, energy, over, ownership};
 pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
-pub use inventory::{Inventory, LinkLine, SwitchLine, inventory};
-pub use over_time::{Stretch, power_over_time};
-pub use power::{Duty, Place, Power, PowerLine, mixed, power};
+pub use inventory::{Inventory, LinkLine, NicLinks, SwitchLine, inventory};
+pub use over_time::{DutyStretch, Stretch, duty_over_time, power_over_time};
+pub use power::{Duty, Place, Power, PowerLine, chip_power, mixed, power};
 pub use reliability::{Failures, failures};
+pub use transients::{Transients, rack_watts, transients};

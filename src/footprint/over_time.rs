@@ -23,9 +23,12 @@ pub struct Stretch {
     pub power: Power,
 }
 
-/// What a machine draws from moment to moment while the share `busy` of its chips runs `step`, all instances in step.
+/// What the chips do in a stretch of a step: start, end and duty.
+pub type DutyStretch = (Seconds, Seconds, Duty);
+
+/// What the chips do from moment to moment while the share `busy` of them runs `step`, all instances in step.
 #[must_use]
-pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, step: &Step, busy: f64, profile: &Profile) -> Vec<Stretch> {
+pub fn duty_over_time(fabric: &Fabric, step: &Step, busy: f64) -> Vec<DutyStretch> {
     let moments = timeline(step);
     let mut times: Vec<f64> = moments.iter().flat_map(|moment| [moment.start, moment.start + moment.stage.time]).map(Seconds::get).collect();
     times.extend([0.0, step.time.get()]);
@@ -49,15 +52,22 @@ pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, step
             add(&mut duty, moment, fabric, busy);
         }
         duty.operators.extend(always.iter().copied());
-        Stretch { start: Seconds::new(ends[0]), end: Seconds::new(ends[1]), power: power(spec, fabric, inventory, &duty, profile) }
+        (Seconds::new(ends[0]), Seconds::new(ends[1]), duty)
     });
     stretches.collect()
+}
+
+/// What a machine draws from moment to moment of a step.
+#[must_use]
+pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duties: &[DutyStretch], profile: &Profile) -> Vec<Stretch> {
+    let of = |(start, end, duty): &DutyStretch| Stretch { start: *start, end: *end, power: power(spec, fabric, inventory, duty, profile) };
+    duties.iter().map(of).collect()
 }
 
 fn add(duty: &mut Duty, moment: &TimelineEntry, fabric: &Fabric, busy: f64) {
     let chip = &fabric.chip.power;
     let (ranks, time) = (f64::from(fabric.chip.ranks) * busy, moment.stage.time);
-    let work = (arithmetic_energy(chip, &moment.work.flop) + memory_energy(chip, moment.work.memory)) * ranks / time;
+    let work = (arithmetic_energy(chip, &moment.work.flop, moment.clock) + memory_energy(chip, moment.work.memory)) * ranks / time;
     if work > Watts::ZERO {
         match duty.operators.iter_mut().find(|(name, _)| *name == moment.stage.name) {
             Some((_, watts)) => *watts += work,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::inventory::Inventory;
-use crate::execution::{Activity, Step, arithmetic_energy, memory_energy, port_energy};
+use super::inventory::{Inventory, NicLinks};
+use crate::execution::{Step, port_energy};
 use crate::fabric::{Endpoint, Fabric};
 use crate::input::document::{ChipPower, Cooling, Medium, Racks, SwitchPower};
 use crate::input::spec::Spec;
 use crate::network::Profile;
-use crate::units::{BytesPerSecond, Seconds, Watts};
+use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, Watts};
 
 /// What the chips of a machine do on average while it runs one phase.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,28 +36,34 @@ impl Duty {
     /// As [`Duty::of`], for a chip of so many ranks that is not the fabric's.
     #[must_use]
     pub fn with(power: &ChipPower, ranks: u32, step: &Step, busy: f64) -> Self {
-        Self::at_work(power, ranks, &step.activity, step.time, [busy, 1.0 - step.bound.launch / step.time])
+        Self::at_work(power, ranks, step.operators.clone(), (step.activity.sent, step.time), step.running, busy)
     }
 
-    /// Chips of `ranks` ranks do `activity` in `time`, again and again. Only the share `busy` of the chips does, and only for a share of the
-    /// time that a kernel runs: between two of them the cores wait for a launch.
+    /// Chips of `ranks` ranks spend the energy of `operators` and send so many bytes, by rank, in a time, and `running` in all, again and
+    /// again; only the share `busy` of the chips does.
     #[must_use]
-    pub fn at_work(power: &ChipPower, ranks: u32, activity: &Activity, time: Seconds, [busy, running]: [f64; 2]) -> Self {
+    pub fn at_work(
+        power: &ChipPower,
+        ranks: u32,
+        operators: Vec<(&'static str, Joules)>,
+        (sent, time): (Bytes, Seconds),
+        running: Joules,
+        busy: f64,
+    ) -> Self {
         let ranks = f64::from(ranks) * busy;
-        let operators = activity.operators.iter().map(|work| {
-            let energy = arithmetic_energy(power, &work.flop) + memory_energy(power, work.memory);
-            (work.name, energy * ranks / time)
-        });
-        let mut operators: Vec<(&'static str, Watts)> = operators.collect();
-        let ports = port_energy(power, activity.sent) * ranks / time;
-        // Cores that work stall less: what they draw whatever they do gives way where the chip reaches its limit.
-        let room = (power.tdp.value - power.idle.value) * busy - operators.iter().map(|(_, watts)| *watts).sum::<Watts>() - ports;
-        let running = (power.active() * (busy * running)).min(room);
-        if running > Watts::ZERO {
-            operators.push((Self::ALWAYS, running));
+        let mut operators: Vec<(&'static str, Watts)> = operators.into_iter().map(|(name, energy)| (name, energy * ranks / time)).collect();
+        if running > Joules::ZERO {
+            operators.push((Self::ALWAYS, running * busy / time));
         }
-        Self { operators, ports, sent: BytesPerSecond::new(activity.sent.get() * ranks / time.get()), busy }
+        Self { operators, ports: port_energy(power, sent) * ranks / time, sent: BytesPerSecond::new(sent.get() * ranks / time.get()), busy }
     }
+}
+
+/// Watts of one chip of `ranks` ranks while it runs `step` again and again.
+#[must_use]
+pub fn chip_power(power: &ChipPower, ranks: u32, step: &Step) -> Watts {
+    let duty = Duty::with(power, ranks, step, 1.0);
+    power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>()
 }
 
 /// Where a part stands, for the split by level.
@@ -107,6 +113,8 @@ pub struct Power {
     pub purposes: Vec<(String, Watts)>,
     /// Time of a step over what it would be without the chips' power limit; the larger of the phases.
     pub slowdown: f64,
+    /// What hosts would add that the description lacks: a chip cannot work without one; none where hosts or other parts are described.
+    pub missing_hosts: Option<Watts>,
     /// Racks that the machine fills, if stated.
     pub racks: Option<Racks>,
     /// Power of the hall over power of the racks.
@@ -124,6 +132,12 @@ impl Power {
     #[must_use]
     pub fn rated(&self) -> Watts {
         self.lines.iter().map(|line| line.rated).sum()
+    }
+
+    /// Share of the time that is lost to the chips' power limit: `1 - 1 / slowdown`.
+    #[must_use]
+    pub fn lost_to_limit(&self) -> f64 {
+        1.0 - 1.0 / self.slowdown
     }
 
     /// What the hall draws.
@@ -149,7 +163,7 @@ pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, p
     let mut lines = vec![chips(spec, inventory, duty)];
     lines.extend(switches(fabric, inventory, duty, profile));
     lines.extend(links(fabric, inventory, duty, profile));
-    lines.extend(hosts(spec, fabric, inventory, duty));
+    lines.extend(hosts(spec, fabric, inventory, duty, profile));
     let chips = real(inventory.chips);
     let waiting = lines.iter().map(|line| line.waiting).sum();
     let mut purposes: Vec<(String, Watts)> = duty.operators.iter().map(|(name, power)| ((*name).to_owned(), *power * chips)).collect();
@@ -161,7 +175,19 @@ pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, p
     let supply = supply(spec, &lines);
     purposes.extend(supply.iter().map(|line| (line.part.clone(), line.power())));
     lines.extend(supply);
-    Power { lines, purposes, slowdown: 1.0, racks: spec.supply.racks.clone(), pue: spec.supply.pue.value.get() }
+    let missing_hosts = missing_hosts(spec, inventory);
+    Power { lines, purposes, slowdown: 1.0, missing_hosts, racks: spec.supply.racks.clone(), pue: spec.supply.pue.value.get() }
+}
+
+/// A typical host of eight chips: two processors with their memory, drives, management and front-end cards, as the shipped HGX servers have.
+const TYPICAL_HOST: Watts = Watts::new(1600.0);
+/// Chips of such a host.
+const CHIPS_OF_A_HOST: u64 = 8;
+
+/// What typical hosts of a machine would draw that describes none.
+fn missing_hosts(spec: &Spec, inventory: &Inventory) -> Option<Watts> {
+    let described = inventory.cpus.iter().any(|(_, count)| *count > 0) || spec.auxiliaries.iter().any(|part| part.count > 0);
+    (!described).then(|| TYPICAL_HOST * real(inventory.chips.div_ceil(CHIPS_OF_A_HOST)))
 }
 
 fn chips(spec: &Spec, inventory: &Inventory, duty: &Duty) -> PowerLine {
@@ -174,7 +200,7 @@ fn chips(spec: &Spec, inventory: &Inventory, duty: &Duty) -> PowerLine {
         count: inventory.chips,
         waiting: power.idle.value * count,
         working: working * count,
-        rated: power.tdp.value.max(power.idle.value) * count,
+        rated: power.limit() * count,
     }
 }
 
@@ -275,7 +301,7 @@ fn links(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile)
 }
 
 /// CPUs, their DRAM, and what stands beside the fabric.
-fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Vec<PowerLine> {
+fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile) -> Vec<PowerLine> {
     let mut lines = Vec::new();
     for (name, count) in &inventory.cpus {
         let Some((_, cpu)) = fabric.cpus.iter().find(|part| part.0 == *name) else { continue };
@@ -292,7 +318,16 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Ve
     }
     for (name, count) in &inventory.nics {
         let Some((_, nic)) = fabric.nics.iter().find(|part| part.0 == *name) else { continue };
-        lines.push(constant(format!("NICs ({name})"), Place::Host, *count, nic.idle.value));
+        let waiting = nic.idle.value * real(*count);
+        let [crossing, full] = crossing(fabric, inventory.links_at_nics(name), duty.sent * real(inventory.chips), profile);
+        lines.push(PowerLine {
+            part: format!("NICs ({name})"),
+            place: Place::Host,
+            count: *count,
+            waiting,
+            working: nic.energy_per_bit.value * crossing,
+            rated: waiting + nic.energy_per_bit.value * full,
+        });
     }
     for (name, count) in &inventory.memories {
         let Some((_, memory)) = fabric.memories.iter().find(|part| part.0 == *name) else { continue };
@@ -303,6 +338,15 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty) -> Ve
     }
     lines.retain(|line| line.count > 0);
     lines
+}
+
+/// What crosses the NICs of a part while chips send `sent` in all, and at line rate. Every byte comes in by one link and leaves by another, so
+/// it is counted twice.
+fn crossing(fabric: &Fabric, links: &[NicLinks], sent: BytesPerSecond, profile: &Profile) -> [BytesPerSecond; 2] {
+    let crossing = links.iter().map(|at| sent * (visits(profile, profile.link_bytes[at.link as usize]) * at.share * 0.5));
+    // Both directions of both sides.
+    let full = links.iter().map(|at| line_rate(fabric, at.link) * real(at.count));
+    [crossing.sum(), full.sum()]
 }
 
 /// A part that draws the same whatever it does.
@@ -345,7 +389,14 @@ pub fn mixed(a: &Power, b: &Power, share: f64) -> Power {
             None => purposes.insert(index.min(purposes.len()), (name.clone(), *power * (1.0 - share))),
         }
     }
-    Power { lines: lines.collect(), purposes, slowdown: a.slowdown.max(b.slowdown), racks: a.racks.clone(), pue: a.pue }
+    Power {
+        lines: lines.collect(),
+        purposes,
+        slowdown: a.slowdown.max(b.slowdown),
+        missing_hosts: a.missing_hosts,
+        racks: a.racks.clone(),
+        pue: a.pue,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]

@@ -206,7 +206,7 @@ impl std::fmt::Display for Settings {
 /// Names of the shipped files of measurements, sorted.
 #[must_use]
 pub fn shipped_cases() -> Vec<String> {
-    shipped_with(FOLDER, "csv").into_iter().filter(|name| name != "medians").collect()
+    shipped_with(FOLDER, "csv").into_iter().filter(|name| name != "medians" && name != "outside").collect()
 }
 
 /// Reads the measurements that `name` means: a shipped file's name, or a path.

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::document::Pattern;
+use super::inherit::inherit_kernels;
 use super::shape::{property, resolve, tagged};
 
 /// `over` on `base`, both of the kind with that table and schema.
@@ -23,6 +24,9 @@ pub(super) fn merge<'i>(kind: &str, schema: &Json, mut base: DeTable<'i>, over: 
         _ => DeTable::new(),
     };
     guide.attribute_table(&mut base, &origin, schema);
+    if kind == "chip" {
+        inherit_kernels(&mut base);
+    }
     guide.table(base, over, schema)
 }
 

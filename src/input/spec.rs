@@ -15,7 +15,8 @@ mod names;
 mod pattern;
 
 use super::document::{
-    AttachTo, Auxiliary, Chip, Clip, Cpu, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Supply, Switch, Target, Training, Workload,
+    AttachTo, Auxiliary, Chip, Clip, Cpu, Engine, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Supply, Switch, Target, Training,
+    Workload,
 };
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
@@ -61,6 +62,8 @@ pub struct Spec {
     pub supply: Supply,
     /// Workload to run when none is named.
     pub workload: Option<String>,
+    /// Serving engine for workloads that name none.
+    pub engine: Option<EngineSpec>,
     /// Published measurements of this machine.
     pub published: Option<String>,
     /// Addresses of what describes the machine.
@@ -159,6 +162,15 @@ pub enum AttachedPart {
     Memory(MemoryExpander),
 }
 
+/// A serving engine with the name it was asked for by.
+#[derive(Clone, Debug)]
+pub struct EngineSpec {
+    /// The shipped name or the path it was asked for by.
+    pub id: String,
+    /// The engine.
+    pub engine: Engine,
+}
+
 /// A workload with its model.
 #[derive(Clone, Debug)]
 pub struct WorkloadSpec {
@@ -175,6 +187,8 @@ pub struct WorkloadSpec {
     /// What a reader of results must know: what of a `config.json` was not read, and what follows from a model that was given in place of the
     /// workload's own.
     pub notes: Vec<String>,
+    /// The engine that serves the model. Without one a pass takes the time of its kernels and transfers and nothing else.
+    pub engine: Option<Arc<EngineSpec>>,
 }
 
 impl WorkloadSpec {
@@ -200,6 +214,14 @@ impl WorkloadSpec {
         let mut workload = self.clone();
         workload.workload.precision = workload.workload.precision.on(chip);
         workload.draft = workload.draft.map(|draft| Arc::new(draft.on(chip)));
+        workload
+    }
+
+    /// As it is deployed on a machine: in the 8-bit format of its chip, by its engine unless the workload names one.
+    #[must_use]
+    pub fn deployed_on(&self, spec: &Spec) -> Self {
+        let mut workload = self.on(&spec.chip);
+        workload.engine = workload.engine.or_else(|| spec.engine.clone().map(Arc::new));
         workload
     }
 }

@@ -18,8 +18,12 @@ pub struct CompareReport {
     pub same_chip: Option<String>,
     /// By design: why it serves nothing, where it does not.
     pub refusals: Vec<Option<String>>,
+    /// By design: name of the serving engine in force.
+    pub engines: Vec<Option<String>>,
     /// Month of the prices.
     pub prices: String,
+    /// Power of the hall over power of the racks, by design.
+    pub pue: Vec<f64>,
     /// Figures.
     pub rows: Vec<Row>,
 }
@@ -30,7 +34,7 @@ impl Report for CompareReport {
             self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
         json!({
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
-            "refusals": self.refusals,
+            "refusals": self.refusals, "pue": self.pue, "engines": self.engines,
         })
     }
 
@@ -41,9 +45,15 @@ impl Report for CompareReport {
             Section::Table(self.table(true)),
             Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
         ];
+        let named: Vec<String> =
+            self.supernodes.iter().zip(&self.engines).map(|(name, engine)| format!("{name} {}", engine.as_deref().unwrap_or("none"))).collect();
+        sections.push(Section::Note(format!("Serving engines: {}.", named.join(", "))));
         for (supernode, reason) in self.supernodes.iter().zip(&self.refusals) {
             sections.extend(reason.as_ref().map(|reason| Section::Note(format!("{supernode} serves nothing: {reason}."))));
         }
+        let same = self.pue.windows(2).all(|pair| pair[0] == pair[1]);
+        let hall = if same { format!("one hall with PUE {}", self.pue.first().copied().unwrap_or(1.0)) } else { "halls of their own".to_owned() };
+        sections.push(Section::Note(format!("All stand in {hall}; `--pue` sets another, `--pue own` each machine's.")));
         sections.push(Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)));
         sections
     }

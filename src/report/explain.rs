@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
-use crate::serving::{Infeasible, Point, Search};
+use crate::serving::{Infeasible, Search};
 use crate::study::grouped;
 use crate::units::render;
 
@@ -11,16 +11,16 @@ use crate::units::render;
 const SHOWN: usize = 10;
 
 /// Tables for one phase; `latency` is what its service level limits.
-pub fn sections<P: Point>(phase: &str, latency: &str, search: &Search<P>, ranks_per_chip: u32) -> Vec<Section> {
+pub fn sections(phase: &str, latency: &str, search: &Search, ranks_per_chip: u32) -> Vec<Section> {
     let mut table =
         Table::new(&["<mapping", "instances", "µ-batches", "batch/chip", "tokens/s", "of the best", latency, "<bound by", "exposed transfers"]);
     let best = search.found.first().map_or(1.0, |best| best.rate.get());
     for phase in search.found.iter().take(SHOWN) {
-        let (point, step) = (&phase.point, phase.point.step());
+        let (point, step) = (&phase.point, &phase.point.step);
         table.row([
-            point.mapping().to_string(),
+            point.mapping.to_string(),
             phase.instances.to_string(),
-            point.micro_batches().to_string(),
+            point.micro_batches.to_string(),
             format!("{:.1}", point.batch_per_chip(ranks_per_chip)),
             grouped(phase.rate.get()),
             format!("{:.1} %", 100.0 * phase.rate.get() / best),
@@ -40,13 +40,13 @@ pub fn sections<P: Point>(phase: &str, latency: &str, search: &Search<P>, ranks_
 }
 
 /// The same as JSON.
-pub fn json<P: Point>(search: &Search<P>, ranks_per_chip: u32) -> Json {
+pub fn json(search: &Search, ranks_per_chip: u32) -> Json {
     let found = search.found.iter().take(SHOWN).map(|phase| {
-        let (mapping, step) = (phase.point.mapping(), phase.point.step());
+        let (mapping, step) = (phase.point.mapping, &phase.point.step);
         json!({
             "mapping": mapping,
             "instances": phase.instances,
-            "micro_batches": phase.point.micro_batches(),
+            "micro_batches": phase.point.micro_batches,
             "batch_per_chip": phase.point.batch_per_chip(ranks_per_chip),
             "tokens_per_s": phase.rate,
             "latency_s": phase.point.latency(),

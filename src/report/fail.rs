@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
+use super::simulate::engine_text;
 use crate::study::{Chances, Remaining, SingleFailure, grouped};
 use crate::units::render;
 
@@ -13,6 +14,8 @@ pub struct FailReport {
     pub supernode: String,
     /// Name people use, with its maker.
     pub title: String,
+    /// Name of the serving engine in force.
+    pub engine: Option<String>,
     /// Seed of everything drawn.
     pub seed: u64,
     /// Without failures.
@@ -62,6 +65,7 @@ impl FailReport {
             ("all-to-all".to_owned(), format!("{} a chip, {all_to_all}", render(remaining.all_to_all))),
             ("all-reduce, 1 GiB".to_owned(), format!("busbw {reduce}, {all_reduce}")),
             ("tokens".to_owned(), format!("{} tokens/s, {tokens}", grouped(remaining.tokens.get()))),
+            ("engine".to_owned(), engine_text(self.engine.as_deref())),
         ])
     }
 }
@@ -85,6 +89,7 @@ impl Report for FailReport {
             .collect();
         json!({
             "supernode": self.supernode,
+            "engine": self.engine,
             "seed": self.seed,
             "sound": remaining_json(&self.sound),
             "gone": self.gone,

@@ -5,6 +5,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod calibrate;
+mod capacity;
 mod chart;
 mod clip;
 mod collective;
@@ -17,6 +18,7 @@ mod experts;
 mod explain;
 mod fail;
 mod format;
+mod frontier;
 mod model;
 mod optimize;
 #[cfg(feature = "parquet")]
@@ -30,15 +32,18 @@ mod record_file;
 mod records;
 mod scatter;
 mod sensitivity;
+mod serve;
 mod simulate;
 mod sweep;
 mod trace;
 mod training;
 mod training_trace;
+mod transients;
 mod uncertainty;
 mod validate;
 
 pub use calibrate::CalibrateReport;
+pub use capacity::CapacityReport;
 pub use chart::{Line, LineChart};
 pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
@@ -48,6 +53,7 @@ pub use drawing::{Drawing, draw};
 pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use frontier::{FrontierReport, UpAxis};
 pub use model::ModelReport;
 pub use optimize::OptimizeReport;
 pub use plan::{PlanDay, PlanReport};
@@ -55,6 +61,7 @@ pub use record_file::RecordFormat;
 pub use records::{Cells, Records};
 pub use scatter::scatter;
 pub use sensitivity::SensitivityReport;
+pub use serve::ServeReport;
 pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, chart_of};
 pub use trace::{TracedPass, chrome_trace};

@@ -7,7 +7,7 @@ use super::format::Table;
 use super::prefixes::prefix_json;
 use super::simulate::SimulateReport;
 use crate::execution::{Mapping, Step};
-use crate::serving::{AggregatedPoint, DecodePoint, Infeasible, Phase, Point, PrefillPoint};
+use crate::serving::{Infeasible, OperatingPoint, Phase};
 use crate::study::{ClipSimulation, grouped};
 use crate::units::{Seconds, render};
 
@@ -28,21 +28,29 @@ fn bound_json(step: &Step) -> Json {
         "power_limit_s": bound.power })
 }
 
+/// What the service level limits, by name.
+fn latencies(point: &OperatingPoint) -> String {
+    let named = [("TPOT", point.tpot), ("TTFT", point.ttft)];
+    named.into_iter().filter_map(|(name, time)| Some(format!("{name} {}", render(time?)))).collect::<Vec<_>>().join(", ")
+}
+
 impl SimulateReport {
-    /// What every phase says; its latencies under the keys given.
-    fn phase_json<P: Point>(&self, found: &Result<Phase<P>, Infeasible>, latencies: impl Fn(&P) -> Vec<(&'static str, Seconds)>) -> Json {
+    /// What an instance does in any role; keys of what it has nothing to do with are left out.
+    pub(super) fn phase_json(&self, found: &Result<Phase, Infeasible>) -> Json {
         let Ok(phase) = found else { return Json::Null };
-        let (point, step) = (&phase.point, phase.point.step());
+        let (point, step) = (&phase.point, &phase.point.step);
         let mut json = json!({
             "tokens_per_s": phase.rate,
             "tokens_per_s_per_chip": phase.rate.get() / self.chips(),
             "batch_per_chip": point.batch_per_chip(self.ranks_per_chip),
-            "mapping": mapping_json(&point.mapping()),
+            "mapping": mapping_json(&point.mapping),
             "instances": phase.instances,
-            "micro_batches": point.micro_batches(),
+            "micro_batches": point.micro_batches,
         });
-        for (key, time) in latencies(point) {
-            json[key] = json!(time);
+        for (key, time) in [("tpot_s", point.tpot), ("ttft_s", point.ttft)] {
+            if let Some(time) = time {
+                json[key] = json!(time);
+            }
         }
         json["step_s"] = json!(step.time);
         if step.drafting > Seconds::ZERO {
@@ -50,33 +58,16 @@ impl SimulateReport {
         }
         json["bound_by"] = json!(step.bound.largest().0);
         json["time"] = bound_json(step);
-        json
-    }
-
-    pub(super) fn decode_json(&self, found: &Result<Phase<DecodePoint>, Infeasible>) -> Json {
-        self.phase_json(found, |point| vec![("tpot_s", point.tpot)])
-    }
-
-    pub(super) fn prefill_json(&self, found: &Result<Phase<PrefillPoint>, Infeasible>) -> Json {
-        let mut json = self.phase_json(found, |point| vec![("ttft_s", point.ttft)]);
-        if let Some(phase) = found.as_ref().ok().filter(|phase| phase.point.prefixes.capacity.is_some()) {
-            json["prefix_cache"] = prefix_json(&phase.point.prefixes);
+        if let Some(requests) = &point.requests {
+            json["requests_per_s"] = json!(requests.per_second * f64::from(phase.instances));
+            json["chunk_tokens"] = json!(requests.chunk);
+            json["passes_with_a_chunk"] = json!(requests.reading);
         }
-        if let Ok(Some(handover)) = found.as_ref().map(|phase| &phase.point.handover) {
-            json["kv_transfer"] = json!({ "prompt_bytes": handover.prompt, "time_s": handover.time, "exposed_s": handover.exposed });
+        if let Some(prefixes) = point.prefixes.as_ref().filter(|prefixes| prefixes.capacity.is_some()) {
+            json["prefix_cache"] = prefix_json(prefixes);
         }
-        json
-    }
-
-    pub(super) fn aggregated_json(&self, found: &Result<Phase<AggregatedPoint>, Infeasible>) -> Json {
-        let mut json = self.phase_json(found, |point| vec![("tpot_s", point.tpot), ("ttft_s", point.ttft)]);
-        if let Ok(phase) = found {
-            json["requests_per_s"] = json!(phase.point.requests_per_second * f64::from(phase.instances));
-            json["chunk_tokens"] = json!(phase.point.chunk);
-            json["passes_with_a_chunk"] = json!(phase.point.reading);
-            if phase.point.prefixes.capacity.is_some() {
-                json["prefix_cache"] = prefix_json(&phase.point.prefixes);
-            }
+        if let Some(transfer) = &point.kv_transfer {
+            json["kv_transfer"] = json!({ "prompt_bytes": transfer.prompt, "time_s": transfer.time, "exposed_s": transfer.exposed });
         }
         json
     }
@@ -105,15 +96,10 @@ impl SimulateReport {
             "<bound by",
         ]);
         let simulation = &self.simulation;
-        if let Some(Ok(phase)) = &simulation.decode {
-            table.row(self.phase_row("decode", phase, format!("TPOT {}", render(phase.point.tpot))));
-        }
-        if let Some(Ok(phase)) = &simulation.prefill {
-            table.row(self.phase_row("prefill", phase, format!("TTFT {}", render(phase.point.ttft))));
-        }
-        if let Some(Ok(phase)) = &simulation.aggregated {
-            let latency = format!("TPOT {}, TTFT {}", render(phase.point.tpot), render(phase.point.ttft));
-            table.row(self.phase_row("both on the same chips", phase, latency));
+        for (name, found) in [("decode", &simulation.decode), ("prefill", &simulation.prefill), ("both on the same chips", &simulation.aggregated)] {
+            if let Some(Ok(phase)) = found {
+                table.row(self.phase_row(name, phase));
+            }
         }
         if let Some((video, best)) = simulation.video.as_ref().and_then(|video| Some((video, video.best.as_ref()?))) {
             let rate = video.rate().unwrap_or_default().get();
@@ -133,8 +119,8 @@ impl SimulateReport {
         table
     }
 
-    fn phase_row<P: Point>(&self, name: &str, phase: &Phase<P>, latency: String) -> [String; 10] {
-        let (point, mapping) = (&phase.point, phase.point.mapping());
+    fn phase_row(&self, name: &str, phase: &Phase) -> [String; 10] {
+        let (point, mapping) = (&phase.point, phase.point.mapping);
         let batch = point.batch_per_chip(self.ranks_per_chip);
         [
             name.to_owned(),
@@ -144,9 +130,9 @@ impl SimulateReport {
             mapping.chips(self.ranks_per_chip).to_string(),
             phase.instances.to_string(),
             if batch < 10.0 { format!("{batch:.1}") } else { format!("{batch:.0}") },
-            point.micro_batches().to_string(),
-            latency,
-            point.step().bound.largest().0.to_owned(),
+            point.micro_batches.to_string(),
+            latencies(point),
+            point.step.bound.largest().0.to_owned(),
         ]
     }
 
@@ -166,14 +152,11 @@ impl SimulateReport {
                 stages,
             ]);
         };
-        if let Some(Ok(phase)) = &self.simulation.decode {
-            row("decode", &phase.point.step);
-        }
-        if let Some(Ok(phase)) = &self.simulation.prefill {
-            row("prefill", &phase.point.step);
-        }
-        if let Some(Ok(phase)) = &self.simulation.aggregated {
-            row("both, with a chunk", &phase.point.step);
+        let simulation = &self.simulation;
+        for (name, found) in [("decode", &simulation.decode), ("prefill", &simulation.prefill), ("both, with a chunk", &simulation.aggregated)] {
+            if let Some(Ok(phase)) = found {
+                row(name, &phase.point.step);
+            }
         }
         table
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
+use super::simulate::engine_text;
 use crate::footprint::Spread;
 use crate::study::{Basis, Design, Fleet, grouped};
 use crate::units::{Date, TokensPerSecond};
@@ -57,7 +58,7 @@ impl Report for PlanReport {
                     "supernode": design.id, "chips": design.chips, "tokens_per_s": design.rate, "availability": design.availability,
                     "idle_w": design.power.0, "serving_w": design.power.0 + design.power.1, "rated_w": design.power.2,
                     "capital_usd": spread_json(design.cost.capital()), "published_price_usd": design.cost.published.map(spread_json),
-                    "refusal": design.refusal,
+                    "engine": design.engine, "refusal": design.refusal,
                 })
             })
             .collect();
@@ -139,6 +140,7 @@ impl Report for PlanReport {
         }
         let mut sections = vec![Section::Title(format!("Serving {}", self.target.1)), Section::Table(machines), Section::Table(table)];
         for design in &self.designs {
+            sections.push(Section::Note(format!("{}: engine {}.", design.name, engine_text(design.engine.as_deref()))));
             sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
         }
         let note = format!(

@@ -50,6 +50,8 @@ pub(super) fn power_json(power: &Power, rate: TokensPerSecond, levels: &[String]
         "tokens_per_s_per_mw": per_megawatt(power, rate),
         "capped": power.slowdown > 1.0,
         "slowdown": power.slowdown,
+        "lost_to_limit": power.lost_to_limit(),
+        "missing_hosts_w": power.missing_hosts,
         "racks": racks,
     })
 }
@@ -96,9 +98,14 @@ pub(super) fn power_sections(power: &Power, rate: TokensPerSecond, tokens: &str,
         let text = format!("{} of {} on average, {} rated; {limit}", racks.count, render(total / count), render(power.rated() / count));
         facts.push(("racks".to_owned(), text));
     }
-    if power.slowdown > 1.0 {
-        let text = format!("work asks the chips for more than their power limit: steps take {:.2} times as long", power.slowdown);
-        facts.push(("power limit".to_owned(), text));
+    facts.push(("lost to the chips' power limit".to_owned(), format!("{:.1} % of the time", 100.0 * power.lost_to_limit())));
+    if let Some(hosts) = power.missing_hosts {
+        let text = format!(
+            "no host and no other part is described: typical hosts would add {}, {:.0} % of what the racks draw",
+            render(hosts),
+            100.0 * (hosts / total)
+        );
+        facts.push(("warning".to_owned(), text));
     }
     vec![Section::Title("Power".into()), Section::Table(parts), Section::Table(purposes), Section::Table(places), Section::Facts(facts)]
 }

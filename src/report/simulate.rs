@@ -7,7 +7,10 @@ use super::explain;
 use super::format::{Report, Section};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
+use super::transients::{transients_json, transients_sections};
+use crate::footprint::Transients;
 use crate::input::document::Precisions;
+use crate::serving::{OperatingPoint, Phase};
 use crate::study::{Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 use crate::validation::{Comparison, scores};
@@ -35,8 +38,12 @@ pub struct SimulateReport {
     pub levels: Vec<String>,
     /// Result.
     pub simulation: Simulation,
+    /// How far watts swing within a step, by phase.
+    pub transients: Vec<(&'static str, Transients)>,
     /// Predictions beside published figures of this machine.
     pub published: Vec<Comparison>,
+    /// What no measurement backs.
+    pub cautions: Vec<String>,
     /// Whether the mappings that were not chosen are shown too.
     pub explain: bool,
 }
@@ -44,6 +51,11 @@ pub struct SimulateReport {
 fn formats_json(formats: &Precisions) -> Json {
     json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
         "kv_cache": formats.kv_cache.name(), "dispatch": formats.dispatch.name(), "combine": formats.combine.name() })
+}
+
+/// The serving engine in force.
+pub(super) fn engine_text(engine: Option<&str>) -> String {
+    engine.map_or_else(|| "none: kernels and transfers alone, no host time".to_owned(), str::to_owned)
 }
 
 /// How much of it: two digits of a share however small, in per cent below one, as a factor from there on.
@@ -88,20 +100,17 @@ impl SimulateReport {
     /// Prompts and answers on chips of their own against both on the same.
     fn layout_facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
-        let prefill = self.simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
-        if let Some(text) = prefill.and_then(|phase| prefix_text(&phase.point.prefixes, phase.point.step.time)) {
-            facts.push(("prefix cache".to_owned(), text));
-        }
-        if let Some(Ok(phase)) = &self.simulation.aggregated
-            && let Some(text) = prefix_text(&phase.point.prefixes, phase.point.step.time)
-        {
-            facts.push(("prefix cache, on the same chips".to_owned(), text));
+        for (name, found) in [("prefix cache", &self.simulation.prefill), ("prefix cache, on the same chips", &self.simulation.aggregated)] {
+            let point = found.as_ref().and_then(|found| Some(&found.as_ref().ok()?.point));
+            if let Some(text) = point.and_then(|point| prefix_text(point.prefixes.as_ref()?, point.step.time)) {
+                facts.push((name.to_owned(), text));
+            }
         }
         if let Some(Ok(phase)) = &self.simulation.prefill
-            && let Some(handover) = &phase.point.handover
+            && let Some(transfer) = &phase.point.kv_transfer
         {
-            let [bytes, exposed] = [render(handover.prompt), render(handover.exposed)];
-            let share = 100.0 * (handover.time / phase.point.step.time);
+            let [bytes, exposed] = [render(transfer.prompt), render(transfer.exposed)];
+            let share = 100.0 * (transfer.time / phase.point.step.time);
             facts.push(("KV transfer".to_owned(), format!("{bytes} a prompt, {share:.1} % of a pass beside it, {exposed} of it waited for")));
         }
         if let Some(Ok(phase)) = &self.simulation.decode
@@ -119,15 +128,11 @@ impl SimulateReport {
         facts.push((
             "on the same chips".to_owned(),
             match &self.simulation.aggregated {
-                Some(Ok(phase)) => {
-                    let point = &phase.point;
-                    format!(
-                        "{:.2} requests/s, chunks of {} prompt tokens in {:.0} % of the passes",
-                        point.requests_per_second * f64::from(phase.instances),
-                        point.chunk,
-                        100.0 * point.reading
-                    )
+                Some(Ok(Phase { instances, point: OperatingPoint { requests: Some(requests), .. }, .. })) => {
+                    let (rate, reading) = (requests.per_second * f64::from(*instances), 100.0 * requests.reading);
+                    format!("{rate:.2} requests/s, chunks of {} prompt tokens in {reading:.0} % of the passes", requests.chunk)
                 }
+                Some(Ok(_)) => "whole requests are not counted".to_owned(),
                 Some(Err(no)) => no.to_string(),
                 None => "not asked for".to_owned(),
             },
@@ -236,18 +241,20 @@ impl Report for SimulateReport {
             "workload": self.workload.0,
             "speculation": self.speculation,
             "notes": self.notes,
+            "engine": simulation.engine,
             "formats": formats_json(&simulation.formats[1]),
             "chips": simulation.inventory.chips,
             "injection_bytes_per_s": simulation.fabric_metrics.injection,
             "bisection_bytes_per_s": simulation.fabric_metrics.bisection,
             "latency_s": { "min": simulation.fabric_metrics.latency_min, "mean": simulation.fabric_metrics.latency_mean, "max": simulation.fabric_metrics.latency_max },
-            "decode": simulation.decode.as_ref().map(|found| self.decode_json(found)),
-            "prefill": simulation.prefill.as_ref().map(|found| self.prefill_json(found)),
-            "aggregated": simulation.aggregated.as_ref().map(|found| self.aggregated_json(found)),
+            "decode": simulation.decode.as_ref().map(|found| self.phase_json(found)),
+            "prefill": simulation.prefill.as_ref().map(|found| self.phase_json(found)),
+            "aggregated": simulation.aggregated.as_ref().map(|found| self.phase_json(found)),
             "video": simulation.video.as_ref().map(|video| self.video_json(video)),
             "requests_per_s": simulation.requests_per_second,
             "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
+            "transients": transients_json(&self.transients, &simulation.power),
             "verdict": {
                 "target": self.target.0,
                 "meets": verdict.meets(),
@@ -260,6 +267,7 @@ impl Report for SimulateReport {
                 "text": self.verdict_sentence(),
             },
             "published": self.published.iter().map(comparison_json).collect::<Vec<_>>(),
+            "cautions": self.cautions,
         });
         if self.explain {
             json["explain"] = self.explain_json();
@@ -273,6 +281,7 @@ impl Report for SimulateReport {
         let mut facts = vec![
             ("chips".to_owned(), self.chips_text()),
             ("workload".to_owned(), self.workload.1.clone()),
+            ("engine".to_owned(), engine_text(simulation.engine.as_deref())),
             ("formats".to_owned(), self.formats_sentence()),
             ("speculation".to_owned(), self.speculation.clone().unwrap_or_else(|| "off".to_owned())),
             ("injection".to_owned(), format!("{} a chip, one way", render(metrics.injection))),
@@ -294,6 +303,7 @@ impl Report for SimulateReport {
         for (phase, reason) in self.simulation.refusals() {
             sections.push(Section::Note(format!("{phase}: {reason}")));
         }
+        sections.extend(self.cautions.iter().map(|caution| Section::Note(caution.clone())));
         let layout = self.layout_facts();
         if !layout.is_empty() {
             sections.push(Section::Facts(layout));
@@ -305,6 +315,7 @@ impl Report for SimulateReport {
         }
         sections.extend(self.explain_sections());
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
+        sections.extend(transients_sections(&self.transients, &simulation.power));
         if !self.published.is_empty() {
             sections.push(Section::Title("Predicted beside published".into()));
             sections.extend(comparison_sections(&self.published));

@@ -4,7 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use super::power::{power_json, power_sections};
-use crate::study::{TrainingSimulation, grouped};
+use super::transients::{transients_json, transients_sections};
+use crate::footprint::Transients;
+use crate::study::{Goodput, MONTH, TrainingSimulation, grouped};
 use crate::training::{TrainingStep, bubble};
 use crate::units::{Bytes, Seconds, TokensPerSecond, render};
 
@@ -25,6 +27,10 @@ pub struct TrainingReport {
     pub workload: (String, String, String),
     /// Result.
     pub simulation: TrainingSimulation,
+    /// A month of such steps, with failures; absent where nothing fits or no failure rates are at hand.
+    pub month: Option<Goodput>,
+    /// How far watts swing within the fastest step.
+    pub transients: Option<Transients>,
     /// Show the ten fastest layouts, and why others lost.
     pub explain: bool,
 }
@@ -44,7 +50,7 @@ impl TrainingReport {
         let exposed = step.exposed();
         json!({
             "mapping": {
-                "tp": layout.tp, "ep": layout.ep, "dp": layout.dp, "pp": layout.pp, "micro_batch": layout.micro_batch,
+                "tp": layout.tp, "cp": layout.cp, "ep": layout.ep, "dp": layout.dp, "pp": layout.pp, "micro_batch": layout.micro_batch,
                 "micro_batches": step.micro_batches, "interleave": layout.interleave, "overlap": layout.overlap, "recompute": layout.recompute as u8,
             },
             "chips": simulation.chips(step),
@@ -53,6 +59,8 @@ impl TrainingReport {
             "tokens_per_s_per_chip": rate / f64::from(simulation.chips(step)),
             "flop_per_s_per_chip": simulation.flop_rate(step),
             "mfu": simulation.utilisation(step),
+            "clock": step.pace.clock,
+            "lost_to_limit": 1.0 - 1.0 / step.slowdown(),
             "bubble": bubble_of(step),
             "micro_batch_forward_s": step.forward.time,
             "micro_batch_backward_s": step.backward.time,
@@ -65,6 +73,10 @@ impl TrainingReport {
                 "activations": step.memory.activations, "total": step.memory.total(), "usable": self.usable_memory,
             },
         })
+    }
+
+    fn swings(&self) -> Vec<(&'static str, Transients)> {
+        self.transients.iter().map(|transients| ("training", *transients)).collect()
     }
 
     /// Why nothing fits, and what would.
@@ -106,6 +118,18 @@ impl TrainingReport {
     }
 }
 
+/// Goodput over a month in words.
+fn month_text(month: &Goodput, rate: TokensPerSecond) -> String {
+    format!(
+        "{:.2e} tokens: {:.1} % of the time, {:.1} failures, a checkpoint of {} every {}",
+        rate.get() * month.share * MONTH.get(),
+        100.0 * month.share,
+        month.failures,
+        render(month.checkpoint),
+        render(month.interval)
+    )
+}
+
 /// The part of a step in which it loses most to the fastest, with the share of that one's time.
 fn loss(best: &TrainingStep, other: &TrainingStep) -> String {
     let losses = best.parts().into_iter().zip(other.parts()).map(|((name, best), (_, other))| (name, other - best));
@@ -138,8 +162,13 @@ impl Report for TrainingReport {
                 .map(|(layout, bytes)| json!({ "mapping": layout.to_string(), "memory_bytes": bytes, "usable_bytes": self.usable_memory })),
             "works": simulation.remedy
                 .map(|remedy| json!({ "mapping": remedy.layout.to_string(), "ranks": remedy.ranks, "sequence": remedy.sequence })),
+            "month": self.month.map(|month| json!({
+                "goodput": month.share, "failures": month.failures, "checkpoint_s": month.checkpoint, "between_checkpoints_s": month.interval,
+                "tokens": rate.get() * month.share * MONTH.get(),
+            })),
             "joules_per_token": best.map(|step| simulation.energy_per_token(step)),
             "power": power_json(&simulation.power, rate, &self.levels),
+            "transients": transients_json(&self.swings(), &simulation.power),
         })
     }
 
@@ -168,6 +197,8 @@ impl Report for TrainingReport {
             ("model operations".to_owned(), format!("{:.1} TFLOP/s a chip", simulation.flop_rate(step).get() / 1e12)),
             ("MFU".to_owned(), format!("{:.1} % of {}'s peak", 100.0 * simulation.utilisation(step), simulation.gemm.name())),
             ("bubble".to_owned(), format!("{:.1} % of the pipeline ({} micro-batches)", 100.0 * bubble_of(step), step.micro_batches)),
+            ("a month".to_owned(), self.month.map_or("failure rates are not at hand".to_owned(), |month| month_text(&month, rate))),
+            ("clock".to_owned(), format!("{:.1} % of the highest", 100.0 * step.pace.clock)),
             ("energy".to_owned(), format!("{} a token", render(simulation.energy_per_token(step)))),
         ]);
         let mut times = Table::new(&["<time of a step", "s", "share"]);
@@ -191,6 +222,7 @@ impl Report for TrainingReport {
             sections.extend(self.explanation(step));
         }
         sections.extend(power_sections(&simulation.power, rate, "trained", &self.levels));
+        sections.extend(transients_sections(&self.swings(), &simulation.power));
         sections
     }
 }

@@ -1,18 +1,20 @@
 //! A training step as Chrome trace JSON: opens in Perfetto and in `chrome://tracing`.
 //!
 //! One process for each stage of the pipeline, with threads for its kernels, for transfers of layers and between stages, and for gradients
-//! and weights. Timestamps are microseconds from the start of the step.
+//! and weights; before them one with a counter of the racks' watts. Timestamps are microseconds from the start of the step.
 
 use serde_json::{Value as Json, json};
 
+use crate::study::TrainingWatts;
 use crate::training::{Event, TrainingStep, TrainingTimelineEntry, training_timeline};
+use crate::units::{Seconds, Watts};
 
 /// The threads of a stage.
 const THREADS: [&str; 3] = ["kernels", "transfers", "gradients and weights"];
 
 /// A step, stage by stage.
 #[must_use]
-pub fn training_trace(step: &TrainingStep) -> Json {
+pub fn training_trace(step: &TrainingStep, drawn: &TrainingWatts) -> Json {
     let layout = &step.layout;
     let ranks = layout.tp * layout.dp;
     let mut events = Vec::new();
@@ -24,7 +26,17 @@ pub fn training_trace(step: &TrainingStep) -> Json {
         }
     }
     events.extend(training_timeline(step).iter().map(event));
+    events.push(json!({ "ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": { "name": "power" } }));
+    events.extend(drawn.duties.iter().zip(&drawn.watts).map(|((start, _, _), watts)| power_event(*start, *watts)));
+    // A counter keeps its last value until it is told another.
+    if let (Some((_, end, _)), Some(watts)) = (drawn.duties.last(), drawn.watts.last()) {
+        events.push(power_event(*end, *watts));
+    }
     json!({ "traceEvents": events, "displayTimeUnit": "ms" })
+}
+
+fn power_event(at: Seconds, watts: Watts) -> Json {
+    json!({ "ph": "C", "name": "power, W", "pid": 0, "tid": 0, "ts": at.microseconds(), "args": { "racks": watts } })
 }
 
 fn event(moment: &TrainingTimelineEntry) -> Json {
@@ -33,6 +45,7 @@ fn event(moment: &TrainingTimelineEntry) -> Json {
         Event::Forward => ("forward", 1, "thread_state_running"),
         Event::Backward => ("backward", 1, "thread_state_iowait"),
         Event::Bubble => ("bubble", 1, "terrible"),
+        Event::Host => ("waiting for the host", 1, "terrible"),
         Event::Optimizer => ("optimizer", 1, "generic_work"),
         Event::Hidden => ("hidden communication", 2, "thread_state_runnable"),
         Event::Exposed => ("exposed communication", 2, "bad"),

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::comparison::{comparison_json, comparison_sections, not_predicted};
 use super::format::{Report, Section, Table};
-use crate::validation::{Comparison, MedianBound, Score};
+use crate::validation::{Comparison, MedianBound, Score, Summary};
 
 /// Predictions beside measurements.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct ValidateReport {
     pub cases: Vec<Comparison>,
     /// By quantity, by machine and quantity, and all.
     pub scores: Vec<Score>,
+    /// Errors inside and outside the fit, by quantity and by machine and quantity.
+    pub summaries: Vec<Summary>,
     /// Scores that are worse than their committed bound.
     pub exceeded: Vec<(Score, MedianBound)>,
     /// Whether the cases themselves are left out of tables; JSON has them always.
@@ -21,6 +23,22 @@ pub struct ValidateReport {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+/// The figures of a score; nothing where nothing was scored.
+fn figures_json(score: &Score) -> Json {
+    let known = |figure: f64| (score.count > 0).then_some(figure);
+    json!({ "count": score.count, "median": known(score.median), "p90": known(score.ninetieth), "bias": known(score.bias) })
+}
+
+fn summary_json(summary: &Summary) -> Json {
+    json!({
+        "quantity": summary.quantity,
+        "system": summary.system,
+        "in_fit": figures_json(&summary.in_fit),
+        "out_of_fit": figures_json(&summary.out_of_fit),
+        "from_relative": figures_json(&summary.from_relative),
+    })
 }
 
 fn score_json(score: &Score) -> Json {
@@ -49,12 +67,50 @@ impl ValidateReport {
         }
         Section::Table(table)
     }
+
+    fn summary_table(&self) -> Section {
+        let mut table = Table::new(&[
+            "<quantity",
+            "<system",
+            "cases",
+            "median in fit",
+            "p90 in fit",
+            "median outside",
+            "p90 outside",
+            "bias outside",
+            "median from relative",
+            "p90 from relative",
+        ]);
+        for summary in &self.summaries {
+            let Summary { in_fit, out_of_fit, from_relative, .. } = summary;
+            let [inside, outside, relative] = [in_fit, out_of_fit, from_relative].map(|score| {
+                let figure = |text: String| if score.count > 0 { text } else { "-".to_owned() };
+                [figure(percent(score.median)), figure(percent(score.ninetieth)), figure(format!("{:+.1} %", 100.0 * score.bias))]
+            });
+            let [[median, ninetieth, _], [outside_median, outside_ninetieth, bias], [relative_median, relative_ninetieth, _]] =
+                [inside, outside, relative];
+            table.row([
+                summary.quantity.clone(),
+                summary.system.clone().unwrap_or_else(|| "all".into()),
+                in_fit.count.to_string(),
+                median,
+                ninetieth,
+                outside_median,
+                outside_ninetieth,
+                bias,
+                relative_median,
+                relative_ninetieth,
+            ]);
+        }
+        Section::Table(table)
+    }
 }
 
 impl Report for ValidateReport {
     fn json(&self) -> Json {
         json!({
             "cases": self.cases.iter().map(comparison_json).collect::<Vec<_>>(),
+            "summary": self.summaries.iter().map(summary_json).collect::<Vec<_>>(),
             "scores": self.scores.iter().map(score_json).collect::<Vec<_>>(),
             "exceeded": self.exceeded.iter().map(|(score, bound)| json!({
                 "system": bound.system, "quantity": bound.quantity, "median_absolute_error": score.median, "bound": bound.median,
@@ -72,6 +128,10 @@ impl Report for ValidateReport {
         sections.push(self.table("<quantity", self.scores.iter().filter(|score| score.system.is_some())));
         sections.push(Section::Title("Errors by quantity".into()));
         sections.push(self.table("<quantity", self.scores.iter().filter(|score| score.system.is_none())));
+        if !self.summaries.is_empty() {
+            sections.push(Section::Title("Inside the fit, outside it, and from the chip's nearest measured relative".into()));
+            sections.push(self.summary_table());
+        }
         let left_out = not_predicted(&self.cases);
         if self.summary && !left_out.is_empty() {
             sections.push(Section::Title("Not predicted, and why".into()));

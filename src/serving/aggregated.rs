@@ -4,69 +4,16 @@
 use super::batch::largest_within;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
-use super::point::{Point, Rough};
+use super::operating_point::{OperatingPoint, Requests, Rough};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};
-use crate::execution::{Step, step, step_time};
 use crate::execution::{cache_room, weight_bytes};
+use crate::execution::{step, step_time};
 use crate::input::document::{Request, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
-
-/// Aggregated serving at one batch and chunk.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AggregatedPoint {
-    /// Degrees.
-    pub mapping: Mapping,
-    /// Sequences that make tokens in one attention group and pipeline stage.
-    pub sequences: u32,
-    /// Prompt tokens that an attention group reads in a pass that reads any.
-    pub chunk: u32,
-    /// Of all passes, those that read a chunk.
-    pub reading: f64,
-    /// Micro-batches.
-    pub micro_batches: u32,
-    /// Mean time per output token.
-    pub tpot: Seconds,
-    /// Mean time to first token.
-    pub ttft: Seconds,
-    /// Requests that one instance ends in a second.
-    pub requests_per_second: f64,
-    /// Answer tokens per second of one instance.
-    pub rate: TokensPerSecond,
-    /// Whether memory, not time, keeps the batch from growing.
-    pub fills_memory: bool,
-    /// What is found of earlier prompts, and what reading it takes beside a pass that reads a chunk.
-    pub prefixes: PrefixUse,
-    /// A pass that reads a chunk.
-    pub step: Step,
-}
-
-impl Point for AggregatedPoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn sequences(&self) -> f64 {
-        f64::from(self.sequences)
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.tpot
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
 
 /// Chunks that are tried, tokens of an attention group: more read weights less often and hold up the answers for longer.
 const CHUNKS: [u32; 4] = [512, 2048, 8192, 32_768];
@@ -182,13 +129,25 @@ impl<'a> Mixed<'a> {
         Ok(self.pace(sequences, chunk, &prefixes, time(None), time(Some(chunk))))
     }
 
-    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<AggregatedPoint, Infeasible> {
+    fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<OperatingPoint, Infeasible> {
         let prefixes = self.prefixes(sequences, chunk)?;
         let step = step(self.machine, &self.shape(sequences, Some(chunk), prefixes.hit));
         let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk)?;
         let rate = TokensPerSecond::new(requests_per_second * f64::from(self.request.output.mean));
         let Self { mapping, micro_batches, .. } = *self;
-        Ok(AggregatedPoint { mapping, sequences, chunk, reading, micro_batches, tpot, ttft, requests_per_second, rate, fills_memory, prefixes, step })
+        Ok(OperatingPoint {
+            mapping,
+            batch: f64::from(sequences),
+            micro_batches,
+            tpot: Some(tpot),
+            ttft: Some(ttft),
+            rate,
+            fills_memory,
+            prefixes: Some(prefixes),
+            kv_transfer: None,
+            requests: Some(Requests { per_second: requests_per_second, chunk, reading }),
+            step,
+        })
     }
 
     /// The largest batch with this chunk, and its rate.
@@ -229,7 +188,7 @@ pub fn aggregated_at(
     sequences: u32,
     chunk: u32,
     micro_batches: u32,
-) -> Result<AggregatedPoint, Infeasible> {
+) -> Result<OperatingPoint, Infeasible> {
     Mixed::new(machine, request, mapping, micro_batches)?.point(sequences, chunk, false)
 }
 
@@ -237,12 +196,12 @@ pub fn aggregated_at(
 ///
 /// # Errors
 /// Why nothing works: of the chunks that are too slow, the one that comes nearest.
-pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<AggregatedPoint, Infeasible> {
+pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
     most(machine, request, mapping, micro_batches).and_then(|found| described(&found))
 }
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(found: &Rough<Served<'_>>) -> Result<AggregatedPoint, Infeasible> {
+pub(super) fn described(found: &Rough<Served<'_>>) -> Result<OperatingPoint, Infeasible> {
     let (mixed, sequences, chunk) = &found.of;
     mixed.point(*sequences, *chunk, found.fills_memory)
 }

@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use crate::execution::Activity;
 use crate::execution::Communication;
-use crate::execution::{slowdown, work_energy};
+use crate::execution::{Pace, arithmetic_energy, memory_energy, pace, running_power, work_power};
 use crate::input::document::Clip;
-use crate::units::{Bytes, Seconds};
+use crate::units::{Bytes, Joules, Seconds};
 use crate::workload::{Device, kernel, sequence, video_block, video_weights};
 
 /// One way of making clips.
@@ -18,12 +18,18 @@ pub struct ClipPoint {
     pub time: Seconds,
     /// Of it, transfers; nothing hides them.
     pub transfers: Seconds,
-    /// Of it, running slower than the kernels could, to stay within the chips' power limit.
+    /// Of it, running at a lower clock than the kernels could, and resting, to stay within the chips' power limit.
     pub power: Seconds,
     /// Instances on the supernode.
     pub instances: u32,
     /// Work of one rank for one clip.
     pub activity: Activity,
+    /// Energy of one rank's operators, by name.
+    pub operators: Vec<(&'static str, Joules)>,
+    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
+    pub running: Joules,
+    /// How the chips keep to their limit.
+    pub pace: Pace,
 }
 
 impl ClipPoint {
@@ -69,7 +75,7 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
     let passes = f64::from(clip.steps * clip.passes_per_step) * f64::from(clip.transformer.blocks);
     let device = &with_attention_of(clip, device);
     let block = video_block(clip, ranks);
-    let computing: Seconds = block.iter().map(|operator| kernel::time(device, operator)).sum();
+    let computing = |device: &Device| -> Seconds { block.iter().map(|operator| kernel::time(device, operator)).sum() };
     let part = Bytes::new(sequence(clip) * f64::from(clip.transformer.hidden) * 2.0 / f64::from(ranks));
     let transfers = communication.all_to_all(ranks, part / f64::from(ranks)) * 4.0;
     let fabric = communication.network().fabric();
@@ -78,10 +84,25 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
     for operator in &block {
         activity.add_by_name(operator, passes);
     }
-    let time = (computing + transfers) * passes;
-    let work = work_energy(&fabric.chip.power, &activity, f64::from(fabric.chip.ranks));
-    let power = time * (slowdown(&fabric.chip.power, work, time) - 1.0);
-    Some(ClipPoint { ranks, time: time + power, transfers: transfers * passes, power, instances, activity })
+    let (power, ranks_per_chip) = (device.power(), f64::from(device.ranks_per_chip()));
+    let time = |clock: f64| (computing(&device.at_clock(clock)) + transfers) * passes;
+    let pace = pace(power, |clock| {
+        let time = time(clock);
+        work_power(power, &activity, ranks_per_chip, clock, [time; 2])
+    });
+    let held = time(pace.clock) * pace.rest;
+    let energy = |flop: &_, memory| arithmetic_energy(power, flop, pace.clock) + memory_energy(power, memory);
+    Some(ClipPoint {
+        ranks,
+        time: held,
+        transfers: transfers * passes,
+        power: held - time(1.0),
+        instances,
+        operators: activity.operators.iter().map(|work| (work.name, energy(&work.flop, work.memory))).collect(),
+        running: running_power(power, pace.clock) * (held / pace.rest),
+        activity,
+        pace,
+    })
 }
 
 /// The device with the attention kernels of the clip's software.

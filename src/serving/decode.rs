@@ -2,65 +2,34 @@
 
 use super::batch::largest_within;
 use super::infeasible::Infeasible;
-use super::point::{Point, Rough};
+use super::operating_point::{OperatingPoint, Rough};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};
-use crate::execution::{Step, step, step_time};
 use crate::execution::{cache_room, expert_rank_bytes, weight_bytes};
+use crate::execution::{step, step_time};
 use crate::input::document::{DecodePhase, Speculation};
 use crate::units::{Bytes, Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
 
-/// Decode at one batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DecodePoint {
-    /// Degrees.
-    pub mapping: Mapping,
-    /// Sequences of one attention group and pipeline stage.
-    pub sequences: u32,
-    /// Micro-batches.
-    pub micro_batches: u32,
-    /// Time per output token of a sequence.
-    pub tpot: Seconds,
-    /// Tokens per second of one instance.
-    pub rate: TokensPerSecond,
-    /// Whether memory, not time, keeps the batch from growing.
-    pub fills_memory: bool,
-    /// The pass behind it.
-    pub step: Step,
-}
-
-impl Point for DecodePoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn sequences(&self) -> f64 {
-        f64::from(self.sequences)
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.tpot
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
-
 /// Decodes `sequences` sequences in each attention group.
 #[must_use]
-pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> DecodePoint {
+pub fn decode_at(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> OperatingPoint {
     let step = step(machine, &shape(phase, mapping, sequences, micro_batches));
     let (tpot, rate) = pace(machine, phase, mapping, sequences, step.time);
-    DecodePoint { mapping, sequences, micro_batches, tpot, rate, fills_memory: false, step }
+    OperatingPoint {
+        mapping,
+        batch: f64::from(sequences),
+        micro_batches,
+        tpot: Some(tpot),
+        ttft: None,
+        rate,
+        fills_memory: false,
+        prefixes: None,
+        kv_transfer: None,
+        requests: None,
+        step,
+    }
 }
 
 fn shape(phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> StepShape {
@@ -83,7 +52,7 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 ///
 /// # Errors
 /// Why not even the smallest batch works.
-pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<DecodePoint, Infeasible> {
+pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
     largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &found))
 }
 
@@ -91,9 +60,9 @@ pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappin
 pub(super) type Batch = (u32, u32);
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Rough<Batch>) -> DecodePoint {
+pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Rough<Batch>) -> OperatingPoint {
     let (sequences, micro_batches) = found.of;
-    DecodePoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
+    OperatingPoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
 }
 
 /// As [`largest_batch`], without the pass behind it.

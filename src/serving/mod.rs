@@ -9,30 +9,37 @@
 //! | which prefixes are still there, and where? | `prefix_cache.rs` |
 //! | how does a prompt's cache reach the chips that answer? | `kv_transfer.rs` |
 //! | and with prompts and answers on the same chips? | `aggregated.rs` |
+//! | what happens to requests in time, in queues? | `queueing/` |
+//! | what do clients of an engine's public benchmark see? | `benchmark.rs`, which replays it pass by pass with `replay.rs` |
 //! | how is the largest batch found? | `batch.rs` |
-//! | what has every operating point? | `point.rs` |
+//! | what has an operating point, whatever the role of the instance? | `operating_point.rs` |
 //! | which mapping is best? | `search.rs` |
 //! | why does a mapping not work? | `infeasible.rs` |
 
 mod aggregated;
 mod batch;
+mod benchmark;
 mod clip;
 mod decode;
+mod deployment;
 mod infeasible;
 mod kv_transfer;
-mod point;
+mod operating_point;
 mod prefill;
 mod prefix_cache;
+pub mod queueing;
+mod replay;
 mod search;
 
-pub use aggregated::{AggregatedPoint, aggregated_at, most_requests};
+pub use aggregated::{aggregated_at, most_requests};
+pub use benchmark::benchmark;
 pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
-pub use decode::{DecodePoint, decode_at, largest_batch};
+pub use decode::{decode_at, largest_batch};
+pub use deployment::{Tiers, cache_tokens, kv_transfer, tiers};
 pub use infeasible::Infeasible;
 pub use kv_transfer::KvTransfer;
-pub use point::Point;
-pub use prefill::{PrefillPoint, most_prompts, prefill_at};
+pub use operating_point::{OperatingPoint, Requests, Role};
+pub use prefill::{most_prompts, prefill_at};
 pub use prefix_cache::{PrefixUse, reach};
-pub use search::{
-    Described, MICRO_BATCHES, MICRO_BATCHES_AFD, Phase, Search, best_decode, best_prefill, search_aggregated, search_decode, search_prefill,
-};
+pub use replay::{Batching, Served, Traffic};
+pub use search::{Described, MICRO_BATCHES, MICRO_BATCHES_AFD, Phase, Search, best, search};

@@ -2,65 +2,16 @@
 
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
-use super::point::{Point, Rough};
+use super::operating_point::{OperatingPoint, Rough};
 use super::prefix_cache::{PrefixUse, Prefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};
-use crate::execution::{Step, step, step_time};
 use crate::execution::{cache_room, weight_bytes};
+use crate::execution::{step, step_time};
 use crate::input::document::PrefillPhase;
 use crate::units::{Seconds, TokensPerSecond};
 use crate::workload::{AttentionBatch, sequence_cache};
-
-/// Prefill at one batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PrefillPoint {
-    /// Degrees.
-    pub mapping: Mapping,
-    /// Prompts (or, below one, the share of a prompt) that an attention group reads in one pass.
-    pub prompts: f64,
-    /// Micro-batches.
-    pub micro_batches: u32,
-    /// Time to first token: half a pass of waiting, as many passes as the prompt needs, and what is not hidden of reading prefixes and of
-    /// the handover.
-    pub ttft: Seconds,
-    /// Prompt tokens per second of one instance, without those that a prefix cache without bounds finds: what is read again because the
-    /// cache dropped it does not count.
-    pub rate: TokensPerSecond,
-    /// Whether memory, not time, keeps the batch from growing.
-    pub fills_memory: bool,
-    /// What is found of earlier prompts, and what reading it takes.
-    pub prefixes: PrefixUse,
-    /// The caches' way to the chips that decode; absent where nothing is decoded.
-    pub handover: Option<KvTransfer>,
-    /// The pass behind it.
-    pub step: Step,
-}
-
-impl Point for PrefillPoint {
-    fn mapping(&self) -> Mapping {
-        self.mapping
-    }
-    fn sequences(&self) -> f64 {
-        self.prompts
-    }
-    fn micro_batches(&self) -> u32 {
-        self.micro_batches
-    }
-    fn rate(&self) -> TokensPerSecond {
-        self.rate
-    }
-    fn latency(&self) -> Seconds {
-        self.ttft
-    }
-    fn fills_memory(&self) -> bool {
-        self.fills_memory
-    }
-    fn step(&self) -> &Step {
-        &self.step
-    }
-}
 
 /// One pass over prompts, before anybody has timed it.
 #[derive(Debug)]
@@ -110,35 +61,37 @@ impl<'a> Reading<'a> {
     }
 
     /// The caches of a pass go to other chips where answers are made on chips of their own; a machine of one chip has no others.
-    fn handover(&self) -> Option<KvTransfer> {
+    fn kv_transfer(&self) -> Option<KvTransfer> {
         let others = self.machine.communication.network().fabric().chips > 1;
-        let handed_over = || KvTransfer::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
-        (others && self.machine.workload.workload.decode.is_some()).then(handed_over)
+        let transferred = || KvTransfer::new(self.machine, &self.mapping, f64::from(*self.phase.prompt), self.prompts_of_instance());
+        (others && self.machine.workload.workload.decode.is_some()).then(transferred)
     }
 
     /// Time to first token and tokens per second of the instance, from the time of a step. Layer by layer the prefix cache comes and the
     /// prompts' caches go beside the pass: only what takes longer than the pass is waited for.
     fn pace(&self, step: Seconds) -> (Seconds, TokensPerSecond) {
-        let handover = self.handover();
-        let pass = step.max(self.prefixes.time).max(handover.map_or(Seconds::ZERO, |handover| handover.time));
+        let transfer = self.kv_transfer();
+        let pass = step.max(self.prefixes.time).max(transfer.map_or(Seconds::ZERO, |transfer| transfer.time));
         let passes = (1.0 / self.prompts).ceil().max(1.0);
         let rate = self.shape.batch.tokens() * self.counted * f64::from(self.mapping.dp) * self.batches() / pass.get();
-        (pass * (0.5 + passes) + self.prefixes.exposed + handover.map_or(Seconds::ZERO, |handover| handover.exposed), TokensPerSecond::new(rate))
+        (pass * (0.5 + passes) + self.prefixes.exposed + transfer.map_or(Seconds::ZERO, |transfer| transfer.exposed), TokensPerSecond::new(rate))
     }
 
-    fn point(&self) -> PrefillPoint {
+    fn point(&self) -> OperatingPoint {
         let step = step(self.machine, &self.shape);
         let (ttft, rate) = self.pace(step.time);
         let Self { mapping, prompts, .. } = *self;
-        PrefillPoint {
+        OperatingPoint {
             mapping,
-            prompts,
+            batch: prompts,
             micro_batches: self.shape.micro_batches,
-            ttft,
+            tpot: None,
+            ttft: Some(ttft),
             rate,
             fills_memory: false,
-            prefixes: self.prefixes,
-            handover: self.handover(),
+            prefixes: Some(self.prefixes),
+            kv_transfer: self.kv_transfer(),
+            requests: None,
             step,
         }
     }
@@ -154,7 +107,7 @@ pub fn prefill_at(
     mapping: Mapping,
     prompts: f64,
     micro_batches: u32,
-) -> Result<PrefillPoint, Infeasible> {
+) -> Result<OperatingPoint, Infeasible> {
     Ok(Reading::new(machine, phase, mapping, prompts, micro_batches)?.point())
 }
 
@@ -166,13 +119,13 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 ///
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
-pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<PrefillPoint, Infeasible> {
+pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
     most(machine, phase, mapping, micro_batches).map(|found| described(&found))
 }
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(found: &Rough<Reading<'_>>) -> PrefillPoint {
-    PrefillPoint { fills_memory: found.fills_memory, ..found.of.point() }
+pub(super) fn described(found: &Rough<Reading<'_>>) -> OperatingPoint {
+    OperatingPoint { fills_memory: found.fills_memory, ..found.of.point() }
 }
 
 /// As [`most_prompts`], without the pass behind it.

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::aggregated::{self, AggregatedPoint};
-use super::decode::{self, DecodePoint};
+use super::aggregated;
+use super::decode;
 use super::infeasible::Infeasible;
-use super::point::{Point, Rough};
-use super::prefill::{self, PrefillPoint};
+use super::operating_point::{OperatingPoint, Role, Rough};
+use super::prefill;
 use crate::execution::Machine;
 use crate::execution::Mapping;
-use crate::input::document::{CacheTier, DecodePhase, ExpertChips, PrefillPhase, Request};
+use crate::input::document::{CacheTier, ExpertChips};
 use crate::units::TokensPerSecond;
 
 /// An operating point of one phase, scaled to the whole supernode.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Phase<P> {
+pub struct Phase {
     /// The operating point of one instance.
-    pub point: P,
+    pub point: OperatingPoint,
     /// Instances on the supernode.
     pub instances: u32,
     /// Tokens per second of the whole supernode when all its chips do this.
@@ -30,10 +30,10 @@ pub struct Phase<P> {
 
 /// Everything that a search found.
 #[derive(Clone, Debug)]
-pub struct Search<P> {
+pub struct Search {
     /// Points that work, as many as are described, the best first: most tokens per second, unless sorted by something else; of equals the
     /// smallest instance first.
-    pub found: Vec<Phase<P>>,
+    pub found: Vec<Phase>,
     /// Why the others do not.
     pub refused: Vec<Infeasible>,
     /// Mappings tried, those that work and are not described among them.
@@ -58,17 +58,17 @@ impl Described {
     }
 }
 
-impl<P: Clone> Search<P> {
+impl Search {
     /// The first point.
     ///
     /// # Errors
     /// Why the mapping that comes nearest does not work.
-    pub fn best(&self) -> Result<Phase<P>, Infeasible> {
+    pub fn best(&self) -> Result<Phase, Infeasible> {
         self.found.first().cloned().ok_or_else(|| self.nearest())
     }
 
     /// Puts the points with the most of `merit` first; of equals the one with more tokens per second stays first.
-    pub fn sort_by(&mut self, merit: impl Fn(&Phase<P>) -> f64) {
+    pub fn sort_by(&mut self, merit: impl Fn(&Phase) -> f64) {
         self.found.sort_by_cached_key(|phase| Descending(merit(phase)));
     }
 
@@ -109,75 +109,50 @@ fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
     asked.map_or_else(|| tried.to_vec(), |asked| vec![asked])
 }
 
-/// Every decode mapping at the largest batch under the TPOT limit: those with experts on chips of their own, or without, or both, as the
-/// phase has it.
+/// Every mapping at the batch with the most tokens or requests a second that the service level of `role` allows.
+///
+/// Decode is tried with experts on chips of their own, or without, or both, as its phase has it. Where prompts are read, experts share
+/// chips with attention.
 #[must_use]
-pub fn search_decode(
-    machine: &Machine<'_>,
-    phase: &DecodePhase,
-    candidates: &[Mapping],
-    micro_batches: Option<u32>,
-    which: Described,
-) -> Search<DecodePoint> {
-    let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
-    let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
-    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts)).collect();
-    search(machine, &candidates, at, |found| Ok(decode::described(machine, phase, found)), which)
+pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], micro_batches: Option<u32>, which: Described) -> Search {
+    let asked = micro_batches;
+    match role {
+        Role::Decode(phase) => {
+            let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
+            let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
+            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts)).collect();
+            search_by(machine, &candidates, at, |found| Ok(decode::described(machine, phase, found)), which)
+        }
+        Role::Prefill(phase) => {
+            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts)).collect();
+            search_by(machine, &shared(candidates), at, |found| Ok(prefill::described(found)), which)
+        }
+        Role::Aggregated(request) => {
+            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts)).collect();
+            search_by(machine, &shared(candidates), at, aggregated::described, which)
+        }
+    }
 }
 
-/// Every prefill mapping at the batch that makes most tokens under the TTFT limit; experts share chips with attention.
-#[must_use]
-pub fn search_prefill(
-    machine: &Machine<'_>,
-    phase: &PrefillPhase,
-    candidates: &[Mapping],
-    micro_batches: Option<u32>,
-    which: Described,
-) -> Search<PrefillPoint> {
-    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts)).collect();
-    search(machine, &shared(candidates), at, |found| Ok(prefill::described(found)), which)
-}
-
-/// Every mapping at the batch and chunk that end most requests under both limits, prompts and answers on the same chips, and experts too.
-#[must_use]
-pub fn search_aggregated(
-    machine: &Machine<'_>,
-    request: &Request,
-    candidates: &[Mapping],
-    micro_batches: Option<u32>,
-    which: Described,
-) -> Search<AggregatedPoint> {
-    let at = |mapping| parts(mapping, micro_batches).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts)).collect();
-    search(machine, &shared(candidates), at, aggregated::described, which)
+/// The mapping with the most tokens per second that the service level of `role` allows.
+///
+/// # Errors
+/// Why the mapping that comes nearest does not work.
+pub fn best(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping]) -> Result<Phase, Infeasible> {
+    search(machine, role, candidates, None, Described::Best).best()
 }
 
 fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
     candidates.iter().filter(|mapping| mapping.ffn.is_none()).copied().collect()
 }
 
-/// The decode mapping with the most tokens per second under the TPOT limit.
-///
-/// # Errors
-/// Why the mapping that comes nearest does not work.
-pub fn best_decode(machine: &Machine<'_>, phase: &DecodePhase, candidates: &[Mapping]) -> Result<Phase<DecodePoint>, Infeasible> {
-    search_decode(machine, phase, candidates, None, Described::Best).best()
-}
-
-/// The prefill mapping with the most tokens per second under the TTFT limit.
-///
-/// # Errors
-/// Why the mapping that comes nearest does not work.
-pub fn best_prefill(machine: &Machine<'_>, phase: &PrefillPhase, candidates: &[Mapping]) -> Result<Phase<PrefillPoint>, Infeasible> {
-    search_prefill(machine, phase, candidates, None, Described::Best).best()
-}
-
-fn search<T: Send + Sync, P: Point>(
+fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
     points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
-    describe: impl Fn(&Rough<T>) -> Result<P, Infeasible> + Sync,
+    describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
-) -> Search<P> {
+) -> Search {
     let fabric = machine.communication.network().fabric();
     let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
     let tried: Vec<Result<Rough<T>, Infeasible>> = tried.collect();
@@ -196,7 +171,7 @@ fn search<T: Send + Sync, P: Point>(
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());
-    let described: Vec<Result<Phase<P>, Infeasible>> = works
+    let described: Vec<Result<Phase, Infeasible>> = works
         .par_iter()
         .map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
         .collect();

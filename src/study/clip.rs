@@ -67,7 +67,8 @@ pub fn simulate_clip(spec: &Spec, network: &Network<'_>, inventory: &Inventory, 
 fn watts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, communication: &Communication<'_>, point: Option<&ClipPoint>) -> Power {
     let Some(point) = point else { return power(spec, fabric, inventory, &Duty::default(), &crate::network::Profile::silent(fabric)) };
     let busy = f64::from(point.instances * point.ranks) / f64::from(spec.ranks());
-    let duty = Duty::at_work(&fabric.chip.power, fabric.chip.ranks, &point.activity, point.time, [busy, 1.0]);
+    let (chip, operators) = (&fabric.chip, point.operators.clone());
+    let duty = Duty::at_work(&chip.power, chip.ranks, operators, (point.activity.sent, point.time), point.running, busy);
     let profile = communication.profile(point.ranks.div_ceil(fabric.chip.ranks));
     Power { slowdown: point.slowdown(), ..power(spec, fabric, inventory, &duty, profile) }
 }

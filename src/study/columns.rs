@@ -3,7 +3,7 @@
 use super::simulate::{PhaseResult, Simulation};
 use crate::execution::Mapping;
 use crate::network::Op;
-use crate::serving::{DecodePoint, Phase, Point, PrefillPoint};
+use crate::serving::Phase;
 use crate::units::Dimension;
 
 /// Which way a figure is better.
@@ -51,7 +51,7 @@ const fn column(key: &'static str, name: &'static str, scale: f64, better: Bette
 }
 
 /// Rows of a comparison.
-pub const COMPARED: [Column; 21] = [
+pub const COMPARED: [Column; 22] = [
     column("chips", "chips", 1.0, Neither, |simulation| Some(chips(simulation))),
     column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.fabric_metrics.injection.get())),
     column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.fabric_metrics.bisection.get())),
@@ -71,6 +71,7 @@ pub const COMPARED: [Column; 21] = [
     column("served_tokens_per_s", "served of the target's mix", 1.0, More, |simulation| Some(served(simulation))),
     column("served_per_chip_tokens_per_s", "served a chip", 1.0, More, |simulation| Some(served(simulation) / chips(simulation))),
     column("served_per_kilowatt_tokens_per_s", "served a kW", 1.0, More, |simulation| Some(served(simulation) / watts(simulation) * 1e3)),
+    column("power_limited", "time lost to the power limit, %", 0.01, Less, |simulation| Some(simulation.power.lost_to_limit())),
     column("racks_w", "racks, kW", 1e3, Less, |simulation| Some(watts(simulation))),
     column("racks_per_chip_w", "racks a chip, W", 1.0, Less, |simulation| Some(watts(simulation) / chips(simulation))),
     column("switch_chips", "switch chips", 1.0, Less, |simulation| Some(real(simulation.inventory.switch_count()))),
@@ -82,8 +83,12 @@ pub const COMPARED: [Column; 21] = [
 /// What a sweep writes on top.
 pub const DETAILED: [Column; 18] = [
     column("requests_per_s", "requests/s of the workload", 1.0, More, |simulation| simulation.requests_per_second),
-    column("prefix_hit", "share of a prompt found", 1.0, More, |simulation| prefill(simulation, |phase| phase.point.prefixes.hit)),
-    column("prefix_load_s", "reading prefixes, ms a pass", 1e-3, Less, |simulation| prefill(simulation, |phase| phase.point.prefixes.time.get())),
+    column("prefix_hit", "share of a prompt found", 1.0, More, |simulation| {
+        prefill(simulation, |phase| phase.point.prefixes.map_or(0.0, |prefixes| prefixes.hit))
+    }),
+    column("prefix_load_s", "reading prefixes, ms a pass", 1e-3, Less, |simulation| {
+        prefill(simulation, |phase| phase.point.prefixes.map_or(0.0, |prefixes| prefixes.time.get()))
+    }),
     column("energy_per_token_j", "energy a token, J", 1.0, Less, |simulation| Some(simulation.energy_per_token?.get())),
     column("rack_w", "one rack, kW", 1e3, Less, |simulation| {
         let racks = simulation.power.racks.as_ref()?;
@@ -92,18 +97,18 @@ pub const DETAILED: [Column; 18] = [
     column("target_facility_w", "halls for the target at its peak, MW", 1e6, Less, |simulation| {
         simulation.verdict.supernodes().map(|supernodes| supernodes * simulation.power.facility().get())
     }),
-    column("decode_tpot_s", "TPOT, ms", 1e-3, Neither, |simulation| decode(simulation, |phase| phase.point.tpot.get())),
+    column("decode_tpot_s", "TPOT, ms", 1e-3, Neither, |simulation| decode(simulation, |phase| phase.point.latency().get())),
     column("decode_batch_per_chip", "decode batch a chip", 1.0, Neither, |simulation| {
         let ranks = simulation.ranks_per_chip;
-        decode(simulation, |phase| Point::batch_per_chip(&phase.point, ranks))
+        decode(simulation, |phase| phase.point.batch_per_chip(ranks))
     }),
     column("decode_tp", "decode TP", 1.0, Neither, |simulation| mapped(&simulation.decode, |mapping| mapping.tp)),
     column("decode_ep", "decode EP", 1.0, Neither, |simulation| mapped(&simulation.decode, |mapping| mapping.ep)),
     column("decode_pp", "decode PP", 1.0, Neither, |simulation| mapped(&simulation.decode, |mapping| mapping.pp)),
     column("decode_micro_batches", "decode micro-batches", 1.0, Neither, |simulation| {
-        decode(simulation, |phase| f64::from(phase.point.micro_batches()))
+        decode(simulation, |phase| f64::from(phase.point.micro_batches))
     }),
-    column("prefill_ttft_s", "TTFT, ms", 1e-3, Neither, |simulation| prefill(simulation, |phase| phase.point.ttft.get())),
+    column("prefill_ttft_s", "TTFT, ms", 1e-3, Neither, |simulation| prefill(simulation, |phase| phase.point.latency().get())),
     column("prefill_tp", "prefill TP", 1.0, Neither, |simulation| mapped(&simulation.prefill, |mapping| mapping.tp)),
     column("prefill_ep", "prefill EP", 1.0, Neither, |simulation| mapped(&simulation.prefill, |mapping| mapping.ep)),
     column("prefill_pp", "prefill PP", 1.0, Neither, |simulation| mapped(&simulation.prefill, |mapping| mapping.pp)),
@@ -146,16 +151,16 @@ fn collective(simulation: &Simulation, op: Op, large: bool) -> Option<f64> {
     found.map(|(_, _, time, _)| time.get())
 }
 
-fn decode(simulation: &Simulation, figure: impl Fn(&Phase<DecodePoint>) -> f64) -> Option<f64> {
+fn decode(simulation: &Simulation, figure: impl Fn(&Phase) -> f64) -> Option<f64> {
     Some(figure(simulation.decode.as_ref()?.as_ref().ok()?))
 }
 
-fn prefill(simulation: &Simulation, figure: impl Fn(&Phase<PrefillPoint>) -> f64) -> Option<f64> {
+fn prefill(simulation: &Simulation, figure: impl Fn(&Phase) -> f64) -> Option<f64> {
     Some(figure(simulation.prefill.as_ref()?.as_ref().ok()?))
 }
 
-fn mapped<P: Point>(phase: &PhaseResult<P>, degree: fn(Mapping) -> u32) -> Option<f64> {
-    Some(f64::from(degree(phase.as_ref()?.as_ref().ok()?.point.mapping())))
+fn mapped(phase: &PhaseResult, degree: fn(Mapping) -> u32) -> Option<f64> {
+    Some(f64::from(degree(phase.as_ref()?.as_ref().ok()?.point.mapping)))
 }
 
 /// Mappings that were tried, of both phases.

@@ -12,7 +12,7 @@ use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, in
 use crate::input::document::{Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Network, Op, Pricing};
-use crate::serving::{best_decode, best_prefill, clip_at, largest_batch, prefill_at};
+use crate::serving::{Role, best, clip_at, largest_batch, prefill_at};
 use crate::units::SplitMix64;
 use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
 
@@ -56,9 +56,9 @@ impl<'a> DegradedMachine<'a> {
         let fabric = network.fabric();
         let candidates = mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
         let machine = Machine::new(network, &spec.library, &spec.chip, workload);
-        let decode = workload.workload.decode.as_ref().and_then(|phase| best_decode(&machine, phase, &candidates).ok());
-        let prefill = workload.workload.prefill.as_ref().and_then(|phase| best_prefill(&machine, phase, &candidates).ok());
-        let prompts = prefill.as_ref().map_or(0.0, |found| found.point.prompts);
+        let decode = workload.workload.decode.as_ref().and_then(|phase| best(&machine, Role::Decode(phase), &candidates).ok());
+        let prefill = workload.workload.prefill.as_ref().and_then(|phase| best(&machine, Role::Prefill(phase), &candidates).ok());
+        let prompts = prefill.as_ref().map_or(0.0, |found| found.point.batch);
         let decode = decode.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
         let prefill = prefill.map(|found| (found.point.mapping, found.point.micro_batches, f64::from(found.instances)));
         let video = target.clip.as_ref().and_then(|clip| {
@@ -127,7 +127,13 @@ fn slowed_library(library: &Library, slowed: f64) -> Library {
     slow(&mut library.combine);
     library.bulk_dispatch.iter_mut().for_each(slow);
     library.bulk_combine.iter_mut().for_each(slow);
-    library.wire_efficiency.value = library.wire_efficiency.value / slowed;
+    library.token_kernels.values_mut().for_each(slow);
+    let kernels = library.captured_all_reduce.values_mut().map(|kernel| &mut kernel.efficiency);
+    let reduction = library.reduction_efficiency.iter_mut().chain(&mut library.low_latency_efficiency);
+    let across = library.across_hosts.iter_mut().map(|across| &mut across.wire_efficiency);
+    for share in kernels.chain(reduction).chain(across).chain([&mut library.wire_efficiency]) {
+        share.value = share.value / slowed;
+    }
     library
 }
 

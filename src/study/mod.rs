@@ -2,15 +2,19 @@
 //!
 //! Uses `serving`, `training`, `footprint` and everything below them. Must never hold: formulas: a study asks the floors below and combines answers.
 
+mod capacity;
 mod claim;
 mod clip;
 mod columns;
 mod compare;
 mod fail;
+mod frontier;
+mod goodput;
 mod optimize;
 mod plan;
 mod preview;
 mod sensitivity;
+mod serve;
 mod simulate;
 mod space;
 mod sweep;
@@ -18,17 +22,21 @@ mod training;
 mod uncertainty;
 mod verdict;
 
+pub use capacity::{Capacity, Metric, Promise, capacities, capacity, promises};
 pub use claim::{Claim, chosen, digits, findings, grouped};
 pub use clip::{ClipSimulation, simulate_clip};
 pub use columns::{Better, COMPARED, Column, DETAILED, dimension};
 pub use compare::{Row, compare, with_chip};
 pub use fail::{Chances, DegradedMachine, Draw, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
+pub use frontier::{Curve, FrontierPoint, frontier};
+pub use goodput::{Goodput, MONTH, goodput};
 pub use optimize::{Budget, Optimum, Tried, optimize};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use sensitivity::{BETTER, Case, Gain, PARAMETERS, sensitivity};
-pub use simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate, simulate_with, watts_over_a_step};
+pub use serve::{Layout, Limits, Mode, Plan, Served, made};
+pub use simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate, simulate_with, swings, watts_over_a_step};
 pub use space::{Design as StudyDesign, MOST_POINTS, Outcome, Point, Space, columns};
 pub use sweep::{Demands, Shard, SweptRow, amount, figure, sweep};
-pub use training::{TrainingSimulation, describe_training, simulate_training, training_task};
+pub use training::{TrainingSimulation, TrainingWatts, describe_training, simulate_training, training_task, training_watts};
 pub use uncertainty::{Assumption, Distribution, Uncertainty, beats, enough, uncertainty};
 pub use verdict::{Service, Verdict, service, verdict};

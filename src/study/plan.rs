@@ -75,6 +75,8 @@ pub struct Design {
     pub power: (Watts, Watts, Watts),
     /// What one costs to buy.
     pub cost: Cost,
+    /// Name of the serving engine in force.
+    pub engine: Option<String>,
     /// Why it serves nothing, where it does not.
     pub refusal: Option<String>,
 }
@@ -82,7 +84,7 @@ pub struct Design {
 /// Measures a design.
 #[must_use]
 pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Design {
-    let workload = &workload.on(&spec.chip);
+    let workload = &workload.deployed_on(spec);
     let network = Network::new(fabric);
     let simulation = simulate(spec, fabric, workload, target);
     let patient = DegradedMachine::new(spec, &network, workload, target);
@@ -100,6 +102,7 @@ pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &Ta
         power: (waiting * power.pue, working * power.pue, power.rated() * power.pue),
         cost: cost(spec, fabric, &simulation.inventory, power, prices),
         refusal: simulation.serves_nothing(),
+        engine: simulation.engine,
     }
 }
 

@@ -4,20 +4,21 @@ use super::clip::{ClipSimulation, simulate_clip};
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
 use crate::fabric::Fabric;
-use crate::footprint::{Duty, Inventory, Power, Stretch, cost, energy, inventory, mixed, ownership, power, power_over_time};
+use crate::footprint::{
+    Duty, Inventory, Power, Stretch, Transients, cost, duty_over_time, energy, inventory, mixed, ownership, power, power_over_time, rack_watts,
+    transients,
+};
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, FabricMetrics, Network, Op, Pricing, fabric_metrics};
-use crate::serving::{
-    AggregatedPoint, DecodePoint, Described, Infeasible, Phase, Point, PrefillPoint, Search, search_aggregated, search_decode, search_prefill,
-};
+use crate::serving::{Described, Infeasible, OperatingPoint, Phase, Role, Search, search};
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 
 /// What is served where neither the user nor the supernode names a workload.
 pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
 
 /// A phase of the workload: not asked for, impossible, or its best point.
-pub type PhaseResult<P> = Option<Result<Phase<P>, Infeasible>>;
+pub type PhaseResult = Option<Result<Phase, Infeasible>>;
 
 /// Everything that `simulate` says about a supernode.
 #[derive(Clone, Debug)]
@@ -29,19 +30,19 @@ pub struct Simulation {
     /// Collectives over all chips: op, size, time, bus bandwidth.
     pub collectives: Vec<(Op, Bytes, Seconds, BytesPerSecond)>,
     /// Token generation.
-    pub decode: PhaseResult<DecodePoint>,
+    pub decode: PhaseResult,
     /// Prompt processing.
-    pub prefill: PhaseResult<PrefillPoint>,
+    pub prefill: PhaseResult,
     /// Prompts and answers on the same chips; for workloads that say what a request is.
-    pub aggregated: PhaseResult<AggregatedPoint>,
+    pub aggregated: PhaseResult,
     /// The clips of the target's mix, where it has some.
     pub video: Option<ClipSimulation>,
     /// All decode mappings that were tried.
-    pub decode_search: Option<Search<DecodePoint>>,
+    pub decode_search: Option<Search>,
     /// All prefill mappings that were tried.
-    pub prefill_search: Option<Search<PrefillPoint>>,
+    pub prefill_search: Option<Search>,
     /// All mappings that were tried for both together.
-    pub aggregated_search: Option<Search<AggregatedPoint>>,
+    pub aggregated_search: Option<Search>,
     /// Requests of the workload that end in a second, with the chips split between prefill and decode; for workloads that say what a
     /// request is.
     pub requests_per_second: Option<f64>,
@@ -55,6 +56,8 @@ pub struct Simulation {
     pub energy_per_token: Option<Joules>,
     /// Software-visible devices of one chip.
     pub ranks_per_chip: u32,
+    /// Name of the serving engine in force; without one, nothing but kernels and transfers takes time.
+    pub engine: Option<String>,
     /// Number formats as the workload names them, and as they run on this chip.
     pub formats: [Precisions; 2],
 }
@@ -103,7 +106,7 @@ pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &
 #[must_use]
 pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
     let named = workload.workload.precision;
-    let workload = &workload.on(&spec.chip);
+    let workload = &workload.deployed_on(spec);
     let network = Network::new(fabric);
     let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
@@ -115,9 +118,9 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
     let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
     let parts = choice.micro_batches;
-    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search_decode(&machine, phase, &candidates, parts, which));
-    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search_prefill(&machine, phase, &reading, parts, which));
-    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search_aggregated(&machine, request, &reading, parts, which));
+    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search(&machine, Role::Decode(phase), &candidates, parts, which));
+    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search(&machine, Role::Prefill(phase), &reading, parts, which));
+    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search(&machine, Role::Aggregated(request), &reading, parts, which));
     let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
     let decode = decode_search.as_mut().map(|search| choose(search, &merit));
     let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
@@ -153,6 +156,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
         verdict,
         energy_per_token,
         ranks_per_chip: fabric.chip.ranks,
+        engine: workload.engine.as_ref().map(|deployed| deployed.id.clone()),
         formats: [named, workload.workload.precision],
     }
 }
@@ -180,9 +184,9 @@ struct Merit<'a> {
 }
 
 impl Merit<'_> {
-    fn of<P: Point>(&self, phase: &Phase<P>) -> f64 {
+    fn of(&self, phase: &Phase) -> f64 {
         let rate = phase.rate.get();
-        let drawn = || running(self.spec, self.inventory, self.machine, phase.point.mapping(), phase.point.step());
+        let drawn = || running(self.spec, self.inventory, self.machine, phase.point.mapping, &phase.point.step);
         match (self.objective, self.prices) {
             (Objective::TokensPerWatt, _) => rate / drawn().total().get(),
             (Objective::TokensPerCost, Some(prices)) => {
@@ -196,7 +200,7 @@ impl Merit<'_> {
 }
 
 /// The best point of a search, whose points are then in the order of what is asked for.
-fn choose<P: Point>(search: &mut Search<P>, merit: &Merit<'_>) -> Result<Phase<P>, Infeasible> {
+fn choose(search: &mut Search, merit: &Merit<'_>) -> Result<Phase, Infeasible> {
     if merit.objective != Objective::Tokens {
         search.sort_by(|phase| merit.of(phase));
     }
@@ -208,7 +212,7 @@ fn running(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, mapping: M
     let fabric = machine.communication.network().fabric();
     let (used, talking) = occupied(fabric, mapping);
     let drawn = power(spec, fabric, inventory, &Duty::of(step, fabric, used), machine.communication.profile(talking));
-    Power { slowdown: step.slowdown, ..drawn }
+    Power { slowdown: step.slowdown(), ..drawn }
 }
 
 /// The share of the chips that instances fill, and the chips of one that exchange tokens.
@@ -230,21 +234,30 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
 
 /// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.
 #[must_use]
-pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &impl Point) -> Vec<Stretch> {
-    let (used, talking) = occupied(fabric, point.mapping());
+pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &OperatingPoint) -> Vec<Stretch> {
+    let (used, talking) = occupied(fabric, point.mapping);
     let profile = Network::new(fabric).all_to_all(talking);
-    power_over_time(spec, fabric, &inventory(fabric), point.step(), used, &profile)
+    power_over_time(spec, fabric, &inventory(fabric), &duty_over_time(fabric, &point.step, used), &profile)
+}
+
+/// How far watts swing within a step, by phase, while as many instances as fit run it together.
+#[must_use]
+pub fn swings(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Vec<(&'static str, Transients)> {
+    let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("prefill", phase.point.mapping, &phase.point.step));
+    let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("decode", phase.point.mapping, &phase.point.step));
+    let of = |(name, mapping, step): (&'static str, Mapping, &Step)| {
+        let (used, talking) = occupied(fabric, mapping);
+        let profile = Network::new(fabric).all_to_all(talking);
+        let duties = duty_over_time(fabric, step, used);
+        let watts = rack_watts(spec, fabric, &simulation.inventory, &duties, &profile);
+        let waiting = power(spec, fabric, &simulation.inventory, &Duty::default(), &profile).total();
+        Some((name, transients(&duties, &watts, waiting)?))
+    };
+    prefill.into_iter().chain(decode).filter_map(of).collect()
 }
 
 /// Watts while the chips that serve texts are split as the service needs them.
-fn draw(
-    spec: &Spec,
-    inventory: &Inventory,
-    machine: &Machine<'_>,
-    decode: &PhaseResult<DecodePoint>,
-    prefill: &PhaseResult<PrefillPoint>,
-    service: Service,
-) -> Power {
+fn draw(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, decode: &PhaseResult, prefill: &PhaseResult, service: Service) -> Power {
     let fabric = machine.communication.network().fabric();
     let of = |found: Option<(Mapping, &Step)>| match found {
         Some((mapping, step)) => running(spec, inventory, machine, mapping, step),

@@ -252,7 +252,7 @@ fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice,
 
 /// Why a phase does not run.
 fn note(simulation: &Simulation) -> String {
-    fn why<P>(name: &str, phase: &PhaseResult<P>) -> Option<String> {
+    fn why(name: &str, phase: &PhaseResult) -> Option<String> {
         Some(format!("{name} {}", phase.as_ref()?.as_ref().err()?))
     }
     let video = simulation.video.as_ref().and_then(|video| Some(format!("video {}", video.refusal()?)));

@@ -1,12 +1,16 @@
 //! A training step on one supernode.
 
+use crate::execution::{Communication, port_energy};
 use crate::fabric::Fabric;
-use crate::footprint::{Duty, Power, inventory, power};
+use crate::footprint::{Duty, DutyStretch, Power, Transients, inventory, power, rack_watts, transients};
 use crate::input::document::{Chip, ExpertPlacement, Library, Precision, Training};
 use crate::input::spec::{Spec, TrainingSpec};
 use crate::network::{Network, Profile};
-use crate::training::{Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, communication, model_flop_per_token, remedy, search};
-use crate::units::{Flop, FlopPerSecond, Joules, TokensPerSecond};
+use crate::training::{
+    Event, Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, TrainingTimelineEntry, model_flop_per_token, remedy, search,
+    training_timeline,
+};
+use crate::units::{BytesPerSecond, Flop, FlopPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
 
 /// Everything that is said about a training step.
@@ -74,20 +78,12 @@ fn trains_in(chip: &Chip, training: &Training) -> Precision {
     if asked == Precision::Bf16 || chip.compute.fp8.is_some() { asked } else { Precision::Bf16 }
 }
 
-/// What is trained on the machine of `network`, with the transfers that `request` asks for.
+/// What is trained on the machine of `network`.
 #[must_use]
-pub fn training_task<'a>(
-    network: &'a Network<'a>,
-    library: &'a Library,
-    device: Device,
-    workload: &'a TrainingSpec,
-    request: &TrainingRequest,
-) -> Task<'a> {
+pub fn training_task<'a>(network: &'a Network<'a>, library: &'a Library, device: Device, workload: &'a TrainingSpec) -> Task<'a> {
     let TrainingSpec { training, model, .. } = workload;
-    let (communication, relays) = communication(network, library, training, model, request);
     Task {
-        communication,
-        relays,
+        communication: Communication::new(network, library),
         device,
         model,
         precisions: training.precisions(trains_in(&network.fabric().chip, training)),
@@ -96,6 +92,7 @@ pub fn training_task<'a>(
         placement: training.experts.clone().unwrap_or_else(ExpertPlacement::even),
         sequence: f64::from(training.sequence),
         gradient_bytes: training.state.gradients,
+        host: training.host.clone(),
     }
 }
 
@@ -103,10 +100,10 @@ pub fn training_task<'a>(
 #[must_use]
 pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, request: &TrainingRequest) -> TrainingSimulation {
     let network = Network::new(fabric);
-    let task = training_task(&network, &spec.library, Device::new(&spec.chip), workload, request);
+    let task = training_task(&network, &spec.library, Device::new(&spec.chip), workload);
     let search = search(&task, &workload.training, request);
     let remedy = if search.found.is_empty() {
-        let open = training_task(&network, &spec.library, Device::new(&spec.chip), workload, &TrainingRequest::default());
+        let open = training_task(&network, &spec.library, Device::new(&spec.chip), workload);
         remedy(&open, &workload.training, request)
     } else {
         None
@@ -129,11 +126,10 @@ pub fn describe_training(
     let drawn = match search.found.first() {
         Some(step) => {
             let chips = step.layout.mapping().chips(chip.ranks);
-            let duty = Duty::at_work(&chip.power, chip.ranks, &step.activity, step.time, [f64::from(chips) / f64::from(fabric.chips), 1.0]);
-            // Nearly all bytes are those of the layers: of experts, else of divided blocks, else of gradients.
-            let layout = &step.layout;
-            let talking = [layout.ep, layout.tp].into_iter().find(|degree| *degree > 1).unwrap_or(layout.tp * layout.dp).div_ceil(chip.ranks);
-            Power { slowdown: step.slowdown, ..power(spec, fabric, &inventory, &duty, task.communication.profile(talking)) }
+            let busy = f64::from(chips) / f64::from(fabric.chips);
+            let duty = Duty::at_work(task.device.power(), chip.ranks, step.operators.clone(), (step.activity.sent, step.time), step.running, busy);
+            let profile = task.communication.profile(talking(step, chip.ranks));
+            Power { slowdown: step.slowdown(), ..power(spec, fabric, &inventory, &duty, profile) }
         }
         None => power(spec, fabric, &inventory, &Duty::default(), &Profile::silent(fabric)),
     };
@@ -148,4 +144,85 @@ pub fn describe_training(
         power: drawn,
         ranks_per_chip: chip.ranks,
     }
+}
+
+/// Chips that exchange nearly all bytes of a step: those of experts, else of divided blocks, else of gradients.
+fn talking(step: &TrainingStep, ranks: u32) -> u32 {
+    let layout = &step.layout;
+    [layout.ep, layout.tp].into_iter().find(|degree| *degree > 1).unwrap_or(layout.tp * layout.cp * layout.dp).div_ceil(ranks)
+}
+
+/// What a machine draws from moment to moment of a step.
+#[derive(Clone, Debug)]
+pub struct TrainingWatts {
+    /// What the chips do, on average over all.
+    pub duties: Vec<DutyStretch>,
+    /// What the racks draw meanwhile.
+    pub watts: Vec<Watts>,
+    /// How far that swings.
+    pub transients: Option<Transients>,
+}
+
+/// Watts from moment to moment of a step, all data-parallel copies in step. Kernels draw what they draw on average, and so do transfers, which
+/// hold the library's share of the cores where nothing hides them; in a bubble a chip waits. So the integral is the step's energy.
+#[must_use]
+pub fn training_watts(spec: &Spec, fabric: &Fabric, step: &TrainingStep) -> TrainingWatts {
+    let network = Network::new(fabric);
+    let profile = network.all_to_all(talking(step, fabric.chip.ranks));
+    let inventory = inventory(fabric);
+    let busy = f64::from(step.layout.mapping().chips(fabric.chip.ranks)) / f64::from(fabric.chips);
+    let duties = training_duties(spec, step, fabric.chip.ranks, busy);
+    let watts = rack_watts(spec, fabric, &inventory, &duties, &profile);
+    let waiting = power(spec, fabric, &inventory, &Duty::default(), &profile).total();
+    let transients = transients(&duties, &watts, waiting);
+    TrainingWatts { duties, watts, transients }
+}
+
+/// Shares of what an event of a stage draws: of the kernels' energy, of what running kernels draw whatever they do, and of what is sent.
+fn draws(event: &TrainingTimelineEntry, core_share: f64) -> [f64; 3] {
+    match event.event {
+        Event::Forward | Event::Backward | Event::Optimizer => [1.0, 1.0, 0.0],
+        Event::Bubble | Event::Host => [0.0; 3],
+        Event::Hidden => [0.0, 0.0, 1.0],
+        Event::Exposed | Event::HandOver => [0.0, core_share, 1.0],
+        Event::Gather | Event::Reduce => [0.0, if event.hidden { 0.0 } else { core_share }, 1.0],
+    }
+}
+
+fn training_duties(spec: &Spec, step: &TrainingStep, ranks: u32, busy: f64) -> Vec<DutyStretch> {
+    let core_share = spec.library.core_share.value.get();
+    let events = training_timeline(step);
+    let stages = f64::from(step.layout.pp);
+    let mut sums = [0.0; 3];
+    let mut changes: Vec<(f64, [f64; 3])> = vec![(0.0, [0.0; 3]), (step.time.get(), [0.0; 3])];
+    for event in &events {
+        let (draws, time) = (draws(event, core_share), event.time.get());
+        let end = event.start.get() + time;
+        sums.iter_mut().zip(draws).for_each(|(sum, share)| *sum += share * time / stages);
+        changes.extend([(event.start.get(), draws.map(|share| share / stages)), (end, draws.map(|share| -share / stages))]);
+    }
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (ranks, chip) = (f64::from(ranks), &spec.chip.power);
+    let energy = step.operators.iter().map(|(_, energy)| *energy).sum::<Joules>() * ranks;
+    let over = |all: f64, sum: f64| if sum > 0.0 { all * busy / sum } else { 0.0 };
+    let [kernels, running] = [over(energy.get(), sums[0]), over(step.running.get(), sums[1])];
+    let (ports, sent) = (over((port_energy(chip, step.activity.sent) * ranks).get(), sums[2]), over(step.activity.sent.get() * ranks, sums[2]));
+    let mut now = [0.0; 3];
+    let mut duties: Vec<DutyStretch> = Vec::new();
+    for pair in changes.windows(2) {
+        now.iter_mut().zip(pair[0].1).for_each(|(now, change)| *now += change);
+        if pair[1].0 - pair[0].0 > 1e-12 * step.time.get() {
+            // What rounding leaves is nothing.
+            let [of_kernels, of_running, of_sent] = now.map(|share| if share > 1e-9 { share } else { 0.0 });
+            let duty = Duty {
+                operators: vec![("kernels", Watts::new(kernels * of_kernels)), (Duty::ALWAYS, Watts::new(running * of_running))],
+                ports: Watts::new(ports * of_sent),
+                sent: BytesPerSecond::new(sent * of_sent),
+                busy,
+            };
+            let start = duties.last().map_or(Seconds::ZERO, |last| last.1);
+            duties.push((start, Seconds::new(pair[1].0), duty));
+        }
+    }
+    duties
 }

@@ -35,7 +35,7 @@ pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
             of(Work::Gemm { batch, rows: depth, columns, depth: rows, precision }),
             of(Work::Stream { bytes: Bytes::new(batch * depth * columns * (2.0 * gradient_bytes - RESULT)) }),
         ],
-        Work::Attention { flop_per_row, unit_bytes, sequence_bytes, query_bytes, sequences, context, units, rows, latent, precision } => {
+        Work::Attention { flop_per_row, unit_bytes, sequence_bytes, query_bytes, sequences, context, units, rows, latent, sparse, precision } => {
             vec![of(Work::Attention {
                 flop_per_row: flop_per_row * ATTENTION_BACKWARD,
                 // Keys, values, queries and outputs are read again, and their gradients written.
@@ -47,6 +47,7 @@ pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
                 units,
                 rows,
                 latent,
+                sparse,
                 precision,
             })]
         }

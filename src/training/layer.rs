@@ -4,14 +4,13 @@
 //! (Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.2.2). Its input is kept as the
 //! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
-use std::collections::BTreeMap;
-
 use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
+use super::framework::{Part, host_time};
 use super::saved_activations::kept;
-use crate::execution::{Communication, Resource, Stage};
-use crate::input::document::{Attention, ExpertPlacement, Ffn, LayerGroup, Model, Precisions};
-use crate::network::{ExpertTraffic, Relay};
+use crate::execution::{Communication, Exchange, Resource, Stage};
+use crate::input::document::{Attention, ExpertPlacement, Ffn, HostCosts, LayerGroup, Model, Precisions};
+use crate::network::{ExpertTraffic, Op};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel, layer_attention,
@@ -19,12 +18,10 @@ use crate::workload::{
 };
 
 /// What is trained, on what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Task<'a> {
     /// Transfers.
     pub communication: Communication<'a>,
-    /// Groups of experts that span several nodes, by their ranks.
-    pub relays: BTreeMap<u32, Relay>,
     /// One rank.
     pub device: Device,
     /// The model.
@@ -41,6 +38,8 @@ pub struct Task<'a> {
     pub sequence: f64,
     /// Bytes of a parameter's gradient.
     pub gradient_bytes: f64,
+    /// What the framework's host takes; nothing if absent.
+    pub host: Option<HostCosts>,
 }
 
 /// Equal layers on one rank, for one micro-batch.
@@ -56,6 +55,8 @@ pub struct Layer {
     pub backward: Vec<Stage>,
     /// Norms and activation functions alone, run again.
     pub pointwise: Seconds,
+    /// Host time to start its kernels, forward and backward.
+    pub host: [Seconds; 2],
     /// Transfers, forward and backward, that run beside a product of the same block.
     pub beside: [Seconds; 2],
     /// Sent by one rank forward, and backward.
@@ -90,7 +91,7 @@ fn whole_sequences(sequences: f64, sequence: f64) -> AttentionBatch {
 }
 
 /// What is left of `time` beside `product`.
-fn less(time: Seconds, product: Seconds) -> Seconds {
+pub(super) fn less(time: Seconds, product: Seconds) -> Seconds {
     (time - product).max(Seconds::ZERO)
 }
 
@@ -125,19 +126,13 @@ impl<'a> Task<'a> {
     /// The same with sequences of another length.
     #[must_use]
     pub fn with_sequence(&self, sequence: f64) -> Task<'a> {
-        let Task { communication, relays, device, model, precisions, all_to_all, chunked_tensor, placement, gradient_bytes, .. } = self;
-        Task {
-            communication: communication.clone(),
-            relays: relays.clone(),
-            device: device.clone(),
-            model,
-            precisions: *precisions,
-            all_to_all: *all_to_all,
-            chunked_tensor: *chunked_tensor,
-            placement: placement.clone(),
-            sequence,
-            gradient_bytes: *gradient_bytes,
-        }
+        Task { sequence, ..self.clone() }
+    }
+
+    /// The same with the cores at a clock, a share of the highest.
+    #[must_use]
+    pub fn at_clock(&self, share: f64) -> Task<'a> {
+        Task { device: self.device.at_clock(share), ..self.clone() }
     }
 
     /// Whether the transfers of a group of `ranks` are known.
@@ -146,10 +141,10 @@ impl<'a> Task<'a> {
         ranks.div_ceil(self.communication.network().fabric().chip.ranks) <= self.communication.network().fabric().chips
     }
 
-    /// Every kind of layer under `tp` and `ep` for a micro-batch of `sequences`.
+    /// Every kind of layer under `[tp, cp, ep, sequences of a micro-batch]`.
     #[must_use]
-    pub fn layers(&self, tp: u32, ep: u32, sequences: u32) -> Vec<Layer> {
-        self.model.layer.iter().map(|group| self.layer(group, tp, ep, f64::from(sequences))).collect()
+    pub fn layers(&self, [tp, cp, ep, sequences]: [u32; 4]) -> Vec<Layer> {
+        self.model.layer.iter().map(|group| self.layer(group, [tp, cp, ep], f64::from(sequences))).collect()
     }
 
     fn compute(name: &'static str, time: Seconds) -> Stage {
@@ -170,70 +165,90 @@ impl<'a> Task<'a> {
             stages.push(self.both(name, operators));
             return;
         }
-        // Each rank sends its part of the tokens to every other, or that one's part of its sums.
-        let time = self.communication.all_to_all(tp, stream / split);
+        // A gather and a scatter of the same tokens; backward each takes the other's place.
+        let [gathering, scattering] = [Op::AllGather, Op::ReduceScatter].map(|op| self.communication.collective(op, tp, stream));
         let once = stream * ((split - 1.0) / split);
         stages.sent[0] += once * 2.0;
         stages.sent[1] += once * 3.0;
         let products = Products::new(&self.device, operators, self.gradient_bytes);
-        let in_chunks = |product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
-        let gather = [in_chunks(products.first), in_chunks(products.last_input_gradient)];
+        let in_chunks = |time: Seconds, product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
+        let gather = [in_chunks(gathering, products.first), in_chunks(gathering, products.last_input_gradient)];
         // Backward, sums go while the first product's weights get their gradient.
-        let scatter = [in_chunks(products.last), if self.chunked_tensor { less(time, products.weight_gradient) } else { time }];
+        let beside_gradient = if self.chunked_tensor { less(scattering, products.weight_gradient) } else { scattering };
+        let scatter = [in_chunks(scattering, products.last), beside_gradient];
         // The input is gathered again beside the product that makes its gradient.
-        let again = less(time, products.input_gradient);
+        let again = less(gathering, products.input_gradient);
         stages.push([transfer("all-gather", gather[0]), transfer("reduce-scatter", scatter[1])]);
-        if again > Seconds::ZERO {
-            stages.backward.push(transfer("all-gather of the input", again));
-        }
+        stages.backward.push(transfer("all-gather of the input", again));
         stages.push(self.both(name, operators));
         stages.push([transfer("reduce-scatter", scatter[0]), transfer("all-gather", gather[1])]);
-        stages.beside[0] += time * 2.0 - gather[0] - scatter[0];
-        stages.beside[1] += time * 3.0 - gather[1] - scatter[1] - again;
+        stages.beside[0] += gathering + scattering - gather[0] - scatter[0];
+        stages.beside[1] += gathering * 2.0 + scattering - gather[1] - scatter[1] - again;
     }
 
-    /// Dispatch and combine of a token's `message` bytes: the faster of straight to the experts' ranks and, over several nodes with a
-    /// library that has measured kernels for it, relayed; or the all-to-all of every copy. With the bytes that a rank sends.
+    /// Ranks that share a sequence send each other the keys and values of their tokens part by part, beside the attention over the part that has
+    /// come (Liu, Zaharia and Abbeel 2023, "Ring Attention"); backward the same again, and their gradients, as large, go home.
+    fn keys_and_values(&self, stages: &mut Stages, attention: &[Operator], [tp, cp]: [u32; 2]) {
+        if cp < 2 {
+            return;
+        }
+        let kept = |operator: &Operator| match operator.work {
+            Work::Attention { sequences, sequence_bytes, .. } => sequence_bytes * (sequences * self.sequence),
+            Work::Gemm { .. } | Work::Experts { .. } | Work::Stream { .. } => Bytes::ZERO,
+        };
+        let over_context = |operator: &&Operator| matches!(operator.work, Work::Attention { .. });
+        let sent = attention.iter().map(kept).sum::<Bytes>() * (f64::from(cp - 1) / f64::from(cp));
+        let time = self.communication.all_to_all(tp * cp, sent / f64::from(tp * cp - 1));
+        let share = f64::from(cp - 1) / f64::from(cp);
+        let ahead: Seconds = attention.iter().filter(over_context).map(|operator| kernel::time(&self.device, operator)).sum();
+        let back: Seconds = attention.iter().filter(over_context).map(|operator| backward_time(&self.device, operator, self.gradient_bytes)).sum();
+        let exposed = [less(time, ahead * share), less(time * 2.0, back * share)];
+        stages.push(exposed.map(|time| transfer("keys and values", time)));
+        stages.beside[0] += time - exposed[0];
+        stages.beside[1] += time * 2.0 - exposed[1];
+        stages.sent[0] += sent;
+        stages.sent[1] += sent * 2.0;
+    }
+
+    /// Dispatch, or combine, of a token's `message` bytes by the library's kernels for many tokens; or the all-to-all of every copy. With the
+    /// bytes that a rank sends.
     fn exchange(&self, traffic: &ExpertTraffic, back: bool) -> (Seconds, Bytes) {
         let communication = &self.communication;
         if self.all_to_all {
             let pair = traffic.message * (traffic.tokens * traffic.copies / f64::from(traffic.ranks));
             return (communication.all_to_all(traffic.ranks, pair * traffic.imbalance), pair * f64::from(traffic.ranks - 1));
         }
-        let (kernel, name, direct) = if back {
-            (communication.combine_kernel(true), "relayed-combine", communication.combine(traffic, true))
-        } else {
-            (communication.dispatch_kernel(true), "relayed-dispatch", communication.dispatch(traffic, true))
-        };
-        let relayed = self.relays.get(&traffic.ranks).zip(communication.library().token_kernel(name));
-        let relayed = relayed.map(|(relay, kernel)| traffic.relayed_over(communication.network(), relay, kernel));
-        match relayed.filter(|relayed| relayed.time < direct) {
-            Some(relayed) => (relayed.time, relayed.across + relayed.inside),
-            None => (direct, traffic.sent_bytes(kernel)),
-        }
+        let Exchange { time, sent } = if back { communication.combine(traffic, true) } else { communication.dispatch(traffic, true) };
+        (time, sent)
     }
 
-    fn layer(&self, group: &LayerGroup, tp: u32, ep: u32, sequences: f64) -> Layer {
+    fn layer(&self, group: &LayerGroup, [tp, cp, ep]: [u32; 3], sequences: f64) -> Layer {
         let (model, split) = (self.model, f64::from(tp));
         let hidden = f64::from(model.hidden);
-        let tokens = sequences * self.sequence;
-        let batch = [whole_sequences(sequences, self.sequence)];
+        let tokens = sequences * self.sequence / f64::from(cp);
+        let batch = [AttentionBatch { new_tokens: self.sequence / f64::from(cp), ..whole_sequences(sequences, self.sequence) }];
         let attention = in_sequence_parts(layer_attention(&group.attention, model.hidden, &self.precisions, tp, &batch), split);
         let stream = Bytes::new(tokens * hidden * 2.0);
         let mut stages = Stages::default();
         if *group.attention != Attention::None {
+            self.keys_and_values(&mut stages, &attention, [tp, cp]);
             self.divided(&mut stages, "attention", &attention, tp, stream);
         }
         let mut operators = attention;
         let (stored, _) = ffn_weights(&group.ffn, model.hidden);
         let mut parameters = attention_weights(&group.attention, model.hidden) / split;
         let mut expert_parameters = 0.0;
+        let mut host = host_time(self.host.as_ref(), &operators, Part::Fixed);
+        let mut started = |operators: &[Operator], part: Part| {
+            host.iter_mut().zip(host_time(self.host.as_ref(), operators, part)).for_each(|(sum, time)| *sum += time);
+        };
         match &group.ffn {
             Ffn::None => {}
             Ffn::Dense(dense) => {
                 let block = in_sequence_parts(dense_block(model, dense, &self.precisions, tp, tokens), split);
                 self.divided(&mut stages, "dense", &block, tp, stream);
                 parameters += stored / split;
+                started(&block, Part::Fixed);
                 operators.extend(block);
             }
             Ffn::Experts(experts) => {
@@ -269,12 +284,14 @@ impl<'a> Task<'a> {
                 let all = f64::from(experts.routed) * expert_weights(&group.ffn, model.hidden);
                 parameters += stored - all;
                 expert_parameters = all / f64::from(ep);
+                started(&before, Part::Fixed);
+                started(&routed, Part::Routed);
                 operators.extend(before);
                 operators.extend(routed);
             }
         }
         stages.backward.reverse();
-        let kept = kept(&operators, hidden, tokens, split, self.sequence, self.precisions.weights);
+        let kept = kept(&operators, hidden, tokens, split, self.sequence / f64::from(cp), self.precisions.weights);
         let pointwise = again_time(&self.device, &operators);
         let Stages { forward, backward, beside, sent } = stages;
         Layer {
@@ -283,6 +300,7 @@ impl<'a> Task<'a> {
             forward,
             backward,
             pointwise,
+            host,
             beside,
             sent,
             kept,

@@ -31,6 +31,8 @@ impl Recompute {
 pub struct TrainingLayout {
     /// Ranks that share one block.
     pub tp: u32,
+    /// Ranks that share the tokens of a sequence.
+    pub cp: u32,
     /// Ranks of a stage that share the experts of a layer; 1 for a dense model.
     pub ep: u32,
     /// Copies of the model.
@@ -48,16 +50,16 @@ pub struct TrainingLayout {
 }
 
 impl TrainingLayout {
-    /// The four degrees.
+    /// The degrees; ranks that share sequences hold copies of the model, as data-parallel ones do.
     #[must_use]
     pub fn mapping(&self) -> Mapping {
-        Mapping { tp: self.tp, ep: self.ep, dp: self.dp, pp: self.pp, ..Mapping::ONE }
+        Mapping { tp: self.tp, ep: self.ep, dp: self.dp * self.cp, pp: self.pp, ..Mapping::ONE }
     }
 
     /// Ranks in use.
     #[must_use]
     pub fn ranks(&self) -> u32 {
-        self.tp * self.dp * self.pp
+        self.tp * self.cp * self.dp * self.pp
     }
 
     /// Micro-batches of a step.
@@ -66,17 +68,23 @@ impl TrainingLayout {
         training.global_batch / (self.dp * self.micro_batch)
     }
 
+    /// Of the ranks with the same common parameters, and with the same experts, those that share what is sharded.
+    pub(super) fn shards(&self, training: &Training) -> [f64; 2] {
+        self.copies().map(|copies| training.shard_group.map_or(copies, |group| copies.min(f64::from(group))))
+    }
+
     /// Ranks that hold the same common parameters, and the same experts.
     pub(super) fn copies(&self) -> [f64; 2] {
-        [f64::from(self.dp), f64::from(self.tp * self.dp / self.ep)]
+        [f64::from(self.cp * self.dp), f64::from(self.tp * self.cp * self.dp / self.ep)]
     }
 }
 
 impl fmt::Display for TrainingLayout {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = self;
+        let Self { tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = self;
         let recompute = *recompute as u8;
-        write!(out, "tp={tp},ep={ep},dp={dp},pp={pp},micro_batch={micro_batch},interleave={interleave},overlap={overlap},recompute={recompute}")
+        let cp = if *cp > 1 { format!("cp={cp},") } else { String::new() };
+        write!(out, "tp={tp},{cp}ep={ep},dp={dp},pp={pp},micro_batch={micro_batch},interleave={interleave},overlap={overlap},recompute={recompute}")
     }
 }
 
@@ -85,6 +93,8 @@ impl fmt::Display for TrainingLayout {
 pub struct TrainingRequest {
     /// Ranks that share one block.
     pub tp: Option<u32>,
+    /// Ranks that share the tokens of a sequence; one if left open.
+    pub cp: Option<u32>,
     /// Ranks that share the experts of a layer.
     pub ep: Option<u32>,
     /// Copies of the model.
@@ -111,6 +121,7 @@ impl FromStr for TrainingRequest {
             let (key, number) = degree?;
             let field = match key {
                 "tp" => &mut request.tp,
+                "cp" => &mut request.cp,
                 "ep" => &mut request.ep,
                 "dp" => &mut request.dp,
                 "pp" => &mut request.pp,
@@ -118,7 +129,7 @@ impl FromStr for TrainingRequest {
                 "interleave" => &mut request.interleave,
                 "overlap" => &mut request.overlap,
                 "recompute" => &mut request.recompute,
-                other => return Err(format!("unknown degree `{other}`; known: tp, ep, dp, pp, micro_batch, interleave, overlap, recompute")),
+                other => return Err(format!("unknown degree `{other}`; known: tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute")),
             };
             if number == 0 && key != "recompute" {
                 return Err(format!("{key} must be 1 or more"));
@@ -146,24 +157,28 @@ fn choices(menu: &[u32], asked: Option<u32>) -> BTreeSet<u32> {
     menu.iter().copied().chain(asked).filter(|degree| wanted(asked, *degree)).collect()
 }
 
-/// TP, DP and PP of every layout.
+/// TP, CP, DP and PP of every layout.
 ///
 /// DP takes every number that divides the batch and leaves less than half of the ranks idle, or the largest that divides where none does:
 /// fewer copies than half do at most half of the work in the same time, and hold more.
-pub(super) fn shapes(training: &Training, model: &Model, ranks: u32, request: &TrainingRequest) -> Vec<[u32; 3]> {
+pub(super) fn shapes(training: &Training, model: &Model, ranks: u32, request: &TrainingRequest) -> Vec<[u32; 4]> {
+    let cp = request.cp.unwrap_or(1);
+    if !training.sequence.is_multiple_of(cp) {
+        return Vec::new();
+    }
     let heads = |tp: &u32| model.layer.iter().all(|group| group.attention.heads().is_multiple_of(*tp));
     let mut shapes = Vec::new();
     for tp in choices(&[1, 2, 4, 8, 16, 32, 64], request.tp).into_iter().filter(heads) {
         for pp in choices(&STAGES, request.pp).into_iter().filter(|pp| *pp <= model.layers()) {
-            let most = u64::from(ranks) / (u64::from(tp) * u64::from(pp));
+            let most = u64::from(ranks) / (u64::from(tp) * u64::from(cp) * u64::from(pp));
             let most = u32::try_from(most).unwrap_or(u32::MAX);
             let divides = |dp: &u32| training.global_batch.is_multiple_of(*dp);
             match request.dp {
-                Some(dp) => shapes.extend((dp <= most && divides(&dp)).then_some([tp, dp, pp])),
+                Some(dp) => shapes.extend((dp <= most && divides(&dp)).then_some([tp, cp, dp, pp])),
                 None => {
                     let largest = (1..=most.min(training.global_batch)).rev().find(divides);
                     let others = (most / 2 + 1..largest.unwrap_or(0)).filter(divides);
-                    shapes.extend(others.chain(largest).map(|dp| [tp, dp, pp]));
+                    shapes.extend(others.chain(largest).map(|dp| [tp, cp, dp, pp]));
                 }
             }
         }
@@ -182,8 +197,8 @@ pub(super) fn expert_degrees(model: &Model, stage: u32, request: &TrainingReques
 #[must_use]
 pub fn layouts(training: &Training, model: &Model, ranks: u32, request: &TrainingRequest) -> Vec<TrainingLayout> {
     let mut layouts = Vec::new();
-    for [tp, dp, pp] in shapes(training, model, ranks, request) {
-        for ep in expert_degrees(model, tp * dp, request) {
+    for [tp, cp, dp, pp] in shapes(training, model, ranks, request) {
+        for ep in expert_degrees(model, tp * cp * dp, request) {
             let whole = |size: &u32| dp.checked_mul(*size).is_some_and(|sequences| training.global_batch.is_multiple_of(sequences));
             for micro_batch in choices(&MICRO_BATCHES, request.micro_batch).into_iter().filter(whole) {
                 let number = training.global_batch / (dp * micro_batch);
@@ -195,7 +210,7 @@ pub fn layouts(training: &Training, model: &Model, ranks: u32, request: &Trainin
                     let pairs = |overlap: &u32| *overlap == 1 || ep > 1 && number.is_multiple_of(2);
                     for overlap in choices(&[1, 2], request.overlap).into_iter().filter(pairs) {
                         for recompute in Recompute::ALL.into_iter().filter(|recompute| wanted(request.recompute, *recompute as u32)) {
-                            layouts.push(TrainingLayout { tp, ep, dp, pp, micro_batch, interleave, overlap, recompute });
+                            layouts.push(TrainingLayout { tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute });
                         }
                     }
                 }
@@ -222,14 +237,14 @@ impl TrainingRequest {
     /// How far a layout is from what is asked for: the sum of the ratios' logarithms.
     pub(super) fn distance(&self, layout: &TrainingLayout) -> f64 {
         let apart = |asked: Option<u32>, found: u32| asked.map_or(0.0, |asked| (f64::from(asked.max(1)) / f64::from(found.max(1))).ln().abs());
-        let TrainingLayout { tp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = *layout;
-        let pairs = [(self.tp, tp), (self.ep, ep), (self.dp, dp), (self.pp, pp), (self.micro_batch, micro_batch)];
+        let TrainingLayout { tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = *layout;
+        let pairs = [(self.tp, tp), (self.cp, cp), (self.ep, ep), (self.dp, dp), (self.pp, pp), (self.micro_batch, micro_batch)];
         let rest = [(self.interleave, interleave), (self.overlap, overlap), (self.recompute, recompute as u32)];
         pairs.into_iter().chain(rest).map(|(asked, found)| apart(asked, found)).sum()
     }
 
     fn reason(&self, training: &Training, model: &Model, ranks: u32) -> String {
-        let [tp, dp, pp] = [self.tp, self.dp, self.pp].map(|degree| u64::from(degree.unwrap_or(1)));
+        let [tp, cp, dp, pp] = [self.tp, self.cp, self.dp, self.pp].map(|degree| u64::from(degree.unwrap_or(1)));
         let batch = u64::from(training.global_batch);
         let heads = model.layer.iter().map(|group| group.attention.heads()).find(|heads| !u64::from(*heads).is_multiple_of(tp));
         let experts = model.experts().map(|experts| experts.routed);
@@ -238,8 +253,12 @@ impl TrainingRequest {
             format!("{heads} heads do not divide by tp={tp}")
         } else if pp > u64::from(model.layers()) {
             format!("{} layers do not fill pp={pp} stages", model.layers())
-        } else if tp.saturating_mul(dp).saturating_mul(pp) > u64::from(ranks) {
-            format!("tp={tp},dp={dp},pp={pp} takes {} ranks, the supernode has {ranks}", tp.saturating_mul(dp).saturating_mul(pp))
+        } else if !u64::from(training.sequence).is_multiple_of(cp) {
+            format!("sequences of {} tokens do not divide by cp={cp}", training.sequence)
+        } else if tp.saturating_mul(cp).saturating_mul(dp).saturating_mul(pp) > u64::from(ranks) {
+            let taken = tp.saturating_mul(cp).saturating_mul(dp).saturating_mul(pp);
+            let shared = if cp > 1 { format!("cp={cp},") } else { String::new() };
+            format!("tp={tp},{shared}dp={dp},pp={pp} takes {taken} ranks, the supernode has {ranks}")
         } else if !batch.is_multiple_of(dp.saturating_mul(micro_batch)) {
             format!("a batch of {batch} sequences does not divide by dp x micro_batch = {}", dp.saturating_mul(micro_batch))
         } else if ep > 1 && experts.is_none() {

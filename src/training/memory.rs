@@ -47,7 +47,8 @@ pub(super) fn parameters(task: &Task<'_>, layers: &[Layer], layout: &TrainingLay
 pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &TrainingLayout) -> TrainingMemory {
     let [common, experts] = parameters(task, layers, layout);
     let state = &training.state;
-    let [common_copies, expert_copies] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };
+    let sharded = training.shard_optimizer || training.shard_gradients || training.shard_weights;
+    let [common_copies, expert_copies] = if sharded { layout.shards(training) } else { [1.0; 2] };
     let share = layout.mapping().fullest_stage(task.model.layers());
     let kept = |layer: &Layer| match layout.recompute {
         Recompute::Nothing => layer.kept[0],
@@ -60,17 +61,25 @@ pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &T
     let (p, v) = (f64::from(layout.pp), f64::from(layout.interleave));
     let ahead = (p + if layout.interleave > 1 { (p - 1.0) / v } else { 0.0 }).min(f64::from(layout.micro_batches(training)));
     let beside = f64::from(layout.overlap - 1);
-    let logits = Bytes::new(f64::from(layout.micro_batch) * task.sequence * f64::from(task.model.vocabulary) * 6.0 / f64::from(layout.tp));
+    let logits =
+        Bytes::new(f64::from(layout.micro_batch) * task.sequence * f64::from(task.model.vocabulary) * 6.0 / f64::from(layout.tp * layout.cp));
     // Fully sharded, a rank has its part, and all of the largest layer at work and of the one that is fetched beside it.
-    let [common_parts, expert_parts] = if training.shard_weights { layout.copies() } else { [1.0; 2] };
+    let [common_parts, expert_parts] = if training.shard_weights { layout.shards(training) } else { [1.0; 2] };
     let fetched =
         if training.shard_weights { 2.0 * layers.iter().map(|layer| layer.parameters + layer.expert_parameters).fold(0.0, f64::max) } else { 0.0 };
     let held = common / common_parts + experts / expert_parts + fetched;
+    // A rank that keeps a part of the gradients alone has those of the largest layer on their way beside it.
+    let gradients = if training.shard_gradients && !training.shard_weights {
+        let largest = layers.iter().map(|layer| layer.parameters + layer.expert_parameters).fold(0.0, f64::max);
+        common / common_copies + experts / expert_copies + largest
+    } else {
+        held
+    };
     let first = stage * (ahead + beside);
     let last = stage * (1.0 + beside) + logits;
     TrainingMemory {
         weights: Bytes::new(held * state.weights),
-        gradients: Bytes::new(held * state.gradients),
+        gradients: Bytes::new(gradients * state.gradients),
         optimizer: Bytes::new((common / common_copies + experts / expert_copies) * state.optimizer),
         activations: first.max(last) + again,
     }

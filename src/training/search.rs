@@ -1,16 +1,15 @@
 //! Every layout of a machine that fits in memory, fastest first; and where none does, the nearest thing that works.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
 use super::layer::Task;
-use super::layout::{TrainingLayout, TrainingRequest, expert_degrees, layouts, shapes};
+use super::layout::{TrainingLayout, TrainingRequest, layouts};
 use super::memory::memory;
+use super::paced::LayersByClock;
 use super::step::{TrainingStep, train_step};
-use crate::execution::Communication;
-use crate::input::document::{Library, Model, Training};
-use crate::network::{Network, Relay};
+use crate::input::document::Training;
 use crate::units::Bytes;
 
 /// Everything that a search found.
@@ -38,33 +37,13 @@ pub struct Remedy {
 /// Machines this many times larger are looked at for one that would do.
 const MOST_TIMES: u32 = 1024;
 
-/// Transfers of all groups that the search asks for, and the relays of those of experts.
-#[must_use]
-pub fn communication<'a>(
-    network: &'a Network<'a>,
-    library: &'a Library,
-    training: &Training,
-    model: &Model,
-    request: &TrainingRequest,
-) -> (Communication<'a>, BTreeMap<u32, Relay>) {
-    let per_chip = network.fabric().chip.ranks;
-    let shapes = shapes(training, model, network.fabric().chips * per_chip, request);
-    let groups: BTreeSet<u32> = shapes.into_iter().flat_map(|[tp, dp, _]| expert_degrees(model, tp * dp, request)).collect();
-    let relays = if library.token_kernel("relayed-dispatch").is_some() {
-        groups.into_iter().filter_map(|ep| Some((ep, Relay::new(network, ep)?))).collect()
-    } else {
-        BTreeMap::new()
-    };
-    (Communication::new(network, library), relays)
-}
-
-/// Layouts whose layers are the same: of equal TP, EP and micro-batch.
-type Alike = BTreeMap<[u32; 3], Vec<TrainingLayout>>;
+/// Layouts whose layers are the same: of equal TP, CP, EP and micro-batch.
+type Alike = BTreeMap<[u32; 4], Vec<TrainingLayout>>;
 
 fn alike(layouts: Vec<TrainingLayout>) -> Alike {
     let mut groups = Alike::new();
     for layout in layouts {
-        groups.entry([layout.tp, layout.ep, layout.micro_batch]).or_default().push(layout);
+        groups.entry([layout.tp, layout.cp, layout.ep, layout.micro_batch]).or_default().push(layout);
     }
     groups
 }
@@ -74,8 +53,7 @@ fn alike(layouts: Vec<TrainingLayout>) -> Alike {
 pub fn search(task: &Task<'_>, training: &Training, request: &TrainingRequest) -> TrainingSearch {
     let fabric = task.communication.network().fabric();
     let groups: Vec<_> = alike(layouts(training, task.model, fabric.chips * fabric.chip.ranks, request)).into_iter().collect();
-    let parts: Vec<TrainingSearch> =
-        groups.par_iter().map(|([tp, ep, size], layouts)| of_group(task, training, [*tp, *ep, *size], layouts)).collect();
+    let parts: Vec<TrainingSearch> = groups.par_iter().map(|(degrees, layouts)| of_group(task, training, *degrees, layouts)).collect();
     let mut all = TrainingSearch { found: Vec::new(), too_large: 0, nearest: None };
     for part in parts {
         all.too_large += part.too_large;
@@ -86,11 +64,11 @@ pub fn search(task: &Task<'_>, training: &Training, request: &TrainingRequest) -
     all
 }
 
-fn of_group(task: &Task<'_>, training: &Training, [tp, ep, micro_batch]: [u32; 3], layouts: &[TrainingLayout]) -> TrainingSearch {
+fn of_group(task: &Task<'_>, training: &Training, degrees: [u32; 4], layouts: &[TrainingLayout]) -> TrainingSearch {
     let mut result = TrainingSearch { found: Vec::new(), too_large: 0, nearest: None };
-    let layers = task.layers(tp, ep, micro_batch);
+    let layers = LayersByClock::new(task, degrees);
     for layout in layouts {
-        let needed = memory(task, training, &layers, layout).total();
+        let needed = memory(task, training, &layers.fast, layout).total();
         if needed <= task.device.usable_memory {
             result.found.push(train_step(task, training, &layers, *layout));
         } else {
@@ -143,8 +121,8 @@ fn fitting(task: &Task<'_>, training: &Training, ranks: u32, wish: &TrainingRequ
     let known = |layout: &TrainingLayout| layout.tp <= own && (layout.ep == 1 || task.has_group(layout.ep));
     let all = layouts(training, task.model, ranks, &TrainingRequest::default());
     let groups: Vec<_> = alike(all.into_iter().filter(known).collect()).into_iter().collect();
-    let best = |([tp, ep, size], layouts): &([u32; 3], Vec<TrainingLayout>)| {
-        let layers = task.layers(*tp, *ep, *size);
+    let best = |(degrees, layouts): &([u32; 4], Vec<TrainingLayout>)| {
+        let layers = task.layers(*degrees);
         let candidate = |layout: &TrainingLayout| Candidate {
             ranks: layout.ranks().max(own),
             distance: wish.distance(layout),

@@ -11,13 +11,17 @@
 //! Fully sharded, every micro-batch does that, and fetches weights backward too.
 
 use super::backward::{backward, backward_time};
-use super::layer::{Layer, Task, busy};
+use super::framework::expected_largest;
+use super::layer::{Layer, Task, busy, less};
 use super::layout::{Recompute, TrainingLayout};
 use super::memory::{TrainingMemory, memory, parameters};
-use crate::execution::{Activity, Resource, Stage, makespan, slowdown, work_energy};
-use crate::input::document::Training;
-use crate::units::{Bytes, Seconds};
-use crate::workload::{Operator, Work, head, kernel};
+use super::optimizer::update;
+use super::paced::LayersByClock;
+use crate::execution::{Activity, OperatorWork, Pace, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_power, work_power};
+use crate::input::document::{PipelineSchedule, Training};
+use crate::network::Op;
+use crate::units::{Bytes, Joules, Seconds};
+use crate::workload::{Device, Operator, Work, head, kernel};
 
 /// One micro-batch in one direction on the slowest stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,8 +30,10 @@ pub struct Pass {
     pub time: Seconds,
     /// Kernels alone.
     pub kernels: Seconds,
-    /// Transfers of layers that kernels hide; what they do not is `time - kernels`.
+    /// Transfers of layers that kernels hide; what they do not is `time - kernels - host`.
     pub hidden: Seconds,
+    /// Waiting for the framework's host to start kernels.
+    pub host: Seconds,
 }
 
 impl Pass {
@@ -40,7 +46,7 @@ impl Pass {
     /// Transfers that nothing hides.
     #[must_use]
     pub fn exposed(&self) -> Seconds {
-        self.time - self.kernels
+        self.time - self.kernels - self.host
     }
 }
 
@@ -58,13 +64,15 @@ impl DataExchange {
     const NONE: Self = Self { time: Seconds::ZERO, exposed: Seconds::ZERO };
 }
 
-/// One optimizer step. All parts are without the power limit's slowdown but `time`.
+/// One optimizer step at the chips' clock. All parts are without the rests of chips that ask for too much at their lowest clock, but `time`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingStep {
     /// Layout.
     pub layout: TrainingLayout,
     /// Micro-batches of each data-parallel rank.
     pub micro_batches: u32,
+    /// How the pipeline orders them.
+    pub schedule: PipelineSchedule,
     /// From start to end.
     pub time: Seconds,
     /// One micro-batch forward.
@@ -81,18 +89,26 @@ pub struct TrainingStep {
     pub gather: DataExchange,
     /// The update.
     pub optimizer: Seconds,
+    /// Waiting for the slowest of all ranks.
+    pub straggling: Seconds,
     /// What the fullest rank holds.
     pub memory: TrainingMemory,
     /// Work of one rank, mean over the stages.
     pub activity: Activity,
-    /// Time over what it would be without the power limit.
-    pub slowdown: f64,
+    /// Energy of one rank's operators, by name.
+    pub operators: Vec<(&'static str, Joules)>,
+    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
+    pub running: Joules,
+    /// How the chips keep to their limit.
+    pub pace: Pace,
+    /// Time without the chips' power limit.
+    pub unlimited: Seconds,
 }
 
 impl TrainingStep {
     /// Where the time of the step goes; adds up to it.
     #[must_use]
-    pub fn parts(&self) -> [(&'static str, Seconds); 7] {
+    pub fn parts(&self) -> [(&'static str, Seconds); 9] {
         let m = f64::from(self.micro_batches);
         [
             ("kernels", (self.forward.kernels + self.backward.kernels) * m),
@@ -101,8 +117,24 @@ impl TrainingStep {
             ("bubble", self.bubble),
             ("gradients and weights, exposed", self.reduce.exposed + self.gather.exposed),
             ("optimizer", self.optimizer),
-            ("power limit", self.time * (1.0 - 1.0 / self.slowdown)),
+            ("waiting for the host", (self.forward.host + self.backward.host) * m),
+            ("waiting for the slowest rank", self.straggling),
+            ("rests, for the power limit", self.time - self.time / self.pace.rest),
         ]
+    }
+
+    /// Time over what it would be without the chips' power limit.
+    #[must_use]
+    pub fn slowdown(&self) -> f64 {
+        self.time / self.unlimited
+    }
+
+    /// Time in which a chip's cores hold a kernel, without rests: all of them those of the model, the library's share those of transfers,
+    /// none in a bubble.
+    fn at_work(&self, task: &Task<'_>) -> Seconds {
+        let m = f64::from(self.micro_batches);
+        let kernels = (self.forward.kernels + self.backward.kernels) * m + self.optimizer;
+        kernels + self.exposed() * task.communication.library().core_share.value.get()
     }
 
     /// Communication that nothing hides.
@@ -120,16 +152,11 @@ pub fn bubble(stages: u32, micro_batches: u32, interleave: u32) -> f64 {
     wait / (f64::from(micro_batches) + wait)
 }
 
-/// A group of `ranks` gathers or scatters `bytes` in all on every rank, beside all other groups of a stage of `chips` chips: each rank
-/// sends the `ranks - 1` parts that are not its own.
-fn data_exchange(task: &Task<'_>, chips: u32, ranks: f64, bytes: f64) -> Seconds {
-    if ranks < 2.0 || bytes <= 0.0 {
-        return Seconds::ZERO;
-    }
-    let communication = &task.communication;
-    let each = Bytes::new(bytes * (ranks - 1.0) / ranks * f64::from(communication.network().fabric().chip.ranks));
-    let library = communication.library();
-    library.launch.value + library.round.value + communication.profile(chips).latency + each / communication.chip_among(chips)
+/// Groups of `copies` ranks of a stage gather or scatter `bytes` in all on every rank, all groups at once. Ranks that hold the same
+/// parameters stand as far apart as a stage has different parts.
+fn data_exchange(task: &Task<'_>, op: Op, stage_ranks: u32, copies: f64, bytes: f64) -> Seconds {
+    let copies = copies.round() as u32;
+    task.communication.strided_collective(op, copies, stage_ranks / copies.max(1), Bytes::new(bytes))
 }
 
 /// An exchange layer by layer beside `room` of computing over `layers` layers.
@@ -150,7 +177,7 @@ fn head_and_loss(task: &Task<'_>, layout: &TrainingLayout, tokens: f64) -> Vec<O
 
 /// Both passes of one micro-batch on the slowest stage. The head weighs as much as layers do that makers leave out of the last stage: no
 /// stage is faster than an even share of all.
-fn passes(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout, head: &[Operator]) -> [Pass; 2] {
+fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingLayout, head: &[Operator]) -> [Pass; 2] {
     let share = layout.mapping().fullest_stage(task.model.layers());
     let (p, overlap) = (f64::from(layout.pp), f64::from(layout.overlap));
     let sum = |of: &dyn Fn(&Layer) -> Seconds| -> Seconds { layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum() };
@@ -158,7 +185,16 @@ fn passes(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout, head: &[Op
         let time: Seconds = layers.iter().map(|layer| makespan(of(layer), layout.overlap, layer.count) / overlap).sum();
         (time, sum(&|layer| busy(of(layer), Resource::Compute)), sum(&|layer| busy(of(layer), Resource::Fabric)))
     };
+    // Of each kind of layer, what its host takes beyond its kernels and transfers.
+    let host = |of: fn(&Layer) -> &[Stage], direction: usize| -> Seconds {
+        let late = |layer: &Layer| {
+            let count = f64::from(layer.count);
+            less(layer.host[direction] * count, makespan(of(layer), layout.overlap, layer.count) / overlap)
+        };
+        layers.iter().map(late).sum::<Seconds>() * share
+    };
     let (ahead, back) = (pass(|layer| &layer.forward), pass(|layer| &layer.backward));
+    let hosts = [host(|layer| &layer.forward, 0), host(|layer| &layer.backward, 1)];
     // Computed again: whole layers with their transfers, or kernels alone.
     let (again, again_kernels, again_transfers) = match layout.recompute {
         Recompute::Nothing => (Seconds::ZERO, Seconds::ZERO, Seconds::ZERO),
@@ -171,47 +207,94 @@ fn passes(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout, head: &[Op
     let beside = [0, 1].map(|direction: usize| sum(&|layer| layer.beside[direction]));
     let beside_again = if layout.recompute == Recompute::Layers { beside[0] } else { Seconds::ZERO };
     let heads: [Seconds; 2] = [
-        head.iter().map(|operator| kernel::time(&task.device, operator)).sum(),
-        head.iter().map(|operator| backward_time(&task.device, operator, task.gradient_bytes)).sum(),
+        head.iter().map(|operator| kernel::time(device, operator)).sum(),
+        head.iter().map(|operator| backward_time(device, operator, task.gradient_bytes)).sum(),
     ];
     let slowest = |layers: Seconds, head: Seconds| (layers * share).max((layers + head) / p);
-    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds| Pass {
-        time: slowest(time, head),
+    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| Pass {
+        time: slowest(time, head) + host,
         kernels: slowest(kernels, head),
         hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
+        host,
     };
     let back = (back.0 + again, back.1 + again_kernels, back.2 + again_transfers);
-    [of(ahead, beside[0], heads[0]), of(back, beside[1] + beside_again, heads[1])]
+    [of(ahead, beside[0], heads[0], hosts[0]), of(back, beside[1] + beside_again, heads[1], hosts[1])]
 }
 
-/// Runs one step of `layers`, which are those of the layout's TP, EP and micro-batch.
+/// How long a stage waits for others in all. What goes on for weights alone, `W`, is taken as half of the backward products and none of the
+/// rest; nothing waits for it, so schedules move it into the waits.
+fn waiting(schedule: PipelineSchedule, layers: &[Layer], layout: &TrainingLayout, [ahead, back]: [&Pass; 2], hop: Seconds) -> Seconds {
+    let [p, v] = [layout.pp, layout.interleave].map(f64::from);
+    let unit = ahead.time + back.time + hop * (2.0 * v);
+    let products = |operator: &Operator| matches!(operator.work, Work::Gemm { .. } | Work::Experts { .. });
+    let flop = |only: bool| -> f64 {
+        let kept = |layer: &Layer| {
+            layer.operators.iter().filter(|operator| !only || products(operator)).map(|operator| operator.work.flop().get()).sum::<f64>()
+        };
+        layers.iter().map(|layer| kept(layer) * f64::from(layer.count)).sum()
+    };
+    let all = flop(false);
+    let weights = back.kernels * if all > 0.0 { 0.5 * flop(true) / all } else { 0.0 };
+    match schedule {
+        PipelineSchedule::OneForwardOneBackward => unit * ((p - 1.0) / v),
+        PipelineSchedule::ZeroBubble => (unit - weights * 2.0).max(Seconds::ZERO) * ((p - 1.0) / v),
+        PipelineSchedule::DualPipe => {
+            let beside = ahead.time.max(back.time) + hop * (2.0 * v);
+            (beside + back.time - weights * 3.0).max(Seconds::ZERO) * (p / 2.0 - 1.0).max(0.0)
+        }
+    }
+}
+
+/// Runs one step of `layers`, which are those of the layout's TP, EP and micro-batch, at the highest clock that the chips' power limit allows.
 #[must_use]
-pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout: TrainingLayout) -> TrainingStep {
+pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'_, '_>, layout: TrainingLayout) -> TrainingStep {
+    let fast = step_at(task, &task.device, training, &layers.fast, layout);
+    let (power, ranks) = (task.device.power(), f64::from(task.device.ranks_per_chip()));
+    let draws = |clock: f64, step: &TrainingStep| work_power(power, &fast.activity, ranks, clock, [step.at_work(task), step.time]);
+    let price = |clock: f64| step_at(task, &task.device.at_clock(clock), training, &layers.at(clock), layout);
+    let pace = pace(power, |clock| if clock >= 1.0 { draws(1.0, &fast) } else { draws(clock, &price(clock)) });
+    let unlimited = fast.time;
+    let step = if pace.clock < 1.0 { price(pace.clock) } else { fast };
+    let energy = |work: &OperatorWork| arithmetic_energy(power, &work.flop, pace.clock) + memory_energy(power, work.memory);
+    TrainingStep {
+        operators: step.activity.operators.iter().map(|work| (work.name, energy(work))).collect(),
+        running: running_power(power, pace.clock) * step.at_work(task),
+        time: step.time * pace.rest,
+        pace,
+        unlimited,
+        ..step
+    }
+}
+
+/// A step with the cores at the device's clock, without what it draws.
+fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Layer], layout: TrainingLayout) -> TrainingStep {
     let model = task.model;
     let share = layout.mapping().fullest_stage(model.layers());
     let micro_batches = layout.micro_batches(training);
     let [p, v, m] = [layout.pp, layout.interleave, micro_batches].map(f64::from);
-    let tokens = f64::from(layout.micro_batch) * task.sequence;
+    let tokens = f64::from(layout.micro_batch) * task.sequence / f64::from(layout.cp);
     let head = head_and_loss(task, &layout, tokens);
-    let [mut forward, mut backward_pass] = passes(task, layers, &layout, &head);
+    let [mut forward, mut backward_pass] = passes(task, device, layers, &layout, &head);
 
-    let fabric = task.communication.network().fabric();
-    let per_chip = fabric.chip.ranks;
     let handed = Bytes::new(tokens * f64::from(model.hidden) * 2.0 / f64::from(layout.tp));
-    let hop = if layout.pp > 1 { task.communication.send(layout.mapping().chips(per_chip), handed) } else { Seconds::ZERO };
+    let hop = if layout.pp > 1 { task.communication.collective(Op::Send, layout.mapping().ranks(), handed) } else { Seconds::ZERO };
     let [common, experts] = parameters(task, layers, &layout);
     let [common_copies, expert_copies] = layout.copies();
-    let stage_chips = (layout.tp * layout.dp).div_ceil(per_chip);
-    let exchange = |bytes: f64| {
-        data_exchange(task, stage_chips, common_copies, common * bytes) + data_exchange(task, stage_chips, expert_copies, experts * bytes)
+    let stage = layout.tp * layout.cp * layout.dp;
+    let exchange = |op: Op, bytes: f64| {
+        data_exchange(task, op, stage, common_copies, common * bytes) + data_exchange(task, op, stage, expert_copies, experts * bytes)
     };
     let in_stage = f64::from(model.layers()) * share;
-    let (scatter, fetch) = (exchange(training.state.gradients), exchange(training.state.weights));
+    let (scatter, fetch) = (exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights));
     let (reduce, gather) = if training.shard_weights {
         // Every micro-batch fetches weights forward and backward, and adds its gradients up.
         forward.with(beside(fetch, forward.kernels, in_stage));
         backward_pass.with(beside(fetch + scatter, backward_pass.kernels, in_stage));
         (DataExchange::NONE, DataExchange::NONE)
+    } else if training.shard_gradients {
+        // Every micro-batch scatters its gradients; weights are fetched once.
+        backward_pass.with(beside(scatter, backward_pass.kernels, in_stage));
+        (DataExchange::NONE, beside(fetch, forward.kernels, in_stage))
     } else {
         (beside(scatter, backward_pass.kernels, in_stage), beside(fetch, forward.kernels, in_stage))
     };
@@ -220,12 +303,13 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
     let [common_shards, expert_shards] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };
     let updated = common / common_shards + experts / expert_shards;
     let state = &training.state;
-    // Reads the gradient and the state, writes the state and the weight.
-    let update =
-        Operator { name: "optimizer", work: Work::Stream { bytes: Bytes::new(updated * (state.gradients + 2.0 * state.optimizer + state.weights)) } };
-    let optimizer = kernel::time(&task.device, &update);
-    let bubble = unit * ((p - 1.0) / v);
-    let time = unit * m + bubble + reduce.exposed + gather.exposed + optimizer;
+    let updates = update(training.optimizer, state, layers, updated, [share, common_shards]);
+    let optimizer = updates.iter().map(|(kernel, times)| kernel::time(device, kernel) * *times).sum();
+    let bubble = waiting(training.schedule, layers, &layout, [&forward, &backward_pass], hop);
+    let even = unit * m + bubble + reduce.exposed + gather.exposed + optimizer;
+    let spread = task.host.as_ref().map_or(0.0, |host| host.spread);
+    let straggling = even * (spread * expected_largest(f64::from(layout.ranks())));
+    let time = even + straggling;
 
     let mut activity = Activity::default();
     let [whole_again, pointwise_again] = [Recompute::Layers, Recompute::Pointwise].map(|kind| f64::from(u8::from(layout.recompute == kind)));
@@ -242,18 +326,23 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
         activity.add_by_name(operator, m / p);
         backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, m / p));
     }
-    activity.add_by_name(&update, 1.0);
+    updates.iter().for_each(|(kernel, times)| activity.add_by_name(kernel, *times));
     let kept = |copies: f64| (copies - 1.0) / copies;
     let reduced = common * kept(common_copies) + experts * kept(expert_copies);
-    let exchanged = if training.shard_weights { m * (state.gradients + 2.0 * state.weights) } else { state.gradients + state.weights };
+    let exchanged = if training.shard_weights {
+        m * (state.gradients + 2.0 * state.weights)
+    } else if training.shard_gradients {
+        m * state.gradients + state.weights
+    } else {
+        state.gradients + state.weights
+    };
     activity.sent += Bytes::new(reduced * exchanged) + handed * (2.0 * v * m * (p - 1.0) / p);
 
-    let energy = work_energy(&fabric.chip.power, &activity, f64::from(per_chip));
-    let slowdown = slowdown(&fabric.chip.power, energy, time);
     TrainingStep {
         layout,
         micro_batches,
-        time: time * slowdown,
+        schedule: training.schedule,
+        time,
         forward,
         backward: backward_pass,
         hop,
@@ -261,8 +350,12 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &[Layer], layout
         reduce,
         gather,
         optimizer,
+        straggling,
         memory: memory(task, training, layers, &layout),
         activity,
-        slowdown,
+        operators: Vec::new(),
+        running: Joules::ZERO,
+        pace: Pace::FULL,
+        unlimited: time,
     }
 }

@@ -6,6 +6,7 @@
 //! after them, though layers do both in turn.
 
 use super::step::{Pass, TrainingStep};
+use crate::input::document::PipelineSchedule;
 use crate::units::Seconds;
 
 /// What happens.
@@ -21,6 +22,8 @@ pub enum Event {
     Hidden,
     /// Transfers of layers that nothing hides.
     Exposed,
+    /// Waiting for the framework's host.
+    Host,
     /// To the next part of the model, or back.
     HandOver,
     /// Weights on their way, beside kernels or not.
@@ -109,20 +112,37 @@ fn starts(step: &TrainingStep, [ahead, back]: [Seconds; 2]) -> Vec<Vec<(Turn, Se
     }
 }
 
+/// Start of every turn where a schedule fills its waits with parts of turns: what is drawn is one turn after the other, and the wait that is left
+/// behind them.
+fn in_a_row(step: &TrainingStep, times: [Seconds; 2]) -> Vec<Vec<(Turn, Seconds)>> {
+    let (p, v, m) = (step.layout.pp, step.layout.interleave, step.micro_batches);
+    let of = |stage: u32| {
+        let mut free = Seconds::ZERO;
+        let place = |turn: Turn| {
+            let start = free;
+            free += times[usize::from(turn.back)];
+            (turn, start)
+        };
+        turns(stage, p, m, v).into_iter().map(place).collect()
+    };
+    (0..p).map(of).collect()
+}
+
 /// All events of a step, stage by stage.
 #[must_use]
 pub fn training_timeline(step: &TrainingStep) -> Vec<TrainingTimelineEntry> {
     let v = f64::from(step.layout.interleave);
     let times = [step.forward, step.backward].map(|pass| pass.time / v + step.hop);
     let begin = step.gather.exposed;
-    let starts = starts(step, times);
+    let starts = if step.schedule == PipelineSchedule::OneForwardOneBackward { starts(step, times) } else { in_a_row(step, times) };
     let last = starts.iter().flatten().map(|(turn, start)| *start + times[usize::from(turn.back)]).fold(Seconds::ZERO, Seconds::max);
-    let end = begin + last;
+    let in_a_row = step.schedule != PipelineSchedule::OneForwardOneBackward;
+    let end = begin + last + if in_a_row { step.bubble } else { Seconds::ZERO };
     let mut moments = Vec::new();
     for (stage, turns) in (0..step.layout.pp).zip(&starts) {
         let mut add = |event, of, hidden, start: Seconds, time: Seconds| {
             if time > Seconds::ZERO {
-                let (start, time) = (start * step.slowdown, time * step.slowdown);
+                let (start, time) = (start * step.pace.rest, time * step.pace.rest);
                 moments.push(TrainingTimelineEntry { stage, event, of, hidden, start, time });
             }
         };
@@ -140,6 +160,7 @@ pub fn training_timeline(step: &TrainingStep) -> Vec<TrainingTimelineEntry> {
             add(event, of, false, start, kernels);
             add(Event::Hidden, of, true, start, pass.hidden / v);
             add(Event::Exposed, of, false, start + kernels, pass.exposed() / v);
+            add(Event::Host, of, false, start + kernels + pass.exposed() / v, pass.host / v);
             add(Event::HandOver, of, false, start + pass.time / v, step.hop);
             free = start + times[usize::from(turn.back)];
         }
@@ -152,6 +173,7 @@ pub fn training_timeline(step: &TrainingStep) -> Vec<TrainingTimelineEntry> {
         add(Event::Reduce, None, true, (free - hidden).max(begin), hidden);
         add(Event::Reduce, None, false, end, step.reduce.exposed);
         add(Event::Optimizer, None, false, end + step.reduce.exposed, step.optimizer);
+        add(Event::Bubble, None, false, end + step.reduce.exposed + step.optimizer, step.straggling);
     }
     moments
 }

@@ -15,7 +15,7 @@ pub use date::Date;
 pub use figure::{Confidence, Figure};
 pub use parse::{QuantityError, parse, parse_dimension, render, si, split};
 pub use quantity::{
-    Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds, SecondsPerMetre,
-    TokensPerSecond, UsDollars, Watts,
+    Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Hertz, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds,
+    SecondsPerMetre, TokensPerSecond, UsDollars, Watts,
 };
 pub use random::SplitMix64;

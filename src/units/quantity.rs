@@ -16,6 +16,8 @@ pub enum Dimension {
     Time,
     /// Energy per time.
     Power,
+    /// Cycles per time.
+    Frequency,
     /// Energy.
     Energy,
     /// Energy per transferred bit.
@@ -40,11 +42,12 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension with its name in schemas and messages, and an example of its text form.
-    pub const ALL: [(Dimension, &'static str, &'static str); 14] = [
+    pub const ALL: [(Dimension, &'static str, &'static str); 15] = [
         (Dimension::Data, "data", "\"128 GB\""),
         (Dimension::Bandwidth, "bandwidth", "\"28 GB/s\" or \"224 Gbit/s\""),
         (Dimension::Time, "time", "\"250 ns\""),
         (Dimension::Power, "power", "\"1.3 kW\""),
+        (Dimension::Frequency, "frequency", "\"1.98 GHz\""),
         (Dimension::Energy, "energy", "\"3.6 MJ\""),
         (Dimension::EnergyPerBit, "energy per bit", "\"15 pJ/bit\""),
         (Dimension::EnergyPerOperation, "energy per operation", "\"0.4 pJ/FLOP\""),
@@ -81,6 +84,8 @@ impl Dimension {
             Self::Time => 1e16,
             // Mankind uses 2e13 W, and 6e20 J a year.
             Self::Power => 1e14,
+            // A clock of gamma rays.
+            Self::Frequency => 1e20,
             Self::Energy => 1e22,
             // A bit, or an operation, that costs more than a kettle of boiling water.
             Self::EnergyPerBit | Self::EnergyPerOperation => 1e5,
@@ -221,6 +226,10 @@ quantity!(
 quantity!(
     /// Watts.
     Watts, Power
+);
+quantity!(
+    /// Cycles per second.
+    Hertz, Frequency
 );
 quantity!(
     /// Joules.

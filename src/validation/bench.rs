@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::Served;
 use crate::input::cases::Unit;
 use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Engine, Library, Model};
 use crate::input::spec::{Spec, TrainingSpec, WorkloadSpec, load_engine, load_library, load_model, load_training, load_workload};
 use crate::network::{Network, Profile};
+use crate::serving::Served;
+use crate::study::Served as ServedInTime;
 use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
 
@@ -49,7 +50,7 @@ impl Parts {
     /// That there is no such engine.
     pub fn engine(&mut self, name: &str) -> Result<&Engine, String> {
         if !self.engines.contains_key(name) {
-            self.engines.insert(name.to_owned(), load_engine(name).map_err(|problems| first_message(&problems))?);
+            self.engines.insert(name.to_owned(), load_engine(name).map_err(|problems| first_message(&problems))?.engine);
         }
         Ok(&self.engines[name])
     }
@@ -72,6 +73,8 @@ pub struct Bench<'a> {
     models: BTreeMap<String, Model>,
     /// Replayed benchmarks of engines, by their settings.
     pub(super) served: BTreeMap<String, Result<Served, String>>,
+    /// Runs replayed request by request, by their settings.
+    pub(super) traced: BTreeMap<String, Result<ServedInTime, String>>,
 }
 
 impl<'a> Bench<'a> {
@@ -88,6 +91,7 @@ impl<'a> Bench<'a> {
             trainings: BTreeMap::new(),
             models: BTreeMap::new(),
             served: BTreeMap::new(),
+            traced: BTreeMap::new(),
         }
     }
 
@@ -96,6 +100,7 @@ impl<'a> Bench<'a> {
         self.device = Device::new(&parts.chip);
         self.parts = parts.clone();
         self.served.clear();
+        self.traced.clear();
     }
 
     /// The all-to-all of the first `chips` chips.

@@ -10,18 +10,19 @@
 //! | how long do kernels take? | `operator.rs` |
 //! | how fast is a phase of a whole model? | `phase.rs` |
 //! | how fast is a training step? | `training.rs` |
-//! | what do clients of an engine see? | `serving.rs`, which replays its benchmark with `engine.rs` |
+//! | what do clients of an engine see? | `serving.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
 //! | what does the machine draw? | `power.rs` |
 //! | how large are the errors? | `score.rs` |
+//! | how large are they outside the fit? | `outside.rs` |
 //! | are they larger than last time? | `bound.rs` |
 
 mod bench;
 mod bound;
 pub mod calibrate;
-mod engine;
 mod fabric;
 mod operator;
+mod outside;
 mod phase;
 mod power;
 mod predict;
@@ -34,9 +35,11 @@ use std::collections::BTreeMap;
 
 pub use bench::{Bench, Parts};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
+pub use operator::has_low_latency;
+pub use outside::{OutsideError, OutsideErrors, load_outside, outside_text};
 pub use predict::QUANTITIES;
 use rayon::prelude::*;
-pub use score::{Score, quantile, scores};
+pub use score::{Score, Summary, quantile, scores, summaries};
 
 use crate::fabric::{Fabric, build};
 use crate::input::cases::{Case, Unit};

@@ -31,11 +31,15 @@ pub fn gemm(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
     let (rows, columns, depth) = (settings.number("rows")?, settings.number("columns")?, settings.number("depth")?);
     let work = Work::Gemm { batch, rows, columns, depth, precision };
     let mut device = bench.device.clone();
+    let kernel = Kernels::nearest(&device.kernels.gemm, precision).ok_or("the chip has no matrix multiplication")?;
+    let mut launch = device.kernels.gemm_launch(precision);
     if settings.flag("quantised")? {
         device.kernels.gemm.values_mut().for_each(|kernel| kernel.quantise_bytes = 0.0);
+    } else {
+        launch += kernel.quantise_launch.as_ref().map_or(Seconds::ZERO, |figure| figure.value);
     }
-    let kernel = Kernels::nearest(&device.kernels.gemm, precision).ok_or("the chip has no matrix multiplication")?;
-    let time = kernel.launch.value + kernel::gemm_time(&device, batch, rows, columns, depth, precision);
+    device.repeat_product(columns * depth * precision.bytes(), work.bytes().get());
+    let time = launch + kernel::gemm_time(&device, batch, rows, columns, depth, precision);
     measured(case, &device, &work, time)
 }
 
@@ -60,7 +64,9 @@ fn block(case: &Case, model: &Model, weights: Precision, heads: u32) -> Result<V
 /// The attention kernel of a block.
 fn attention_of(bench: &Bench<'_>, case: &Case, block: &[Operator]) -> Result<f64, String> {
     let attention = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).ok_or("the model has no attention")?;
-    measured(case, &bench.device, &attention.work, kernel::attention_time(&bench.device, &attention.work))
+    let mut device = bench.device.clone();
+    device.repeat(attention.work.bytes().get());
+    measured(case, &device, &attention.work, kernel::attention_time(&device, &attention.work))
 }
 
 const LATENT_MODEL: &str = "deepseek-r1";
@@ -108,12 +114,31 @@ pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
         return Err(format!("{slots} slots on {} ranks do not hold {experts} experts", routed.ranks));
     }
     let mut rows = rows(&routed, settings.text("routing")?)?;
+    let precision = format(settings, "format")?;
+    let [hidden, width] = [settings.number("hidden")?, settings.number("width")?];
     // Benchmarks of the kernel alone give every rank all tokens of the group; behind a dispatch only those that were sent arrive.
     if settings.one_of("present", &[("all", false), ("sent", true)])? {
         rows.tokens = distinct_tokens(routed.tokens, rows.copies);
     }
-    let precision = format(settings, "format")?;
-    time_in(case.unit, kernel::grouped_time(&bench.device, &rows, settings.number("hidden")?, settings.number("width")?, precision))
+    let mut time = kernel::grouped_time(&bench.device, &rows, hidden, width, precision);
+    if has_low_latency(&bench.device.kernels, case) {
+        let limited = routed.group_limited(&rows);
+        let other = kernel::low_latency_time(&bench.device, &limited, hidden, width, precision);
+        time = other.filter(|other| *other < time).unwrap_or(time);
+    }
+    time_in(case.unit, time)
+}
+
+/// Experts of a model for which the measured release has the kernel for few tokens. Its benchmark (`collector/trtllm/collect_moe.py` of
+/// aiconfigurator) times that one with the router of DeepSeek-V3, and its table has the faster of both.
+const MOST_EXPERTS: u32 = 256;
+
+/// Whether a measurement is the faster of two kernels.
+pub fn has_low_latency(kernels: &Kernels, case: &Case) -> bool {
+    let settings = &case.settings;
+    let known = |precision: &Precision| settings.optional("format") == Some(precision.name());
+    let few = settings.count("experts").is_ok_and(|experts| experts <= MOST_EXPERTS);
+    few && settings.optional("slots").is_none() && kernels.experts_low_latency.keys().any(known)
 }
 
 /// `balanced`, `power_law_ALPHA`, or `power_law_ALPHA_eplb` where copies of heavy experts fill the slots.

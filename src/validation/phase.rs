@@ -6,8 +6,8 @@ use crate::input::cases::Case;
 use crate::input::document::{CacheTier, PrefixCache};
 use crate::input::spec::WorkloadSpec;
 use crate::network::Pricing;
-use crate::serving::{DecodePoint, PrefillPoint, best_decode, decode_at, prefill_at};
-use crate::units::{BytesPerSecond, Figure, TokensPerSecond};
+use crate::serving::{OperatingPoint, Role, best as best_mapping, decode_at, prefill_at};
+use crate::units::{BytesPerSecond, Figure, Seconds, TokensPerSecond};
 
 /// One instance over all ranks of the case's chips, one attention group a rank, with the case's workload.
 fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
@@ -38,9 +38,9 @@ pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result
         decode_at(&machine, &phase, mapping, (batch / bench.spec.chip.ranks).max(1), micro_batches)
     };
     let point = at(speculation, micro_batches);
-    let per_chip = |point: &DecodePoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
+    let per_chip = |point: &OperatingPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
     match case.quantity.as_str() {
-        "tpot" => time_in(case.unit, point.tpot),
+        "tpot" => time_in(case.unit, point.latency()),
         "decode_layer" => time_in(case.unit, point.step.layer),
         "decode_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(speculation, 1)) - 1.0),
         "decode_layer_saving" => share_in(case.unit, 1.0 - point.step.layer / at(speculation, 1).step.layer),
@@ -57,7 +57,7 @@ pub fn best(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
     let fabric = bench.network.fabric();
     let candidates = mappings_for(&workload, fabric.chips, bench.spec.levels[0].size, fabric.chip.ranks);
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
-    let found = best_decode(&machine, phase, &candidates).map_err(|no| no.to_string())?;
+    let found = best_mapping(&machine, Role::Decode(phase), &candidates).map_err(|no| no.to_string())?;
     tokens_in(case.unit, TokensPerSecond::new(found.rate.get() / f64::from(fabric.chips)))
 }
 
@@ -70,7 +70,7 @@ pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
     let prompts = settings.number("tokens")? / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
     let at = |micro_batches: u32| prefill_at(&machine, phase, mapping, prompts, micro_batches).map_err(|no| no.to_string());
-    let per_chip = |point: &PrefillPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
+    let per_chip = |point: &OperatingPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
     let point = at(settings.count("micro_batches")?.min(8))?;
     match case.quantity.as_str() {
         "prefill_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(1)?) - 1.0),
@@ -102,7 +102,7 @@ pub fn prefixes(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     let (reuse, most) = (thousandths("reuse")?, settings.optional("bytes_per_s").map(|_| settings.number("bytes_per_s")).transpose()?);
     let (point, other) = (at(reuse, None)?, at(if most.is_some() { reuse } else { thousandths("against")? }, most)?);
     // All prompts of a pass take as long as the pass and what nothing hides; the benchmark's client waits for no other pass.
-    let first_token = |point: &PrefillPoint| point.ttft - point.step.time.max(point.prefixes.time) * 0.5;
+    let first_token = |point: &OperatingPoint| point.latency() - pass_time(point) * 0.5;
     match case.quantity.as_str() {
         "prefix_gain" => share_in(case.unit, pass_rate(&point) / pass_rate(&other)),
         _ if case.unit.is_time() => time_in(case.unit, first_token(&other) - first_token(&point)),
@@ -110,7 +110,12 @@ pub fn prefixes(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     }
 }
 
+/// A pass, and what of reading prefixes takes longer than it.
+fn pass_time(point: &OperatingPoint) -> Seconds {
+    point.step.time.max(point.prefixes.map_or(Seconds::ZERO, |prefixes| prefixes.time))
+}
+
 /// Passes a second: each reads as many prompts, found tokens included.
-fn pass_rate(point: &PrefillPoint) -> f64 {
-    1.0 / point.step.time.max(point.prefixes.time).get()
+fn pass_rate(point: &OperatingPoint) -> f64 {
+    1.0 / pass_time(point).get()
 }

@@ -19,11 +19,16 @@ pub struct Quantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [Quantity; 33] = [
+pub const QUANTITIES: [Quantity; 35] = [
     Quantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     Quantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     Quantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
     Quantity { name: "gemm", meaning: "matrix multiplication with the quantisation of its input", predict: operator::gemm },
+    Quantity {
+        name: "sustained_product",
+        meaning: "matrix multiplication that is repeated until the chip's clock has settled: operations a second, or watts",
+        predict: power::sustained_product,
+    },
     Quantity { name: "mla_decode", meaning: "attention kernel over a latent cache, one layer", predict: operator::mla_decode },
     Quantity { name: "mla_module", meaning: "attention block over a latent cache with its projections, one layer", predict: operator::mla_module },
     Quantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
@@ -49,6 +54,11 @@ pub const QUANTITIES: [Quantity; 33] = [
     Quantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
     Quantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
     Quantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
+    Quantity {
+        name: "serving_trace",
+        meaning: "a figure of a run that was measured request by request: see docs/serving.md",
+        predict: serving::trace,
+    },
     Quantity {
         name: "training_step",
         meaning: "a training step: its time, or tokens or model operations a second and chip, or their share of the peak",

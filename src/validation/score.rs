@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Comparison;
+use super::{Comparison, OutsideErrors};
 
 /// Errors of a group of comparisons.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,48 @@ pub fn scores(comparisons: &[Comparison]) -> Vec<Score> {
         }
     }
     groups.iter().map(|((system, quantity), errors)| Score::of(*system, *quantity, errors)).collect()
+}
+
+/// Errors of one quantity on one machine, on what its constants were fitted to and on what they were not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// What was measured.
+    pub quantity: String,
+    /// The machine; `None` for all together.
+    pub system: Option<String>,
+    /// With the shipped constants, on the measurements that they were fitted to.
+    pub in_fit: Score,
+    /// By fits that had left these measurements out, and on measurements that no fit uses.
+    pub out_of_fit: Score,
+    /// With the kernels of the chip's nearest measured relative.
+    pub from_relative: Score,
+}
+
+/// One summary for each quantity of which errors outside the fit are known, then one for each machine that has it.
+#[must_use]
+pub fn summaries(comparisons: &[Comparison], outside: &OutsideErrors) -> Vec<Summary> {
+    let mut groups: BTreeMap<(&str, Option<&str>), [Vec<f64>; 3]> = BTreeMap::new();
+    for comparison in comparisons {
+        let known = outside.get(&comparison.id);
+        let (Some(error), false) = (comparison.error(), comparison.is_limit()) else { continue };
+        for system in [None, Some(comparison.system.as_str())] {
+            let [inside, left_out, relative] = groups.entry((comparison.quantity.as_str(), system)).or_default();
+            match known {
+                Some(known) => {
+                    inside.push(error);
+                    left_out.extend(known.left_out);
+                    relative.extend(known.relative);
+                }
+                None => left_out.push(error),
+            }
+        }
+    }
+    let fitted: Vec<_> = groups.into_iter().filter(|(_, [inside, ..])| !inside.is_empty()).collect();
+    let summary = |((quantity, system), errors): ((&str, Option<&str>), [Vec<f64>; 3])| {
+        let [in_fit, out_of_fit, from_relative] = errors.map(|errors| Score::of(system, Some(quantity), &errors));
+        Summary { quantity: quantity.to_owned(), system: system.map(str::to_owned), in_fit, out_of_fit, from_relative }
+    };
+    fitted.into_iter().map(summary).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! What clients of a serving engine see: its public benchmark, replayed.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::bench::{Bench, energy_in, power_in, time_in, tokens_in};
-use super::engine::{Engine, Pass, Served, Traffic, replay};
-use crate::execution::{Machine, Mapping, StepShape, cache_room, step, weight_bytes};
-use crate::footprint::Duty;
+use crate::execution::{Machine, Mapping, Step};
+use crate::footprint::chip_power;
 use crate::input::cases::Case;
-use crate::input::document::{Chip, Engine as EngineCosts};
+use crate::input::spec::EngineSpec;
+use crate::input::trace::load_trace;
 use crate::network::Pricing;
-use crate::units::{Figure, Joules, Ratio, Seconds, Watts};
-use crate::workload::{AttentionBatch, sequence_cache};
+use crate::serving::queueing::{Policy, Rules, Trace};
+use crate::serving::{Batching, Served, Traffic, benchmark};
+use crate::study::{Layout, Metric, Plan, Served as ServedInTime};
+use crate::units::{Joules, Seconds, TokensPerSecond};
 
 /// Requests of public benchmarks over those in flight.
 const ROUNDS: u32 = 10;
@@ -18,8 +20,6 @@ const ROUNDS: u32 = 10;
 const SHORTEST: f64 = 80.0;
 /// Tokens that an engine takes into one pass.
 const BUDGET: u32 = 8192;
-/// Tokens of a prompt between which and none times are interpolated.
-const SHORT_CHUNK: u32 = 128;
 
 const SETTINGS: [&str; 17] = [
     "engine",
@@ -68,7 +68,7 @@ fn served(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
 
 fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     let settings = &case.settings;
-    let workload = bench.workload(settings.text("workload")?)?;
+    let mut workload = bench.workload(settings.text("workload")?)?;
     let (tp, dp) = (settings.count("tp")?, settings.count("dp")?);
     let ranks = u64::from(tp) * u64::from(dp);
     let fabric = bench.network.fabric();
@@ -88,28 +88,15 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     if u64::from(traffic.concurrency) * u64::from(traffic.rounds) > MOST_REQUESTS {
         return Err(format!("more than {MOST_REQUESTS} requests"));
     }
-    let mut machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
-    let costs = settings.optional("engine").map(|name| bench.parts.engine(name).cloned()).transpose()?;
-    if let Some(costs) = &costs {
-        let kernels = &mut *machine.device.kernels;
-        let share = |figure: &Option<Figure<Ratio>>| figure.as_ref().map_or(1.0, |figure| figure.value.get());
-        kernels.launch.value = kernels.launch.value * share(&costs.gap);
-        let efficiencies = kernels.gemm.values_mut().map(|kernel| &mut kernel.compute_efficiency);
-        for efficiency in efficiencies.chain(kernels.experts.values_mut().map(|kernel| &mut kernel.compute_efficiency)) {
-            efficiency.value = efficiency.value * share(&costs.matrix);
-        }
-    }
-    let (model, precision) = (&workload.model, &workload.workload.precision);
-    let weights = weight_bytes(model, precision, workload.workload.experts.as_ref(), &mapping);
-    let mean = |longest: u32| f64::from(longest) * f64::midpoint(1.0, traffic.shortest);
-    let (prompt, output) = (mean(traffic.prompt), mean(traffic.output));
-    let room = cache_room(&machine.device, weights).ok_or("does not fit: the weights alone are more than the usable memory")?;
-    let cached = room / sequence_cache(model, precision, tp, prompt + output) * (prompt + output);
-    let engine = Engine {
+    let engine =
+        settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
+    workload.engine = engine.transpose()?.map(Arc::new);
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let batching = Batching {
         groups: dp,
         budget: or("budget", BUDGET)?,
         running: or("running", u32::MAX)?,
-        cached,
+        cached: 0.0,
         paged: settings.flag("paged")?,
         whole: settings.flag("whole")?,
         separate: settings.flag("separate")?,
@@ -117,130 +104,67 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
         wait: or("wait", 0)?,
         wait_share: settings.number_or("wait_share", 0.0)? / 100.0,
     };
-    let mut passes = Passes {
-        machine: &machine,
-        chip: &bench.parts.chip,
-        costs: costs.as_ref(),
-        mapping,
-        prompt,
-        context: prompt + output / 2.0,
-        most: traffic.concurrency.div_ceil(dp).min(engine.running),
-        budget: engine.budget,
-        known: BTreeMap::new(),
-    };
-    Ok(replay(&traffic, &engine, |running, chunk| passes.price(running, chunk)))
+    let chip = &bench.parts.chip;
+    let chips = f64::from(mapping.chips(chip.ranks));
+    let draws = |step: &Step| chip_power(&chip.power, chip.ranks, step) * chips;
+    benchmark(&machine, mapping, &traffic, &batching, &draws).map_err(|no| no.to_string())
 }
 
 /// A replay of more requests is a slip of the finger.
 const MOST_REQUESTS: u64 = 1_000_000;
 
-/// Prices passes on a grid, in powers of two of both their parts, and interpolates between.
-struct Passes<'a> {
-    machine: &'a Machine<'a>,
-    chip: &'a Chip,
-    /// What the engine adds.
-    costs: Option<&'a EngineCosts>,
-    mapping: Mapping,
-    /// Tokens of a prompt, on average.
-    prompt: f64,
-    /// Tokens in the cache of a decoding sequence, on average.
-    context: f64,
-    /// Most sequences of a group.
-    most: u32,
-    /// Most tokens of prompts in a pass.
-    budget: u32,
-    known: BTreeMap<(u32, u32), Pass>,
-}
+const TRACE_SETTINGS: [&str; 11] = ["trace", "figure", "engine", "workload", "tp", "dp", "instances", "budget", "running", "block", "router"];
 
-impl Passes<'_> {
-    fn price(&mut self, running: u32, chunk: u32) -> Pass {
-        let (few, many) = around(running, 1, self.most);
-        let (short, long) = around(chunk, SHORT_CHUNK, self.budget);
-        let share = |value: u32, low: u32, high: u32| if high > low { f64::from(value - low) / f64::from(high - low) } else { 0.0 };
-        let (across, along) = (share(running, few, many), share(chunk, short, long));
-        let (near, far) = (self.between(few, short, long, along), self.between(many, short, long, along));
-        blend(near, far, across)
+/// A figure of a run that an engine measured request by request: its arrivals and lengths are replayed, `figure` says what is compared, as
+/// `ttft_p99`, `tpot_mean`, `output_rate` or `makespan`.
+pub fn trace(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&TRACE_SETTINGS)?;
+    let figure = case.settings.text("figure")?;
+    let key: Vec<String> =
+        TRACE_SETTINGS.iter().filter(|key| **key != "figure").map(|key| format!("{key}={:?}", case.settings.optional(key))).collect();
+    let key = key.join(";");
+    if !bench.traced.contains_key(&key) {
+        let found = traced(bench, case);
+        bench.traced.insert(key.clone(), found);
     }
-
-    /// A pass that keeps the chips busy for `busy`, with the engine's host.
-    ///
-    /// Launches run ahead of the kernels, so in dense layers the slower of the two sets the pace. In a layer with experts the host waits
-    /// for the counts of tokens before it can go on, and the chips wait for the host.
-    fn with_host(&self, busy: Seconds, running: u32, chunk: u32) -> Seconds {
-        let Some(costs) = self.costs else { return busy };
-        let batch = costs.sequence.value * f64::from(running);
-        if chunk == 0 {
-            return busy + batch;
+    let served = bench.traced[&key].as_ref().map_err(Clone::clone)?;
+    let time = |metric: Metric, percentile: &str| {
+        let found = metric.of(served).and_then(|times| times.named(percentile));
+        time_in(case.unit, Seconds::new(found.ok_or_else(|| format!("`{figure}` is not a figure of a run"))?))
+    };
+    match figure {
+        "makespan" => time_in(case.unit, served.makespan),
+        "output_rate" => tokens_in(case.unit, TokensPerSecond::new(served.output_rate)),
+        _ => {
+            let (metric, percentile) = figure.split_once('_').unwrap_or((figure, "mean"));
+            let metric = Metric::ALL.iter().find(|entry| entry.1 == metric).ok_or_else(|| format!("`{figure}` is not a figure of a run"))?;
+            time(metric.0, percentile)
         }
-        let (mut ahead, mut between) = (Seconds::ZERO, Seconds::ZERO);
-        for group in &self.machine.workload.model.layer {
-            match group.ffn.experts().and(costs.expert_layer.as_ref()) {
-                Some(waits) => between += waits.value * f64::from(group.count),
-                None => ahead += costs.dense_layer.value * f64::from(group.count),
-            }
-        }
-        busy.max(ahead) + between + batch
-    }
-
-    fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> Pass {
-        let near = self.at(running, short);
-        if share > 0.0 { blend(near, self.at(running, long), share) } else { near }
-    }
-
-    fn at(&mut self, running: u32, chunk: u32) -> Pass {
-        if running == 0 && chunk == 0 {
-            return Pass::default();
-        }
-        if let Some(known) = self.known.get(&(running, chunk)) {
-            return *known;
-        }
-        let decoding = AttentionBatch { sequences: f64::from(running), new_tokens: 1.0, context: self.context, prefill: false };
-        let prompts = (f64::from(chunk) / self.prompt).max(1.0);
-        let reading = AttentionBatch { sequences: prompts, new_tokens: f64::from(chunk) / prompts, context: self.prompt / 2.0, prefill: true };
-        let (batch, beside) = match (running, chunk) {
-            (0, _) => (reading, None),
-            (_, 0) => (decoding, None),
-            _ => (decoding, Some(reading)),
-        };
-        let sampled = f64::from(running) + if chunk > 0 { prompts } else { 0.0 };
-        let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, drafts: 0 };
-        let step = step(self.machine, &shape);
-        let duty = Duty::with(&self.chip.power, self.chip.ranks, &step, 1.0);
-        let chip = self.chip.power.idle.value + duty.ports + duty.operators.iter().map(|(_, watts)| *watts).sum::<Watts>();
-        let chips = f64::from(self.mapping.chips(self.chip.ranks));
-        let time = self.with_host(step.time, running, chunk);
-        let pass = Pass { time, energy: (chip * step.time + self.chip.power.idle.value * (time - step.time)) * chips };
-        self.known.insert((running, chunk), pass);
-        pass
     }
 }
 
-fn blend(a: Pass, b: Pass, share: f64) -> Pass {
-    Pass { time: a.time * (1.0 - share) + b.time * share, energy: a.energy * (1.0 - share) + b.energy * share }
-}
-
-/// The grid's neighbours of a value: 0, then `first` doubled again and again, then `last`.
-fn around(value: u32, first: u32, last: u32) -> (u32, u32) {
-    if value == 0 {
-        return (0, 0);
-    }
-    let mut low = 0;
-    let mut high = first.min(last);
-    while high < value {
-        (low, high) = (high, high.saturating_mul(2).min(last.max(value)));
-    }
-    if high == value { (value, value) } else { (low, high) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::around;
-
-    #[test]
-    fn the_grid_ends_at_the_largest() {
-        let all: Vec<(u32, u32)> = [0, 1, 2, 3, 24, 33, 40].iter().map(|&value| around(value, 1, 40)).collect();
-        assert_eq!(all, [(0, 0), (1, 1), (2, 2), (2, 4), (16, 32), (32, 40), (40, 40)]);
-        assert_eq!(around(100, 128, 8192), (0, 128));
-        assert_eq!(around(5, 128, 4), (5, 5));
-    }
+fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
+    let settings = &case.settings;
+    let mut workload = bench.workload(settings.text("workload")?)?;
+    let engine =
+        settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
+    workload.engine = engine.transpose()?.map(Arc::new);
+    let file = load_trace(settings.text("trace")?)
+        .map_err(|problems| problems.list().first().map_or_else(String::new, |problem| problem.message.clone()))?;
+    let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
+    let (tp, dp) = (or("tp", 1)?, or("dp", 1)?);
+    let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
+    let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
+    (rules.budget, rules.sequences, rules.block) = (or("budget", rules.budget)?, or("running", rules.sequences)?, or("block", rules.block)?);
+    let policy = Policy::ALL.iter().find(|entry| Some(entry.1) == settings.optional("router")).map_or(Policy::LeastLoaded, |entry| entry.0);
+    let layout = Layout {
+        candidates: Some(vec![Mapping { tp, ep, dp, ..Mapping::ONE }]),
+        micro_batches: Some(1),
+        instances: Some(or("instances", 1)?),
+        policy,
+        rules: Some(rules),
+        ..Layout::default()
+    };
+    let trace = Trace::of(&file);
+    Ok(Plan::new(bench.spec, bench.network, &workload, &trace, &layout)?.serve(&trace))
 }

@@ -1,9 +1,10 @@
 //! Steps of training.
 
 use super::bench::{Bench, power_in, share_in, time_in, tokens_in};
+use super::power::device_under;
 use crate::execution::makespan;
 use crate::input::cases::{Case, Settings, Unit};
-use crate::input::document::{At, Precision};
+use crate::input::document::{At, Captured, Optimizer, PipelineSchedule, Precision};
 use crate::input::spec::TrainingSpec;
 use crate::network::Pricing;
 use crate::study::{describe_training, training_task};
@@ -11,7 +12,8 @@ use crate::training::{TrainingRequest, search};
 use crate::units::TokensPerSecond;
 
 /// Number formats that a case may name.
-const FORMATS: [(&str, Precision); 3] = [("bf16", Precision::Bf16), ("fp8", Precision::Fp8), ("fp8-block", Precision::Fp8Block)];
+const FORMATS: [(&str, Precision); 4] =
+    [("bf16", Precision::Bf16), ("fp8", Precision::Fp8), ("fp8-block", Precision::Fp8Block), ("fp4", Precision::Fp4)];
 
 /// The workload of a case, with what the case says of sequence, batch, format and gradients in its place.
 fn workload(bench: &mut Bench<'_>, settings: &Settings) -> Result<TrainingSpec, String> {
@@ -35,6 +37,26 @@ fn workload(bench: &mut Bench<'_>, settings: &Settings) -> Result<TrainingSpec, 
     if settings.optional("shard_weights").is_some() {
         training.shard_weights = settings.flag("shard_weights")?;
     }
+    if settings.optional("captured").is_some()
+        && let Some(host) = &mut training.host
+    {
+        host.captured =
+            settings.one_of("captured", &[("nothing", Captured::Nothing), ("all-but-experts", Captured::AllButExperts), ("step", Captured::Step)])?;
+    }
+    if settings.optional("schedule").is_some() {
+        let known = [
+            ("one-forward-one-backward", PipelineSchedule::OneForwardOneBackward),
+            ("zero-bubble", PipelineSchedule::ZeroBubble),
+            ("dual-pipe", PipelineSchedule::DualPipe),
+        ];
+        training.schedule = settings.one_of("schedule", &known)?;
+    }
+    if settings.optional("optimizer").is_some() {
+        training.optimizer = settings.one_of("optimizer", &[("adam", Optimizer::Adam), ("muon", Optimizer::Muon)])?;
+    }
+    if settings.optional("shard_gradients").is_some() {
+        training.shard_gradients = settings.flag("shard_gradients")?;
+    }
     if settings.optional("chunked_tensor").is_some() {
         training.chunked_tensor = settings.flag("chunked_tensor")?;
     }
@@ -53,13 +75,18 @@ fn request(settings: &Settings) -> Result<TrainingRequest, String> {
     let degree = |key: &str| settings.optional(key).map(|_| settings.count(key)).transpose();
     Ok(TrainingRequest {
         tp: degree("tp")?,
+        cp: degree("cp")?,
         ep: degree("ep")?,
         dp: degree("dp")?,
         pp: degree("pp")?,
         micro_batch: degree("micro_batch")?,
         interleave: degree("interleave")?,
         overlap: degree("overlap")?,
-        recompute: None,
+        recompute: settings.optional("recompute").map(|_| settings.number("recompute")).transpose()?.map(|recompute| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0, 1 or 2")]
+            let recompute = recompute as u32;
+            recompute
+        }),
     })
 }
 
@@ -74,6 +101,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
         "format",
         "gradient_bytes",
         "tp",
+        "cp",
         "ep",
         "dp",
         "pp",
@@ -84,13 +112,19 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
         "all_to_all",
         "chunked_tensor",
         "shard_weights",
+        "power_cap",
+        "captured",
+        "schedule",
+        "optimizer",
+        "shard_gradients",
+        "recompute",
     ])?;
     let workload = workload(bench, settings)?;
     let request = request(settings)?;
     let (network, spec) = (bench.network, bench.spec);
     let fabric = network.fabric();
     request.check(&workload.training, &workload.model, fabric.chips * fabric.chip.ranks)?;
-    let task = training_task(network, &bench.parts.library, bench.device.clone(), &workload, &request);
+    let task = training_task(network, &bench.parts.library, device_under(bench, case)?, &workload);
     let found = search(&task, &workload.training, &request);
     let simulation = describe_training(spec, &task, &workload, found, None);
     let Some(step) = simulation.best() else { return Err("does not fit".to_owned()) };
@@ -112,8 +146,8 @@ pub fn layers(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result
     let request = request(settings)?;
     let fabric = bench.network.fabric();
     request.check(&workload.training, &workload.model, fabric.chips * fabric.chip.ranks)?;
-    let task = training_task(bench.network, &bench.parts.library, bench.device.clone(), &workload, &request);
-    let kinds = task.layers(settings.count("tp")?, settings.count("ep")?, settings.count("micro_batch")?);
+    let task = training_task(bench.network, &bench.parts.library, bench.device.clone(), &workload);
+    let kinds = task.layers([settings.count("tp")?, 1, settings.count("ep")?, settings.count("micro_batch")?]);
     let layer = kinds.iter().find(|layer| layer.expert_parameters > 0.0).ok_or("the model has no experts")?;
     let count = settings.count("layers")?;
     let two = makespan(&layer.forward, 2, count) + makespan(&layer.backward, 2, count);

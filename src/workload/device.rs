@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use crate::input::document::{Chip, Kernels, Precision};
+use crate::input::document::{Chip, ChipPower, Kernels, Precision};
 use crate::units::{Bytes, BytesPerSecond, FlopPerSecond};
 
 /// One rank: an equal share of a package.
@@ -20,6 +20,8 @@ pub struct Device {
     chip: Arc<Chip>,
     /// Share of the matrix cores that this rank has.
     core_share: f64,
+    /// The cores' clock, as a share of the highest.
+    clock: f64,
 }
 
 /// A value that many hold and that is copied by whoever changes it.
@@ -51,13 +53,61 @@ impl Device {
             kernels: CopyOnWrite(Arc::new(chip.kernels.clone())),
             chip: Arc::new(chip.clone()),
             core_share: 1.0,
+            clock: 1.0,
         }
     }
 
     /// Dense peak of one rank.
     #[must_use]
     pub fn peak(&self, precision: Precision) -> FlopPerSecond {
-        self.chip.compute.peak(precision) * (self.core_share / f64::from(self.chip.ranks))
+        self.chip.compute.peak(precision) * (self.core_share * self.clock / f64::from(self.chip.ranks))
+    }
+
+    /// The same rank at a lower clock, a share of the highest. Memory and launches have clocks of their own.
+    #[must_use]
+    pub fn at_clock(&self, share: f64) -> Self {
+        Self { clock: share, ..self.clone() }
+    }
+
+    /// The cores' clock, as a share of the highest.
+    #[must_use]
+    pub fn clock(&self) -> f64 {
+        self.clock
+    }
+
+    /// Watts of the chip that the rank is on.
+    #[must_use]
+    pub fn power(&self) -> &ChipPower {
+        &self.chip.power
+    }
+
+    /// Ranks of the chip that the rank is on.
+    #[must_use]
+    pub fn ranks_per_chip(&self) -> u32 {
+        self.chip.ranks
+    }
+
+    /// A benchmark of a product repeats it over as many copies of its weights as fill the cache, five at most (aiconfigurator,
+    /// `collector/trtllm/collect_gemm.py`).
+    pub fn repeat_product(&mut self, weight_bytes: f64, bytes: f64) {
+        let Some(cache) = &self.chip.cache else { return };
+        let copies = (cache.capacity.value.get() / weight_bytes).ceil().clamp(1.0, 5.0);
+        self.repeat((copies - 1.0) * weight_bytes + bytes);
+    }
+
+    /// A benchmark that goes over `footprint` bytes again and again: memory and cache answer in turn.
+    ///
+    /// Under random replacement a line survives until its next use if none of the `(1 - h) F / C` lines missed meanwhile took its place, so
+    /// a share `h = exp(-(1 - h) F / C)` of a footprint `F` beyond the capacity `C` is found, and all of one within.
+    pub fn repeat(&mut self, footprint: f64) {
+        let Some(cache) = &self.chip.cache else { return };
+        let ratio = footprint / cache.capacity.value.get();
+        let mut missed: f64 = if ratio > 1.0 { 1.0 } else { 0.0 };
+        for _ in 0..200 {
+            missed = 1.0 - (-missed * ratio).exp();
+        }
+        let memory = self.memory_bandwidth.get();
+        self.memory_bandwidth = BytesPerSecond::new(1.0 / (missed / memory + (1.0 - missed) / cache.bandwidth.value.get()));
     }
 
     /// The same rank with only a share of its matrix cores, while another stream has the rest. Memory is shared as it comes.

@@ -48,6 +48,8 @@ pub enum Work {
         query_bytes: Bytes,
         /// Which kernel.
         latent: bool,
+        /// Whether it scores entries for a choice, or gathers those that were chosen.
+        sparse: bool,
         /// Cache format.
         precision: Precision,
     },

@@ -72,13 +72,15 @@ fn clips_cost_joules_and_keep_to_the_limit() {
         let fabric = fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"));
         simulate_clip(spec, &Network::new(&fabric), &inventory(&fabric), &clip)
     };
+    // One clock, so that the limit acts by rests alone: half of the watts take twice the time.
+    (spec.chip.power.clock, spec.chip.power.active) = (None, None);
     spec.chip.power.tdp.value = Watts::new(1e6);
     let free = simulate(&spec);
     let best = free.best.as_ref().unwrap();
     assert_eq!((best.ranks, best.power), (1, Seconds::ZERO));
     let purposes: Watts = free.power.purposes.iter().map(|(_, watts)| *watts).sum();
     assert!((purposes / free.power.total() - 1.0).abs() < 1e-12);
-    let work = work_energy(&spec.chip.power, &best.activity, 1.0);
+    let work = work_energy(&spec.chip.power, &best.activity, 1.0, 1.0);
     spec.chip.power.tdp.value = spec.chip.power.idle.value + work / best.time * 0.5;
     let held = simulate(&spec);
     let slow = held.points.iter().find(|point| point.ranks == 1).unwrap();

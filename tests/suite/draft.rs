@@ -49,7 +49,7 @@ fn a_step_is_one_pass_of_the_model_and_k_of_the_draft() {
     let close = |a: Seconds, b: Seconds| (a / b - 1.0).abs() < 1e-12;
     assert!(close(found.step.time, check + propose * 4.0), "{:?} is not {check:?} + 4 x {propose:?}", found.step.time);
     assert!(close(found.step.drafting, propose * 4.0));
-    assert!(close(found.tpot, found.step.time / 2.7731));
+    assert!(close(found.latency(), found.step.time / 2.7731));
     // The whole step is in the trace: graph, layers and head of the model, and of each pass of the draft.
     let layers: u32 = found.step.segments.iter().map(|segment| segment.layers).sum();
     assert_eq!(layers, (80 + 2) + 4 * (16 + 2));
@@ -72,7 +72,7 @@ fn the_draft_takes_room() {
         let room = cache_room(&machine.device, own + draft).expect("it fits");
         let expected = (room / Bytes::new((20_480.0 + 2_048.0) * 2048.0)).floor();
         let found = largest_batch(machine, &phase, TP8, 1).unwrap_or_else(|no| panic!("{no}"));
-        assert_eq!(f64::from(found.sequences), expected);
+        assert_eq!(found.batch, expected);
     });
 }
 
@@ -98,8 +98,8 @@ fn prompts_are_read_twice() {
     };
     let (with, without) = (at(&with), at(&without));
     assert!(((with.step.time - with.step.drafting) / without.step.time - 1.0).abs() < 1e-12);
-    assert!(with.step.drafting > Seconds::ZERO && with.ttft > without.ttft);
-    let prompt = |point: &supernode::serving::PrefillPoint| point.handover.expect("decode has its own chips").prompt;
+    assert!(with.step.drafting > Seconds::ZERO && with.latency() > without.latency());
+    let prompt = |point: &supernode::serving::OperatingPoint| point.kv_transfer.expect("decode has its own chips").prompt;
     // 16 x 2 x 8 x 64 B a token.
     assert_eq!(prompt(&with), prompt(&without) + Bytes::new(16_384.0 * 1024.0));
 }

@@ -181,7 +181,7 @@ fn formats_of_a_checkpoint() {
 #[test]
 fn mtp_layers_are_said() {
     let project = Project::new("hub-mtp").file("config.json", &config(json!({ "num_nextn_predict_layers": 1 })));
-    let text = project.run(&["model", "config.json"]).output();
+    let text = project.run(&["model", "config.json"]).output().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("1 MTP layer (0.02 B parameters) not in the totals; they draft only where a workload has [speculation]."), "{text}");
 }
 
@@ -244,7 +244,8 @@ fn simulate_says_what_a_config_changes() {
         let project = Project::new(&format!("hub-simulate-{name}")).file("config.json", &config(changes));
         serde_json::from_str(&project.run(&["simulate", "cloudmatrix384", "--model", "./config.json", "--format", "json"]).output()).unwrap()
     };
-    let plain = run("plain", json!({ "quantization_config": { "quant_method": "fp8" }, "num_memory_slots": 4 }));
+    let changes = json!({ "quantization_config": { "quant_method": "fp8" }, "num_memory_slots": 4, "max_position_embeddings": 2048 });
+    let plain = run("plain", changes);
     assert_eq!(plain["speculation"], Json::Null);
     assert_eq!(
         plain["notes"],
@@ -252,6 +253,7 @@ fn simulate_says_what_a_config_changes() {
             "not read, though parameters or cache may depend on it: `num_memory_slots`",
             "speculation is off: llama has no MTP layers and the workload names no draft model",
             "formats of the checkpoint: weights fp8",
+            "sequences of 4096 tokens are longer than the 2048 that llama is published for",
         ])
     );
     let drafting = run("drafting", json!({ "num_nextn_predict_layers": 1 }));

@@ -3,7 +3,7 @@
 use supernode::input::catalog::{Mention, shipped};
 use supernode::input::document::{Model, ModelFile, Precision, Precisions};
 use supernode::input::spec::load_model;
-use supernode::workload::{AttentionBatch, head, layer_attention, totals};
+use supernode::workload::{AttentionBatch, head, layer_attention, sequence_cache, totals};
 
 fn model(name: &str) -> Model {
     load_model(name, &Mention::on_command_line()).unwrap_or_else(|problems| panic!("{problems}"))
@@ -152,4 +152,17 @@ fn eight_bits_are_those_of_the_chip() {
     let found = ["hgx-h100", "gb300-nvl72", "hgx-a100", "cloudmatrix384"].map(|name| weights(name, "deepseek-r1-cloudmatrix"));
     assert_eq!(found, ["fp8-block", "fp8", "int8", "int8"]);
     assert_eq!(["hgx-h100", "hgx-a100"].map(|name| weights(name, "deepseek-r1-fp8")), ["fp8-block", "int8"]);
+}
+
+/// What a sequence without tokens keeps: 4-byte states and three 2-byte inputs of the convolution.
+/// Nemotron 3 Nano: 23 x (64 x 64 x 128 x 4 + 3 x (64 x 64 + 2 x 8 x 128) x 2); two ranks halve heads and groups.
+/// MiniMax-M1: 70 x 64 x 128 x 128 x 4. Kimi Linear: 20 x (32 x 128 x 128 x 4 + 3 x 3 x 32 x 128 x 2).
+#[test]
+fn states_by_hand() {
+    let kept = |name: &str, ranks: u32| sequence_cache(&model(name), &BF16, ranks, 0.0).get();
+    assert_eq!(kept("nemotron-3-nano-30b-a3b", 1), 23.0 * (2_097_152.0 + 36_864.0));
+    assert_eq!(kept("nemotron-3-nano-30b-a3b", 2), 23.0 * (1_048_576.0 + 18_432.0));
+    assert_eq!(kept("minimax-m1", 1), 70.0 * 4_194_304.0);
+    assert_eq!(kept("kimi-linear-48b-a3b", 1), 20.0 * (2_097_152.0 + 73_728.0));
+    assert_eq!(kept("qwen3-32b", 1), 0.0);
 }

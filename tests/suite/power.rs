@@ -1,12 +1,16 @@
 //! Watts are conserved however they are split; an idle machine draws power; a saturated one stays within its rating.
 
+use crate::command::Project;
 use proptest::prelude::*;
+use supernode::execution::{Activity, lowest_clock, pace, work_power};
 use supernode::fabric::{self, Fabric};
 use supernode::footprint::{Duty, Inventory, Power, Stretch, inventory, mixed, power};
-use supernode::input::spec::{Spec, load_supernode, load_target, load_workload};
+use supernode::input::document::{Chip, Precision};
+use supernode::input::spec::{Spec, load_supernode, load_target, load_training, load_workload};
 use supernode::network::{Network, Profile};
-use supernode::study::{simulate, watts_over_a_step};
-use supernode::units::{BytesPerSecond, Seconds, Watts};
+use supernode::study::{simulate, simulate_training, training_watts, watts_over_a_step};
+use supernode::units::{BytesPerSecond, Figure, Seconds, Watts};
+use supernode::workload::{Device, Operator, Work, kernel};
 
 struct Machine {
     spec: Spec,
@@ -81,13 +85,12 @@ fn watts_of_a_simulation_are_conserved_and_are_joules_per_token() {
     // A step's joules are the watts of its operators over its time: nothing of the activity is lost on the way.
     let decode = simulation.decode.unwrap().unwrap();
     let step = &decode.point.step;
-    let work = supernode::execution::work_energy(&machine.spec.chip.power, &step.activity, 2.0);
+    let work = supernode::execution::work_energy(&machine.spec.chip.power, &step.activity, 2.0, step.pace.clock);
     let duty = Duty::of(step, &machine.fabric, 1.0);
-    // What kernels draw whatever they do is no work of an operator: it stands last, and fills the chip to its limit at most.
+    // What kernels draw whatever they do is no work of an operator: it stands last.
     let (running, operators) = duty.operators.split_last().unwrap();
     let watts = operators.iter().map(|(_, watts)| *watts).sum::<Watts>() + duty.ports;
-    let chip = &machine.spec.chip.power;
-    assert_eq!(*running, ("clocks and caches", chip.active().min(chip.tdp.value - chip.idle.value - watts)));
+    assert_eq!(*running, ("clocks and caches", step.running / step.time));
     assert!((watts.get() * step.time.get() / work.get() - 1.0).abs() < 1e-12);
 }
 
@@ -146,7 +149,91 @@ fn a_lower_limit_slows_decode_down_and_holds_the_chips_to_it() {
     let chips = &simulation.power.lines[0];
     assert!(chips.power().get() <= 384.0 * 300.0 * (1.0 + 1e-12));
     let decode = simulation.decode.unwrap().unwrap();
-    assert!(decode.point.tpot.get() <= 0.05, "the service level holds at the lower clock");
+    assert!(decode.point.latency().get() <= 0.05, "the service level holds at the lower clock");
+}
+
+/// A product under every limit from just above idle to the chip's own: the clock stays in its range, the chip draws its limit wherever that
+/// binds, and less to draw is never faster. Twice the energy of an operation at a fixed limit is never faster either.
+#[test]
+fn a_chip_keeps_to_its_limit_at_the_highest_clock_that_fits() {
+    let spec = load_supernode("hgx-h100").unwrap();
+    let mut hungry = spec.chip.clone();
+    hungry.power.energy_per_flop.value = hungry.power.energy_per_flop.value * 2.0;
+    let mut before: Option<Seconds> = None;
+    for cap in (4..=35).rev().map(|step| f64::from(step) * 20.0) {
+        let time = settled(&spec.chip, cap, |clock, rest, watts| {
+            assert!((lowest_clock(&spec.chip.power)..=1.0).contains(&clock) && rest >= 1.0, "{cap} W: clock {clock}, rests {rest}");
+            let binds = clock < 1.0 || rest > 1.0;
+            assert!(if binds { (watts / cap - 1.0).abs() < 1e-9 } else { watts <= cap * (1.0 + 1e-12) }, "{cap} W: draws {watts} W");
+        });
+        assert!(before.is_none_or(|before| time >= before), "{cap} W: {time:?} is faster than with more");
+        assert!(settled(&hungry, cap, |_, _, _| ()) >= time, "{cap} W: twice the energy of an operation is faster");
+        before = Some(time);
+    }
+}
+
+/// Time of a large product on `chip` under a limit of `cap` watts; `check` gets clock, rests and watts.
+fn settled(chip: &Chip, cap: f64, check: impl FnOnce(f64, f64, f64)) -> Seconds {
+    let mut chip = chip.clone();
+    chip.power.cap = Some(Figure::plain(Watts::new(cap)));
+    let device = Device::new(&chip);
+    let work = Work::Gemm { batch: 1.0, rows: 8192.0, columns: 8192.0, depth: 8192.0, precision: Precision::Bf16 };
+    let mut activity = Activity::default();
+    activity.add_by_name(&Operator { name: "product", work }, 1.0);
+    let time = |clock: f64| kernel::time(&device.at_clock(clock), &Operator { name: "product", work });
+    let draws = |clock: f64| work_power(&chip.power, &activity, 1.0, clock, [time(clock); 2]);
+    let pace = pace(&chip.power, draws);
+    check(pace.clock, pace.rest, (chip.power.idle.value + draws(pace.clock) / pace.rest).get());
+    time(pace.clock) * pace.rest
+}
+
+/// Less to draw never serves or trains more, and every step keeps to its cap.
+#[test]
+fn a_lower_cap_never_gives_more_tokens() {
+    let (workload, target) = (load_workload("llama-3.1-70b-fp8").unwrap(), load_target("doubao-2026-04").unwrap());
+    let mut before = f64::INFINITY;
+    for cap in [700.0, 500.0, 350.0, 250.0] {
+        let mut spec = load_supernode("hgx-h100").unwrap();
+        spec.chip.power.cap = Some(Figure::plain(Watts::new(cap)));
+        let fabric = fabric::build(&spec).unwrap();
+        let simulation = simulate(&spec, &fabric, &workload, &target);
+        let served = simulation.verdict.service.rate.get();
+        assert!(served <= before * (1.0 + 1e-9), "{cap} W serves {served}, more watts {before}");
+        let chips = simulation.power.lines[0].power().get() / 8.0;
+        assert!(chips <= cap * (1.0 + 1e-9), "{cap} W: draws {chips}");
+        before = served;
+    }
+}
+
+/// Watts of a training step, integrated from moment to moment, are the step's mean; the highest averages lie between mean and peak.
+#[test]
+fn watts_of_training_integrate_to_the_mean() {
+    let spec = load_supernode("hgx-h100-ib-64").unwrap();
+    let fabric = fabric::build(&spec).unwrap();
+    let workload = load_training("llama-3.1-70b-bf16", None).unwrap();
+    let simulation = simulate_training(&spec, &fabric, &workload, &"tp=4,pp=4".parse().unwrap());
+    let drawn = training_watts(&spec, &fabric, simulation.best().unwrap());
+    let swings = drawn.transients.unwrap();
+    assert!((swings.mean / simulation.power.total() - 1.0).abs() < 1e-6, "{swings:?}, mean {:?}", simulation.power.total());
+    let peak = drawn.watts.iter().copied().fold(Watts::ZERO, Watts::max);
+    assert!(
+        swings.highest_short >= swings.highest_long * 0.999_999
+            && swings.highest_long >= swings.mean * 0.999_999
+            && swings.highest_short <= peak * 1.000_001
+    );
+    assert!(peak > swings.mean, "bubbles make watts swing");
+}
+
+/// A limit that leaves nothing to work with is refused with both figures; below what the chip draws waiting no clock helps.
+#[test]
+fn impossible_limits_are_refused() {
+    let refused = |arguments: &[&str]| Project::new("power").run(arguments).error();
+    let message = refused(&["simulate", "hgx-h100", "--power-cap", "50 W"]);
+    assert!(message.contains("--power-cap: H100 SXM: the cap of 50.0 W is no more than the 68.0 W that the chip draws waiting"), "{message}");
+    let message = refused(&["train", "hgx-h100", "--power-cap", "0 W"]);
+    assert!(message.contains("--power-cap: 0 W is no limit to work under"), "{message}");
+    let message = refused(&["compare", "hgx-h100", "--pue", "0.5"]);
+    assert!(message.contains("--pue: expected a ratio from 1 to 10, or `own`"), "{message}");
 }
 
 proptest! {

@@ -8,15 +8,15 @@ use supernode::footprint::{cost, energy, ownership};
 use supernode::input::document::{CacheTier, DecodePhase, ExpertChips, Objective, PrefillPhase, Prices};
 use supernode::input::spec::{AttachedPart, Spec, WorkloadSpec, load_prices, load_supernode, load_target, load_workload, load_workload_with};
 use supernode::network::Network;
-use supernode::serving::{best_decode, best_prefill, decode_at, prefill_at};
+use supernode::serving::{Role, best, decode_at, prefill_at};
 use supernode::study::{Choice, Simulation, simulate_with};
 use supernode::units::{Figure, Ratio, TokensPerSecond};
 
 /// Best decode and prefill rates on the first two nodes of CloudMatrix384, zero where nothing works.
 fn rates(spec: &Spec, workload: &WorkloadSpec) -> [f64; 2] {
     with_machine(spec, workload, |machine, candidates| {
-        let decode = best_decode(machine, decode_phase(workload), candidates).map_or(TokensPerSecond::ZERO, |found| found.rate);
-        let prefill = best_prefill(machine, prefill_phase(workload), candidates).map_or(TokensPerSecond::ZERO, |found| found.rate);
+        let decode = best(machine, Role::Decode(decode_phase(workload)), candidates).map_or(TokensPerSecond::ZERO, |found| found.rate);
+        let prefill = best(machine, Role::Prefill(prefill_phase(workload)), candidates).map_or(TokensPerSecond::ZERO, |found| found.rate);
         [decode, prefill].map(TokensPerSecond::get)
     })
 }
@@ -111,14 +111,14 @@ proptest! {
         let (spec, workload) = (cloudmatrix(), workload(model));
         with_machine(&spec, &workload, |machine, candidates| {
             for mapping in candidates.iter().filter(|mapping| mapping.pp == 1).step_by(3) {
-                let tpot = |sequences| decode_at(machine, decode_phase(&workload), *mapping, parts * sequences, parts).tpot;
+                let tpot = |sequences| decode_at(machine, decode_phase(&workload), *mapping, parts * sequences, parts).latency();
                 // Kernels' tiles and splits make small steps, so compare twice the batch.
                 let (one, two) = (tpot(sequences).get(), tpot(2 * sequences).get());
                 prop_assert!(two >= one * GRAIN, "{model}, {mapping}, {parts} parts: {one} s with {sequences} sequences each, {two} s with twice as many");
                 if mapping.ffn.is_some() {
                     continue;
                 }
-                let ttft = |prompts| prefill_at(machine, prefill_phase(&workload), *mapping, prompts, parts).map(|point| point.ttft);
+                let ttft = |prompts| prefill_at(machine, prefill_phase(&workload), *mapping, prompts, parts).map(|point| point.latency());
                 if let (Ok(one), Ok(two)) = (ttft(1.0), ttft(2.0)) {
                     prop_assert!(two >= one, "{model}, {mapping}: {one:?} for one prompt, {two:?} for two");
                 }

@@ -65,9 +65,9 @@ fn long_sequences_fit_and_long_prompts_end_sooner() {
     let decode = workload.workload.decode.as_ref().expect("it decodes");
     assert!(largest_batch(&machine, decode, mapping(1), 1).is_err());
     let shared = largest_batch(&machine, decode, mapping(16), 1).unwrap_or_else(|no| panic!("{no}"));
-    assert!(shared.sequences >= 1 && shared.tpot <= decode.tpot_limit.value);
+    assert!(shared.batch >= 1.0 && shared.latency() <= decode.tpot_limit.value);
     let prefill = workload.workload.prefill.as_ref().expect("it reads prompts");
-    let read = |sp: u32| prefill_at(&machine, prefill, mapping(sp), 1.0, 1).unwrap_or_else(|no| panic!("{no}")).ttft;
+    let read = |sp: u32| prefill_at(&machine, prefill, mapping(sp), 1.0, 1).unwrap_or_else(|no| panic!("{no}")).latency();
     let gain = read(1) / read(8);
     assert!(gain > 3.0 && gain < 8.0, "{gain}");
     // One sequence of a group alone: attention gets shorter with ranks, its exchange stands in the step.

@@ -2,15 +2,16 @@
 
 use crate::command::Project;
 use serde_json::Value;
+use supernode::execution::Communication;
 use supernode::fabric::{self, Fabric};
-use supernode::input::document::{ExpertPlacement, Precision};
+use supernode::input::document::{Captured, ExpertPlacement, HostCosts, Optimizer, PipelineSchedule, Precision};
 use supernode::input::spec::{Spec, TrainingSpec, load_supernode, load_training};
-use supernode::network::Network;
+use supernode::network::{Collective, Network, Op, Placement, Pricing};
 use supernode::training::{
-    Event, Layer, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, communication, layouts, memory, model_flop_per_token,
-    search, train_step, training_timeline,
+    Event, LayersByClock, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, layouts, memory, model_flop_per_token, search,
+    train_step, training_timeline,
 };
-use supernode::units::{Bytes, Seconds};
+use supernode::units::{Bytes, Figure, Seconds};
 use supernode::workload::Device;
 
 fn train(arguments: &[&str]) -> Value {
@@ -18,14 +19,12 @@ fn train(arguments: &[&str]) -> Value {
 }
 
 /// What is trained on a machine, with the transfers of `request`.
-fn with_task<T>(spec: &Spec, workload: &TrainingSpec, request: &TrainingRequest, ask: impl FnOnce(&Task<'_>) -> T) -> T {
+fn with_task<T>(spec: &Spec, workload: &TrainingSpec, _: &TrainingRequest, ask: impl FnOnce(&Task<'_>) -> T) -> T {
     let fabric: Fabric = fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"));
     let network = Network::new(&fabric);
     let TrainingSpec { training, model, .. } = workload;
-    let (communication, relays) = communication(&network, &spec.library, training, model, request);
     ask(&Task {
-        communication,
-        relays,
+        communication: Communication::new(&network, &spec.library),
         device: Device::new(&spec.chip),
         model,
         precisions: training.precisions(*training.gemm),
@@ -34,6 +33,7 @@ fn with_task<T>(spec: &Spec, workload: &TrainingSpec, request: &TrainingRequest,
         placement: ExpertPlacement::even(),
         sequence: f64::from(training.sequence),
         gradient_bytes: training.state.gradients,
+        host: training.host.clone(),
     })
 }
 
@@ -106,9 +106,9 @@ fn recomputing_keeps_less() {
     let workload = training("llama-3.1-70b-bf16");
     let open = request("tp=8,dp=8,pp=1,micro_batch=1");
     with_task(&supernode("gb300-nvl72"), &workload, &open, |task| {
-        let layers = task.layers(8, 1, 1);
+        let layers = task.layers([8, 1, 1, 1]);
         let kept = |recompute| {
-            let layout = TrainingLayout { tp: 8, ep: 1, dp: 8, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute };
+            let layout = TrainingLayout { tp: 8, cp: 1, ep: 1, dp: 8, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute };
             memory(task, &workload.training, &layers, &layout).activations
         };
         let tokens = 8192.0;
@@ -124,9 +124,9 @@ fn recomputing_keeps_less() {
 fn a_pipeline_keeps_what_is_in_flight() {
     let workload = training("llama-3.1-70b-bf16");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=8,dp=2,pp=4"), |task| {
-        let layers = task.layers(8, 1, 1);
+        let layers = task.layers([8, 1, 1, 1]);
         let kept = |interleave| {
-            let layout = TrainingLayout { tp: 8, ep: 1, dp: 2, pp: 4, micro_batch: 1, interleave, overlap: 1, recompute: Recompute::Nothing };
+            let layout = TrainingLayout { tp: 8, cp: 1, ep: 1, dp: 2, pp: 4, micro_batch: 1, interleave, overlap: 1, recompute: Recompute::Nothing };
             memory(task, &workload.training, &layers, &layout).activations
         };
         let stage = 34_304.0 * 8192.0 * 20.0;
@@ -153,18 +153,18 @@ fn bytes_of_exchanges_by_hand() {
     let workload = training("llama-3.1-70b-bf16");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=8"), |task| {
         let stream = 8192.0 * 8192.0 * 2.0 * 7.0 / 8.0;
-        let layer = &task.layers(8, 1, 1)[0];
+        let layer = &task.layers([8, 1, 1, 1])[0];
         assert_eq!(layer.sent, [Bytes::new(4.0 * stream), Bytes::new(6.0 * stream)]);
-        // In the time that seven parts of an eighth take.
-        let once = task.communication.all_to_all(8, Bytes::new(stream / 7.0));
-        let gathers = layer.forward.iter().filter(|stage| stage.resource == supernode::execution::Resource::Fabric);
-        assert!(gathers.map(|stage| stage.time).all(|time| time == once));
-        let wire = task.communication.chip_among(8);
-        assert!((once.get() / (Bytes::new(stream) / wire).get() - 1.0).abs() < 0.1, "{once:?}");
+        // Every gather and scatter takes what a collective of all eight parts takes.
+        let tokens = Bytes::new(8192.0 * 8192.0 * 2.0);
+        let [gather, scatter] = [Op::AllGather, Op::ReduceScatter].map(|op| task.communication.collective(op, 8, tokens));
+        let transfers = layer.forward.iter().filter(|stage| stage.resource == supernode::execution::Resource::Fabric);
+        assert!(transfers.clone().count() > 0);
+        assert!(transfers.map(|stage| stage.time).all(|time| time == gather || time == scatter));
     });
     let workload = training("deepseek-v3-fp8");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,ep=64,dp=64,pp=1"), |task| {
-        let layer = task.layers(1, 64, 1).pop().unwrap();
+        let layer = task.layers([1, 1, 64, 1]).pop().unwrap();
         let (out, back) = (task.communication.dispatch_kernel(true), task.communication.combine_kernel(true));
         let sent = |elements: f64, kernel: &supernode::input::document::TokenKernel| {
             let ranks = if kernel.merges_copies { 64.0 * (1.0 - (63.0_f64 / 64.0).powi(8)) } else { 8.0 };
@@ -182,15 +182,18 @@ fn bytes_of_exchanges_by_hand() {
 #[test]
 fn gradients_and_weights_by_hand() {
     let workload = training("llama-3.1-70b-bf16");
-    let layout = TrainingLayout { tp: 8, ep: 1, dp: 8, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Nothing };
+    let layout = TrainingLayout { tp: 8, cp: 1, ep: 1, dp: 8, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Nothing };
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=8,dp=8,pp=1"), |task| {
-        let step = train_step(task, &workload.training, &task.layers(8, 1, 1), layout);
+        let step = train_step(task, &workload.training, &LayersByClock::new(task, [8, 1, 1, 1]), layout);
         let communication = &task.communication;
-        let library = communication.library();
-        let waiting = library.launch.value + library.round.value + communication.profile(64).latency;
-        let wire = |bytes: f64| Bytes::new(bytes * 7.0 / 8.0) / communication.chip_among(64);
-        assert_eq!(step.reduce.time, waiting + wire(35_276_193_792.0));
-        assert_eq!(step.gather.time, waiting + wire(17_638_096_896.0));
+        let placement = Placement::Strided { first: 0, stride: 8 };
+        let mut pricing = Pricing::placed(communication.network(), communication.library(), placement);
+        let mut price = |op, bytes| pricing.price(&Collective { op, ranks: 8, bytes: Bytes::new(bytes) }, None).unwrap().total();
+        for (found, expected) in
+            [(step.reduce.time, price(Op::ReduceScatter, 35_276_193_792.0)), (step.gather.time, price(Op::AllGather, 17_638_096_896.0))]
+        {
+            assert!((found.get() / expected.get() - 1.0).abs() < 1e-9, "{found:?} is not {expected:?}");
+        }
         // The rest of 80 layers hides beside computing of as many, the last cannot.
         assert_eq!(step.reduce.exposed, step.reduce.time / 80.0);
     });
@@ -202,21 +205,65 @@ fn gradients_and_weights_by_hand() {
 fn fully_sharded_by_hand() {
     let mut workload = training("llama-3.1-70b-bf16");
     workload.training.shard_weights = true;
-    let layout = TrainingLayout { tp: 1, ep: 1, dp: 64, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Nothing };
+    let layout = TrainingLayout { tp: 1, cp: 1, ep: 1, dp: 64, pp: 1, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Nothing };
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,dp=64,pp=1"), |task| {
-        let step = train_step(task, &workload.training, &task.layers(1, 1, 1), layout);
+        let step = train_step(task, &workload.training, &LayersByClock::new(task, [1, 1, 1, 1]), layout);
         assert_eq!(step.memory.weights, Bytes::new(2.0 * 2_813_657_088.0));
         assert_eq!(step.memory.gradients, Bytes::new(4.0 * 2_813_657_088.0));
         assert_eq!(step.memory.optimizer, Bytes::new(13_228_572_672.0));
-        let library = task.communication.library();
-        let waiting = library.launch.value + library.round.value + task.communication.profile(64).latency;
-        let wire = |bytes: f64| Bytes::new(70_552_387_584.0 * bytes * 63.0 / 64.0) / task.communication.chip_among(64);
-        for (pass, expected) in [(step.forward, waiting + wire(2.0)), (step.backward, waiting * 2.0 + wire(6.0))] {
+        let all = |op, bytes: f64| task.communication.collective(op, 64, Bytes::new(70_552_387_584.0 * bytes));
+        let fetch = all(Op::AllGather, 2.0);
+        for (pass, expected) in [(step.forward, fetch), (step.backward, fetch + all(Op::ReduceScatter, 4.0))] {
             let all = pass.exposed() + pass.hidden;
             assert!((all.get() / expected.get() - 1.0).abs() < 1e-9, "{all:?} is not {expected:?}");
         }
         assert_eq!((step.reduce.time, step.gather.time), (Seconds::ZERO, Seconds::ZERO));
     });
+}
+
+/// Two ranks that share a sequence have half of its tokens each, and send each other the keys and values of theirs: 8 192 tokens of two tensors of
+/// 8 heads of 128 in 16 bit, half of them, forward; backward twice that.
+#[test]
+fn a_shared_sequence_by_hand() {
+    let workload = training("llama-3.1-70b-bf16");
+    with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,cp=2,dp=4,pp=8"), |task| {
+        let [whole, shared] = [1, 2].map(|cp| task.layers([1, cp, 1, 1]).pop().unwrap());
+        let flop = |layer: &supernode::training::Layer| layer.operators.iter().map(|operator| operator.work.flop().get()).sum::<f64>();
+        assert!((flop(&whole) / flop(&shared) - 2.0).abs() < 1e-9);
+        let sent = [0, 1].map(|direction: usize| shared.sent[direction] - whole.sent[direction]);
+        assert_eq!(sent, [8192.0 * 2.0 * 8.0 * 128.0 * 2.0 / 2.0, 8192.0 * 2.0 * 8.0 * 128.0 * 2.0].map(Bytes::new));
+        assert!(shared.forward.iter().any(|stage| stage.name == "keys and values"));
+    });
+}
+
+/// Schedules that fill waits with gradients of weights wait less than 1F1B; sharded gradients take less room and
+/// more traffic; a slower host or ranks that differ more never make a step faster, and captured steps do not wait for the host.
+#[test]
+fn what_frameworks_add_and_schedules_save() {
+    let workload = training("llama-3.1-70b-bf16");
+    let layout = TrainingLayout { tp: 2, cp: 1, ep: 1, dp: 4, pp: 8, micro_batch: 1, interleave: 1, overlap: 1, recompute: Recompute::Layers };
+    let step = |change: &dyn Fn(&mut TrainingSpec)| {
+        let mut workload = workload.clone();
+        change(&mut workload);
+        with_task(&supernode("hgx-h100-ib-64"), &workload, &request("tp=2,dp=4,pp=8"), |task| {
+            train_step(task, &workload.training, &LayersByClock::new(task, [2, 1, 1, 1]), layout)
+        })
+    };
+    let plain = step(&|_| ());
+    let filled = [PipelineSchedule::ZeroBubble, PipelineSchedule::DualPipe].map(|schedule| step(&move |spec| spec.training.schedule = schedule));
+    assert!(filled[0].bubble < plain.bubble && filled[1].bubble < filled[0].bubble, "{:?} {:?}", plain.bubble, filled.map(|step| step.bubble));
+    let sharded = step(&|spec| spec.training.shard_gradients = true);
+    assert!(sharded.memory.gradients < plain.memory.gradients && sharded.activity.sent > plain.activity.sent);
+    let apart = step(&|spec| (spec.training.shard_gradients, spec.training.shard_group) = (true, Some(2)));
+    assert!(apart.memory.optimizer > sharded.memory.optimizer);
+    let host = |kernel: f64, captured: Captured, spread: f64| {
+        step(&move |spec| spec.training.host = Some(HostCosts { kernel: Figure::plain(Seconds::new(kernel)), captured, spread }))
+    };
+    let [fast, slow, captured] = [host(1e-6, Captured::Nothing, 0.0), host(1.0, Captured::Nothing, 0.0), host(1.0, Captured::Step, 0.0)];
+    assert!(fast.time <= slow.time && captured.time <= fast.time && captured.forward.host == Seconds::ZERO);
+    assert!(host(1e-6, Captured::Nothing, 0.05).time > fast.time);
+    let muon = step(&|spec| spec.training.optimizer = Optimizer::Muon);
+    assert!(muon.optimizer > plain.optimizer);
 }
 
 /// Every part of the model waits for the one before it and for its stage, in the order of 1F1B; the pipeline then ends where the closed form
@@ -235,12 +282,15 @@ fn the_course_of_a_step_is_its_closed_form() {
         for stage in 0..step.layout.pp {
             let of = |events: &[Event]| -> Seconds {
                 let own = moments.iter().filter(|moment| moment.stage == stage && events.contains(&moment.event));
-                own.map(|moment| moment.time).sum::<Seconds>() / step.slowdown
+                own.map(|moment| moment.time).sum::<Seconds>() / step.pace.rest
             };
             let parts = step.parts().map(|part| part.1);
             assert!(close(of(&[Event::Forward, Event::Backward]), parts[0]), "{}", step.layout);
             assert!(close(of(&[Event::Exposed]), parts[1]) && close(of(&[Event::HandOver]), parts[2]), "{}", step.layout);
-            assert!(close(of(&[Event::Bubble]), parts[3]), "{} stage {stage}: {:?} is not {:?}", step.layout, of(&[Event::Bubble]), parts[3]);
+            assert!(close(of(&[Event::Host]), parts[6]), "{}", step.layout);
+            // What a stage waits for others at the end of a step, for the slowest rank.
+            let waits = parts[3] + parts[7];
+            assert!(close(of(&[Event::Bubble]), waits), "{} stage {stage}: {:?} is not {waits:?}", step.layout, of(&[Event::Bubble]));
         }
     }
 }
@@ -307,7 +357,7 @@ fn longer_context_never_trains_faster() {
         let open = TrainingRequest::default();
         let of = |workload: &TrainingSpec, layout: TrainingLayout| {
             with_task(&spec, workload, &open, |task| {
-                let layers: Vec<Layer> = task.layers(layout.tp, layout.ep, layout.micro_batch);
+                let layers = LayersByClock::new(task, [layout.tp, layout.cp, layout.ep, layout.micro_batch]);
                 train_step(task, &workload.training, &layers, layout).time
             })
         };

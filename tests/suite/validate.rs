@@ -5,8 +5,8 @@ use supernode::fabric::{Fabric, build};
 use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
-use supernode::validation::calibrate::{Calibration, Family, calibrate};
-use supernode::validation::{Bench, Parts, exceeded, load_bounds, quantile, scores, validate};
+use supernode::validation::calibrate::{Calibration, Family, calibrate, outside};
+use supernode::validation::{Bench, Parts, exceeded, load_bounds, load_outside, quantile, scores, summaries, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
@@ -90,6 +90,12 @@ fn shipped_constants_are_made_by_calibrate() {
     made_again(&fitted("collectives", &["hgx-h100", "hgx-h200"], |_| true).0);
     made_again(&fitted("collectives:nccl-2.18-nvlink4", &["hgx-h100"], |_| true).0);
     made_again(&fitted("tokens:rdma-dispatch", &["hgx-h100-ib-64"], |_| true).0);
+    for family in ["gemm:bf16", "gemm:fp8", "mla:fp8", "gqa:fp8", "experts:fp8-block", "experts:w4a16"] {
+        made_again(&fitted(family, &["hgx-h100"], |_| true).0);
+    }
+    for family in ["gemm:fp4", "experts:fp4", "experts-low-latency:fp4", "experts:w4a8"] {
+        made_again(&fitted(family, &["gb200-nvl72"], |_| true).0);
+    }
 }
 
 /// Before a two-sided dispatch next to nothing crosses the wire, so its share of the wire and the pass over the tokens only count together:
@@ -119,26 +125,77 @@ fn an_engine_fitted_on_one_machine_predicts_another() {
     }
 }
 
+/// Each measured chip and the nearest measured one, whose kernels predict it on its own peaks.
+const RELATIVES: [(&str, &str); 7] = [
+    ("hgx-a100", "hgx-h100"),
+    ("hgx-h100", "hgx-h200"),
+    ("hgx-h200", "hgx-h100"),
+    ("hgx-b200", "gb200-nvl72"),
+    ("gb200-nvl72", "hgx-b200"),
+    ("l40s-8", "rtx-pro-6000-8"),
+    ("rtx-pro-6000-8", "gb200-nvl72"),
+];
+
+/// A chip is predicted by its relative's kernels alone: the errors are those that the shipped table states, and medians keep to the bounds.
 #[test]
-fn kernels_fitted_on_one_chip_predict_the_next() {
-    // Only datasheet figures change from chip to chip.
-    let table = [
-        ("gemm:bf16", "hgx-h100", "hgx-h200", 0.07),
-        ("gemm:bf16", "hgx-h100", "hgx-b200", 0.23),
-        ("gemm:fp8", "hgx-h100", "hgx-b200", 0.12),
-        ("gemm:fp8-block", "hgx-b200", "gb200-nvl72", 0.07),
-        ("mla:fp8", "hgx-b200", "gb200-nvl72", 0.09),
-        ("experts:fp8-block", "hgx-h100", "hgx-b200", 0.14),
-    ];
-    let mut beyond = Vec::new();
-    for (family, from, to, bound) in table {
-        let (_, spec) = fitted(family, &[from], |_| true);
-        let median = median_with(&spec, family, to, |_| true);
-        if median > bound {
-            beyond.push(format!("{family} from {from} to {to}: {median:.3}"));
+fn each_chip_is_predicted_from_its_relative() {
+    let stated = load_outside("outside").expect("the shipped table is readable");
+    let cases: Vec<Case> = all_cases().into_iter().filter(|case| stated.get(&case.id).is_some_and(|errors| errors.relative.is_some())).collect();
+    let mut wrong = Vec::new();
+    for (system, relative) in RELATIVES {
+        let (spec, fabric) = machine(system);
+        let network = Network::new(&fabric);
+        let mut parts = Parts::of(&spec);
+        parts.chip.kernels = load_supernode(relative).expect("a shipped supernode").chip.kernels;
+        let mut bench = Bench::new(&spec, &network);
+        bench.replace(&parts);
+        let own: Vec<&Case> = cases.iter().filter(|case| case.system == system).step_by(5).collect();
+        assert!(own.len() > 20, "{system}: {} measurements", own.len());
+        for (case, predicted) in own.iter().zip(bench.predict_all(&own)) {
+            let error = predicted.expect("a prediction") / case.value.0 - 1.0;
+            let stated = stated[&case.id].relative.expect("an error");
+            if (error - stated).abs() > 0.006 + 0.01 * stated.abs() {
+                wrong.push(format!("{}: stated {stated:.3}, found {error:.3}", case.id));
+            }
         }
     }
-    assert!(beyond.is_empty(), "{beyond:?}");
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// Medians of the errors from relatives and with groups left out, over all rows of a quantity.
+#[test]
+fn errors_outside_the_fit_keep_to_their_bounds() {
+    let found = summaries(&validate(&kernel_cases()), &load_outside("outside").expect("the shipped table is readable"));
+    let bounds = [("gemm", 0.06, 0.07), ("mla_decode", 0.2, 0.1), ("mla_module", 0.04, 0.05), ("gqa_decode", 0.11, 0.11), ("experts", 0.1, 0.1)];
+    for (quantity, left_out, relative) in bounds {
+        let summary = found.iter().find(|summary| summary.quantity == quantity && summary.system.is_none()).expect("a summary");
+        let medians = [summary.out_of_fit.median, summary.from_relative.median];
+        assert!(medians[0] < left_out && medians[1] < relative, "{quantity}: {medians:?}");
+    }
+}
+
+fn kernel_cases() -> Vec<Case> {
+    let kernels = ["gemm", "mla_decode", "mla_module", "gqa_decode", "experts"];
+    all_cases().into_iter().filter(|case| kernels.contains(&case.quantity.as_str())).collect()
+}
+
+/// A sample of the shipped table made again: fits that leave out one model of experts each, and one weight matrix each.
+#[test]
+fn errors_of_left_out_groups_are_made_again() {
+    let stated = load_outside("outside").expect("the shipped table is readable");
+    for (family, system, relative) in [("experts:fp8-block", "hgx-h200", "hgx-h100"), ("gemm:bf16", "l40s-8", "rtx-pro-6000-8")] {
+        let relative = load_supernode(relative).expect("a shipped supernode");
+        let (spec, fabric) = machine(system);
+        let network = Network::new(&fabric);
+        let family = Family::parse(family).expect("a family");
+        let again =
+            outside(&family, &[(&spec, &network)], &all_cases(), &Parts::of(&spec), Some(&relative.chip.kernels)).expect("enough measurements");
+        assert!(again.len() >= 50, "{} measurements", again.len());
+        for (id, errors) in again {
+            let (found, stated) = (errors.left_out.expect("an error"), stated[&id].left_out.expect("an error"));
+            assert!((found - stated).abs() < 0.01 + 0.02 * stated.abs(), "{id}: stated {stated:.3}, found {found:.3}");
+        }
+    }
 }
 
 #[test]

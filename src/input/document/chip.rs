@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
-use crate::units::{Bytes, BytesPerSecond, Figure, FlopPerSecond, JoulesPerBit, JoulesPerFlop, Ratio, Seconds, Watts};
+use crate::units::{Bytes, BytesPerSecond, Figure, FlopPerSecond, Hertz, JoulesPerBit, JoulesPerFlop, Ratio, Seconds, Watts, render};
 
 /// A number format of weights and GEMMs, of the KV cache, or of tokens on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +64,12 @@ impl Precision {
         }
     }
 
+    /// Whether weights are narrower than what the multipliers read, and are widened on the way.
+    #[must_use]
+    pub fn is_weight_only(self) -> bool {
+        matches!(self, Self::W4a16 | Self::W4a8)
+    }
+
     /// The name used in files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -103,6 +109,8 @@ pub struct Chip {
     pub compute: Compute,
     /// High-bandwidth memory.
     pub memory: Memory,
+    /// Last-level cache; absent where it makes no difference to repeated kernels.
+    pub cache: Option<Cache>,
     /// Scale-up ports.
     pub io: ChipIo,
     /// Power.
@@ -161,6 +169,19 @@ pub struct Memory {
     pub usable: Figure<Ratio>,
 }
 
+/// Last-level cache. A benchmark that repeats one kernel reads its weights from here where they fit; a model, which reads other weights in
+/// between, does not.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Capacity.
+    #[schemars(extend("x-positive" = true))]
+    pub capacity: Figure<Bytes>,
+    /// Rate at which all cores together read from it.
+    #[schemars(extend("x-positive" = true))]
+    pub bandwidth: Figure<BytesPerSecond>,
+}
+
 /// Scale-up ports.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -189,17 +210,44 @@ pub struct ChipIo {
 pub struct ChipPower {
     /// Powered and waiting.
     pub idle: Figure<Watts>,
-    /// Beyond waiting, while kernels run, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if absent.
+    /// Beyond waiting, while kernels run at the highest clock, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if
+    /// absent.
     pub active: Option<Figure<Watts>>,
     /// Sustained limit.
     #[schemars(extend("x-positive" = true))]
     pub tdp: Figure<Watts>,
-    /// Per operation at BF16; 8-bit formats take half of it, 4-bit a quarter.
+    /// A lower limit that the operator sets; the sustained limit if absent.
+    #[schemars(extend("x-positive" = true))]
+    pub cap: Option<Figure<Watts>>,
+    /// The clocks between which the chip chooses to keep to its limit; absent for a chip with one clock, which rests for a part of the time.
+    pub clock: Option<Clock>,
+    /// Per operation at BF16 on values like those of a model, at the highest clock; 8-bit formats take half of it, 4-bit a quarter.
     pub energy_per_flop: Figure<JoulesPerFlop>,
+    /// Of that energy, the share that goes with operands whose bits change; the rest is spent on zeros too. All of it if absent.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
+    pub toggling: Option<Figure<Ratio>>,
     /// Per bit moved between memory and cores: cell, interface, and the way through the caches.
     pub memory_energy: Figure<JoulesPerBit>,
     /// Per bit sent or received on the scale-up ports.
     pub io_energy: Figure<JoulesPerBit>,
+}
+
+/// Clocks of the matrix cores, and how the voltage follows them: constant up to the knee, from there on in a straight line.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Highest, at which short kernels run.
+    #[schemars(extend("x-positive" = true))]
+    pub highest: Figure<Hertz>,
+    /// Lowest at which the chip works.
+    #[schemars(extend("x-positive" = true))]
+    pub lowest: Figure<Hertz>,
+    /// From here up the voltage rises.
+    #[schemars(extend("x-positive" = true))]
+    pub knee: Figure<Hertz>,
+    /// Voltage up to the knee, as a share of that at the highest clock.
+    #[schemars(extend("x-range" = [0.1, 1.0]))]
+    pub lowest_voltage: Figure<Ratio>,
 }
 
 impl ChipPower {
@@ -207,6 +255,38 @@ impl ChipPower {
     #[must_use]
     pub fn active(&self) -> Watts {
         self.active.as_ref().map_or(Watts::ZERO, |active| active.value)
+    }
+
+    /// Energy of an operation on zeros over that on values like those of a model.
+    #[must_use]
+    pub fn on_zeros(&self) -> f64 {
+        1.0 - self.toggling.as_ref().map_or(1.0, |share| share.value.get())
+    }
+
+    /// The limit in force.
+    #[must_use]
+    pub fn limit(&self) -> Watts {
+        self.cap.as_ref().map_or(self.tdp.value, |cap| if cap.value < self.tdp.value { cap.value } else { self.tdp.value })
+    }
+
+    /// What is impossible about it.
+    ///
+    /// # Errors
+    /// A limit that leaves nothing to work with, or clocks in the wrong order.
+    pub fn check(&self) -> Result<(), String> {
+        let idle = self.idle.value;
+        if self.tdp.value <= idle {
+            return Err(format!("`tdp` is {}, no more than the {} that the chip draws waiting", render(self.tdp.value), render(idle)));
+        }
+        if let Some(cap) = self.cap.as_ref().filter(|cap| cap.value <= idle) {
+            return Err(format!("the cap of {} is no more than the {} that the chip draws waiting", render(cap.value), render(idle)));
+        }
+        match &self.clock {
+            Some(clock) if clock.lowest.value > clock.highest.value => {
+                Err(format!("the lowest clock, {}, is above the highest, {}", render(clock.lowest.value), render(clock.highest.value)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -226,6 +306,12 @@ pub struct Kernels {
     /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
     /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
     pub decode_streams_split_cores: bool,
+    /// Share of a dense attention kernel's efficiency that one reaches which chooses cache entries or gathers those chosen; all of it if
+    /// absent. No such kernel is in the measured tables.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub sparse_attention: Option<Figure<Ratio>>,
+    /// The measured relative whose kernel constants these are, where this chip's own kernels were never measured.
+    pub measured_on: Option<String>,
     /// Matrix multiplication.
     pub gemm: BTreeMap<Precision, GemmKernel>,
     /// Attention over a latent cache (MLA), by cache format.
@@ -237,6 +323,9 @@ pub struct Kernels {
     pub mha: BTreeMap<Precision, AttentionKernel>,
     /// Routed experts of one rank.
     pub experts: BTreeMap<Precision, ExpertKernel>,
+    /// A second kernel for routed experts, made for few tokens; engines time both and take the faster. Only for the formats named.
+    #[serde(default)]
+    pub experts_low_latency: BTreeMap<Precision, ExpertKernel>,
 }
 
 impl Kernels {
@@ -245,14 +334,24 @@ impl Kernels {
     pub fn nearest<T>(kernels: &BTreeMap<Precision, T>, precision: Precision) -> Option<&T> {
         kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel)
     }
+
+    /// Fixed cost of a product on its own, without the quantisation of its input: its format's, or that of the widest format.
+    #[must_use]
+    pub fn gemm_launch(&self, precision: Precision) -> Seconds {
+        let own = Self::nearest(&self.gemm, precision).and_then(|kernel| kernel.launch.as_ref());
+        let widest = || self.gemm.values().next().and_then(|kernel| kernel.launch.as_ref());
+        own.or_else(widest).map_or(Seconds::ZERO, |figure| figure.value)
+    }
 }
 
 /// Dense matrix multiplication; the form stands in `workload/kernel/gemm.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GemmKernel {
-    /// Fixed cost of a call on its own, launches included.
-    pub launch: Figure<Seconds>,
+    /// Fixed cost of a call on its own, launches included, its input quantised already; that of the widest format if absent.
+    pub launch: Option<Figure<Seconds>>,
+    /// What the kernels that quantise the input add to it in a call on its own; none if absent.
+    pub quantise_launch: Option<Figure<Seconds>>,
     /// Share of peak in the main loop of full tiles.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
@@ -266,14 +365,24 @@ pub struct GemmKernel {
     pub quantise_bytes: f64,
 }
 
+fn splits_by_default() -> bool {
+    true
+}
+
 /// Decode and prefill attention; the form stands in `workload/kernel/attention.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttentionKernel {
     /// Fixed cost: launch, scheduling, the kernel that merges splits.
     pub launch: Figure<Seconds>,
+    /// Whether the KV length of a sequence may be split among cores.
+    #[serde(default = "splits_by_default")]
+    pub splits: bool,
     /// Merging one more split of the KV length.
     pub merge: Figure<Seconds>,
+    /// Rate at which one core alone reads cache entries; twice its share of the memory bandwidth if absent.
+    #[schemars(extend("x-positive" = true))]
+    pub core_bandwidth: Option<Figure<BytesPerSecond>>,
     /// Share of peak when bound by compute.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,
@@ -290,6 +399,8 @@ pub struct ExpertKernel {
     pub launch: Figure<Seconds>,
     /// Scheduling and descriptors of one local expert.
     pub per_expert: Figure<Seconds>,
+    /// Sorting one token that the rank sees to its experts and adding up its results, beyond the bytes moved; none if absent.
+    pub per_token: Option<Figure<Seconds>>,
     /// Share of peak; low because tiles are thin.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,

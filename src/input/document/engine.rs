@@ -31,4 +31,68 @@ pub struct Engine {
     /// Host time that kernels wait for in a layer with experts of such a pass, since the host waits for counts of tokens; as
     /// `dense_layer` if absent.
     pub expert_layer: Option<Figure<Seconds>>,
+    /// How it batches requests; as vLLM's API server does if absent.
+    pub scheduler: Option<Scheduler>,
+}
+
+/// How an engine batches requests.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduler {
+    /// Tokens that an attention group takes into one pass, those of its decoding sequences included; 8192 if absent.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub budget: Option<u32>,
+    /// Sequences that run at once in an attention group; 1024 if absent.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sequences: Option<u32>,
+    /// Tokens of a block of the paged cache; 16 if absent.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub block: Option<u32>,
+    /// Whether a prompt may be read in parts; true if absent.
+    pub chunked: Option<bool>,
+    /// Whether prompts are read beside decoding sequences (true, also if absent) or in passes of their own, before any decode pass.
+    pub mixed: Option<bool>,
+    /// Most tokens of one prompt in a pass; no limit if absent.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub longest_chunk: Option<u32>,
+    /// Blocks that must be free before a request is admitted; `prompt` if absent.
+    pub admission: Option<Admission>,
+    /// Share of all blocks that stays free when a request is admitted while others run; 0 if absent.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub watermark: Option<f64>,
+    /// Which sequence gives its blocks up when they run out; `last-admitted` if absent.
+    pub victim: Option<Victim>,
+    /// Whether a pass is scheduled while the one before it runs; false if absent.
+    pub overlapped: Option<bool>,
+    /// Whether blocks of earlier prompts are kept and found; true if absent.
+    pub prefix_cache: Option<bool>,
+    /// Whether requests with a lower priority number go first; false (first come, first served) if absent.
+    pub by_priority: Option<bool>,
+}
+
+/// Blocks that must be free before a request is admitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Admission {
+    /// Those of its first chunk.
+    FirstChunk,
+    /// Those of its whole prompt, and of what it had made before it was preempted.
+    #[default]
+    Prompt,
+    /// Those of its whole prompt and answer, beside what all running requests may still take: nothing is ever preempted.
+    Request,
+    /// Those of its prompt and answer, beside a share of what running requests may still take: the share starts at 0.7, falls to 0.098
+    /// over 600 decode passes, and rises when a sequence is retracted (SGLang).
+    Estimate,
+}
+
+/// Which sequence gives its blocks up when they run out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Victim {
+    /// The one admitted last, which waits at the front again (vLLM).
+    #[default]
+    LastAdmitted,
+    /// The one with the fewest tokens made, of equals the one with the longest prompt (SGLang).
+    FewestMade,
 }

@@ -41,13 +41,13 @@ use std::collections::BTreeMap;
 pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
 pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
-pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Clock, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
-pub use engine::Engine;
+pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kind::Kind;
-pub use library::{CustomAllReduce, Library, TokenKernel};
+pub use library::{AcrossHosts, CustomAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tower, ffn_matrices};
 pub use pattern::{
@@ -63,7 +63,7 @@ pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, 
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
 pub use switch::{Forwarding, Switch, SwitchPower};
 pub use target::{Target, Video};
-pub use training::{StateBytes, Training};
+pub use training::{Captured, Checkpoint, HostCosts, Optimizer, PipelineSchedule, StateBytes, Training};
 pub use workload::{
     CacheTier, DecodePhase, ExpertChips, ExpertPlacement, Length, Objective, Precisions, PrefillPhase, PrefixCache, Request, Workload,
 };

@@ -29,6 +29,8 @@ pub struct Supernode {
     pub host_chips: Option<At<u32>>,
     /// Workload that `simulate` runs when none is named.
     pub workload: Option<At<String>>,
+    /// Serving engine that runs a workload that names none; without one, nothing but kernels and transfers takes time.
+    pub engine: Option<At<String>>,
     /// Published measurements of this machine (a file under `validation/`) that `simulate` sets beside its predictions.
     pub published: Option<At<String>>,
     /// Addresses of what describes the machine.

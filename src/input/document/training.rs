@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, ExpertPlacement, Origin, Precision, Precisions};
+use crate::units::{BytesPerSecond, Figure, Seconds};
 
 /// One step of training: a global batch of sequences of one length.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -33,6 +34,17 @@ pub struct Training {
     /// Whether gathers and scatters around a block that ranks share go in chunks beside the products next to them; else after each other.
     #[serde(default)]
     pub chunked_tensor: bool,
+    /// What the framework's host takes to start kernels; nothing if absent.
+    pub host: Option<HostCosts>,
+    /// How a pipeline orders its micro-batches.
+    #[serde(default)]
+    pub schedule: PipelineSchedule,
+    /// Which optimizer turns gradients into weights.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// How the state is saved, and what a restart takes.
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
     /// Balance of the experts; even if absent.
     pub experts: Option<ExpertPlacement>,
     /// Bytes that a parameter takes.
@@ -41,9 +53,85 @@ pub struct Training {
     /// Whether data-parallel ranks share the optimizer's state (`ZeRO` stage 1, a "distributed optimizer") or each has all of it.
     #[serde(default = "shared")]
     pub shard_optimizer: bool,
+    /// Whether they share gradients too (`ZeRO` stage 2): every micro-batch scatters its gradients to the rank that keeps them.
+    #[serde(default)]
+    pub shard_gradients: bool,
+    /// Ranks that share what is sharded, where that is not all of those with the same parameters ("hybrid sharding"); the others hold copies.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub shard_group: Option<u32>,
     /// Whether they share weights and gradients too, and fetch those of a layer when they need it (`ZeRO` stage 3, "fully sharded").
     #[serde(default)]
     pub shard_weights: bool,
+}
+
+/// What a framework's host takes to start kernels one by one. Launches run ahead of the kernels, so a layer takes the longer of the two.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostCosts {
+    /// For one kernel, with the framework's bookkeeping around it.
+    pub kernel: Figure<Seconds>,
+    /// What is captured once and started as a whole.
+    #[serde(default)]
+    pub captured: Captured,
+    /// Standard deviation of a rank's time for a step over its mean: the step waits for the slowest of all ranks.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub spread: f64,
+}
+
+/// How a job survives failures.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Checkpoint {
+    /// What one rank writes of its part of the weights and the optimizer's state; 1 GB/s if absent, assumed.
+    #[schemars(extend("x-positive" = true))]
+    pub write: Figure<BytesPerSecond>,
+    /// From a failure to the next step: noticing it, a spare in its place, reading the last checkpoint; ten minutes if absent, assumed.
+    pub restart: Figure<Seconds>,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { write: Figure::plain(BytesPerSecond::new(1e9)), restart: Figure::plain(Seconds::new(600.0)) }
+    }
+}
+
+/// Kernels of a training step that are captured and cost the host nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Captured {
+    /// None.
+    #[default]
+    Nothing,
+    /// All but the routed experts, whose shapes follow the tokens.
+    AllButExperts,
+    /// The whole step.
+    Step,
+}
+
+/// How a pipeline orders its micro-batches, with `F` forward, `B` the gradients of inputs, `W` those of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PipelineSchedule {
+    /// One forward and one backward in turn: a stage waits `(p - 1) (F + B + W)`.
+    #[default]
+    OneForwardOneBackward,
+    /// Gradients of weights fill the waits (Qi et al. 2023, "Zero Bubble Pipeline Parallelism", ZB-H1): `(p - 1) (F + B - W)`.
+    ZeroBubble,
+    /// From both ends at once, each stage with two parts of the model (DeepSeek-V3, arXiv 2412.19437, table 2): `(p / 2 - 1) (F + B' - 3 W)` with
+    /// `B' = B + W`, of which one forward runs beside one backward.
+    DualPipe,
+}
+
+/// Which optimizer turns gradients into weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Two moments for each parameter.
+    #[default]
+    Adam,
+    /// One moment, made orthogonal by five Newton-Schulz steps on each matrix (Jordan et al. 2024, "Muon").
+    Muon,
 }
 
 fn shared() -> bool {

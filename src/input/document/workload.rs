@@ -29,6 +29,8 @@ pub struct Workload {
     pub prefill: Option<PrefillPhase>,
     /// What the best mapping has most of; tokens a second if absent.
     pub objective: Option<Objective>,
+    /// Serving engine that runs the model; the supernode's own choice if absent.
+    pub engine: Option<At<String>>,
 }
 
 /// What makes one mapping better than another.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::names::Names;
-use super::{LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
+use super::{EngineSpec, LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
 use crate::input::catalog::{Found, Mention, find_in, read as read_text};
 use crate::input::document::{
-    ChipFile, Clip, ClipFile, Engine, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective,
-    Precision, Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
+    ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective, Precision,
+    Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
 };
 use crate::input::extends::read_layers;
 use crate::input::file_cache::Reader;
@@ -41,8 +41,13 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
     names.check_origin(&document.supernode.origin, &declared, "supernode");
     let head = &document.supernode;
     let chip = names.follow::<ChipFile>(&head.chip);
+    if let Some(Err(why)) = chip.as_ref().map(|chip| chip.power.check()) {
+        let place = names.place(head.chip.span());
+        names.problems.push(Problem::new(format!("the power of `{}` is impossible: {why}", *head.chip)).at(place, "this chip"));
+    }
     let library = names.follow::<LibraryFile>(&head.library);
     let workload = head.workload.as_ref().map(|name| name.to_string());
+    let engine = head.engine.as_ref().and_then(|name| names.engine(name));
     let levels: Vec<Option<LevelSpec>> =
         document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
     let chips = document.levels.iter().try_fold(1u64, |product, level| product.checked_mul(u64::from(*level.size)));
@@ -75,6 +80,7 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
             auxiliaries: document.auxiliaries,
             supply: document.supply,
             workload,
+            engine,
             published: head.published.as_ref().map(|name| name.to_string()),
             sources: head.sources.clone(),
         })
@@ -162,9 +168,11 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
         if other_model.is_some() {
             notes.extend(adapt(&mut workload, model));
         }
+        notes.extend(too_long(&workload, model));
         names.check_fit(&workload, model);
     }
     let asked = workload.decode.as_ref().is_some_and(|decode| decode.speculation.is_some());
+    let engine = workload.engine.clone().and_then(|name| names.engine(&name)).map(Arc::new);
     let draft = model.as_ref().and_then(|model| draft(&mut names, &mut workload, model, other_model.is_some()));
     if asked && workload.decode.as_ref().is_some_and(|decode| decode.speculation.is_none()) {
         notes.push("speculation is off: the workload's draft model has another vocabulary".to_owned());
@@ -173,10 +181,25 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
         let model = model.ok_or_else(|| Problem::new("the model is missing"))?;
         let prices = (workload.objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
         let draft = draft.map(|draft| {
-            Arc::new(WorkloadSpec { id: name.to_owned(), workload: drafting(&workload), model: draft, prices: None, draft: None, notes: Vec::new() })
+            Arc::new(WorkloadSpec {
+                id: name.to_owned(),
+                workload: drafting(&workload),
+                model: draft,
+                prices: None,
+                draft: None,
+                notes: Vec::new(),
+                engine: None,
+            })
         });
-        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft, notes })
+        Ok(WorkloadSpec { id: name.to_owned(), workload, model, prices, draft, notes, engine })
     })
+}
+
+/// Says that sequences are longer than the publisher says the model reads.
+fn too_long(workload: &Workload, model: &Model) -> Option<String> {
+    let longest = workload.decode.as_ref().map(|decode| *decode.context).max(workload.prefill.as_ref().map(|prefill| *prefill.prompt))?;
+    let most = model.context.filter(|most| longest > *most)?;
+    Some(format!("sequences of {longest} tokens are longer than the {most} that {} is published for", model.name))
 }
 
 /// Makes a workload fit a model that it was not written for, and says what that changed beyond experts.
@@ -346,13 +369,13 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
 ///
 /// # Errors
 /// Every problem of the file.
-pub fn load_engine(name: &str) -> Result<Engine, Problems> {
+pub fn load_engine(name: &str) -> Result<EngineSpec, Problems> {
     let reader = Reader::default();
     let found = reader.find::<EngineFile>(name, &Mention::on_command_line())?;
     let (engine, declared, layers) = read_layers::<EngineFile>(found, &reader)?;
     let mut names = Names::new(layers, reader);
     names.check_origin(&engine.origin, &declared, EngineFile::KIND);
-    Problems::check(names.problems, engine)
+    Problems::check(names.problems, EngineSpec { id: name.to_owned(), engine })
 }
 
 /// Reads the shipped failure rates.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{AttachSpec, AttachedPart, Cable, DemandSpec, LinkSpec, SwitchSpec};
+use super::{AttachSpec, AttachedPart, Cable, DemandSpec, EngineSpec, LinkSpec, SwitchSpec};
 use crate::input::catalog::Mention;
 use crate::input::document::{
-    At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, ExpertChips, FileKind, Level, Library, Link, LinkFile,
-    MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
+    At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile, ExpertChips, FileKind, Level, Library, Link,
+    LinkFile, MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
 use crate::input::extends::read_layers;
 use crate::input::file_cache::Reader;
@@ -59,6 +59,11 @@ impl<'a> Names<'a> {
                 None
             }
         }
+    }
+
+    pub(super) fn engine(&mut self, name: &At<String>) -> Option<EngineSpec> {
+        let engine = self.follow::<EngineFile>(name)?;
+        Some(EngineSpec { id: name.to_string(), engine })
     }
 
     /// The value, or nothing and its problems noted.

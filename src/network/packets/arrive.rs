@@ -50,7 +50,7 @@ impl State<'_> {
         if from.head_bytes.is_some() && !to.has_same_rate(from) {
             // A faster output must not run dry before the packet's last bit is in.
             let head = to.head_bytes.or(from.head_bytes).unwrap_or(0).min(packet.bytes);
-            packet.ready = packet.ready.max((tail + latency + to.time_of(head)).saturating_sub(to.time_of(packet.bytes)));
+            packet.ready = packet.ready.max((tail + latency + to.head_time(head)).saturating_sub(to.time_of(packet.bytes)));
         }
         if self.ports[out as usize].is_direct && matches!(self.ports[packet.from as usize].control, Control::Unlimited) {
             self.forward(out, packet);

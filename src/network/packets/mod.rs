@@ -29,7 +29,8 @@ mod transmit;
 
 pub use histogram::Histogram;
 pub use model::{
-    Allocator, Channel, Choice, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting, Time, Turn,
+    Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting,
+    Time, Turn,
 };
 pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
 pub use routes::RouteTable;

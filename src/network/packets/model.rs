@@ -91,6 +91,8 @@ pub struct Channel {
     pub to: u32,
     /// Time of one byte on the wire, picoseconds.
     pub byte_time: f64,
+    /// Bytes that this link adds to every packet.
+    pub overhead_bytes: u32,
     /// Propagation, picoseconds.
     pub delay: Time,
     /// What happens where the receiving buffer is full.
@@ -144,6 +146,17 @@ pub enum Choice {
     ShortestQueue,
 }
 
+/// Which class of virtual channels a packet is in, on channels that have a dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ClassRule {
+    /// The first class; from the dateline of a dimension on, the second. Free of deadlock where dimensions are taken in order.
+    #[default]
+    Dateline,
+    /// As many classes up as the packet has passed such channels. Free of deadlock on any paths, with a class for each channel of the
+    /// longest one (Merlin and Schweitzer, IEEE T-COM 28(3), 1980).
+    Hops,
+}
+
 /// Repair of packets that arrive damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LinkRetry {
@@ -190,8 +203,6 @@ pub struct Setting {
     pub payload_bytes: u32,
     /// Header of each packet, bytes.
     pub header_bytes: u32,
-    /// Wire bytes over packet bytes: flits.
-    pub wire_factor: f64,
     /// Acknowledgement on the wire, bytes; 0 for none.
     pub acknowledgement_bytes: u32,
     /// Packets of a flow between acknowledgements; its last packet is always acknowledged.
@@ -200,8 +211,10 @@ pub struct Setting {
     pub window_packets: u32,
     /// Virtual channels of each channel, shared evenly by `classes`.
     pub virtual_channels: u8,
-    /// Classes of virtual channels: 2 on rings with a dateline, else 1.
+    /// Classes of virtual channels.
     pub classes: u8,
+    /// Which class a packet is in.
+    pub class_rule: ClassRule,
     /// Next hops.
     pub choice: Choice,
     /// Order of a sender's flows.
@@ -223,12 +236,12 @@ impl Default for Setting {
         Self {
             payload_bytes: 4096,
             header_bytes: 64,
-            wire_factor: 1.0,
             acknowledgement_bytes: 0,
             packets_per_acknowledgement: 1,
             window_packets: 0,
             virtual_channels: 1,
             classes: 1,
+            class_rule: ClassRule::Dateline,
             choice: Choice::Spray,
             turn: Turn::RoundRobin,
             bit_error_rate: 0.0,
@@ -241,12 +254,10 @@ impl Default for Setting {
 }
 
 impl Setting {
-    /// Bytes on the wire of a packet with so much payload.
+    /// Bytes of a packet with so much payload.
     #[must_use]
-    pub fn wire_bytes(&self, payload: u32) -> u32 {
-        let framed = f64::from(payload) + f64::from(self.header_bytes);
-        // Sizes are far below 2^32; rounding up keeps a packet from being lighter than its bytes.
-        (framed * self.wire_factor).ceil() as u32
+    pub fn packet_bytes(&self, payload: u32) -> u32 {
+        payload.saturating_add(self.header_bytes)
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Port {
     pub wake: Time,
     /// Picoseconds a byte, with fraction bits.
     byte_time: u64,
+    overhead_bytes: u32,
     /// Fraction of a picosecond by which the transmitter is late, so that long runs keep the exact rate.
     late: u64,
     /// From the counted bit at the sender to the event at the receiver: propagation, and the latency of a switch there.
@@ -80,6 +81,7 @@ impl Port {
             free_at: 0,
             wake: NEVER,
             byte_time: (channel.byte_time * (1_u64 << FRACTION_BITS) as f64).round() as u64,
+            overhead_bytes: channel.overhead_bytes,
             late: 0,
             delay: channel.delay + if passes_only { to.latency } else { 0 },
             propagation: channel.delay,
@@ -110,14 +112,19 @@ impl Port {
         }
     }
 
-    /// Time of so many bytes, rounded down.
+    /// Time of a packet, rounded down.
     pub(super) fn time_of(&self, bytes: u32) -> Time {
-        (u64::from(bytes) * self.byte_time) >> FRACTION_BITS
+        ((u64::from(bytes) + u64::from(self.overhead_bytes)) * self.byte_time) >> FRACTION_BITS
+    }
+
+    /// Time of a packet's first bytes, rounded down.
+    pub(super) fn head_time(&self, head: u32) -> Time {
+        (u64::from(head) * self.byte_time) >> FRACTION_BITS
     }
 
     /// Time to send so many bytes now; fractions add up to whole picoseconds over many packets.
     pub(super) fn serialise(&mut self, bytes: u32) -> Time {
-        let exact = u64::from(bytes) * self.byte_time + self.late;
+        let exact = (u64::from(bytes) + u64::from(self.overhead_bytes)) * self.byte_time + self.late;
         self.late = exact & ((1 << FRACTION_BITS) - 1);
         exact >> FRACTION_BITS
     }
@@ -133,7 +140,7 @@ impl Port {
             LinkRetry::Selective => (time * (1 + repeats), again),
         };
         self.free_at = start + busy;
-        let head = self.head_bytes.map_or(time, |head| self.time_of(head.min(bytes)));
+        let head = self.head_bytes.map_or(time, |head| self.head_time(head.min(bytes)));
         // A link that repeats delivers in order: nothing overtakes the packet before.
         let before = self.in_flight.back().map_or(0, |before| before.ready);
         (busy, (start + late + head + self.delay).max(before))
@@ -141,7 +148,7 @@ impl Port {
 
     /// From the event at the receiver until the packet's last bit is there.
     pub(super) fn rest(&self, bytes: u32) -> Time {
-        self.head_bytes.map_or(0, |head| self.time_of(bytes) - self.time_of(head.min(bytes)))
+        self.head_bytes.map_or(0, |head| self.time_of(bytes) - self.head_time(head.min(bytes)))
     }
 
     /// The next thing that happens at this channel.
@@ -150,7 +157,7 @@ impl Port {
     }
 
     pub(super) fn has_same_rate(&self, other: &Self) -> bool {
-        self.byte_time == other.byte_time
+        self.byte_time == other.byte_time && self.overhead_bytes == other.overhead_bytes
     }
 
     /// Notes a change of what waits here.

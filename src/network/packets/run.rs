@@ -63,7 +63,7 @@ fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
     if setting.window_packets > 0 && setting.acknowledgement_bytes == 0 {
         return refuse("a window needs acknowledgements");
     }
-    let packet = u64::from(setting.wire_bytes(setting.payload_bytes));
+    let packet = u64::from(setting.packet_bytes(setting.payload_bytes));
     for (number, channel) in machine.channels.iter().enumerate() {
         if !(channel.byte_time > 0.0 && channel.byte_time * (packet as f64) < 1e9) {
             return Err(PacketError::Setting(format!("channel {number}: a packet must take more than nothing and less than a millisecond")));

@@ -83,7 +83,7 @@ impl State<'_> {
             if own.can_send(&self.setting) {
                 let sequence = own.upcoming();
                 let payload = own.payload(sequence, &self.setting);
-                let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.wire_bytes(payload) };
+                let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.packet_bytes(payload) };
                 let (source, destination) = (own.source, own.destination);
                 let mut packet = self.new_packet(source, destination, flow, sequence, bytes, port);
                 packet.class = self.class(&packet, port);
@@ -145,7 +145,7 @@ impl State<'_> {
         let destination = source.destination(place, &mut self.random);
         let measured = (source.load.warm_up..source.load.until).contains(&self.now);
         source.missing += u64::from(measured);
-        let bytes = self.setting.wire_bytes(source.load.payload_bytes);
+        let bytes = self.setting.packet_bytes(source.load.payload_bytes);
         // Later packets keep the network busy until the measured ones are there, for as long again at most.
         let goes_on = self.now < source.load.until || (source.missing > 0 && self.now < 2 * source.load.until);
         let next = if goes_on { source.next_time(place, &mut self.random) } else { NEVER };

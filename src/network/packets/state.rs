@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::calendar::Calendar;
 use super::flow::Flow;
-use super::model::{Control, Machine, NEVER, Node, Queueing, Setting, Time};
+use super::model::{ClassRule, Control, Machine, NEVER, Node, Queueing, Setting, Time};
 use super::packet::{NONE, Packet};
 use super::port::Port;
 use super::random::Random;
@@ -34,7 +34,7 @@ pub(super) struct State<'a> {
     pub machine: &'a Machine,
     pub routes: &'a RouteTable,
     pub setting: Setting,
-    /// On the wire, of a full packet.
+    /// Of a full packet.
     pub full_bytes: u32,
     pub now: Time,
     pub calendar: Calendar,
@@ -83,7 +83,7 @@ impl<'a> State<'a> {
             machine,
             routes,
             setting,
-            full_bytes: setting.wire_bytes(setting.payload_bytes),
+            full_bytes: setting.packet_bytes(setting.payload_bytes),
             now: 0,
             calendar: Calendar::new(machine.channels.len() + 1),
             agenda: BinaryHeap::new(),
@@ -159,6 +159,10 @@ impl<'a> State<'a> {
         if channel.dimension.is_none() {
             return 0;
         }
+        if self.setting.class_rule == ClassRule::Hops {
+            let began = packet.from == NONE || self.machine.channels[packet.from as usize].dimension.is_none();
+            return if began { 0 } else { (packet.class + 1).min(self.setting.classes - 1) };
+        }
         let stays = packet.from != NONE && self.machine.channels[packet.from as usize].dimension == channel.dimension;
         if channel.dateline || (stays && packet.class == 1) { 1 } else { 0 }
     }
@@ -169,7 +173,8 @@ impl<'a> State<'a> {
         if classes == 1 || self.machine.channels[port as usize].dimension.is_none() {
             return 0..lanes;
         }
-        class * lanes / classes..(class + 1) * lanes / classes
+        let first = |class: u8| (u16::from(class) * u16::from(lanes) / u16::from(classes)) as u8;
+        first(class)..first(class + 1)
     }
 }
 

@@ -3,15 +3,17 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AttentionKernel, Engine, Library, Precision, TokenKernel};
+use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
-use crate::validation::Parts;
+use crate::validation::{Parts, has_low_latency};
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Family {
     /// Collectives of the machine's communication library, or of one that measurements name.
     Collectives(Option<String>),
+    /// Collectives over NICs between hosts.
+    AcrossHosts,
     /// An engine's all-reduce.
     CustomAllReduce(String),
     /// A kernel that moves tokens to experts or back.
@@ -26,9 +28,11 @@ pub enum Family {
     Mha(Precision),
     /// Routed experts in one format.
     Experts(Precision),
+    /// Routed experts in one format with the kernel for few tokens.
+    LowLatencyExperts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
     Gap,
-    /// The chip's watts, from engines at work.
+    /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
     /// What a serving engine adds to its kernels, from what its clients see.
     Engine(String),
@@ -98,6 +102,7 @@ impl Family {
         };
         Ok(match kind {
             "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
+            "across-hosts" if name.is_empty() => Self::AcrossHosts,
             "gap" if name.is_empty() => Self::Gap,
             "power" if name.is_empty() => Self::Power,
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
@@ -108,9 +113,10 @@ impl Family {
             "gqa" => Self::Gqa(precision()?),
             "mha" => Self::Mha(precision()?),
             "experts" => Self::Experts(precision()?),
+            "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, gap, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
                 ));
             }
         })
@@ -121,7 +127,7 @@ impl Family {
     pub fn part(&self) -> PartKind {
         match self {
             Self::Collectives(name) => PartKind::Library(name.clone()),
-            Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
+            Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
             Self::Engine(name) => PartKind::Engine(name.clone()),
             _ => PartKind::Chip,
         }
@@ -133,6 +139,7 @@ impl Family {
         match self {
             Self::Engine(_) => vec!["engine"],
             Self::Collectives(_) => vec!["library"],
+            Self::AcrossHosts => vec!["library", "across_hosts"],
             Self::CustomAllReduce(engine) => vec!["library", "captured_all_reduce", engine],
             Self::Tokens(kernel) => match kernel.as_str() {
                 "dispatch" => vec!["library", "dispatch"],
@@ -146,6 +153,7 @@ impl Family {
             Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
+            Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
             Self::Gap => vec!["chip", "kernels"],
             Self::Power => vec!["chip", "power"],
         }
@@ -157,10 +165,12 @@ impl Family {
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
         let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
-        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)));
+        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)) | Self::AcrossHosts);
         (case.unit.is_time() || any_unit)
             && match self {
                 Self::Collectives(library) => case.quantity == "collective" && case.settings.optional("library") == library.as_deref(),
+                // Of a machine of several hosts; its measurements inside one are of another machine.
+                Self::AcrossHosts => case.quantity == "collective" && case.settings.optional("library").is_none(),
                 Self::Engine(name) => is("serving_tpot", "engine", name) || is("serving_ttft", "engine", name),
                 Self::CustomAllReduce(engine) => is("captured_all_reduce", "engine", engine),
                 Self::Tokens(kernel) => is("exchange", "kernel", kernel),
@@ -168,10 +178,43 @@ impl Family {
                 Self::Mla(format) => is("mla_decode", "cache", format.name()),
                 Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
-                Self::Experts(format) => is("experts", "format", format.name()),
+                Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
                 Self::Gap => case.quantity == "mla_module",
-                Self::Power => case.quantity == "serving_power",
+                // Where experts are routed, kernels are not what holds a training step back.
+                Self::Power => {
+                    let dense = case.settings.optional("ep").is_none();
+                    matches!(case.quantity.as_str(), "serving_power" | "sustained_product") || case.quantity == "training_step" && dense
+                }
             }
+    }
+
+    /// Whether a measurement on this chip is of this family's kernel: one that is the faster of two fixes the constants of the one for few
+    /// tokens alone.
+    #[must_use]
+    pub fn is_measured_by(&self, case: &Case, chip: &Chip) -> bool {
+        self.covers(case)
+            && match self {
+                Self::Experts(_) => !has_low_latency(&chip.kernels, case),
+                Self::LowLatencyExperts(_) => has_low_latency(&chip.kernels, case),
+                _ => true,
+            }
+    }
+
+    /// What a measurement shares with those left out of a fit together with it: the weight matrix of a product, the heads of an attention
+    /// kernel, the model of experts or, where only one model was measured, the ranks that share it; `None` for what is no kernel.
+    #[must_use]
+    pub fn group(&self, case: &Case) -> Option<String> {
+        let keys: &[&str] = match self {
+            Self::Gemm(_) => &["columns", "depth"],
+            Self::Mla(_) => &["heads"],
+            Self::Gqa(_) | Self::Mha(_) => &["heads", "kv_heads"],
+            Self::Experts(Precision::W4a16 | Precision::W4a8) => &["ranks"],
+            Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
+            Self::Gap => &["format", "cache"],
+            Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
+        };
+        let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
+        Some(values.collect::<Vec<_>>().join("; "))
     }
 
     /// Its constants. One that the part gives as zero has no logarithm: the part says that the mechanism is not there.
@@ -186,6 +229,7 @@ impl Family {
             Self::Collectives(None) => collective_constants(library),
             Self::Collectives(Some(name)) => collective_constants(libraries.get_mut(name).ok_or_else(missing)?),
             Self::Engine(name) => engine_constants(engines.get_mut(name).ok_or_else(missing)?),
+            Self::AcrossHosts => across_constants(library.across_hosts.as_mut().ok_or_else(missing)?),
             Self::CustomAllReduce(engine) => {
                 let kernel = library.captured_all_reduce.get_mut(engine).ok_or_else(missing)?;
                 vec![
@@ -198,31 +242,27 @@ impl Family {
             Self::Tokens(kernel) => token_constants(library.token_kernel_mut(kernel).ok_or_else(missing)?),
             Self::Gemm(format) => {
                 let kernel = kernels.gemm.get_mut(format).ok_or_else(missing)?;
-                let mut found = vec![
-                    time("launch", &mut kernel.launch),
-                    share("compute_efficiency", &mut kernel.compute_efficiency),
-                    share("memory_efficiency", &mut kernel.memory_efficiency),
-                ];
+                let mut found =
+                    vec![share("compute_efficiency", &mut kernel.compute_efficiency), share("memory_efficiency", &mut kernel.memory_efficiency)];
                 let operand = kernel.operand_bandwidth.as_mut();
                 found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+                found.extend(kernel.launch.as_mut().map(|figure| time("launch", figure)));
+                found.extend(kernel.quantise_launch.as_mut().map(|figure| time("quantise_launch", figure)));
                 found
             }
             Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
-            Self::Gqa(format) => attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?),
-            Self::Mha(format) => attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?),
-            Self::Experts(format) => {
-                let kernel = kernels.experts.get_mut(format).ok_or_else(missing)?;
-                vec![
-                    time("launch", &mut kernel.launch),
-                    time("per_expert", &mut kernel.per_expert),
-                    share("compute_efficiency", &mut kernel.compute_efficiency),
-                    share("memory_efficiency", &mut kernel.memory_efficiency),
-                ]
-            }
+            // Decode timings of grouped keys and values do not fix the share of the peak, which prompts need: it stays what its source says.
+            Self::Gqa(format) => without_compute(attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?)),
+            Self::Mha(format) => without_compute(attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?)),
+            Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
+            Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
             Self::Gap => vec![time("launch", &mut kernels.launch)],
             Self::Power => {
-                let active = chip.power.active.as_mut().ok_or_else(missing)?;
-                vec![Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active }]
+                let power = &mut chip.power;
+                vec![
+                    Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: power.active.as_mut().ok_or_else(missing)? },
+                    Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
+                ]
             }
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
@@ -238,6 +278,13 @@ fn collective_constants(library: &mut Library) -> Vec<Named<'_>> {
     ];
     found.extend(library.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
     found.extend(library.reduction_efficiency.as_mut().map(|figure| share("reduction_efficiency", figure)));
+    found
+}
+
+fn across_constants(across: &mut AcrossHosts) -> Vec<Named<'_>> {
+    let mut found = vec![time("launch", &mut across.launch), time("ramp", &mut across.ramp)];
+    found.extend(across.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
+    found.extend(across.reduction_share.as_mut().map(|figure| share("reduction_share", figure)));
     found
 }
 
@@ -262,12 +309,30 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
 }
 
 fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
-    vec![
+    let mut found = vec![
         time("launch", &mut kernel.launch),
         time("merge", &mut kernel.merge),
         share("compute_efficiency", &mut kernel.compute_efficiency),
         share("memory_efficiency", &mut kernel.memory_efficiency),
-    ]
+    ];
+    let core = kernel.core_bandwidth.as_mut();
+    found.extend(core.map(|figure| Named { name: "core_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+    found
+}
+
+fn without_compute(constants: Vec<Named<'_>>) -> Vec<Named<'_>> {
+    constants.into_iter().filter(|constant| constant.name != "compute_efficiency").collect()
+}
+
+fn expert_constants(kernel: &mut ExpertKernel) -> Vec<Named<'_>> {
+    let mut found = vec![
+        time("launch", &mut kernel.launch),
+        time("per_expert", &mut kernel.per_expert),
+        share("compute_efficiency", &mut kernel.compute_efficiency),
+        share("memory_efficiency", &mut kernel.memory_efficiency),
+    ];
+    found.extend(kernel.per_token.as_mut().map(|figure| Named { name: "per_token", unit: ("ns", 1e-9), highest: 1e-6, figure }));
+    found
 }
 
 impl fmt::Display for Family {
@@ -276,6 +341,7 @@ impl fmt::Display for Family {
             Self::Collectives(None) => write!(out, "collectives"),
             Self::Collectives(Some(name)) => write!(out, "collectives:{name}"),
             Self::Engine(name) => write!(out, "engine:{name}"),
+            Self::AcrossHosts => write!(out, "across-hosts"),
             Self::CustomAllReduce(engine) => write!(out, "all-reduce:{engine}"),
             Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
             Self::Gemm(format) => write!(out, "gemm:{}", format.name()),
@@ -283,6 +349,7 @@ impl fmt::Display for Family {
             Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
             Self::Mha(format) => write!(out, "mha:{}", format.name()),
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
+            Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
             Self::Gap => write!(out, "gap"),
             Self::Power => write!(out, "power"),
         }

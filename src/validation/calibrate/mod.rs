@@ -4,14 +4,17 @@
 //! | --- | --- |
 //! | which constants belong together? | `family.rs` |
 //! | which values fit best, and how surely? | `fit.rs` |
+//! | how well do they predict what was left out? | `left_out.rs` |
 //! | how are they written down? | `part.rs` |
 
 mod family;
 mod fit;
+mod left_out;
 mod part;
 
 pub use family::{Family, PartKind};
 pub use fit::{Fitted, fit};
+pub use left_out::outside;
 pub use part::with_constants;
 
 use super::{Bench, Parts, quantile};
@@ -141,7 +144,7 @@ impl<'a> Job<'a> {
         let mut kept = Vec::new();
         for (system, bench) in &mut benches {
             bench.replace(&parts);
-            let own: Vec<&Case> = cases.iter().filter(|case| case.system == *system && family.covers(case)).collect();
+            let own: Vec<&Case> = cases.iter().filter(|case| case.system == *system && family.is_measured_by(case, &parts.chip)).collect();
             let predicted = bench.predict_all(&own);
             // Only what can be predicted and was measured above zero has a residual.
             kept.extend(own.into_iter().zip(predicted).filter(|(case, predicted)| predicted.is_ok() && case.value.0 > 0.0).map(|(case, _)| case));
@@ -160,9 +163,15 @@ impl<'a> Job<'a> {
         for (named, value) in self.family.constants(&mut self.parts)?.into_iter().zip(values) {
             named.figure.set(*value);
         }
+        let parts = self.parts.clone();
+        self.predict_with(&parts, indices)
+    }
+
+    /// Predictions of some cases with the given parts.
+    fn predict_with(&mut self, parts: &Parts, indices: &[usize]) -> Result<Vec<f64>, String> {
         let mut predicted = vec![0.0; indices.len()];
         for (system, bench) in &mut self.benches {
-            bench.replace(&self.parts);
+            bench.replace(parts);
             let own: Vec<usize> = (0..indices.len()).filter(|&place| self.cases[indices[place]].system == *system).collect();
             let cases: Vec<&Case> = own.iter().map(|&place| self.cases[indices[place]]).collect();
             for (place, value) in own.into_iter().zip(bench.predict_all(&cases)) {

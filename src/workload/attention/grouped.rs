@@ -32,6 +32,9 @@ pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
         if gqa.value_is_key {
             read_once(&mut attention, key / (key + value));
         }
+        if let Work::Attention { sparse, .. } = &mut attention.work {
+            *sparse = seen.context < rank.part(&whole, heads).0.context;
+        }
         operators.push(attention);
     }
     operators.push(rank.project("project output", rank.hidden, heads * value));
@@ -81,6 +84,7 @@ pub(in crate::workload) fn heads_attention(
         sequence_bytes: entry * kv_heads,
         query_bytes: Bytes::new(heads * batch.new_tokens * (2.0 * key + 2.0 * value + if batch.prefill { 0.0 } else { 8.0 * value })),
         latent: false,
+        sparse: false,
         precision: precisions.attention,
     };
     Operator { name: "attention", work }

@@ -28,6 +28,7 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
         sequence_bytes: key,
         query_bytes: Bytes::new(rows * 2.0 * dim),
         latent: false,
+        sparse: true,
         precision: rank.precisions.attention,
     };
     operators.push(Operator { name: "index scores", work });

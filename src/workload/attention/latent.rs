@@ -71,6 +71,7 @@ pub(super) fn shared_entries(
         // Query in, output out (BF16), partial results written and read once (FP32).
         query_bytes: Bytes::new(rows * (2.0 * key + 2.0 * value + 8.0 * value)),
         latent: true,
+        sparse: read < batch.context,
         precision: precisions.attention,
     };
     Operator { name: "attention", work }

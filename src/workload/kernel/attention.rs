@@ -1,13 +1,15 @@
 //! Attention over a KV cache.
 //!
 //! ```text
-//! for each split s = 1, 2, 4, ... of the context, at least 64 tokens long:
+//! for each split s = 1, 2, 4, ... of the context, at least 64 tokens long (1 alone for a kernel that does not split):
 //!   waves  = ceil( sequences x units x s / cores ),  chunk = context / s padded to 64
 //!   t_c    = waves x chunk x padded rows x flop per row / (peak of a core x e_c)
-//!   t_l    = waves x chunk x unit bytes / (2 x memory bandwidth of a core x e_m)   one core alone draws at most twice its share
+//!   t_l    = waves x chunk x unit bytes / core bandwidth      if not known, one core alone draws twice its share: 2 x memory bandwidth of a core x e_m
 //!   t_m    = sequences (context x sequence bytes + query bytes) / (memory bandwidth x e_m)
 //!   t(s)   = launch + (t_c^3 + t_l^3 + t_m^3)^(1/3) + merge (s - 1)
 //! t = the best split
+//!
+//! Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m.
 //! ```
 
 use std::collections::BTreeMap;
@@ -30,7 +32,8 @@ pub(super) fn family(kernels: &Kernels, latent: bool, rows: f64) -> &BTreeMap<Pr
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
 pub fn attention_time(device: &Device, work: &Work) -> Seconds {
-    let Work::Attention { sequences, context, units, rows, flop_per_row, unit_bytes, sequence_bytes, query_bytes, latent, precision } = *work else {
+    let Work::Attention { sequences, context, units, rows, flop_per_row, unit_bytes, sequence_bytes, query_bytes, latent, sparse, precision } = *work
+    else {
         return Seconds::ZERO;
     };
     let kernels = family(&device.kernels, latent, rows);
@@ -40,16 +43,19 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
     }
     // The matrix unit works on at least 64 rows of a latent cache, 16 of a grouped one.
     let padded_rows = rows.max(if latent { 64.0 } else { 16.0 });
-    let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
-    let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
+    let share = device.kernels.sparse_attention.as_ref().filter(|_| sparse).map_or(1.0, |figure| figure.value.get());
+    let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get() * share;
+    let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get() * share;
     let streaming = sequences * (context * sequence_bytes.get() + query_bytes.get()) / memory;
+    let core_bandwidth = kernel.core_bandwidth.as_ref().map_or(2.0 * memory / device.cores, |figure| figure.value.get() * share);
+    let most = if kernel.splits { 2048.0 } else { 1.0 };
     let mut best = f64::INFINITY;
     let mut split = 1.0;
-    while split <= 2048.0 && split <= whole(context / 64.0).max(1.0) {
+    while split <= most && split <= whole(context / 64.0).max(1.0) {
         let waves = whole(sequences * units * split / device.cores);
         let chunk = 64.0 * whole(context / (64.0 * split));
         let compute = waves * chunk * padded_rows * flop_per_row / core_peak;
-        let load = waves * chunk * unit_bytes.get() / (2.0 * memory / device.cores);
+        let load = waves * chunk * unit_bytes.get() / core_bandwidth;
         let merging = kernel.merge.value.get() * (split - 1.0);
         split *= 2.0;
         if below_norm_three([compute, load, streaming]) + merging >= best {

@@ -4,13 +4,22 @@
 //! t_w = active experts x 3 hidden width x weight bytes / (memory bandwidth x e_m)
 //! t_c = rows padded to 32 an expert x 2 x 3 hidden width / (peak x e_c)
 //! t_a = activations quantised, permuted, activated and finalised / (memory bandwidth x e_m)
-//! t   = launch + per_expert x local experts + (t_w^2 + t_c^2)^(1/2) + t_a
+//! t   = launch + per_expert x local experts + per_token x tokens + (t_w^2 + t_c^2)^(1/2) + t_a
+//! ```
+//!
+//! Weight-only formats multiply in 16 bit: `e_c` of theirs holds the time in which cores widen the weights of a tile.
+//!
+//! Engines time the kernels at hand and take the fastest. Beside the one above these are one made for few tokens, of the same form
+//! (`experts_low_latency`), and in 8 bit two grouped products (`DeepGEMM`), which take the time of dense ones of as many rows an expert:
+//!
+//! ```text
+//! t   = launch + per_expert x local experts + products(active, rows, 2 width, hidden) + products(active, rows, hidden, width) + t_a
 //! ```
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::{Norm, whole};
-use crate::input::document::{Kernels, Precision};
+use super::{Norm, gemm_time, whole};
+use crate::input::document::{ExpertKernel, Kernels, Precision};
 use crate::units::Seconds;
 
 /// Rows of a tile: each active expert's tokens are padded to a multiple of it.
@@ -48,22 +57,102 @@ pub fn padded_rows(rows: f64) -> f64 {
 /// Time of a [`Work::Experts`], launch included; zero for no copies.
 #[must_use]
 pub fn expert_time(device: &Device, work: &Work) -> Seconds {
-    let Work::Experts { local, active, copies, tokens, hidden, width, precision } = *work else { return Seconds::ZERO };
-    if copies <= 0.0 {
-        return Seconds::ZERO;
-    }
-    grouped_time(device, &GroupedRows::even(local, active, copies, tokens), hidden, width, precision)
+    let [launch, body] = fastest(device, work);
+    launch + body
 }
 
-/// Time of the grouped GEMMs of one rank, launch included.
+/// The same without the launch.
+pub(super) fn expert_body(device: &Device, work: &Work) -> Seconds {
+    fastest(device, work)[1]
+}
+
+/// Launch and body with the fastest kernel.
+fn fastest(device: &Device, work: &Work) -> [Seconds; 2] {
+    let Work::Experts { local, active, copies, tokens, hidden, width, precision } = *work else { return [Seconds::ZERO; 2] };
+    let Some(kernel) = Kernels::nearest(&device.kernels.experts, precision) else { return [Seconds::ZERO; 2] };
+    if copies <= 0.0 {
+        return [Seconds::ZERO; 2];
+    }
+    let product = Product { rows: GroupedRows::even(local, active, copies, tokens), hidden, width, precision };
+    let mut best = product.with(device, kernel);
+    let mut offer = |other: [Seconds; 2]| {
+        if other[0] + other[1] < best[0] + best[1] {
+            best = other;
+        }
+    };
+    if let Some(kernel) = device.kernels.experts_low_latency.get(&precision) {
+        offer(product.with(device, kernel));
+    }
+    // Grouped products save nothing where the weights take longer than the arithmetic.
+    let [streaming, compute] = product.demands(device, kernel);
+    if precision.computes_in() == Precision::Fp8 && !precision.is_weight_only() && compute > streaming {
+        offer(product.as_dense(device, kernel));
+    }
+    best
+}
+
+/// Time of the grouped GEMMs of one rank, launch included, with the kernel for any number of tokens.
 #[must_use]
 pub fn grouped_time(device: &Device, rows: &GroupedRows, hidden: f64, width: f64, precision: Precision) -> Seconds {
-    let Some(kernel) = Kernels::nearest(&device.kernels.experts, precision) else { return Seconds::ZERO };
-    let weights = 3.0 * hidden * width;
-    let activation = precision.activation_bytes();
-    let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
-    let streaming = rows.active * weights * precision.bytes() / memory;
-    let compute = rows.padded * 2.0 * weights / (device.peak(precision).get() * kernel.compute_efficiency.value.get());
-    let around = rows.tokens * hidden * (4.0 + activation) + rows.copies * (hidden * (4.0 + activation) + width * (4.0 + 2.0 * activation));
-    kernel.launch.value + kernel.per_expert.value * rows.local + Seconds::new(Norm::Two.of([streaming, compute]) + around / memory)
+    let kernel = Kernels::nearest(&device.kernels.experts, precision);
+    kernel.map_or(Seconds::ZERO, |kernel| total(Product { rows: *rows, hidden, width, precision }.with(device, kernel)))
+}
+
+/// The same with the kernel for few tokens; `None` if the chip has none in this format.
+#[must_use]
+pub fn low_latency_time(device: &Device, rows: &GroupedRows, hidden: f64, width: f64, precision: Precision) -> Option<Seconds> {
+    let kernel = device.kernels.experts_low_latency.get(&precision)?;
+    Some(total(Product { rows: *rows, hidden, width, precision }.with(device, kernel)))
+}
+
+fn total([launch, body]: [Seconds; 2]) -> Seconds {
+    launch + body
+}
+
+/// What the experts of one rank multiply.
+struct Product {
+    rows: GroupedRows,
+    hidden: f64,
+    width: f64,
+    precision: Precision,
+}
+
+impl Product {
+    fn weights(&self) -> f64 {
+        3.0 * self.hidden * self.width
+    }
+
+    /// Seconds for the weights of active experts, and for the arithmetic.
+    fn demands(&self, device: &Device, kernel: &ExpertKernel) -> [f64; 2] {
+        let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
+        let peak = device.peak(self.precision).get() * kernel.compute_efficiency.value.get();
+        [self.rows.active * self.weights() * self.precision.bytes() / memory, self.rows.padded * 2.0 * self.weights() / peak]
+    }
+
+    /// Seconds for activations around the products.
+    fn around(&self, device: &Device, kernel: &ExpertKernel) -> f64 {
+        let (rows, activation) = (&self.rows, self.precision.activation_bytes());
+        let bytes =
+            rows.tokens * self.hidden * (4.0 + activation) + rows.copies * (self.hidden * (4.0 + activation) + self.width * (4.0 + 2.0 * activation));
+        bytes / (device.memory_bandwidth.get() * kernel.memory_efficiency.value.get())
+    }
+
+    fn launch(&self, kernel: &ExpertKernel) -> Seconds {
+        let sorting = kernel.per_token.as_ref().map_or(Seconds::ZERO, |figure| figure.value * self.rows.tokens);
+        kernel.launch.value + kernel.per_expert.value * self.rows.local + sorting
+    }
+
+    /// Launch and body with a grouped kernel.
+    fn with(&self, device: &Device, kernel: &ExpertKernel) -> [Seconds; 2] {
+        let products = Norm::Two.of(self.demands(device, kernel));
+        [self.launch(kernel), Seconds::new(products + self.around(device, kernel))]
+    }
+
+    /// Launch and body where both products run like dense ones, `kernel` around them.
+    fn as_dense(&self, device: &Device, kernel: &ExpertKernel) -> [Seconds; 2] {
+        let GroupedRows { active, copies, .. } = self.rows;
+        let product = |columns: f64, depth: f64| gemm_time(device, active, copies / active, columns, depth, self.precision);
+        let products = product(2.0 * self.width, self.hidden) + product(self.hidden, self.width);
+        [self.launch(kernel), products + Seconds::new(self.around(device, kernel))]
+    }
 }

@@ -76,7 +76,7 @@ pub fn gemm_into(device: &Device, batch: f64, [rows, columns, depth]: [f64; 3], 
     }
     let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
     let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get();
-    let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get());
+    let operand = kernel.operand_bandwidth.as_ref().map_or(f64::INFINITY, |figure| figure.value.get() * device.clock());
     let core = Tiling::new([batch, rows, columns, depth], precision, device.cores, core_peak, operand).known_time();
     let bytes = batch * ((rows * depth * precision.activation_bytes() + depth * columns * precision.bytes()) + result * rows * columns);
     let quantise = batch * rows * depth * kernel.quantise_bytes / memory;

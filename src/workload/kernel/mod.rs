@@ -2,11 +2,13 @@
 //! constants of measured chips come from fits on kernel timings (docs/model.md, "Kernels").
 
 mod attention;
+mod evidence;
 mod experts;
 mod gemm;
 
 pub use attention::attention_time;
-pub use experts::{GroupedRows, expert_time, grouped_time, padded_rows};
+pub use evidence::cautions;
+pub use experts::{GroupedRows, expert_time, grouped_time, low_latency_time, padded_rows};
 pub use gemm::{gemm_into, gemm_time};
 
 use super::device::Device;
@@ -37,10 +39,7 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
             let family = attention::family(kernels, latent, rows);
             Kernels::nearest(family, precision).map_or(Seconds::ZERO, |kernel| kernel.launch.value)
         }
-        Work::Experts { local, .. } => {
-            let kernel = Kernels::nearest(&kernels.experts, precision);
-            kernel.map_or(Seconds::ZERO, |kernel| kernel.launch.value + kernel.per_expert.value * local)
-        }
+        Work::Experts { .. } => return experts::expert_body(device, &operator.work),
     };
     if time > launch { time - launch } else { Seconds::ZERO }
 }

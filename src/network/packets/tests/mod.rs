@@ -3,4 +3,5 @@
 mod anchors;
 mod closed_forms;
 mod conservation;
+mod published;
 mod sample_machines;

@@ -46,7 +46,8 @@ impl Parts {
     /// Both directions.
     pub fn link(&self, from: u32, to: u32) -> [Channel; 2] {
         let byte_time = 8000.0 / self.gigabits;
-        let channel = |from, to| Channel { from, to, byte_time, delay: self.delay, control: self.control, dimension: None, dateline: false };
+        let channel =
+            |from, to| Channel { from, to, byte_time, overhead_bytes: 0, delay: self.delay, control: self.control, dimension: None, dateline: false };
         [channel(from, to), channel(to, from)]
     }
 }
@@ -101,4 +102,32 @@ pub fn one_way_ring(switches: u32, parts: &Parts, dateline: bool) -> Machine {
     });
     let hosts = (0..switches).flat_map(|switch| parts.link(switches + switch, switch));
     Machine { nodes, channels: around.chain(hosts).collect() }
+}
+
+/// A torus of `width` x `width` routers with an injecting and a receiving host each, as BookSim 2 has it: flits of one byte, one a
+/// nanosecond; three stages in a router and a cycle on each link; buffers of so many flits a virtual channel. Routers are nodes
+/// `0..n`, injecting hosts `n..2 n`, receiving ones `2 n..3 n`.
+pub fn booksim_torus(width: u32, buffer_flits: u32) -> Machine {
+    let cycle = NANOSECOND;
+    let count = width * width;
+    let control = Control::Credits { buffer_bytes: buffer_flits };
+    let parts = Parts { gigabits: 8.0, delay: cycle, latency: 3 * cycle, control, queueing: Queueing::InputFifo, ..Parts::at(8.0) };
+    let forwarding = Forwarding::CutThrough { header_bytes: 1 };
+    let mut nodes = vec![Node { forwarding, allocator: Allocator::Staged { cycle }, ..parts.switch() }; count as usize];
+    nodes.extend(vec![parts.host(); 2 * count as usize]);
+    let ring = move |from: u32, to: u32, dimension: u32, step: u32| {
+        let dateline = from.abs_diff(to) > step;
+        parts.link(from, to).map(|channel| Channel { dimension: Some(dimension), dateline, ..channel })
+    };
+    let routers = (0..count).flat_map(move |router| {
+        let (x, y) = (router % width, router / width);
+        let right = ring(router, y * width + (x + 1) % width, 0, 1);
+        let up = ring(router, (y + 1) % width * width + x, 1, width);
+        right.into_iter().chain(up)
+    });
+    let hosts = (0..count).flat_map(move |router| {
+        let out = Channel { control: Control::Unlimited, ..parts.link(router, 2 * count + router)[0] };
+        [parts.link(count + router, router)[0], out]
+    });
+    Machine { nodes, channels: routers.chain(hosts).collect() }
 }

@@ -28,7 +28,7 @@ pub struct Traffic {
 
 /// How an engine batches them: what its launch script says.
 #[derive(Clone, Copy, Debug)]
-pub struct Engine {
+pub struct Batching {
     /// Attention groups. They pass each layer together, so the fullest sets the pace.
     pub groups: u32,
     /// Tokens that a group takes into one pass, those of its decoding sequences included.
@@ -95,7 +95,7 @@ struct Group {
 
 struct Replay<'a> {
     traffic: &'a Traffic,
-    engine: &'a Engine,
+    engine: &'a Batching,
     lengths: SplitMix64,
     groups: Vec<Group>,
     requests: Vec<Request>,
@@ -120,7 +120,7 @@ struct Reading {
 }
 
 /// Replays `traffic` on `engine`; `pass` prices a pass of so many decoding sequences and so many tokens of prompts in the fullest group.
-pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
+pub fn replay(traffic: &Traffic, engine: &Batching, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
     let mut replay = Replay {
         traffic,
         engine,
@@ -196,7 +196,7 @@ pub fn replay(traffic: &Traffic, engine: &Engine, mut pass: impl FnMut(u32, u32)
     }
 }
 
-impl Engine {
+impl Batching {
     /// Tokens that a request keeps in its group's cache.
     fn room(&self, request: &Request) -> f64 {
         f64::from(request.prompt) + f64::from(request.output) * if self.paged { 0.5 } else { 1.0 }
@@ -334,8 +334,19 @@ mod tests {
         Traffic { concurrency, rounds, prompt: 1000, output: 5, shortest: 1.0 }
     }
 
-    fn engine() -> Engine {
-        Engine { groups: 1, budget: 8192, running: 100, cached: 1e9, paged: false, whole: false, separate: false, poll: 1, wait: 0, wait_share: 0.0 }
+    fn engine() -> Batching {
+        Batching {
+            groups: 1,
+            budget: 8192,
+            running: 100,
+            cached: 1e9,
+            paged: false,
+            whole: false,
+            separate: false,
+            poll: 1,
+            wait: 0,
+            wait_share: 0.0,
+        }
     }
 
     /// One request at a time: each reads its prompt in 2 s and makes four more tokens in 4 s; nobody waits.
@@ -353,31 +364,31 @@ mod tests {
     /// the tokens, and ends in the third: first tokens after 2 s and 2 + 1.999 + 1.001 = 5 s, and as nothing follows that is all.
     #[test]
     fn prompts_wait_for_each_other_and_slow_decoding() {
-        let served = replay(&traffic(2, 1), &Engine { budget: 1000, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { budget: 1000, ..engine() }, pass);
         assert!((served.first_token.get() - 3.5).abs() < 1e-12);
         // The first sequence's four gaps: 1.999 + 1.001 + 1 + 1; the second's four of 1.
         assert!((served.per_token.get() - f64::midpoint(5.0 / 4.0, 1.0)).abs() < 1e-12);
         // Never in parts: the second prompt is read whole, in the second pass: after 2 + 2 s.
-        let served = replay(&traffic(2, 1), &Engine { budget: 1000, whole: true, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { budget: 1000, whole: true, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new(3.0));
         // In passes of their own: the first sequence makes nothing in that pass.
-        let served = replay(&traffic(2, 1), &Engine { budget: 1000, separate: true, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { budget: 1000, separate: true, ..engine() }, pass);
         assert_eq!((served.first_token, served.per_token), (Seconds::new(3.0), Seconds::new(f64::midpoint(6.0 / 4.0, 1.0))));
     }
 
     /// Two groups read one prompt each in the same pass.
     #[test]
     fn groups_read_side_by_side() {
-        let served = replay(&traffic(2, 1), &Engine { groups: 2, budget: 1000, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { groups: 2, budget: 1000, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new(2.0));
     }
 
     /// Room for one cache: the second request waits the 6 s of the first, then reads for 2.
     #[test]
     fn without_room_a_request_waits_for_another_to_end() {
-        let served = replay(&traffic(2, 1), &Engine { cached: 1500.0, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { cached: 1500.0, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
-        let served = replay(&traffic(2, 1), &Engine { running: 1, ..engine() }, pass);
+        let served = replay(&traffic(2, 1), &Batching { running: 1, ..engine() }, pass);
         assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
     }
 
@@ -387,12 +398,12 @@ mod tests {
     #[test]
     fn who_arrives_while_others_decode_is_seen_later() {
         let traffic = Traffic { prompt: 10, output: 100, shortest: 0.9, ..traffic(2, 2) };
-        let first = |engine: Engine| replay(&traffic, &engine, pass).first_token;
+        let first = |engine: Batching| replay(&traffic, &engine, pass).first_token;
         let at_once = first(engine());
         assert!(at_once > Seconds::new((3.0 * 1.018 + 2.018) / 4.0) && at_once < Seconds::new((3.0 * 1.02 + 2.02) / 4.0), "{at_once:?}");
         let apart = Traffic { shortest: 0.1, ..traffic };
-        let first = |engine: Engine| replay(&apart, &engine, pass).first_token;
-        assert!(first(Engine { poll: 50, ..engine() }) > first(engine()));
-        assert!(first(Engine { wait: 3, wait_share: 0.9, ..engine() }) > first(engine()));
+        let first = |engine: Batching| replay(&apart, &engine, pass).first_token;
+        assert!(first(Batching { poll: 50, ..engine() }) > first(engine()));
+        assert!(first(Batching { wait: 3, wait_share: 0.9, ..engine() }) > first(engine()));
     }
 }

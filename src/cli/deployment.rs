@@ -1,0 +1,222 @@
+//! What `serve` and `capacity` share: which machine runs what, laid out how.
+
+use clap::ValueEnum;
+
+use super::{EngineArgument, bad_option};
+use crate::execution::{Mapping, MappingRequest};
+use crate::input::document::Length;
+use crate::input::problem::Problems;
+use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload_with};
+use crate::serving::queueing::{Arrivals, Policy, Rules};
+use crate::study::{Layout, Mode};
+
+/// A deployment on a supernode.
+#[derive(Debug, clap::Args)]
+pub struct DeploymentArguments {
+    /// Shipped name or path
+    pub supernode: String,
+
+    /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
+    #[arg(long)]
+    workload: Option<String>,
+
+    /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
+    #[arg(long)]
+    model: Option<String>,
+
+    #[command(flatten)]
+    engine: EngineArgument,
+
+    #[command(flatten)]
+    pub shape: ShapeArgument,
+
+    /// Whether the chips that read a prompt answer it (together) or others do (apart)
+    #[arg(long, value_enum, default_value_t = ModeArgument::Together)]
+    mode: ModeArgument,
+
+    /// Degrees of the instances that make tokens, such as tp=8; open ones are searched. Keys: tp, ep, dp, pp, sp, ffn, micro_batches
+    #[arg(long, value_name = "DEGREES")]
+    mapping: Option<String>,
+
+    /// Degrees of the instances that read prompts for others
+    #[arg(long, value_name = "DEGREES")]
+    prefill_mapping: Option<String>,
+
+    /// Instances that make tokens; as many as fit if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    instances: Option<u32>,
+
+    /// Instances that read prompts for others; as many as keep the others busy if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    prefill_instances: Option<u32>,
+
+    /// How requests are spread over instances
+    #[arg(long, value_enum, default_value_t = RouterArgument::RoundRobin)]
+    router: RouterArgument,
+
+    /// Tokens that an attention group takes into one pass; the engine's if absent
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    budget: Option<u32>,
+
+    /// Sequences that run at once in an attention group; the engine's if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sequences: Option<u32>,
+
+    /// Tokens of a cache block; the engine's if absent
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    block: Option<u32>,
+
+    /// Requests in flight; each that ends makes room for the next (closed loop)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    concurrency: Option<u32>,
+
+    /// Seed of everything drawn
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Lengths in place of the workload's.
+#[derive(Debug, clap::Args)]
+pub struct ShapeArgument {
+    /// Tokens of prompts and answers in place of the workload's, all alike, as InferenceX runs them
+    #[arg(long, value_enum)]
+    shape: Option<Shape>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shape {
+    /// 1 024 in, 1 024 out
+    #[value(name = "1k1k")]
+    Even,
+    /// 8 192 in, 1 024 out
+    #[value(name = "8k1k")]
+    LongPrompt,
+    /// 1 024 in, 8 192 out
+    #[value(name = "1k8k")]
+    LongAnswer,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeArgument {
+    Together,
+    Apart,
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Self {
+        match mode {
+            ModeArgument::Together => Self::Together,
+            ModeArgument::Apart => Self::Apart,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RouterArgument {
+    /// One instance after the other
+    RoundRobin,
+    /// Least 4 x waiting + running requests
+    LeastLoaded,
+    /// Least work, tokens that need not be read there counted off
+    PrefixAware,
+    /// Longest prefix, whatever the load
+    LongestPrefix,
+}
+
+impl From<RouterArgument> for Policy {
+    fn from(router: RouterArgument) -> Self {
+        match router {
+            RouterArgument::RoundRobin => Self::RoundRobin,
+            RouterArgument::LeastLoaded => Self::LeastLoaded,
+            RouterArgument::PrefixAware => Self::PrefixAware,
+            RouterArgument::LongestPrefix => Self::LongestPrefix,
+        }
+    }
+}
+
+impl ShapeArgument {
+    /// Puts the lengths in the place of the workload's; nothing is found of earlier prompts then.
+    pub fn apply(&self, workload: &mut WorkloadSpec) -> Result<(), Problems> {
+        let Some(shape) = self.shape else { return Ok(()) };
+        let (input, output) = match shape {
+            Shape::Even => (1024, 1024),
+            Shape::LongPrompt => (8192, 1024),
+            Shape::LongAnswer => (1024, 8192),
+        };
+        let missing = || bad_option("--shape", "the workload does not say what a request is; give one with a [workload.request]");
+        let request = workload.workload.request.as_mut().ok_or_else(missing)?;
+        request.input.set(Length { mean: input, variation: 0.0 });
+        request.output.set(Length { mean: output, variation: 0.0 });
+        (request.cache_hit, request.prefix_cache) = (0.0, None);
+        workload.workload.decode = Some(request.decode());
+        workload.workload.prefill = Some(request.prefill());
+        Ok(())
+    }
+}
+
+impl DeploymentArguments {
+    /// The machine, and the workload as it is deployed on it.
+    pub fn load(&self) -> Result<(Spec, WorkloadSpec), Problems> {
+        let mut spec = load_supernode(&self.supernode)?;
+        let mut workload = load_workload_with(super::workload_name(self.workload.as_deref(), &spec), self.model.as_deref())?;
+        self.engine.deploy(&mut spec, &mut workload)?;
+        self.shape.apply(&mut workload)?;
+        let workload = workload.deployed_on(&spec);
+        Ok((spec, workload))
+    }
+
+    /// How it is laid out.
+    pub fn layout(&self, spec: &Spec, workload: &WorkloadSpec) -> Result<Layout, Problems> {
+        let degrees = |option: &str, text: Option<&str>| -> Result<(Option<Vec<Mapping>>, Option<u32>), Problems> {
+            let Some(text) = text else { return Ok((None, None)) };
+            let request: MappingRequest = text.parse().map_err(|reason| bad_option(option, reason))?;
+            let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
+            Ok((Some(candidates.map_err(|reason| bad_option(option, reason))?), request.micro_batches))
+        };
+        let (candidates, micro_batches) = degrees("--mapping", self.mapping.as_deref())?;
+        let (prefill_candidates, _) = degrees("--prefill-mapping", self.prefill_mapping.as_deref())?;
+        let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
+        rules.budget = self.budget.unwrap_or(rules.budget);
+        rules.sequences = self.sequences.unwrap_or(rules.sequences).min(rules.budget);
+        rules.block = self.block.unwrap_or(rules.block);
+        Ok(Layout {
+            mode: self.mode.into(),
+            candidates,
+            prefill_candidates,
+            micro_batches,
+            instances: self.instances,
+            prefill_instances: self.prefill_instances,
+            policy: self.router.into(),
+            rules: Some(rules),
+            concurrency: self.concurrency,
+            seed: self.seed,
+        })
+    }
+
+    /// Whether the number of requests in flight is fixed.
+    pub fn is_closed(&self) -> bool {
+        self.concurrency.is_some()
+    }
+
+    /// Whether prompts and answers share chips.
+    pub fn mode(&self) -> Mode {
+        self.mode.into()
+    }
+}
+
+/// Reads `poisson`, `gamma:2.5`, `constant`, `burst:8`.
+pub fn arrivals(text: &str) -> Result<Arrivals, String> {
+    let expected = || format!("`{text}` is not a way to arrive: poisson, gamma:CV (such as gamma:2.5), constant, or burst:N (such as burst:8)");
+    let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value)));
+    match (name, value) {
+        ("poisson", None) => Ok(Arrivals::Poisson),
+        ("constant", None) => Ok(Arrivals::Constant),
+        ("burst", None) => Ok(Arrivals::Burst(8)),
+        ("gamma", Some(value)) => {
+            let variation: f64 = value.parse().map_err(|_| expected())?;
+            if (0.01..=100.0).contains(&variation) { Ok(Arrivals::Gamma(variation)) } else { Err(expected()) }
+        }
+        ("burst", Some(value)) => value.parse().ok().filter(|size| *size > 0).map(Arrivals::Burst).ok_or_else(expected),
+        _ => Err(expected()),
+    }
+}

@@ -1,0 +1,144 @@
+//! `supernode serve`: requests in time.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::deployment::{DeploymentArguments, arrivals};
+use super::{Exit, Outcome, Output, bad_option};
+use crate::fabric;
+use crate::input::problem::Problems;
+use crate::input::spec::WorkloadSpec;
+use crate::input::trace::load_trace;
+use crate::network::Network;
+use crate::report::{self, RecordFormat, ServeReport};
+use crate::serving::queueing::{Arrivals, Trace};
+use crate::study::{Plan, made};
+
+/// Serve requests in time: queues, percentiles, goodput, caches, power
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    deployment: DeploymentArguments,
+
+    /// Requests of a file: Mooncake or LLMServingSim JSON lines, Azure CSV, or a CSV `arrival_s,input_tokens,output_tokens[,prefix_blocks|session]`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["arrivals", "rate", "requests"])]
+    trace: Option<String>,
+
+    /// How requests arrive without a trace: poisson, gamma:CV, constant, burst:N
+    #[arg(long, default_value = "poisson", value_parser = arrivals)]
+    arrivals: Arrivals,
+
+    /// Requests a second; what the workload says if absent
+    #[arg(long, value_name = "R")]
+    rate: Option<f64>,
+
+    /// Requests
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    requests: u32,
+
+    /// Write one row a request: .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    requests_out: Option<PathBuf>,
+
+    /// Write requests by instance, and queue, power and tokens over time, as Chrome trace JSON (opens in Perfetto)
+    #[arg(long, value_name = "FILE")]
+    trace_out: Option<PathBuf>,
+
+    /// Draw queue and latency over time into an SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
+    /// End with exit code 1 if the deployment is overloaded
+    #[arg(long)]
+    strict: bool,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let (spec, workload) = arguments.deployment.load()?;
+    let (trace, requests) = requests(arguments, &workload)?;
+    let layout = arguments.deployment.layout(&spec, &workload)?;
+    // Files are opened before the run: a long one should not end in a path that cannot be written.
+    let records = arguments
+        .requests_out
+        .as_deref()
+        .map(|path| Ok::<_, Problems>((path, record_format(path)?, created("--requests-out", path)?)))
+        .transpose()?;
+    let trace_out = arguments.trace_out.as_deref().map(|path| created("--trace-out", path).map(|file| (path, file))).transpose()?;
+    let plot = arguments.plot.as_deref().map(|path| created("--plot", path).map(|file| (path, file))).transpose()?;
+    let fabric = fabric::build(&spec)?;
+    let network = Network::new(&fabric);
+    let plan = Plan::new(&spec, &network, &workload, &trace, &layout).map_err(|reason| bad_option("serve", reason))?;
+    let served = plan.serve(&trace);
+    let pools: Vec<_> = std::iter::once(plan.fleet.first).chain(plan.fleet.second.map(|(pool, _)| pool)).collect();
+    let report = ServeReport {
+        supernode: spec.id.clone(),
+        title: format!("{} ({})", spec.name, spec.vendor),
+        workload: (workload.id.clone(), workload.workload.name.clone()),
+        requests,
+        engine: plan.engine.clone(),
+        rules: plan.fleet.rules.clone(),
+        mode: arguments.deployment.mode(),
+        mappings: plan.mappings.iter().map(ToString::to_string).collect(),
+        instances: pools.iter().zip(&plan.mappings).map(|(pool, mapping)| pool.instances / mapping.pp).collect(),
+        blocks: pools.iter().map(|pool| pool.blocks).collect(),
+        chips: plan.chips,
+        policy: plan.fleet.policy,
+        limits: plan.limits,
+        kv_bytes: plan.kv_bytes,
+        seed: arguments.deployment.seed,
+        served,
+    };
+    if let Some((path, format, file)) = records {
+        let mut out = BufWriter::new(file);
+        report.records().write(format, &mut out).and_then(|()| out.flush()).map_err(|error| unwritten("--requests-out", path, &error))?;
+    }
+    if let Some((path, mut file)) = trace_out {
+        file.write_all(report.chrome_trace().to_string().as_bytes()).map_err(|error| unwritten("--trace-out", path, &error))?;
+    }
+    if let Some((path, mut file)) = plot {
+        file.write_all(report.svg().as_bytes()).map_err(|error| unwritten("--plot", path, &error))?;
+    }
+    let mut output = Output::report(&report, format);
+    if arguments.strict && report.served.overloaded {
+        output.exit = Exit::Missed;
+    }
+    Ok(output)
+}
+
+/// The requests, and where they come from.
+fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Trace, String), Problems> {
+    if let Some(path) = &arguments.trace {
+        let file = load_trace(path)?;
+        return Ok((Trace::of(&file), format!("{} requests of {path}", file.rows.len())));
+    }
+    let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
+    let rate = match arguments.rate.or(stated) {
+        Some(rate) if rate.is_finite() && rate > 0.0 => rate,
+        Some(rate) => return Err(bad_option("--rate", format!("{rate} is not a rate above zero"))),
+        None if arguments.deployment.is_closed() => 1.0,
+        None => return Err(bad_option("serve", "give --rate, --concurrency or --trace: the workload does not say how many requests arrive")),
+    };
+    let made = made(workload, arguments.arrivals, rate, arguments.requests, arguments.deployment.seed);
+    let made = made
+        .ok_or_else(|| bad_option("serve", "the workload does not say what a request is; give --trace, or a workload with a [workload.request]"))?;
+    let how = if arguments.deployment.is_closed() { "in a closed loop".to_owned() } else { format!("at {rate} a second") };
+    Ok((made.trace(), format!("{} made-up requests {how}", arguments.requests)))
+}
+
+fn created(option: &str, path: &Path) -> Result<File, Problems> {
+    File::create(path).map_err(|error| unwritten(option, path, &error))
+}
+
+fn unwritten(option: &str, path: &Path, error: &std::io::Error) -> Problems {
+    bad_option(option, format!("cannot write `{}`: {error}", path.display()))
+}
+
+fn record_format(path: &Path) -> Result<RecordFormat, Problems> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(RecordFormat::Csv),
+        Some("jsonl") => Ok(RecordFormat::JsonLines),
+        Some("parquet") => Ok(RecordFormat::Parquet),
+        _ => Err(bad_option("--requests-out", format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
+    }
+}

@@ -1,0 +1,38 @@
+//! What a serving engine adds to the kernels of a pass: constants of its own, and time in which the chips wait for its host.
+
+use super::pass::StepShape;
+use crate::input::document::{Engine, Model};
+use crate::units::{Figure, Ratio, Seconds};
+use crate::workload::Device;
+
+/// `device` with the gap between kernels and the share of the matrix kernels' efficiency that `engine` reaches.
+pub(super) fn run_by(device: &mut Device, engine: &Engine) {
+    let share = |figure: &Option<Figure<Ratio>>| figure.as_ref().map_or(1.0, |figure| figure.value.get());
+    let kernels = &mut *device.kernels;
+    kernels.launch.value = kernels.launch.value * share(&engine.gap);
+    let efficiencies = kernels.gemm.values_mut().map(|kernel| &mut kernel.compute_efficiency);
+    for efficiency in efficiencies.chain(kernels.experts.values_mut().map(|kernel| &mut kernel.compute_efficiency)) {
+        efficiency.value = efficiency.value * share(&engine.matrix);
+    }
+}
+
+/// Time that the host of `engine` adds to a pass whose kernels and transfers take `busy`.
+///
+/// Launches run ahead of the kernels, so in dense layers the slower of the two sets the pace. In a layer with experts the host waits
+/// for the counts of tokens before it can go on, and the chips wait for the host. Both happen only in passes that read prompts: others
+/// are captured graphs.
+pub(super) fn host_time(engine: &Engine, model: &Model, shape: &StepShape, busy: Seconds) -> Seconds {
+    let decoding = if shape.batch.prefill { 0.0 } else { shape.batch.sequences };
+    let batch = engine.sequence.value * decoding;
+    if !shape.bulk() {
+        return batch;
+    }
+    let (mut ahead, mut between) = (Seconds::ZERO, Seconds::ZERO);
+    for group in &model.layer {
+        match group.ffn.experts().and(engine.expert_layer.as_ref()) {
+            Some(waits) => between += waits.value * f64::from(group.count),
+            None => ahead += engine.dense_layer.value * f64::from(group.count),
+        }
+    }
+    (busy.max(ahead) - busy) + between + batch
+}

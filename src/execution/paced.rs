@@ -1,0 +1,94 @@
+//! A pass at the clock that the chips' power limit allows.
+//!
+//! Kernels are priced at the highest clock and, where the chips would draw more than their limit, at the lowest. In between a stage takes
+//! `a + b / clock` through both: exact for what waits for cycles and for what waits for memory or wires, and for sums of the two.
+
+use super::activity::Activity;
+use super::bound::Split;
+use super::chip_power::{Pace, lowest_clock, pace, work_power};
+use super::pass::{Machine, Pass, StepShape};
+use super::schedule::Stage;
+use super::streams::{Streams, layers_time};
+use crate::units::{Seconds, Watts};
+use crate::workload::{Device, kernel};
+
+/// Times of a pass's stages at one clock.
+#[derive(Clone)]
+pub(super) struct Timed {
+    /// Stages of one micro-batch in one layer, for every group of layers.
+    pub stages: Vec<Vec<Stage>>,
+    /// The head once.
+    pub head: Seconds,
+}
+
+impl Timed {
+    /// With this device, which splits its cores as it does best.
+    pub fn new(device: &Device, streams: &Streams<'_>, pass: &Pass) -> Self {
+        let head = pass.head.iter().map(|operator| kernel::time(device, operator)).sum();
+        Self { stages: streams.stages(pass).collect(), head }
+    }
+
+    /// From this to `slow` by `place`.
+    fn towards(&self, slow: &Self, place: f64) -> Self {
+        let mix = |fast: Seconds, slow: Seconds| fast + (slow - fast) * place;
+        let stage = |(fast, slow): (&Stage, &Stage)| Stage { time: mix(fast.time, slow.time), ..*fast };
+        let stages = self.stages.iter().zip(&slow.stages).map(|(fast, slow)| fast.iter().zip(slow).map(stage).collect()).collect();
+        Self { stages, head: mix(self.head, slow.head) }
+    }
+
+    /// The whole pass.
+    pub fn time(&self, pass: &Pass) -> Seconds {
+        let layers: Seconds = pass.layers.iter().zip(&self.stages).map(|(layers, stages)| layers_time(layers, stages, pass.micro_batches)).sum();
+        pass.launches + layers + self.head * pass.heads + pass.handovers.0
+    }
+}
+
+/// A pass under the chips' power limit.
+pub(super) struct Paced {
+    /// Stages at its clock, without rests.
+    pub timed: Timed,
+    /// How it keeps to the limit.
+    pub pace: Pace,
+    /// From start to end, rests included.
+    pub time: Seconds,
+    /// At the highest clock.
+    pub unlimited: Seconds,
+}
+
+impl Paced {
+    /// A pass with these streams. Where chips do different things, those that ask for most set the pace.
+    pub fn new(machine: &Machine<'_>, shape: &StepShape, pass: &Pass, streams: &Streams<'_>) -> Self {
+        let fast = Timed::new(&machine.device, streams, pass);
+        let unlimited = fast.time(pass);
+        let (power, ranks) = (machine.device.power(), f64::from(machine.device.ranks_per_chip()));
+        let kinds: &[[f64; 2]] = if pass.shares == [1.0; 2] { &[[1.0; 2]] } else { &[[1.0, 0.0], [0.0, 1.0]] };
+        let work: Vec<Activity> = kinds.iter().map(|shares| Activity::totals(pass, *shares)).collect();
+        let draws = |clock: f64, running: Seconds, time: Seconds| {
+            work.iter().map(|work| work_power(power, work, ranks, clock, [running, time])).fold(Watts::ZERO, Watts::max)
+        };
+        // Launches are counted only where it matters: kernels that always run draw most.
+        if draws(1.0, unlimited, unlimited) <= power.limit() - power.idle.value {
+            return Self { timed: fast, pace: Pace::FULL, time: unlimited, unlimited };
+        }
+        let launch = Split::of(machine, pass, streams).bound(unlimited, Seconds::ZERO).launch;
+        let lowest = lowest_clock(power);
+        let mut slow = None;
+        let at = |slow: &mut Option<Timed>, clock: f64| {
+            if clock >= 1.0 {
+                return fast.clone();
+            }
+            let slow = slow.get_or_insert_with(|| {
+                let device = machine.device.at_clock(lowest);
+                Timed::new(&device, &Streams::choose(machine, &device, shape, pass), pass)
+            });
+            fast.towards(slow, Pace::place(clock, lowest))
+        };
+        let pace = pace(power, |clock| {
+            let time = at(&mut slow, clock).time(pass);
+            draws(clock, time - launch, time)
+        });
+        let timed = at(&mut slow, pace.clock);
+        let time = timed.time(pass) * pace.rest;
+        Self { timed, pace, time, unlimited }
+    }
+}

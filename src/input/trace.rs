@@ -1,0 +1,336 @@
+//! Files of requests: when they came, how long they were, and what their prompts share.
+//!
+//! | format | how it is known |
+//! | --- | --- |
+//! | Mooncake, JSON lines | `timestamp` in ms, `input_length`, `output_length`, `hash_ids` of blocks of 512 tokens |
+//! | LLMServingSim workload, JSON lines | `arrival_time_ns`, `input_toks`, `output_toks`, `input_tok_ids`; equal tokens from the start on are shared in blocks of 16 |
+//! | LLMServingSim measurement, JSON lines | `arrival_time` in s, `input_toks`, `output_toks` and the engine's time stamps |
+//! | Azure, CSV | `TIMESTAMP,ContextTokens,GeneratedTokens` |
+//! | plain, CSV | `arrival_s,input_tokens,output_tokens`, then `prefix_blocks` (numbers of blocks, between spaces) or `session` |
+//!
+//! Times count from the first request.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::problem::{Place, Problem, Problems, Source};
+use crate::units::Date;
+
+/// Tokens of a block in Mooncake's traces.
+const MOONCAKE_BLOCK: u32 = 512;
+/// Tokens of a block where a trace has tokens, sessions or numbers of blocks.
+const BLOCK: u32 = 16;
+/// Longest prompt or answer: more is a slip of the finger.
+const LONGEST: u64 = 100_000_000;
+/// Wrong lines that are shown.
+const SHOWN: usize = 10;
+
+/// Requests of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TraceFile {
+    /// In the order of their arrival.
+    pub rows: Vec<TraceRow>,
+    /// Blocks of all prompts, numbered without gaps from 0.
+    pub blocks: Vec<u32>,
+    /// Tokens of a block.
+    pub block_tokens: u32,
+    /// Blocks that differ.
+    pub distinct: u32,
+}
+
+/// One request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TraceRow {
+    /// Seconds after the first request.
+    pub arrival: f64,
+    /// Tokens of the prompt.
+    pub input: u32,
+    /// Tokens of the answer.
+    pub output: u32,
+    /// Its blocks in [`TraceFile::blocks`].
+    pub prefix: Range<u32>,
+    /// What an engine did with it, where the file says.
+    pub measured: Option<Measurement>,
+}
+
+/// Time stamps of an engine, in seconds of its own clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// When it took the request in.
+    pub queued: f64,
+    /// When the first token came.
+    pub first: f64,
+    /// When the last token came.
+    pub last: f64,
+}
+
+/// What one line says.
+#[derive(Debug, Default)]
+struct Line {
+    arrival: f64,
+    input: f64,
+    output: f64,
+    blocks: Vec<Block>,
+    measured: Option<Measurement>,
+}
+
+/// What a block is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Block {
+    Number(u64),
+    /// A block after another one.
+    Tokens(u32, Vec<u64>),
+    Session(String, u32),
+}
+
+#[derive(Deserialize)]
+struct Mooncake {
+    timestamp: f64,
+    input_length: f64,
+    output_length: f64,
+    #[serde(default)]
+    hash_ids: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Workload {
+    arrival_time_ns: f64,
+    input_toks: f64,
+    output_toks: f64,
+    #[serde(default)]
+    input_tok_ids: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    arrival_time: f64,
+    input_toks: f64,
+    output_toks: f64,
+    queued_ts: f64,
+    first_token_ts: f64,
+    last_token_ts: f64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Mooncake,
+    Workload,
+    Measured,
+    Azure,
+    Plain { prefix: Prefix },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prefix {
+    None,
+    Blocks,
+    Session,
+}
+
+/// Reads the file of requests at `path`.
+///
+/// # Errors
+/// That it cannot be read, or every line that is wrong.
+pub fn load_trace(path: &str) -> Result<TraceFile, Problems> {
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::new(format!("cannot read the trace `{path}`: {error}")))?;
+    parse_trace(&Arc::new(Source { name: path.to_owned(), text }))
+}
+
+/// Reads requests.
+///
+/// # Errors
+/// Every line that is wrong.
+pub fn parse_trace(source: &Arc<Source>) -> Result<TraceFile, Problems> {
+    let mut lines = lines(&source.text).peekable();
+    let Some(first) = lines.peek().cloned() else {
+        return Err(Problem::new(format!("`{}` has no requests", source.name)).help("one request a line").into());
+    };
+    let format = format(source, &first)?;
+    if matches!(format, Format::Azure | Format::Plain { .. }) {
+        lines.next();
+    }
+    let mut file = TraceFile { block_tokens: if format == Format::Mooncake { MOONCAKE_BLOCK } else { BLOCK }, ..TraceFile::default() };
+    let (mut problems, mut wrong) = (Vec::new(), 0);
+    let (mut known, mut start, mut before) = (BTreeMap::new(), None, f64::NEG_INFINITY);
+    for span in lines {
+        let read = line(format, &source.text[span.clone()]).and_then(|line| checked(&line, before, file.block_tokens).map(|()| line));
+        match read {
+            Ok(line) => {
+                before = line.arrival;
+                let start = *start.get_or_insert(line.arrival);
+                file.add(&line, start, &mut known);
+            }
+            Err(message) => {
+                wrong += 1;
+                if problems.len() < SHOWN {
+                    problems.push(Problem::new(message).at(Place { source: Arc::clone(source), span }, "in this line"));
+                }
+            }
+        }
+    }
+    if wrong > SHOWN {
+        problems.push(Problem::new(format!("{} more lines of `{}` are wrong", wrong - SHOWN, source.name)));
+    }
+    if file.rows.is_empty() && wrong == 0 {
+        problems.push(Problem::new(format!("`{}` has no requests", source.name)).help("one request a line after the first"));
+    }
+    Problems::check(problems, file)
+}
+
+/// Lines that hold something, without their ends.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let start = at + (line.len() - line.trim_start_matches(['\u{feff}', ' ']).len());
+        at += line.len();
+        let end = start + text[start..at].trim_end().len();
+        (end > start && !text[start..end].starts_with('#')).then_some(start..end)
+    })
+}
+
+fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<Format, Problems> {
+    let text = &source.text[first.clone()];
+    if text.starts_with('{') {
+        let has = |key: &str| text.contains(&format!("\"{key}\""));
+        if has("input_length") {
+            return Ok(Format::Mooncake);
+        }
+        if has("arrival_time_ns") {
+            return Ok(Format::Workload);
+        }
+        if has("queued_ts") {
+            return Ok(Format::Measured);
+        }
+    } else {
+        match text.split(',').map(str::trim).collect::<Vec<_>>()[..] {
+            ["TIMESTAMP", "ContextTokens", "GeneratedTokens"] => return Ok(Format::Azure),
+            ["arrival_s", "input_tokens", "output_tokens"] => return Ok(Format::Plain { prefix: Prefix::None }),
+            ["arrival_s", "input_tokens", "output_tokens", "prefix_blocks"] => return Ok(Format::Plain { prefix: Prefix::Blocks }),
+            ["arrival_s", "input_tokens", "output_tokens", "session"] => return Ok(Format::Plain { prefix: Prefix::Session }),
+            _ => {}
+        }
+    }
+    let problem = Problem::new("this is not a trace of requests").at(Place { source: Arc::clone(source), span: first.clone() }, "no known format");
+    Err(problem
+        .help(
+            "expected JSON lines of Mooncake or LLMServingSim, or a CSV that starts with `arrival_s,input_tokens,output_tokens` or \
+             `TIMESTAMP,ContextTokens,GeneratedTokens`",
+        )
+        .into())
+}
+
+fn line(format: Format, text: &str) -> Result<Line, String> {
+    let json = |error: serde_json::Error| format!("this is not a request: {error}");
+    match format {
+        Format::Mooncake => {
+            let row: Mooncake = serde_json::from_str(text).map_err(json)?;
+            let blocks = row.hash_ids.into_iter().map(Block::Number).collect();
+            Ok(Line { arrival: row.timestamp / 1e3, input: row.input_length, output: row.output_length, blocks, measured: None })
+        }
+        Format::Workload => {
+            let row: Workload = serde_json::from_str(text).map_err(json)?;
+            // Only whole blocks are shared; what they are after is told when they are numbered.
+            let blocks = row.input_tok_ids.chunks_exact(BLOCK as usize).map(|tokens| Block::Tokens(0, tokens.to_vec())).collect();
+            Ok(Line { arrival: row.arrival_time_ns / 1e9, input: row.input_toks, output: row.output_toks, blocks, measured: None })
+        }
+        Format::Measured => {
+            let row: Measured = serde_json::from_str(text).map_err(json)?;
+            let measured = Some(Measurement { queued: row.queued_ts, first: row.first_token_ts, last: row.last_token_ts });
+            Ok(Line { arrival: row.arrival_time, input: row.input_toks, output: row.output_toks, blocks: Vec::new(), measured })
+        }
+        Format::Azure => {
+            let [time, input, output] = fields(text)?;
+            Ok(Line { arrival: clock(time)?, input: number(input)?, output: number(output)?, ..Line::default() })
+        }
+        Format::Plain { prefix: Prefix::None } => {
+            let [time, input, output] = fields(text)?;
+            Ok(Line { arrival: number(time)?, input: number(input)?, output: number(output)?, ..Line::default() })
+        }
+        Format::Plain { prefix } => {
+            let [time, input, output, shared] = fields(text)?;
+            let (input, output) = (number(input)?, number(output)?);
+            let blocks = if prefix == Prefix::Blocks {
+                let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{text}` is not the number of a block"));
+                shared.split_whitespace().map(block).collect::<Result<_, _>>()?
+            } else {
+                session(shared, input)
+            };
+            Ok(Line { arrival: number(time)?, input, output, blocks, measured: None })
+        }
+    }
+}
+
+/// Blocks of a prompt that starts with the earlier prompts of its session; only whole blocks are shared.
+fn session(name: &str, input: f64) -> Vec<Block> {
+    if name.is_empty() {
+        return Vec::new();
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too long or negative is refused next")]
+    let whole = (input.clamp(0.0, LONGEST as f64) / f64::from(BLOCK)) as u32;
+    (0..whole).map(|index| Block::Session(name.to_owned(), index)).collect()
+}
+
+fn fields<const N: usize>(text: &str) -> Result<[&str; N], String> {
+    let fields: Vec<&str> = text.split(',').map(str::trim).collect();
+    let found = fields.len();
+    fields.try_into().map_err(|_| format!("a request has {N} fields, this line has {found}"))
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("`{text}` is not a number"))
+}
+
+/// Seconds since the year 2000 of `2023-11-16 18:15:46.6805900`; only differences count.
+fn clock(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is not a time such as 2023-11-16 18:15:46.68");
+    let (day, time) = text.split_once(' ').ok_or_else(wrong)?;
+    let time = time.trim_end_matches("+00:00").trim_end_matches('Z');
+    let day = Date::parse(day).map_err(|_| wrong())?;
+    let [hours, minutes, seconds] = time.split(':').map(number).collect::<Result<Vec<_>, _>>()?.try_into().map_err(|_| wrong())?;
+    Ok(day.days_since(Date::parse("2000-01-01")?) * 86_400.0 + hours * 3600.0 + minutes * 60.0 + seconds)
+}
+
+/// What is wrong with a line.
+fn checked(line: &Line, before: f64, block: u32) -> Result<(), String> {
+    if !line.arrival.is_finite() {
+        return Err("the time is not a finite number".to_owned());
+    }
+    if line.arrival < before {
+        return Err("the request comes before the one above it: sort the file by time".to_owned());
+    }
+    for (name, tokens) in [("prompt", line.input), ("answer", line.output)] {
+        if tokens < 1.0 || tokens.fract() != 0.0 || tokens > LONGEST as f64 {
+            return Err(format!("the {name} has {tokens} tokens: expected a whole number from 1 to {LONGEST}"));
+        }
+    }
+    let most = (line.input / f64::from(block)).ceil();
+    if line.blocks.len() as f64 > most {
+        return Err(format!("{} blocks of {block} tokens for a prompt of {} tokens: at most {most}", line.blocks.len(), line.input));
+    }
+    Ok(())
+}
+
+impl TraceFile {
+    fn add(&mut self, line: &Line, start: f64, known: &mut BTreeMap<Block, u32>) {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let from = count(self.blocks.len());
+        let mut last = u32::MAX;
+        for block in &line.blocks {
+            let named = match block {
+                Block::Tokens(_, tokens) => Block::Tokens(last, tokens.clone()),
+                block => block.clone(),
+            };
+            let next = count(known.len());
+            last = *known.entry(named).or_insert(next);
+            self.blocks.push(last);
+        }
+        self.distinct = count(known.len());
+        let arrival = line.arrival - start;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+        let [input, output] = [line.input, line.output].map(|tokens| tokens as u32);
+        self.rows.push(TraceRow { arrival, input, output, prefix: from..count(self.blocks.len()), measured: line.measured });
+    }
+}

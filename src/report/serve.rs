@@ -1,0 +1,298 @@
+//! `supernode serve`: what users see, and how busy the machine is.
+
+use serde_json::{Value as Json, json};
+
+use super::chart::{Line, LineChart};
+use super::format::{Report, Section, Table};
+use super::records::{Cells, Records};
+use super::simulate::engine_text;
+use crate::serving::queueing::{Percentiles, Policy, Rules, Stage};
+use crate::study::{Limits, Mode, Served, grouped};
+use crate::units::{Bytes, Seconds, render};
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct ServeReport {
+    /// Shipped name or path.
+    pub supernode: String,
+    /// Name people use, with its maker.
+    pub title: String,
+    /// Shipped name or path of the workload, and its name.
+    pub workload: (String, String),
+    /// Where the requests come from.
+    pub requests: String,
+    /// Name of the engine in force.
+    pub engine: Option<String>,
+    /// The rules of its scheduler.
+    pub rules: Rules,
+    /// Whether prompts and answers share chips.
+    pub mode: Mode,
+    /// Mappings: of the instances that read prompts first, where others answer.
+    pub mappings: Vec<String>,
+    /// Instances of each.
+    pub instances: Vec<u32>,
+    /// Cache blocks of an attention group of each.
+    pub blocks: Vec<u64>,
+    /// Chips in use.
+    pub chips: u32,
+    /// How requests were spread.
+    pub policy: Policy,
+    /// What users are promised.
+    pub limits: Option<Limits>,
+    /// Cache of a mean prompt that goes to other instances.
+    pub kv_bytes: Option<Bytes>,
+    /// Seed.
+    pub seed: u64,
+    /// What came of it.
+    pub served: Served,
+}
+
+/// Percentiles under the contract's keys.
+pub(super) fn percentiles_json(found: Option<&Percentiles>) -> Json {
+    found.map_or(Json::Null, |of| json!({ "mean": of.mean, "p50": of.p50, "p90": of.p90, "p95": of.p95, "p99": of.p99 }))
+}
+
+/// Rows of percentiles.
+pub(super) fn percentile_table(served: &Served) -> Table {
+    let mut table = Table::new(&["<time", "mean", "p50", "p90", "p95", "p99"]);
+    let rows = [
+        ("queue", &served.queue),
+        ("time to first token", &served.ttft),
+        ("time per output token", &served.tpot),
+        ("between two tokens", &served.itl),
+        ("end to end", &served.e2e),
+    ];
+    for (name, found) in rows {
+        let cells = found.map_or_else(
+            || [const { String::new() }; 5].map(|_: String| "-".to_owned()),
+            |of| [of.mean, of.p50, of.p90, of.p95, of.p99].map(|seconds| render(Seconds::new(seconds))),
+        );
+        table.row(std::iter::once(name.to_owned()).chain(cells));
+    }
+    table
+}
+
+impl ServeReport {
+    fn policy_name(&self) -> &'static str {
+        Policy::ALL.iter().find(|entry| entry.0 == self.policy).map_or("", |entry| entry.1)
+    }
+
+    /// Whether it keeps up, first of all.
+    fn answer(&self) -> String {
+        let served = &self.served;
+        let [arrived, ended, rejected] = served.counts;
+        let state = if served.overloaded {
+            format!("OVERLOADED: requests come faster than they are served; {} waited when the last one came", served.outcome.backlog)
+        } else {
+            "keeps up".to_owned()
+        };
+        let refused =
+            if rejected > 0 { format!("; {rejected} can never be served: their caches are larger than an instance's") } else { String::new() };
+        format!("{state}; {ended} of {arrived} requests ended{refused}")
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        let served = &self.served;
+        let laid = self.mappings.iter().zip(&self.instances).zip(&self.blocks);
+        let laid: Vec<String> = laid
+            .enumerate()
+            .map(|(index, ((mapping, instances), blocks))| {
+                let word = match (self.mappings.len(), index) {
+                    (1, _) => "",
+                    (_, 0) => "reading prompts: ",
+                    _ => "decoding: ",
+                };
+                format!("{word}{instances} x {mapping}, {blocks} blocks of {} tokens a group", self.rules.block)
+            })
+            .collect();
+        let mut facts = vec![
+            ("answer".to_owned(), self.answer()),
+            ("workload".to_owned(), format!("{}; {}", self.workload.1, self.requests)),
+            ("engine".to_owned(), engine_text(self.engine.as_deref())),
+            ("instances".to_owned(), format!("{}; router {}", laid.join("; "), self.policy_name())),
+            (
+                "throughput".to_owned(),
+                format!(
+                    "{} output tokens/s, {:.3} a chip, makespan {}",
+                    grouped(served.output_rate),
+                    served.output_rate / f64::from(self.chips.max(1)),
+                    render(served.makespan)
+                ),
+            ),
+        ];
+        if let (Some(goodput), Some(limits)) = (served.goodput, &self.limits) {
+            facts.push((
+                "goodput".to_owned(),
+                format!("{goodput:.3} requests/s within TTFT {} and TPOT {}", render(limits.ttft), render(limits.tpot)),
+            ));
+        }
+        facts.extend(self.cache_facts());
+        facts
+    }
+
+    /// Caches, transfers between instances, and how busy the machine is.
+    fn cache_facts(&self) -> Vec<(String, String)> {
+        let served = &self.served;
+        let mut facts = vec![(
+            "cache".to_owned(),
+            format!(
+                "{:.1} % of the shared blocks found, {:.1} % of all prompt tokens; {:.0} % of the blocks in use; {} preemptions",
+                100.0 * served.prefix_hit,
+                100.0 * served.found_tokens,
+                100.0 * served.occupancy,
+                served.preemptions
+            ),
+        )];
+        let [own, shared] = served.loaded;
+        if own + shared > Bytes::ZERO {
+            let rate = |bytes: Bytes| render(bytes / served.makespan);
+            facts.push((
+                "prefixes read".to_owned(),
+                format!(
+                    "{} from own hosts, {} on average; {} from shared memory over the fabric, {}",
+                    render(own),
+                    rate(own),
+                    render(shared),
+                    rate(shared)
+                ),
+            ));
+        }
+        if let Some(bytes) = self.kv_bytes {
+            facts.push((
+                "KV transfer".to_owned(),
+                format!("{} a mean prompt, {} tokens in all", render(bytes), grouped(served.outcome.transferred as f64)),
+            ));
+        }
+        facts.push((
+            "busy".to_owned(),
+            format!(
+                "instances {:.0} % of the time, ports {:.1} %; {} at the racks, {} a token",
+                100.0 * served.busy,
+                100.0 * served.wire,
+                render(served.power),
+                render(served.energy_per_token)
+            ),
+        ));
+        facts
+    }
+
+    /// One row a request.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        let all = &self.served.outcome.sequences;
+        let number = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> Option<f64>| Cells::Number(all.iter().map(of).collect());
+        let whole = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> u32| Cells::Whole(all.iter().map(|one| i64::from(of(one))).collect());
+        let ended = |one: &crate::serving::queueing::Sequence| one.stage == Stage::Finished;
+        let columns = vec![
+            ("id", Cells::Whole((0..all.len()).map(|index| i64::try_from(index).unwrap_or(i64::MAX)).collect())),
+            ("arrival_s", number(&|one| Some(one.arrived.seconds()))),
+            ("queue_s", number(&|one| Some(one.scheduled?.since(one.arrived).seconds()))),
+            ("ttft_s", number(&|one| ended(one).then(|| one.first.since(one.arrived).seconds()))),
+            ("tpot_s", number(&|one| (ended(one) && one.output > 1).then(|| one.last.since(one.first).seconds() / f64::from(one.output - 1)))),
+            ("e2e_s", number(&|one| ended(one).then(|| one.last.since(one.arrived).seconds()))),
+            ("input_tokens", whole(&|one| one.input)),
+            ("output_tokens", whole(&|one| one.output)),
+            ("hit_tokens", whole(&|one| one.found)),
+            ("preempted", whole(&|one| one.preempted)),
+        ];
+        let columns = columns.into_iter().map(|(name, cells)| (name.to_owned(), cells)).collect();
+        Records { columns, about: vec![("program".to_owned(), format!("supernode {}", env!("CARGO_PKG_VERSION")))] }
+    }
+
+    /// Counters over time and one slice a request, as Chrome trace JSON: an instance is a process, a request a thread of it.
+    #[must_use]
+    pub fn chrome_trace(&self) -> Json {
+        let microseconds = |seconds: f64| seconds * 1e6;
+        let mut events = vec![json!({ "ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": { "name": "all instances" } })];
+        let over_time = &self.served.outcome.over_time;
+        let length = over_time.length.seconds();
+        for (index, span) in over_time.spans.iter().enumerate() {
+            let ts = microseconds(length * index as f64);
+            let waiting = self.served.power.get() - self.served.outcome.energy / self.served.makespan.get().max(1e-12);
+            let counters = [
+                ("waiting", span.waiting / length),
+                ("running", span.running / length),
+                ("power, W", waiting + span.energy / length),
+                ("output tokens/s", span.tokens / length),
+            ];
+            events.extend(counters.map(|(name, value)| json!({ "ph": "C", "name": name, "pid": 0, "tid": 0, "ts": ts, "args": { name: value } })));
+        }
+        for (index, one) in self.served.outcome.sequences.iter().enumerate() {
+            let Some(scheduled) = one.scheduled.filter(|_| one.stage == Stage::Finished) else { continue };
+            let slices = [("queue", one.arrived, scheduled), ("prefill", scheduled, one.first), ("decode", one.first, one.last)];
+            for (name, from, to) in slices.into_iter().filter(|(_, from, to)| to > from) {
+                events.push(json!({ "ph": "X", "name": name, "pid": 1 + one.at[0], "tid": index, "ts": microseconds(from.seconds()),
+                    "dur": microseconds(to.since(from).seconds()), "args": { "input_tokens": one.input, "output_tokens": one.output, "preempted": one.preempted } }));
+            }
+        }
+        json!({ "traceEvents": events, "displayTimeUnit": "ms" })
+    }
+
+    /// Queue and time to first token over time.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let over_time = &self.served.outcome.over_time;
+        let length = over_time.length.seconds();
+        let at = |index: usize| length * (index as f64 + 0.5);
+        let spans = || over_time.spans.iter().enumerate();
+        let end = self.served.makespan.get();
+        let ticks = || (0..=4).map(|tick| (end * f64::from(tick) / 4.0, format!("{:.4}", end * f64::from(tick) / 4.0))).collect();
+        let chart = |title: &str, y: &str, lines: Vec<Line>| LineChart {
+            title: title.to_owned(),
+            x: "time, s".to_owned(),
+            y: y.to_owned(),
+            ticks: ticks(),
+            lines,
+            log: false,
+        };
+        let queue = chart(
+            &format!("{} on {}", self.workload.1, self.title),
+            "requests",
+            vec![
+                Line { name: "waiting".to_owned(), points: spans().map(|(index, span)| (at(index), span.waiting / length)).collect() },
+                Line { name: "running".to_owned(), points: spans().map(|(index, span)| (at(index), span.running / length)).collect() },
+            ],
+        );
+        let first = spans().filter(|(_, span)| span.first_token[1] > 0.0).map(|(index, span)| (at(index), span.first_token[0] / span.first_token[1]));
+        let latency = chart("Mean time to first token", "s", vec![Line { name: "TTFT".to_owned(), points: first.collect() }]);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 760\" width=\"760\" height=\"760\">\n{}<g transform=\"translate(0 380)\">\n{}</g>\n</svg>\n",
+            queue.svg(),
+            latency.svg()
+        )
+    }
+}
+
+impl Report for ServeReport {
+    fn json(&self) -> Json {
+        let served = &self.served;
+        let [arrived, finished, rejected] = served.counts;
+        let over_time = &served.outcome.over_time;
+        let length = over_time.length.seconds();
+        let waiting = served.power.get() - served.outcome.energy / served.makespan.get().max(1e-12);
+        let spans: Vec<Json> = over_time
+            .spans
+            .iter()
+            .map(|span| {
+                json!({ "waiting": span.waiting / length, "running": span.running / length, "output_tokens_per_s": span.tokens / length,
+                    "power_w": waiting + span.energy / length, "joules_per_token": (span.tokens > 0.0).then(|| (waiting * length + span.energy) / span.tokens) })
+            })
+            .collect();
+        json!({
+            "supernode": self.supernode, "workload": self.workload.0, "engine": self.engine, "overloaded": served.overloaded,
+            "requests": { "arrived": arrived, "finished": finished, "unfinished": arrived - finished, "rejected": rejected },
+            "queue_s": percentiles_json(served.queue.as_ref()), "ttft_s": percentiles_json(served.ttft.as_ref()),
+            "tpot_s": percentiles_json(served.tpot.as_ref()), "itl_s": percentiles_json(served.itl.as_ref()), "e2e_s": percentiles_json(served.e2e.as_ref()),
+            "output_tokens_per_s": served.output_rate, "goodput_requests_per_s": served.goodput, "prefix_hit": served.prefix_hit,
+            "found_tokens": served.found_tokens, "preemptions": served.preemptions, "makespan_s": served.makespan, "mode": self.mode.name(),
+            "mappings": self.mappings, "instances": self.instances, "blocks": self.blocks, "chips": self.chips, "router": self.policy_name(),
+            "cache_occupancy": served.occupancy, "busy": served.busy, "fabric_utilisation": served.wire, "power_w": served.power,
+            "joules_per_token": served.energy_per_token, "transferred_tokens": served.outcome.transferred, "loaded_bytes": served.loaded,
+            "seed": self.seed, "passes": served.outcome.passes, "over_time": { "span_s": length, "spans": spans },
+        })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        vec![Section::Title(self.title.clone()), Section::Facts(self.facts()), Section::Table(percentile_table(&self.served))]
+    }
+}

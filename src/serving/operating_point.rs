@@ -1,0 +1,84 @@
+//! An operating point: a mapping, a batch, and what they bring; the same for decode, for prefill, and for both on the same chips.
+
+use super::kv_transfer::KvTransfer;
+use super::prefix_cache::PrefixUse;
+use crate::execution::{Mapping, Step};
+use crate::input::document::{DecodePhase, PrefillPhase, Request};
+use crate::units::{Seconds, TokensPerSecond};
+
+/// What an instance does, and what is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Role<'a> {
+    /// It makes tokens of prompts that others read.
+    Decode(&'a DecodePhase),
+    /// It reads prompts; others make the answers.
+    Prefill(&'a PrefillPhase),
+    /// It does both.
+    Aggregated(&'a Request),
+}
+
+/// One instance in one role at one batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatingPoint {
+    /// Degrees.
+    pub mapping: Mapping,
+    /// Sequences of one attention group and pipeline stage that make tokens; where an instance reads prompts only, prompts in one pass, or,
+    /// below one, the share of a prompt.
+    pub batch: f64,
+    /// Micro-batches.
+    pub micro_batches: u32,
+    /// Mean time per output token of a sequence; absent where no tokens are made.
+    pub tpot: Option<Seconds>,
+    /// Time to first token; absent where no prompts are read.
+    pub ttft: Option<Seconds>,
+    /// Tokens per second of one instance: of the answers; where it reads prompts only, of those, without tokens that a prefix cache without
+    /// bounds finds (what is read again because the cache dropped it does not count).
+    pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
+    /// What is found of earlier prompts, and what reading it takes beside a pass with prompts; absent where no prompts are read.
+    pub prefixes: Option<PrefixUse>,
+    /// The caches' way to the chips that decode; absent where the chips that read a prompt answer it, or nothing is decoded.
+    pub kv_transfer: Option<KvTransfer>,
+    /// Whole requests; absent where an instance does a part of each.
+    pub requests: Option<Requests>,
+    /// The pass behind it; where it does both, one that reads a chunk.
+    pub step: Step,
+}
+
+/// Whole requests on one instance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Requests {
+    /// Requests that it ends in a second.
+    pub per_second: f64,
+    /// Prompt tokens that an attention group reads in a pass that reads any.
+    pub chunk: u32,
+    /// Of all passes, those that read a chunk.
+    pub reading: f64,
+}
+
+impl OperatingPoint {
+    /// What the service level limits first: the time per output token, or the time to first token where no tokens are made.
+    #[must_use]
+    pub fn latency(&self) -> Seconds {
+        self.tpot.or(self.ttft).unwrap_or(Seconds::ZERO)
+    }
+
+    /// Sequences or prompts in flight on one chip.
+    #[must_use]
+    pub fn batch_per_chip(&self, ranks_per_chip: u32) -> f64 {
+        self.batch * f64::from(self.mapping.dp * self.mapping.pp) / f64::from(self.mapping.chips(ranks_per_chip))
+    }
+}
+
+/// A point that works, without the pass behind it.
+#[derive(Debug)]
+pub(super) struct Rough<T> {
+    pub mapping: Mapping,
+    /// Tokens per second of one instance.
+    pub rate: TokensPerSecond,
+    /// Whether memory, not time, keeps the batch from growing.
+    pub fills_memory: bool,
+    /// What describes it.
+    pub of: T,
+}

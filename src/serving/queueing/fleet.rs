@@ -1,0 +1,409 @@
+//! All instances in time: the event loop. Requests arrive, passes end, caches reach the instances that decode; what happens at one moment
+//! is handled in a fixed order, so a run is the same whatever the machine it runs on.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::clock::Picoseconds;
+use super::group::{Context, Group};
+use super::instance::{Instance, Prices};
+use super::memory::Memory;
+use super::pool::{Pool, Tier};
+use super::record::{Histogram, OverTime, Span};
+use super::router::{Policy, Router};
+use super::rules::Rules;
+use super::sequence::{Progress, Record, Sequence, Stage};
+use super::trace::Trace;
+use crate::units::SplitMix64;
+
+/// Instances of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Instances.
+    pub instances: u32,
+    /// Attention groups of each.
+    pub groups: u32,
+    /// Cache blocks of a group.
+    pub blocks: u64,
+}
+
+/// The way of a cache from the instance that read a prompt to the one that answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transfer {
+    /// Start and path.
+    pub latency: Picoseconds,
+    /// Picoseconds a token while nothing else uses the instance's ports.
+    pub per_token: f64,
+    /// Layers of the model: each leaves as soon as it is read.
+    pub layers: u32,
+}
+
+/// A deployment and how requests come to it.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// Rules of the engine.
+    pub rules: Rules,
+    /// Instances that read prompts, and, unless others do, answer them.
+    pub first: PoolSize,
+    /// Instances that only decode, and the way to them.
+    pub second: Option<(PoolSize, Transfer)>,
+    /// How requests are spread.
+    pub policy: Policy,
+    /// Units of prompts that the hosts of a group keep.
+    pub host_units: u64,
+    /// Units of prompts that memory shared by all instances keeps.
+    pub pooled_units: u64,
+    /// Draft tokens, and the chance that one is accepted if those before it were.
+    pub drafts: (u32, f64),
+    /// Requests in flight; if absent they come when the trace says.
+    pub concurrency: Option<u32>,
+    /// Seed of accepted drafts.
+    pub seed: u64,
+}
+
+/// What a run leaves behind.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// By request.
+    pub sequences: Vec<Sequence>,
+    /// Gaps between tokens of a request, or between bursts of accepted drafts.
+    pub gaps: Histogram,
+    /// What happened when.
+    pub over_time: OverTime,
+    /// When the last token came.
+    pub end: Picoseconds,
+    /// Requests that waited when the last one arrived.
+    pub backlog: usize,
+    /// Passes of all instances.
+    pub passes: u64,
+    /// Instance-seconds with a pass to run.
+    pub busy: f64,
+    /// Joules of chips beyond waiting.
+    pub energy: f64,
+    /// Prompt tokens read from memory beside the chips: own hosts', shared.
+    pub loaded: [u64; 2],
+    /// Cache blocks that sequences still hold: none, unless requests are left unserved.
+    pub blocks_left: u64,
+    /// Prompt tokens whose caches went to other instances.
+    pub transferred: u64,
+}
+
+/// What happens at a moment; of one moment's events the first kind comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// The cache of a request has reached the instances that decode.
+    Arrived(u32),
+    /// A pass of an instance ends.
+    PassEnds(u32),
+}
+
+struct Run<'a> {
+    fleet: &'a Fleet,
+    trace: &'a Trace,
+    instances: Vec<Instance>,
+    sequences: Vec<Progress>,
+    records: Vec<Record>,
+    pooled: Option<Tier>,
+    routers: [Router; 2],
+    events: BinaryHeap<Reverse<(Picoseconds, Event)>>,
+    /// Idle instances that something has come for.
+    woken: Vec<u32>,
+    /// When the ports of each instance have sent what is on its way.
+    sending: Vec<Picoseconds>,
+    /// The next request of the trace.
+    next: usize,
+    outcome: Outcome,
+}
+
+/// Serves `trace` on `fleet`, whose passes cost what `prices` says.
+///
+/// # Panics
+/// If there is no instance.
+#[must_use]
+pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn Prices) -> Outcome {
+    let mut run = Run::new(fleet, trace);
+    let first = fleet.concurrency.map_or(0, |flight| (flight as usize).min(trace.requests.len()));
+    for _ in 0..first {
+        run.arrive(Picoseconds(0));
+    }
+    let mut now = Picoseconds(0);
+    loop {
+        let arrival = trace.requests.get(run.next).filter(|_| fleet.concurrency.is_none()).map(|request| request.arrival);
+        let event = run.events.peek().map(|Reverse((time, _))| *time);
+        let next = match (arrival, event) {
+            (Some(arrival), Some(event)) => Some(arrival.min(event)),
+            (arrival, event) => arrival.or(event),
+        };
+        if !run.woken.is_empty() && next.is_none_or(|next| next > now) {
+            run.start_woken(now, prices);
+            continue;
+        }
+        let Some(next) = next else { break };
+        now = next;
+        if arrival == Some(now) {
+            run.arrive(now);
+        } else if let Some(Reverse((_, event))) = run.events.pop() {
+            run.happen(now, event);
+        }
+    }
+    run.outcome.blocks_left = run.instances.iter().map(|instance| instance.blocks()[0]).sum();
+    run.outcome.sequences = run.sequences.iter().zip(&run.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
+    run.outcome
+}
+
+impl<'a> Run<'a> {
+    fn new(fleet: &'a Fleet, trace: &'a Trace) -> Self {
+        let pools = std::iter::once(fleet.first).chain(fleet.second.map(|(pool, _)| pool));
+        let mut instances = Vec::new();
+        for (number, size) in pools.enumerate() {
+            let group = || {
+                Group::new(Memory::new(
+                    Pool::new(size.blocks, trace.distinct),
+                    (fleet.host_units > 0).then(|| Tier::new(fleet.host_units, trace.distinct)),
+                ))
+            };
+            instances.extend((0..size.instances).map(|_| Instance::new(number, (0..size.groups).map(|_| group()).collect())));
+        }
+        assert!(!instances.is_empty(), "someone serves");
+        let sequences = trace.requests.iter().map(|request| Progress { input: request.input, output: request.output, ..Progress::default() });
+        let outcome = Outcome {
+            sequences: Vec::new(),
+            gaps: Histogram::default(),
+            over_time: OverTime::default(),
+            end: Picoseconds(0),
+            backlog: 0,
+            passes: 0,
+            busy: 0.0,
+            energy: 0.0,
+            loaded: [0; 2],
+            blocks_left: 0,
+            transferred: 0,
+        };
+        Self {
+            fleet,
+            trace,
+            sending: vec![Picoseconds(0); instances.len()],
+            instances,
+            sequences: sequences.collect(),
+            records: vec![Record::default(); trace.requests.len()],
+            pooled: (fleet.pooled_units > 0).then(|| Tier::new(fleet.pooled_units, trace.distinct)),
+            routers: [Router::new(fleet.policy), Router::new(Policy::LeastLoaded)],
+            events: BinaryHeap::new(),
+            woken: Vec::new(),
+            next: 0,
+            outcome,
+        }
+    }
+
+    /// Instances that read prompts come first.
+    fn readers(&self) -> usize {
+        self.fleet.first.instances as usize
+    }
+
+    /// The next request of the trace arrives; with a fixed number of requests in flight, those that can never be served make room at once.
+    fn arrive(&mut self, now: Picoseconds) {
+        while self.next < self.trace.requests.len() {
+            let request = self.next;
+            self.next += 1;
+            let accepted = self.accept(now, request);
+            if self.next == self.trace.requests.len() {
+                self.outcome.backlog = self.instances.iter().map(|instance| instance.counts()[0]).sum();
+            }
+            if accepted || self.fleet.concurrency.is_none() {
+                break;
+            }
+        }
+    }
+
+    /// Sends a request to an instance, unless no instance could ever end it.
+    fn accept(&mut self, now: Picoseconds, request: usize) -> bool {
+        let asked = &self.trace.requests[request];
+        let block = self.fleet.rules.block;
+        let sequence = &mut self.sequences[request];
+        self.records[request].arrived = now;
+        let fits = |tokens: u32, pool: PoolSize| u64::from(tokens.div_ceil(block)) <= pool.blocks;
+        let served = match self.fleet.second {
+            Some((second, _)) => fits(sequence.input, self.fleet.first) && fits(sequence.longest(), second),
+            None => fits(sequence.longest(), self.fleet.first),
+        };
+        if !served {
+            self.records[request].stage = Stage::Rejected;
+            return false;
+        }
+        if self.fleet.second.is_some() {
+            sequence.output = 1;
+        }
+        let readers = self.readers();
+        let place = self.routers[0].route(&self.instances[..readers], self.trace, asked, block, self.pooled.as_ref());
+        self.enqueue(now, u32::try_from(request).unwrap_or(u32::MAX), place);
+        true
+    }
+
+    /// With a fixed number of requests in flight one that leaves makes room for the next.
+    fn arrive_after(&mut self, now: Picoseconds) {
+        if self.fleet.concurrency.is_some() {
+            self.arrive(now);
+        }
+    }
+
+    fn wake(&mut self, instance: usize) {
+        #[expect(clippy::cast_possible_truncation, reason = "instances are counted in u32")]
+        if !self.instances[instance].busy {
+            self.woken.push(instance as u32);
+        }
+    }
+
+    fn start_woken(&mut self, now: Picoseconds, prices: &mut dyn Prices) {
+        let mut woken = std::mem::take(&mut self.woken);
+        woken.sort_unstable();
+        woken.dedup();
+        for index in woken {
+            let instance = &mut self.instances[index as usize];
+            let mut context = Context {
+                trace: self.trace,
+                rules: &self.fleet.rules,
+                sequences: &mut self.sequences,
+                records: &mut self.records,
+                pooled: &mut self.pooled,
+                drafts: self.fleet.drafts.0,
+            };
+            if !instance.start(&mut context, now, prices) {
+                continue;
+            }
+            let end = now + instance.cost.time;
+            self.events.push(Reverse((end, Event::PassEnds(index))));
+            self.note(index, now, end);
+        }
+    }
+
+    /// Notes a pass in what happens over time.
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
+    fn note(&mut self, index: u32, from: Picoseconds, to: Picoseconds) {
+        let instance = &self.instances[index as usize];
+        let ([waiting, running], [used, all], time) = (instance.counts(), instance.blocks(), (to - from).seconds());
+        let share = if all > 0 { used as f64 / all as f64 } else { 0.0 };
+        let span = Span {
+            waiting: waiting as f64 * time,
+            running: running as f64 * time,
+            busy: time,
+            blocks: share * time,
+            wire: instance.cost.wire * time,
+            energy: instance.cost.energy,
+            ..Span::default()
+        };
+        self.outcome.over_time.add(from, to, &span);
+        self.outcome.passes += 1;
+        self.outcome.busy += time;
+        self.outcome.energy += instance.cost.energy;
+        self.outcome.loaded = [self.outcome.loaded[0] + instance.loaded[0], self.outcome.loaded[1] + instance.loaded[1]];
+    }
+
+    fn happen(&mut self, now: Picoseconds, event: Event) {
+        match event {
+            Event::PassEnds(index) => self.pass_ends(now, index),
+            Event::Arrived(request) => self.cache_arrives(now, request),
+        }
+    }
+
+    fn pass_ends(&mut self, now: Picoseconds, index: u32) {
+        let (drafts, chance) = self.fleet.drafts;
+        let seed = self.fleet.seed;
+        // A stream for every pass of every sequence: what is accepted does not depend on what else runs.
+        let mut accepted = |request: u32, sequence: &Progress| {
+            if drafts == 0 {
+                return 0;
+            }
+            let mut stream = SplitMix64::new(seed, (u64::from(request) << 32) | u64::from(sequence.made));
+            (0..drafts).take_while(|_| stream.uniform() < chance).count() as u32
+        };
+        let mut ended = Vec::new();
+        let (gaps, mut tokens, mut first) = (&mut self.outcome.gaps, 0.0, [0.0; 2]);
+        // Most gaps are the pass itself: they are counted together.
+        let (mut common, mut times) = (Picoseconds(0), 0);
+        let mut emit = |request: u32, (sequence, record): (&Progress, &Record), gap: Picoseconds, made: u32| {
+            tokens += f64::from(made);
+            if sequence.made == made {
+                first = [first[0] + now.since(record.arrived).seconds(), first[1] + 1.0];
+            } else if gap == common {
+                times += 1;
+            } else {
+                if times > 0 {
+                    gaps.add(common, times);
+                }
+                (common, times) = (gap, 1);
+            }
+            if sequence.ended() {
+                ended.push(request);
+            }
+        };
+        let instance = &mut self.instances[index as usize];
+        let mut context = Context {
+            trace: self.trace,
+            rules: &self.fleet.rules,
+            sequences: &mut self.sequences,
+            records: &mut self.records,
+            pooled: &mut self.pooled,
+            drafts,
+        };
+        instance.finish(&mut context, now, &mut accepted, &mut emit);
+        instance.busy = false;
+        if times > 0 {
+            gaps.add(common, times);
+        }
+        self.outcome.over_time.add(now, now, &Span { tokens, first_token: first, ..Span::default() });
+        for request in ended {
+            self.ends(now, index as usize, request);
+        }
+        self.wake(index as usize);
+    }
+
+    /// A request leaves an instance: for good, or for one that decodes.
+    fn ends(&mut self, now: Picoseconds, instance: usize, request: u32) {
+        self.outcome.end = self.outcome.end.max(now);
+        let wanted = self.trace.requests[request as usize].output;
+        let sequence = &mut self.sequences[request as usize];
+        let Some((_, transfer)) = self.fleet.second.filter(|_| sequence.made < wanted) else {
+            self.arrive_after(now);
+            return;
+        };
+        self.records[request as usize].stage = Stage::Open;
+        sequence.output = wanted;
+        // Of the ports' rate, the passes of the instance leave this share; caches leave one after the other.
+        let left = (1.0 - self.instances[instance].cost.wire).max(0.05);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
+        let time = Picoseconds((f64::from(sequence.input) * transfer.per_token / left) as u64);
+        // Layer by layer the cache leaves beside the pass that fills it: what remains after it is the last layer's part, or what the ports
+        // still have to send.
+        let sent = self.sending[instance].max(now - self.instances[instance].cost.time) + time;
+        self.sending[instance] = sent;
+        let sent = sent.max(now + Picoseconds(time.0 / u64::from(transfer.layers.max(1))));
+        self.outcome.transferred += u64::from(sequence.input);
+        self.events.push(Reverse((sent + transfer.latency, Event::Arrived(request))));
+    }
+
+    /// The cache of a request is with the instances that decode.
+    fn cache_arrives(&mut self, now: Picoseconds, request: u32) {
+        let readers = self.readers();
+        let [reader, group] = self.records[request as usize].at.map(|index| index as usize);
+        let mut context = Context {
+            trace: self.trace,
+            rules: &self.fleet.rules,
+            sequences: &mut self.sequences,
+            records: &mut self.records,
+            pooled: &mut self.pooled,
+            drafts: 0,
+        };
+        self.instances[reader].groups[group].leave(&mut context, request);
+        self.wake(reader);
+        let asked = &self.trace.requests[request as usize];
+        let [instance, group] = self.routers[1].route(&self.instances[readers..], self.trace, asked, self.fleet.rules.block, None);
+        self.enqueue(now, request, [readers + instance, group]);
+    }
+
+    fn enqueue(&mut self, now: Picoseconds, request: u32, [instance, group]: [usize; 2]) {
+        let sequence = &mut self.sequences[request as usize];
+        self.records[request as usize].at = [instance, group].map(|index| u32::try_from(index).unwrap_or(u32::MAX));
+        self.instances[instance].groups[group].enqueue(now, request, sequence);
+        self.wake(instance);
+    }
+}

@@ -1,0 +1,412 @@
+//! The scheduler of one attention group: which sequences take part in its next pass, with how many tokens.
+//!
+//! The rules are those of vLLM's engine core (`vllm/v1/core/sched/scheduler.py`): no phases, only tokens that a sequence has and tokens
+//! whose cache has been computed. Running sequences go first, in the order of their admission; when blocks run out a victim gives all of
+//! its blocks up and waits at the front to be read again. Waiting requests follow while nothing was preempted, in their order: the first
+//! that does not fit holds back those behind it. Engines that read prompts in passes of their own (SGLang) admit first, and decode when
+//! nothing could be read.
+
+use std::collections::VecDeque;
+
+use super::clock::Picoseconds;
+use super::memory::{Found, Memory};
+use super::pool::Tier;
+use super::rules::Rules;
+use super::sequence::{Progress, Record, Stage};
+use super::trace::Trace;
+use crate::input::document::{Admission, Victim};
+
+/// What is known to the scheduler beside its own queues.
+pub struct Context<'a> {
+    /// The requests.
+    pub trace: &'a Trace,
+    /// The rules.
+    pub rules: &'a Rules,
+    /// By request.
+    pub sequences: &'a mut [Progress],
+    /// By request.
+    pub records: &'a mut [Record],
+    /// Memory beside the chips' that all instances share.
+    pub pooled: &'a mut Option<Tier>,
+    /// Draft tokens that a decoding sequence checks in a pass.
+    pub drafts: u32,
+}
+
+/// Tokens of one sequence in a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The request.
+    pub request: u32,
+    /// Tokens, those of drafts included.
+    pub tokens: u32,
+    /// Whether they make a token from the last one; otherwise they read a prompt.
+    pub decoding: bool,
+}
+
+/// What the parts of a pass add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Decoding sequences.
+    pub decoding: u32,
+    /// Tokens in their caches, each with the one being made.
+    pub context: u64,
+    /// Tokens of prompts.
+    pub prompt_tokens: u32,
+    /// Twice the sum over them of the tokens that each sees.
+    pub twice_seen: u64,
+    /// Prompts that are read to the end.
+    pub prompts: u32,
+    /// Prompt tokens that are read from memory beside the chips: own hosts', shared.
+    pub loaded: [u64; 2],
+}
+
+/// Estimated share of what running sequences may still ask for that they will: where it starts, ends, and how fast it falls (SGLang).
+const ESTIMATE: [f64; 3] = [0.7, 0.7 * 0.14, 600.0];
+/// Most tokens of an answer that an estimate counts.
+const FORESEEN: u32 = 4096;
+
+/// One attention group.
+#[derive(Debug)]
+pub struct Group {
+    /// Its cache and that of its hosts.
+    pub memory: Memory,
+    /// In the order of admission.
+    pub running: Vec<u32>,
+    /// The next one first.
+    pub waiting: VecDeque<u32>,
+    /// What has arrived and not been looked at yet.
+    inbox: VecDeque<(Picoseconds, u32)>,
+    /// The pass that runs.
+    pub parts: Vec<Part>,
+    load: Load,
+    /// Ended in the last pass, seats and blocks not yet given back.
+    ended: Vec<u32>,
+    /// Prompt tokens that wait or are still to be read.
+    pub unread: u64,
+    /// Preemptions so far.
+    pub preemptions: u64,
+    estimate: f64,
+}
+
+impl Group {
+    /// An empty group with this memory.
+    #[must_use]
+    pub fn new(memory: Memory) -> Self {
+        Self {
+            memory,
+            running: Vec::new(),
+            waiting: VecDeque::new(),
+            inbox: VecDeque::new(),
+            parts: Vec::new(),
+            load: Load::default(),
+            ended: Vec::new(),
+            unread: 0,
+            preemptions: 0,
+            estimate: ESTIMATE[0],
+        }
+    }
+
+    /// Requests that wait.
+    #[must_use]
+    pub fn queue(&self) -> usize {
+        self.waiting.len() + self.inbox.len()
+    }
+
+    /// A request arrives.
+    pub fn enqueue(&mut self, now: Picoseconds, request: u32, sequence: &Progress) {
+        self.unread += u64::from(sequence.unread());
+        self.inbox.push_back((now, request));
+    }
+
+    /// Plans the next pass, started at `now` with what had arrived by `seen`.
+    pub fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
+        self.look(context, seen);
+        self.parts.clear();
+        self.load = Load::default();
+        let mut budget = context.rules.budget;
+        if context.rules.mixed {
+            if self.run(context, &mut budget, |_| true) {
+                self.admit(context, &mut budget, now);
+            }
+        } else {
+            if self.run(context, &mut budget, |sequence| !sequence.decoding()) {
+                self.admit(context, &mut budget, now);
+            }
+            if self.parts.is_empty() {
+                self.run(context, &mut budget, Progress::decoding);
+            }
+        }
+        self.load
+    }
+
+    /// Takes in what has arrived by `seen`.
+    fn look(&mut self, context: &Context<'_>, seen: Picoseconds) {
+        while let Some((_, request)) = self.inbox.pop_front_if(|(arrived, _)| *arrived <= seen) {
+            if context.rules.by_priority {
+                let rank = |request: u32| (context.trace.requests[request as usize].priority, request);
+                let place = self.waiting.partition_point(|other| rank(*other) <= rank(request));
+                self.waiting.insert(place, request);
+            } else {
+                self.waiting.push_back(request);
+            }
+        }
+    }
+
+    /// Gives tokens to running sequences for which `of` holds; false if one was preempted.
+    fn run(&mut self, context: &mut Context<'_>, budget: &mut u32, of: impl Fn(&Progress) -> bool) -> bool {
+        let before = self.preemptions;
+        if context.rules.victim == Victim::FewestMade {
+            self.retract(context);
+        }
+        let mut index = 0;
+        while index < self.running.len() && *budget > 0 {
+            let request = self.running[index];
+            let sequence = &context.sequences[request as usize];
+            index += 1;
+            if sequence.ended() || !of(sequence) {
+                continue;
+            }
+            let decoding = sequence.decoding();
+            let wanted = if decoding { 1 + context.drafts } else { sequence.pending().min(context.rules.longest_chunk.unwrap_or(u32::MAX)) };
+            let tokens = wanted.min(*budget);
+            // Drafts may overshoot the answer: no block is taken for what lies beyond it.
+            let cached = (sequence.computed + tokens).min(sequence.longest().max(sequence.known()));
+            if !sequence.has_blocks_for(cached, context.rules.block) && !self.room_for(context, request, cached) {
+                break;
+            }
+            self.part(context, request, tokens, cached, decoding);
+            *budget -= tokens;
+        }
+        self.preemptions == before
+    }
+
+    /// Takes the blocks of `tokens` tokens, preempting those admitted last while there are none; false if the request itself had to go.
+    fn room_for(&mut self, context: &mut Context<'_>, request: u32, tokens: u32) -> bool {
+        loop {
+            if self.memory.grow(&mut context.sequences[request as usize], tokens, context.rules.block, context.pooled) {
+                return true;
+            }
+            let Some(victim) = self.running.pop() else { return false };
+            self.preempt(context, victim);
+            if victim == request {
+                return false;
+            }
+        }
+    }
+
+    /// Before a pass: while the running sequences cannot all go on, those that have made least give their blocks up, one stays.
+    fn retract(&mut self, context: &mut Context<'_>) {
+        let (block, drafts) = (context.rules.block, context.drafts);
+        let wants = |sequence: &Progress| u64::from(sequence.blocks_for(sequence.computed + 1 + drafts, block).saturating_sub(sequence.owned));
+        let goes_on = |one: &&Progress| one.decoding() && !one.ended();
+        let mut wanted: u64 = self.running.iter().map(|request| &context.sequences[*request as usize]).filter(goes_on).map(wants).sum();
+        while wanted > self.memory.pool.available() && self.running.len() > 1 {
+            let rank = |request: &u32| {
+                let sequence = &context.sequences[*request as usize];
+                (sequence.made, u32::MAX - sequence.input)
+            };
+            let Some(place) = (0..self.running.len()).min_by_key(|place| rank(&self.running[*place])) else { return };
+            let victim = self.running.remove(place);
+            wanted -= Some(&context.sequences[victim as usize]).filter(goes_on).map_or(0, wants);
+            self.preempt(context, victim);
+            let (made, all) = self.running.iter().fold((0.0, 1.0), |(made, all), request| {
+                let sequence = &context.sequences[*request as usize];
+                (made + f64::from(sequence.made) + 20.0, all + f64::from(sequence.output))
+            });
+            self.estimate = (made / all).min(1.0);
+        }
+    }
+
+    /// A sequence gives all of its blocks up and waits at the front, to be read again.
+    fn preempt(&mut self, context: &mut Context<'_>, victim: u32) {
+        if context.sequences[victim as usize].ended() {
+            // It has ended in the pass whose results are not in yet: nothing of it has to be read again.
+            self.ended.retain(|other| *other != victim);
+            self.leave(context, victim);
+            return;
+        }
+        let (sequence, record) = (&mut context.sequences[victim as usize], &mut context.records[victim as usize]);
+        self.unread -= u64::from(sequence.unread());
+        self.memory.drop_all((sequence, record), context.trace.prefix(&context.trace.requests[victim as usize]));
+        record.preempted += 1;
+        sequence.computed = 0;
+        self.unread += u64::from(sequence.unread());
+        self.preemptions += 1;
+        if context.rules.by_priority {
+            let rank = |request: u32| (context.trace.requests[request as usize].priority, request);
+            let place = self.waiting.partition_point(|other| rank(*other) <= rank(victim));
+            self.waiting.insert(place, victim);
+        } else {
+            self.waiting.push_front(victim);
+        }
+    }
+
+    /// Admits waiting requests while there are seats, tokens and blocks.
+    fn admit(&mut self, context: &mut Context<'_>, budget: &mut u32, now: Picoseconds) {
+        while let Some(&request) = self.waiting.front() {
+            if *budget == 0 || self.running.len() >= context.rules.sequences as usize {
+                break;
+            }
+            let units = context.trace.prefix(&context.trace.requests[request as usize]);
+            let sequence = context.sequences[request as usize];
+            let found = self.found(context, request, &sequence);
+            let pending = sequence.known() - found.tokens;
+            let mut tokens = pending.min(context.rules.longest_chunk.unwrap_or(u32::MAX)).min(*budget);
+            if !context.rules.chunked && tokens < pending {
+                if self.parts.iter().any(|part| !part.decoding) {
+                    break;
+                }
+                tokens = pending;
+            }
+            if !self.has_room(context, &sequence, found, tokens) {
+                break;
+            }
+            self.waiting.pop_front();
+            let (open, record) = (&mut context.sequences[request as usize], &mut context.records[request as usize]);
+            self.unread -= u64::from(open.unread());
+            let read = self.memory.admit((open, record), units, found, [context.trace.block_tokens, context.rules.block], context.pooled);
+            self.unread += u64::from(open.unread());
+            self.load.loaded = [self.load.loaded[0] + read[0], self.load.loaded[1] + read[1]];
+            if record.scheduled.is_none() {
+                (record.scheduled, record.found, record.found_units) = (Some(now), found.tokens, found.units);
+            }
+            let cached = open.computed + tokens;
+            self.memory.grow(open, cached, context.rules.block, context.pooled);
+            let decoding = open.decoding();
+            self.running.push(request);
+            self.part(context, request, tokens, cached, decoding);
+            *budget = budget.saturating_sub(tokens);
+        }
+    }
+
+    /// Tokens of a waiting request that need not be read: those whose cache came with it, or those that the caches have.
+    fn found(&self, context: &Context<'_>, request: u32, sequence: &Progress) -> Found {
+        if sequence.computed > 0 {
+            return Found { tokens: sequence.computed, ..Found::default() };
+        }
+        let stated = context.trace.requests[request as usize].found;
+        if !context.rules.prefix_cache {
+            return Found::default();
+        }
+        let units = context.trace.prefix(&context.trace.requests[request as usize]);
+        let mut found = self.memory.find(units, context.pooled.as_ref());
+        // Of a prompt that is there whole, the last block is read again to have the next token.
+        let most = (sequence.known() - 1) / context.rules.block * context.rules.block;
+        found.tokens = (found.units * context.trace.block_tokens).min(sequence.input).max(stated).min(most);
+        found
+    }
+
+    /// Whether the blocks are there that the rule of admission asks for.
+    fn has_room(&self, context: &Context<'_>, sequence: &Progress, found: Found, tokens: u32) -> bool {
+        let block = context.rules.block;
+        let blocks = |tokens: u32| u64::from(tokens.div_ceil(block));
+        let others = || self.running.iter().map(|request| &context.sequences[*request as usize]);
+        let wanted = match context.rules.admission {
+            Admission::FirstChunk => blocks(found.tokens + tokens),
+            Admission::Prompt => blocks(sequence.known()),
+            Admission::Request => {
+                let rest: u64 = others().map(|other| u64::from(other.blocks_for(other.longest(), block).saturating_sub(other.owned))).sum();
+                blocks(sequence.longest()) + rest
+            }
+            Admission::Estimate => {
+                let rest = |one: &Progress| (one.output - one.made).min(FORESEEN);
+                let reserved: f64 = others().map(|other| f64::from(rest(other))).sum::<f64>() * self.estimate;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of token counts")]
+                let reserved = (reserved / f64::from(block)).ceil() as u64;
+                let unread: u64 = others().map(|other| u64::from(other.blocks_for(other.known(), block).saturating_sub(other.owned))).sum();
+                blocks(sequence.known() + rest(sequence) + block) + reserved + unread
+            }
+        };
+        let pool = &self.memory.pool;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a block count")]
+        let kept = if self.running.is_empty() { 0 } else { (pool.capacity() as f64 * context.rules.watermark) as u64 };
+        // Alone, a request is let in whatever is estimated: one that could never end has been rejected before.
+        let alone = self.running.is_empty() && blocks(found.tokens + tokens) <= pool.available() + found.shared;
+        alone || wanted + kept <= pool.available() + found.shared
+    }
+
+    /// Notes a part of the pass; what it fills of the prompt may be found from now on.
+    fn part(&mut self, context: &mut Context<'_>, request: u32, tokens: u32, cached: u32, decoding: bool) {
+        self.parts.push(Part { request, tokens, decoding });
+        let sequence = &mut context.sequences[request as usize];
+        if decoding {
+            self.load.decoding += 1;
+            self.load.context += u64::from(sequence.computed + 1);
+            return;
+        }
+        self.load.prompt_tokens += tokens;
+        self.load.twice_seen += u64::from(tokens) * (2 * u64::from(sequence.computed) + u64::from(tokens));
+        self.load.prompts += u32::from(tokens == sequence.pending());
+        if context.rules.prefix_cache {
+            let units = context.trace.prefix(&context.trace.requests[request as usize]);
+            self.memory.publish((sequence, &mut context.records[request as usize]), units, cached, [context.trace.block_tokens, context.rules.block]);
+        }
+    }
+
+    /// Ends the pass at `now`; `accepted` draws the draft tokens that a sequence keeps, and `emit` learns of every token or burst of tokens:
+    /// the request, and whether it has ended.
+    pub fn finish(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Picoseconds,
+        accepted: &mut impl FnMut(u32, &Progress) -> u32,
+        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+    ) {
+        self.give_back(context);
+        for index in 0..self.parts.len() {
+            let Part { request, tokens, decoding } = self.parts[index];
+            let sequence = &mut context.sequences[request as usize];
+            if !decoding {
+                self.unread -= u64::from(tokens);
+                sequence.computed += tokens;
+                if sequence.pending() > 0 {
+                    continue;
+                }
+            }
+            let more = if decoding { accepted(request, sequence) } else { 0 };
+            let made = (1 + more).min(sequence.output - sequence.made);
+            let record = &mut context.records[request as usize];
+            if sequence.made == 0 {
+                record.first = now;
+            }
+            sequence.made += made;
+            sequence.computed = sequence.known() - 1;
+            let gap = now.since(sequence.last);
+            sequence.last = now;
+            if sequence.ended() {
+                record.stage = Stage::Finished;
+                if sequence.made < context.trace.requests[request as usize].output {
+                    // Others make the rest: the seat is free, the blocks are when they have been sent.
+                    self.running.retain(|other| *other != request);
+                } else {
+                    self.ended.push(request);
+                }
+            }
+            emit(request, (sequence, record), gap, made);
+        }
+        self.parts.clear();
+        if self.estimate > ESTIMATE[1] {
+            self.estimate = (self.estimate - (ESTIMATE[0] - ESTIMATE[1]) / ESTIMATE[2]).max(ESTIMATE[1]);
+        }
+        if !context.rules.overlapped {
+            self.give_back(context);
+        }
+    }
+
+    /// Gives back seats and blocks of what has ended.
+    pub fn give_back(&mut self, context: &mut Context<'_>) {
+        if self.ended.is_empty() {
+            return;
+        }
+        for request in std::mem::take(&mut self.ended) {
+            self.leave(context, request);
+        }
+    }
+
+    /// A sequence leaves with all its blocks.
+    pub fn leave(&mut self, context: &mut Context<'_>, request: u32) {
+        let units = context.trace.prefix(&context.trace.requests[request as usize]);
+        self.memory.drop_all((&mut context.sequences[request as usize], &mut context.records[request as usize]), units);
+        self.running.retain(|other| *other != request);
+    }
+}

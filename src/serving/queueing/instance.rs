@@ -1,0 +1,114 @@
+//! One instance of a model: attention groups that pass each layer together, so that the fullest sets the pace.
+
+use super::clock::Picoseconds;
+use super::group::{Context, Group, Load};
+use super::sequence::{Progress, Record};
+
+/// What a pass costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// From start to end.
+    pub time: Picoseconds,
+    /// Joules of all chips of the instance beyond waiting.
+    pub energy: f64,
+    /// Of what its chips' ports carry, the share that the pass takes.
+    pub wire: f64,
+}
+
+/// Prices passes of instances; `pool` is 0 for those that read prompts, 1 for those that only decode.
+pub trait Prices {
+    /// The pass whose fullest group has this load.
+    fn price(&mut self, pool: usize, load: &Load) -> Cost;
+}
+
+/// One instance.
+#[derive(Debug)]
+pub struct Instance {
+    /// Its attention groups.
+    pub groups: Vec<Group>,
+    /// 0 if it reads prompts, 1 if it only decodes.
+    pub pool: usize,
+    /// Whether a pass runs.
+    pub busy: bool,
+    /// When the last pass started.
+    started: Picoseconds,
+    /// What the pass that runs costs.
+    pub cost: Cost,
+    /// Prompt tokens that all its groups read for it from memory beside the chips: own hosts', shared.
+    pub loaded: [u64; 2],
+}
+
+impl Instance {
+    /// An idle instance.
+    #[must_use]
+    pub fn new(pool: usize, groups: Vec<Group>) -> Self {
+        Self { groups, pool, busy: false, started: Picoseconds(0), cost: Cost::default(), loaded: [0; 2] }
+    }
+
+    /// Starts the next pass at `now`, if there is anything to do.
+    pub fn start(&mut self, context: &mut Context<'_>, now: Picoseconds, prices: &mut dyn Prices) -> bool {
+        let seen = if context.rules.overlapped { self.started } else { now };
+        let mut load = self.schedule(context, now, seen);
+        if self.has_nothing() && context.rules.overlapped {
+            // The host waits for the results of the last pass and looks again.
+            self.groups.iter_mut().for_each(|group| group.give_back(context));
+            load = self.schedule(context, now, now);
+        }
+        if self.has_nothing() {
+            self.busy = false;
+            return false;
+        }
+        (self.busy, self.started, self.cost) = (true, now, prices.price(self.pool, &load));
+        true
+    }
+
+    fn has_nothing(&self) -> bool {
+        self.groups.iter().all(|group| group.parts.is_empty())
+    }
+
+    /// Plans every group's part of a pass; what the fullest one has of everything.
+    fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
+        let mut fullest = Load::default();
+        self.loaded = [0; 2];
+        for group in &mut self.groups {
+            let load = group.schedule(context, now, seen);
+            self.loaded = [self.loaded[0] + load.loaded[0], self.loaded[1] + load.loaded[1]];
+            fullest = Load {
+                decoding: fullest.decoding.max(load.decoding),
+                context: fullest.context.max(load.context),
+                prompt_tokens: fullest.prompt_tokens.max(load.prompt_tokens),
+                twice_seen: fullest.twice_seen.max(load.twice_seen),
+                prompts: fullest.prompts.max(load.prompts),
+                loaded: [fullest.loaded[0].max(load.loaded[0]), fullest.loaded[1].max(load.loaded[1])],
+            };
+        }
+        fullest
+    }
+
+    /// Ends the pass that runs; see [`Group::finish`].
+    pub fn finish(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Picoseconds,
+        accepted: &mut impl FnMut(u32, &Progress) -> u32,
+        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+    ) {
+        for group in &mut self.groups {
+            group.finish(context, now, accepted, emit);
+        }
+    }
+
+    /// Requests that wait, and that run.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 2] {
+        let waiting = self.groups.iter().map(Group::queue).sum();
+        [waiting, self.groups.iter().map(|group| group.running.len()).sum()]
+    }
+
+    /// Cache blocks that are in use, and all.
+    #[must_use]
+    pub fn blocks(&self) -> [u64; 2] {
+        let sum = |of: fn(&Group) -> u64| self.groups.iter().map(of).sum();
+        [sum(|group| group.memory.pool.in_use()), sum(|group| group.memory.pool.capacity())]
+    }
+}

@@ -1,0 +1,148 @@
+//! Where the caches of an attention group are: blocks on its chips, and units of prompts in memory beside them.
+
+use super::pool::{Pool, Tier};
+use super::sequence::{Progress, Record};
+
+/// Caches of one attention group.
+#[derive(Debug)]
+pub struct Memory {
+    /// The chips' own.
+    pub pool: Pool,
+    /// DRAM of the group's hosts, where the workload names it.
+    pub host: Option<Tier>,
+    /// Units that had to give way, on their way out.
+    evicted: Vec<u32>,
+    lost: Vec<u32>,
+}
+
+impl Memory {
+    /// Empty caches.
+    #[must_use]
+    pub fn new(pool: Pool, host: Option<Tier>) -> Self {
+        Self { pool, host, evicted: Vec::new(), lost: Vec::new() }
+    }
+
+    /// Takes the blocks that a sequence lacks to have `tokens` tokens in the cache; false if they are not available.
+    pub fn grow(&mut self, sequence: &mut Progress, tokens: u32, block: u32, pooled: &mut Option<Tier>) -> bool {
+        let more = sequence.blocks_for(tokens, block).saturating_sub(sequence.owned);
+        if more == 0 {
+            return true;
+        }
+        if u64::from(more) > self.pool.available() {
+            return false;
+        }
+        self.pool.take(u64::from(more), &mut self.evicted);
+        self.move_down(pooled);
+        sequence.owned += more;
+        true
+    }
+
+    /// What gave way on the chips goes to the hosts, what gives way there to the memory that all share.
+    fn move_down(&mut self, pooled: &mut Option<Tier>) {
+        for unit in self.evicted.drain(..) {
+            match &mut self.host {
+                Some(host) => host.touch(unit, &mut self.lost),
+                None => self.lost.push(unit),
+            }
+        }
+        if let Some(pooled) = pooled {
+            let mut gone = Vec::new();
+            self.lost.drain(..).for_each(|unit| pooled.touch(unit, &mut gone));
+        }
+        self.lost.clear();
+    }
+
+    /// The longest run of `units`, from the first on, that is on the chips, and how far it goes on in memory beside them.
+    #[must_use]
+    pub fn find(&self, units: &[u32], pooled: Option<&Tier>) -> Found {
+        let here = units.iter().take_while(|unit| self.pool.has(**unit)).count();
+        let beside =
+            |unit: u32| self.pool.has(unit) || self.host.as_ref().is_some_and(|host| host.has(unit)) || pooled.is_some_and(|tier| tier.has(unit));
+        let more = if self.host.is_some() || pooled.is_some() { units[here..].iter().take_while(|unit| beside(**unit)).count() } else { 0 };
+        let shared = units[..here].iter().map(|unit| self.pool.held_blocks(*unit)).sum();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Found { tokens: 0, units: count(here + more), here: count(here), shared }
+    }
+
+    /// Lets a sequence hold what was found for it; tokens that are read from the hosts, and from the memory that all share.
+    pub fn admit(
+        &mut self,
+        (sequence, record): (&mut Progress, &mut Record),
+        units: &[u32],
+        found: Found,
+        sizes: [u32; 2],
+        pooled: &mut Option<Tier>,
+    ) -> [u64; 2] {
+        let [unit_tokens, block] = sizes;
+        let mut loaded = [0; 2];
+        for (index, &unit) in units.iter().enumerate().take(found.units as usize) {
+            let (end, blocks) = span(sequence.input, record.units, unit_tokens, block);
+            if self.pool.has(unit) {
+                self.pool.hold(unit);
+            } else {
+                let host = self.host.as_mut().filter(|host| host.has(unit));
+                loaded[usize::from(host.is_none())] += u64::from(end - unit_tokens * record.units);
+                match (host, pooled.as_mut()) {
+                    (Some(host), _) => host.touch(unit, &mut self.lost),
+                    (None, Some(pooled)) => pooled.touch(unit, &mut self.lost),
+                    (None, None) => {}
+                }
+                if u64::from(blocks) > self.pool.available() {
+                    debug_assert!(index >= found.here as usize, "admission has seen to the room");
+                    break;
+                }
+                self.pool.take(u64::from(blocks), &mut self.evicted);
+                self.move_down(pooled);
+                self.pool.publish(unit, blocks);
+            }
+            record.units += 1;
+            sequence.covered = end / block * block;
+        }
+        sequence.computed = found.tokens;
+        loaded
+    }
+
+    /// Lets others find the units of a prompt that `cached` computed tokens fill.
+    pub fn publish(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32], cached: u32, sizes: [u32; 2]) {
+        let [unit_tokens, block] = sizes;
+        while let Some(&unit) = units.get(record.units as usize) {
+            let (end, blocks) = span(sequence.input, record.units, unit_tokens, block);
+            if end > cached || blocks > sequence.owned {
+                break;
+            }
+            self.pool.publish(unit, blocks);
+            sequence.owned -= blocks;
+            record.units += 1;
+            sequence.covered = end / block * block;
+        }
+    }
+
+    /// Takes everything that a sequence has: its own blocks, and its hold on units, the last one first.
+    pub fn drop_all(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32]) {
+        self.pool.give(u64::from(sequence.owned));
+        for &unit in units[..record.units as usize].iter().rev() {
+            self.pool.release(unit);
+        }
+        (sequence.owned, record.units, sequence.covered) = (0, 0, 0);
+    }
+}
+
+/// Where unit number `unit` of a prompt of `input` tokens ends in it, and the cache blocks that end in the unit.
+fn span(input: u32, unit: u32, unit_tokens: u32, block: u32) -> (u32, u32) {
+    let start = unit_tokens * unit;
+    let end = (start + unit_tokens).min(input);
+    (end, end / block - start / block)
+}
+
+/// What a waiting request finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Tokens that need not be read.
+    pub tokens: u32,
+    /// Units that are somewhere, the first of the prompt.
+    pub units: u32,
+    /// Of them, the first in the chips' own memory.
+    pub here: u32,
+    /// Blocks of those that other sequences hold: holding them too takes none that is available.
+    pub shared: u64,
+}

@@ -1,0 +1,45 @@
+//! Serving in time: requests arrive, wait, are batched as an engine batches them, and leave; a discrete-event simulation.
+//!
+//! May use `execution` and what stands beside this folder in `serving`. Must never price a pass itself: `prices.rs` asks `execution`.
+//! Time is counted in whole picoseconds and random numbers come from named streams, so a run gives the same bytes everywhere.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which requests come when? | `trace.rs`; made up: `arrivals.rs` |
+//! | which instance does a request go to? | `router.rs` |
+//! | what happens next? | `fleet.rs`, the event loop |
+//! | what does an instance run as one pass? | `instance.rs` |
+//! | which sequences take part in it, and who must give way? | `group.rs`, by the rules of `rules.rs` |
+//! | what is known of a request in flight? | `sequence.rs` |
+//! | which blocks are free, held or kept for others? | `memory.rs`, `pool.rs` |
+//! | how long does a pass take? | `prices.rs` |
+//! | what is left at the end? | `record.rs` |
+//! | what would a cache find if requests came one at a time? | `prefix_hits.rs` |
+
+mod arrivals;
+mod clock;
+mod fleet;
+mod group;
+mod instance;
+mod memory;
+mod pool;
+mod prefix_hits;
+mod prices;
+mod record;
+mod router;
+mod rules;
+mod sequence;
+mod trace;
+
+pub use arrivals::{Arrivals, Made, Sessions};
+pub use clock::Picoseconds;
+pub use fleet::{Fleet, Outcome, PoolSize, Transfer, serve};
+pub use group::Load;
+pub use instance::{Cost, Prices};
+pub use prefix_hits::{Order, Spread, prefix_hits, spread_hits};
+pub use prices::{Deployment, PassPrices};
+pub use record::{Histogram, OverTime, Percentiles, Span, quantile};
+pub use router::Policy;
+pub use rules::Rules;
+pub use sequence::{Sequence, Stage};
+pub use trace::{Request, Trace};

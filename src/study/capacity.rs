@@ -1,0 +1,167 @@
+//! The highest rate of requests at which a deployment keeps a service level.
+
+use rayon::prelude::*;
+
+use super::serve::{Limits, Plan, Served};
+use crate::serving::queueing::{Arrivals, Made, Percentiles};
+use crate::units::{Seconds, parse};
+
+/// A time that users see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// From arrival to the first pass.
+    Queue,
+    /// From arrival to the first token.
+    Ttft,
+    /// Mean time between tokens of a request.
+    Tpot,
+    /// Time between two tokens.
+    Itl,
+    /// From arrival to the last token.
+    E2e,
+}
+
+impl Metric {
+    /// Every metric with its name.
+    pub const ALL: [(Self, &'static str); 5] =
+        [(Self::Queue, "queue"), (Self::Ttft, "ttft"), (Self::Tpot, "tpot"), (Self::Itl, "itl"), (Self::E2e, "e2e")];
+
+    /// Its percentiles in a run.
+    #[must_use]
+    pub fn of(self, served: &Served) -> Option<Percentiles> {
+        match self {
+            Self::Queue => served.queue,
+            Self::Ttft => served.ttft,
+            Self::Tpot => served.tpot,
+            Self::Itl => served.itl,
+            Self::E2e => served.e2e,
+        }
+    }
+}
+
+/// One promise: a percentile of a metric is at most so long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Promise {
+    /// What.
+    pub metric: Metric,
+    /// `mean`, `p50`, `p90`, `p95` or `p99`.
+    pub percentile: String,
+    /// At most.
+    pub limit: Seconds,
+}
+
+impl Promise {
+    /// Over its limit: 1 is the limit; without any request that has the metric it is kept.
+    #[must_use]
+    pub fn strain(&self, served: &Served) -> f64 {
+        self.metric.of(served).and_then(|percentiles| percentiles.named(&self.percentile)).map_or(0.0, |time| time / self.limit.get())
+    }
+}
+
+impl std::fmt::Display for Promise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Metric::ALL.iter().find(|entry| entry.0 == self.metric).map_or("", |entry| entry.1);
+        write!(f, "{name} {} {}", self.percentile, crate::units::render(self.limit))
+    }
+}
+
+impl Limits {
+    /// Both limits for nine requests in ten, as DistServe counts goodput.
+    #[must_use]
+    pub fn promises(&self) -> Vec<Promise> {
+        let promise = |metric, limit| Promise { metric, percentile: "p90".to_owned(), limit };
+        vec![promise(Metric::Ttft, self.ttft), promise(Metric::Tpot, self.tpot)]
+    }
+}
+
+/// Reads `ttft p99 2 s, tpot p99 50 ms`.
+///
+/// # Errors
+/// What is expected.
+pub fn promises(text: &str) -> Result<Vec<Promise>, String> {
+    text.split(',')
+        .map(|part| {
+            let expected = || format!("`{}` is not a promise such as `ttft p99 2 s`: a metric (queue, ttft, tpot, itl, e2e), a percentile (mean, p50, p90, p95, p99) and a time", part.trim());
+            let mut words = part.split_whitespace();
+            let (metric, percentile) = (words.next().ok_or_else(expected)?, words.next().ok_or_else(expected)?);
+            let &(metric, _) = Metric::ALL.iter().find(|entry| entry.1 == metric).ok_or_else(expected)?;
+            Percentiles::default().named(percentile).ok_or_else(expected)?;
+            let limit: Seconds = parse(&words.collect::<Vec<_>>().join(" ")).map_err(|reason| format!("{}: {reason}", expected()))?;
+            if limit <= Seconds::ZERO {
+                return Err(expected());
+            }
+            Ok(Promise { metric, percentile: percentile.to_owned(), limit })
+        })
+        .collect()
+}
+
+/// The highest rate, and what it looks like.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    /// Spread of the gaps.
+    pub arrivals: Arrivals,
+    /// Requests a second; 0 if even a single request misses a promise.
+    pub rate: f64,
+    /// The promise that a higher rate breaks first; absent where nothing breaks.
+    pub binding: Option<Promise>,
+    /// The run at that rate.
+    pub served: Option<Served>,
+    /// Runs that it took.
+    pub runs: u32,
+}
+
+/// Rates are told apart to this part.
+const PRECISION: f64 = 0.01;
+/// Doublings of the first guess that are tried in either direction.
+const DOUBLINGS: u32 = 40;
+
+/// The highest rate at which `plan` keeps all promises with requests like `made`: bisection over runs that differ in the rate alone.
+#[must_use]
+pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity {
+    let mut runs = 0;
+    let mut at = |rate: f64| {
+        runs += 1;
+        let served = plan.serve(&Made { rate, ..*made }.trace());
+        let worst = promises.iter().max_by(|a, b| a.strain(&served).total_cmp(&b.strain(&served))).cloned();
+        let strain = worst.as_ref().map_or(0.0, |promise| promise.strain(&served));
+        let unserved = served.counts[1] < served.counts[0];
+        (strain <= 1.0 && !unserved && !served.overloaded, worst, served)
+    };
+    let mut good: Option<(f64, Served)> = None;
+    let mut bad: Option<(f64, Option<Promise>)> = None;
+    let mut rate = made.rate;
+    for _ in 0..DOUBLINGS {
+        let (kept, worst, served) = at(rate);
+        if kept {
+            good = Some((rate, served));
+            rate *= 2.0;
+        } else {
+            bad = Some((rate, worst));
+            rate /= 2.0;
+        }
+        if good.is_some() && bad.is_some() {
+            break;
+        }
+    }
+    while let (Some((low, _)), Some((high, _))) = (&good, &bad) {
+        if high / low <= 1.0 + PRECISION {
+            break;
+        }
+        let middle = (low * high).sqrt();
+        let (kept, worst, served) = at(middle);
+        if kept {
+            good = Some((middle, served));
+        } else {
+            bad = Some((middle, worst));
+        }
+    }
+    let binding = bad.and_then(|(_, worst)| worst);
+    let (rate, served) = good.map_or((0.0, None), |(rate, served)| (rate, Some(served)));
+    Capacity { arrivals: made.arrivals, rate, binding, served, runs }
+}
+
+/// The capacity for every spread of gaps, side by side.
+#[must_use]
+pub fn capacities(plan: &Plan<'_>, made: &Made, spreads: &[Arrivals], promises: &[Promise]) -> Vec<Capacity> {
+    spreads.par_iter().map(|arrivals| capacity(plan, &Made { arrivals: *arrivals, ..*made }, promises)).collect()
+}

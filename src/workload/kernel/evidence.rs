@@ -1,0 +1,30 @@
+//! Which kernels of a model on a chip no measurement backs.
+
+use std::collections::BTreeSet;
+
+use crate::input::document::{Attention, Chip, Model};
+
+/// Sentences for the reader of a result: kernels that were never measured anywhere, and constants of another chip.
+#[must_use]
+pub fn cautions(chip: &Chip, model: &Model) -> Vec<String> {
+    let kinds: BTreeSet<&str> = model.layer.iter().filter_map(|group| never_measured(&group.attention)).collect();
+    let kernels = kinds.into_iter().map(|kind| format!("The kernels of {kind} have never been validated: no public measurement of them is at hand."));
+    let relative = chip.kernels.measured_on.iter().map(|relative| {
+        format!("No kernel of {} was measured: efficiencies are those of {relative} on this chip's peaks (`supernode validate` prints how far such a step misses).", chip.name)
+    });
+    kernels.chain(relative).collect()
+}
+
+/// What to call an attention without measured kernels; `None` for one that has them.
+fn never_measured(attention: &Attention) -> Option<&'static str> {
+    match attention {
+        Attention::Mla(mla) => mla.index.map(|_| "sparse attention over a latent cache (indexer, choice, gather)"),
+        Attention::Gqa(gqa) => gqa.index.map(|_| "sparse attention over grouped keys and values (indexer, choice, gather)"),
+        Attention::Mfa(_) | Attention::None => None,
+        Attention::Compressed(_) => Some("compressed attention (compressor, indexer, gather)"),
+        Attention::GatedDelta(_) => Some("linear attention with a gated delta rule"),
+        Attention::Lightning(_) => Some("linear attention with a fixed decay"),
+        Attention::Mamba2(_) | Attention::Mamba(_) => Some("state-space layers"),
+        Attention::Convolution(_) => Some("gated short convolutions"),
+    }
+}

@@ -1,0 +1,487 @@
+//! Serving in time against hand-derived runs, queueing theory, published traces and the closed form.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use supernode::execution::{Machine, Mapping};
+use supernode::fabric::build;
+use supernode::input::document::{Admission, Length, Victim};
+use supernode::input::problem::Source;
+use supernode::input::spec::{load_engine, load_supernode, load_workload};
+use supernode::input::trace::{load_trace, parse_trace};
+use supernode::network::Network;
+use supernode::serving::aggregated_at;
+use supernode::serving::queueing::{
+    Arrivals, Cost, Fleet, Load, Made, Order, Outcome, Percentiles, Picoseconds, Policy, PoolSize, Prices, Request, Rules, Sessions, Spread, Stage,
+    Trace, prefix_hits, serve, spread_hits,
+};
+use supernode::study::{Layout, Mode, Plan, capacity, promises};
+use supernode::units::{Seconds, SplitMix64};
+
+use super::command::Project;
+
+/// A pass takes `base + prompt tokens x prompt + decoding sequences x decode + tokens in their caches x context`, in milliseconds.
+struct Linear {
+    base: f64,
+    prompt: f64,
+    decode: f64,
+    context: f64,
+    passes: Vec<(Load, f64)>,
+}
+
+impl Linear {
+    fn new([base, prompt, decode, context]: [f64; 4]) -> Self {
+        Self { base, prompt, decode, context, passes: Vec::new() }
+    }
+}
+
+impl Prices for Linear {
+    fn price(&mut self, _: usize, load: &Load) -> Cost {
+        let time =
+            self.base + self.prompt * f64::from(load.prompt_tokens) + self.decode * f64::from(load.decoding) + self.context * load.context as f64;
+        if self.passes.len() < 100 {
+            self.passes.push((*load, time));
+        }
+        Cost { time: Picoseconds::of(Seconds::new(time / 1e3)), ..Cost::default() }
+    }
+}
+
+fn rules() -> Rules {
+    Rules { overlapped: false, ..Rules::of(None) }
+}
+
+fn fleet(rules: Rules, blocks: u64) -> Fleet {
+    Fleet {
+        rules,
+        first: PoolSize { instances: 1, groups: 1, blocks },
+        second: None,
+        policy: Policy::RoundRobin,
+        host_units: 0,
+        pooled_units: 0,
+        drafts: (0, 0.0),
+        concurrency: None,
+        seed: 1,
+    }
+}
+
+/// Requests that share nothing: arrival in milliseconds, prompt, answer.
+fn trace(requests: &[(f64, u32, u32)]) -> Trace {
+    let request = |&(arrival, input, output): &(f64, u32, u32)| Request {
+        arrival: Picoseconds::of(Seconds::new(arrival / 1e3)),
+        input,
+        output,
+        prefix: 0..0,
+        found: 0,
+        priority: 0,
+    };
+    Trace { requests: requests.iter().map(request).collect(), block_tokens: 16, ..Trace::default() }
+}
+
+/// TTFT, TPOT and end to end in milliseconds, and preemptions.
+fn told(outcome: &Outcome) -> Vec<[f64; 4]> {
+    let milliseconds = |time: Picoseconds| (time.seconds() * 1e9).round() / 1e6;
+    outcome
+        .sequences
+        .iter()
+        .map(|one| {
+            let tpot = (one.last.since(one.first).seconds() * 1e9 / f64::from(one.output.max(2) - 1)).round() / 1e6;
+            [milliseconds(one.first.since(one.arrived)), tpot, milliseconds(one.last.since(one.arrived)), f64::from(one.preempted)]
+        })
+        .collect()
+}
+
+const FIVE: [(f64, u32, u32); 5] = [(0.0, 24, 6), (0.0, 40, 4), (5.0, 10, 8), (6.0, 30, 3), (7.0, 6, 5)];
+const HAND: [f64; 4] = [5.0, 0.1, 0.2, 0.01];
+
+/// Five requests A to E on 11 blocks of 8 tokens, 32 tokens a pass, four seats. Pass by pass: A reads its prompt beside 8 tokens of B; A
+/// decodes beside 31 of B; C is read while D finds no blocks and E waits behind it; B needs a sixth block and C, admitted last, gives its own
+/// up; A and B end; C is read again with its first token (11 tokens) beside 21 of D; and so on to the end at 85.55 ms.
+#[test]
+fn five_requests_and_a_preemption_step_by_step() {
+    let rules = Rules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, ..rules() };
+    let mut prices = Linear::new(HAND);
+    let outcome = serve(&fleet(rules.clone(), 11), &trace(&FIVE), &mut prices);
+    let passes: Vec<(u32, u32, u64, f64)> =
+        prices.passes.iter().map(|(load, time)| (load.prompt_tokens, load.decoding, load.context, (time * 100.0).round() / 100.0)).collect();
+    let expected = [
+        (32, 0, 0, 8.20),
+        (31, 1, 25, 8.55),
+        (11, 1, 26, 6.56),
+        (0, 2, 68, 6.08),
+        (0, 2, 70, 6.10),
+        (0, 2, 72, 6.12),
+        (32, 0, 0, 8.20),
+        (15, 1, 12, 6.82),
+        (0, 3, 51, 6.11),
+        (0, 3, 54, 6.14),
+        (0, 2, 24, 5.64),
+        (0, 2, 26, 5.66),
+        (0, 1, 17, 5.37),
+    ];
+    assert_eq!(passes, expected);
+    assert_eq!(
+        told(&outcome),
+        [
+            [8.20, 6.682, 41.61, 0.0],
+            [23.31, 6.1, 41.61, 0.0],
+            [18.31, 8.891_429, 80.55, 1.0],
+            [50.63, 6.125, 62.88, 0.0],
+            [49.63, 5.8875, 73.18, 0.0]
+        ]
+    );
+    // One block in eleven kept free on admission: nobody is preempted, the last token comes after 89.76 ms.
+    let kept = serve(&fleet(Rules { watermark: 1.0 / 11.0 + 1e-9, ..rules.clone() }, 11), &trace(&FIVE), &mut Linear::new(HAND));
+    assert_eq!((kept.end, told(&kept)[2]), (Picoseconds(89_760_000_000), [43.81, 5.85, 84.76, 0.0]));
+    // At most 16 tokens of a prompt in a pass.
+    let short = serve(&fleet(Rules { longest_chunk: Some(16), ..rules }, 11), &trace(&FIVE), &mut Linear::new(HAND));
+    assert_eq!((short.end, told(&short)[2]), (Picoseconds(85_550_000_000), [17.85, 8.957_143, 80.55, 1.0]));
+}
+
+/// 14 blocks of 4 tokens for A (20 in, 12 out), B (44, 3) and C (4, 2). If the first chunk's blocks are enough to be admitted, B preempts
+/// itself five times; if those of the whole prompt must be free, nobody is preempted.
+#[test]
+fn a_request_may_preempt_itself() {
+    let requests = trace(&[(0.0, 20, 12), (1.0, 44, 3), (2.0, 4, 2)]);
+    let run = |admission| serve(&fleet(Rules { budget: 16, sequences: 8, block: 4, admission, ..rules() }, 14), &requests, &mut Linear::new(HAND));
+    let first = run(Admission::FirstChunk);
+    assert_eq!((first.end, told(&first)[1]), (Picoseconds(113_620_000_000), [101.06, 5.78, 112.62, 5.0]));
+    let whole = run(Admission::Prompt);
+    assert_eq!((whole.end, told(&whole)[1]), (Picoseconds(103_420_000_000), [90.86, 5.78, 102.42, 0.0]));
+}
+
+/// Mean waits of 10^6 requests on one seat, with the standard error of the means of 200 batches, against Pollaczek and Khinchine:
+/// rho / (2 (1 - rho)) with equal services, rho / (1 - rho) with exponential ones.
+#[test]
+fn waits_are_those_of_queueing_theory() {
+    for (exponential, rho, expected) in [(false, 0.5, 0.5), (false, 0.8, 2.0), (true, 0.5, 1.0), (true, 0.8, 4.0)] {
+        let mut stream = SplitMix64::new(7, u64::from(exponential));
+        let mut now = 0.0;
+        let requests: Vec<(f64, u32, u32)> = (0..1_000_000)
+            .map(|_| {
+                now -= stream.uniform().ln() / rho * 1e3;
+                // A service of one second: 10^5 tokens of a prompt on average.
+                let tokens = if exponential { (-stream.uniform().ln() * 1e5).ceil().max(1.0) as u32 } else { 100_000 };
+                (now, tokens, 1)
+            })
+            .collect();
+        let outcome =
+            serve(&fleet(Rules { sequences: 1, budget: u32::MAX, ..rules() }, 1 << 40), &trace(&requests), &mut Linear::new([0.0, 0.01, 0.0, 0.0]));
+        let waits: Vec<f64> = outcome.sequences.iter().map(|one| one.scheduled.unwrap().since(one.arrived).seconds()).collect();
+        let batches: Vec<f64> = waits.chunks(5000).map(|batch| batch.iter().sum::<f64>() / batch.len() as f64).collect();
+        let mean = batches.iter().sum::<f64>() / batches.len() as f64;
+        let variance = batches.iter().map(|batch| (batch - mean).powi(2)).sum::<f64>() / (batches.len() as f64 - 1.0);
+        let error = (variance / batches.len() as f64).sqrt();
+        assert!((mean - expected).abs() < 3.0 * error && error < 0.02 * expected, "{exponential} {rho}: {mean} +- {error}, expected {expected}");
+    }
+}
+
+/// A file that nobody in this project made, where it exists.
+fn artefact(name: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["../shared/artefacts/serving", "../../shared/artefacts/serving"]
+        .into_iter()
+        .map(|folder| root.join(folder).join(name))
+        .find(|path| path.exists())
+}
+
+/// Blocks of Mooncake's traces that a prefix cache finds (independent scripts, `serving.json`): without bounds 36.6 % and 64.0 %, with bounds
+/// by the order in which a prompt's blocks count as used, and with eight caches by where requests go.
+#[test]
+fn published_traces_find_what_independent_scripts_find() {
+    type Hits = (&'static str, [[u64; 2]; 4], [u64; 6]);
+    let expected: [Hits; 2] = [
+        (
+            "mooncake_conversation.jsonl",
+            [[12_831, 12_847], [60_921, 61_046], [102_290, 102_290], [105_710, 105_710]],
+            [39_315, 105_710, 86_968, 21_163, 14_046, 53_278],
+        ),
+        (
+            "mooncake_synthetic.jsonl",
+            [[10_050, 10_252], [51_614, 51_669], [77_953, 77_953], [77_953, 77_953]],
+            [27_588, 77_953, 72_916, 10_781, 57_981, 50_267],
+        ),
+    ];
+    for (name, bounded, spread) in expected {
+        let Some(path) = artefact(name) else { return };
+        let trace = Trace::of(&load_trace(path.to_str().unwrap()).unwrap());
+        for (capacity, hits) in [1000, 10_000, 50_000, u64::MAX / 2].into_iter().zip(bounded) {
+            assert_eq!([Order::Forward, Order::Reverse].map(|order| prefix_hits(&trace, capacity, order)), hits, "{name} {capacity}");
+        }
+        let kinds = [Spread::RoundRobin, Spread::LongestPrefix, Spread::LeastWork];
+        let found = [u64::MAX / 2, 1562].map(|capacity| kinds.map(|kind| spread_hits(&trace, 8, capacity, Order::Reverse, kind).0));
+        assert_eq!(found.concat(), spread, "{name}");
+        // In time, with room for all, a request finds the blocks of every earlier one.
+        let outcome = serve(&fleet(Rules { sequences: 256, ..rules() }, 1 << 40), &trace, &mut Linear::new([12.7, 0.0415, 0.0123, 9.65e-5]));
+        let found: u64 = outcome.sequences.iter().map(|one| u64::from(one.found_units)).sum();
+        assert_eq!(found, bounded[3][0], "{name}");
+        // vLLM counts whole blocks of 16 and reads the last token again: 54 063 104 and 39 802 880 tokens less than a block's worth a request.
+        assert!(outcome.sequences.iter().all(|one| one.stage == Stage::Finished));
+    }
+}
+
+/// Two prompts that share their first two blocks of 16, one after the other: the second finds 32 tokens; at the same moment it finds them
+/// too, since a block may be found once the pass that fills it is scheduled.
+#[test]
+fn a_block_is_found_once_its_pass_is_scheduled() {
+    for later in [0.0, 1000.0] {
+        let mut requests = trace(&[(0.0, 40, 2), (later, 50, 2)]);
+        requests.blocks = vec![0, 1, 2, 0, 1, 3, 4];
+        requests.distinct = 5;
+        (requests.requests[0].prefix, requests.requests[1].prefix) = (0..3, 3..7);
+        let outcome = serve(&fleet(rules(), 100), &requests, &mut Linear::new(HAND));
+        assert_eq!([outcome.sequences[0].found, outcome.sequences[1].found], [0, 32]);
+        let without = serve(&fleet(Rules { prefix_cache: false, ..rules() }, 100), &requests, &mut Linear::new(HAND));
+        assert_eq!(without.sequences[1].found, 0);
+    }
+}
+
+/// Scheduled beside the pass before, a request that arrives while a pass runs waits for the next one as well, and a seat is free one pass
+/// later: B arrives in A's first pass, joins the third.
+#[test]
+fn overlapped_scheduling_sees_arrivals_one_pass_later() {
+    let requests = trace(&[(0.0, 100, 5), (1.0, 100, 1)]);
+    let first = |overlapped| {
+        let outcome = serve(&fleet(Rules { overlapped, ..rules() }, 100), &requests, &mut Linear::new([10.0, 0.0, 0.0, 0.0]));
+        outcome.sequences[1].first.since(outcome.sequences[1].arrived).seconds() * 1e3
+    };
+    assert_eq!([first(false), first(true)].map(f64::round), [19.0, 29.0]);
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let admission = prop_oneof![Just(Admission::FirstChunk), Just(Admission::Prompt), Just(Admission::Request), Just(Admission::Estimate)];
+    let victim = prop_oneof![Just(Victim::LastAdmitted), Just(Victim::FewestMade)];
+    (16..200_u32, 1..16_u32, 1..20_u32, any::<[bool; 5]>(), admission, victim).prop_map(|(budget, sequences, block, flags, admission, victim)| {
+        Rules {
+            budget,
+            sequences: sequences.min(budget),
+            block,
+            chunked: flags[0],
+            mixed: flags[1],
+            overlapped: flags[2],
+            prefix_cache: flags[3],
+            by_priority: flags[4],
+            admission,
+            victim,
+            longest_chunk: None,
+            watermark: 0.0,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever the rules and however small the cache: every request ends with all its tokens or is rejected, and no block stays behind.
+    #[test]
+    fn requests_end_and_blocks_come_back(rules in any_rules(), blocks in 2..60_u64, seed in any::<u64>(), apart in any::<bool>(), pooled in 0..20_u64) {
+        let sessions = Sessions { shared: 0.6, count: Some(5) };
+        let length = |mean| Length { mean, variation: 1.0 };
+        let made = Made { requests: 60, rate: 50.0, arrivals: Arrivals::Gamma(2.0), input: length(600), output: length(20), sessions, seed };
+        let size = PoolSize { instances: 2, groups: 2, blocks: blocks * 16 };
+        let transfer = supernode::serving::queueing::Transfer { latency: Picoseconds(1_000_000), per_token: 1e6, layers: 4 };
+        let fleet = Fleet {
+            first: size,
+            second: apart.then_some((PoolSize { blocks: blocks * 10, ..size }, transfer)),
+            policy: Policy::PrefixAware,
+            host_units: pooled / 2,
+            pooled_units: pooled,
+            drafts: (2, 0.5),
+            ..fleet(rules, blocks)
+        };
+        let trace = made.trace();
+        let outcome = serve(&fleet, &trace, &mut Linear::new(HAND));
+        prop_assert_eq!(outcome.blocks_left, 0);
+        for (one, asked) in outcome.sequences.iter().zip(&trace.requests) {
+            match one.stage {
+                Stage::Finished => prop_assert_eq!((one.made, one.output), (asked.output, asked.output)),
+                Stage::Rejected => prop_assert_eq!(one.made, 0),
+                Stage::Open => prop_assert!(false, "neither ended nor rejected"),
+            }
+        }
+    }
+
+    /// Shorter passes, or more cache, never lower the requests that keep 400 ms by more than a part in twenty of all.
+    #[test]
+    fn better_machines_serve_no_fewer(seed in any::<u64>(), rate in 5.0..60.0_f64) {
+        let length = |mean| Length { mean, variation: 0.8 };
+        let sessions = Sessions { shared: 0.0, count: None };
+        let trace = Made { requests: 400, rate, arrivals: Arrivals::Poisson, input: length(200), output: length(60), sessions, seed }.trace();
+        let good = |blocks: u64, base: f64| {
+            let outcome = serve(&fleet(Rules { sequences: 64, ..rules() }, blocks), &trace, &mut Linear::new([base, 0.02, 0.05, 1e-4]));
+            outcome.sequences.iter().filter(|one| one.stage == Stage::Finished && one.first.since(one.arrived).seconds() <= 0.4).count()
+        };
+        let plain = good(600, 8.0);
+        prop_assert!(good(600, 6.0) + 20 >= plain);
+        prop_assert!(good(1200, 8.0) + 20 >= plain);
+    }
+}
+
+/// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, two batches, two machines,
+/// with an engine and without. docs/model.md states these bounds.
+#[test]
+fn both_tiers_agree() {
+    let mut worst = [0.0_f64; 2];
+    for machine in ["hgx-h200", "hgx-b200"] {
+        for engine in [None, Some("vllm")] {
+            let spec = load_supernode(machine).unwrap();
+            let fabric = build(&spec).unwrap();
+            let network = Network::new(&fabric);
+            let mut workload = load_workload("llama-3.1-70b-fp8").unwrap().on(&spec.chip);
+            workload.engine = engine.map(|name| Arc::new(load_engine(name).unwrap()));
+            let mapping = Mapping { tp: 8, ..Mapping::ONE };
+            for (input, output) in [(512, 256), (2048, 512), (1024, 1024)] {
+                for sequences in [8, 64] {
+                    let mut request = load_workload("chat").unwrap().workload.request.unwrap();
+                    request.input.set(Length { mean: input, variation: 0.0 });
+                    request.output.set(Length { mean: output, variation: 0.0 });
+                    (request.cache_hit, request.speculation) = (0.0, None);
+                    let closed =
+                        aggregated_at(&Machine::new(&network, &spec.library, &spec.chip, &workload), &request, mapping, sequences, 512, 1).unwrap();
+                    let rate = closed.requests.unwrap().per_second;
+                    let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
+                    let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
+                    let sessions = Sessions { shared: 0.0, count: None };
+                    let made =
+                        Made { requests: 600, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
+                    let trace = made.trace();
+                    let served = Plan::new(&spec, &network, &workload, &trace, &layout).unwrap().serve(&trace);
+                    let times = |found: Option<Percentiles>| found.unwrap().mean;
+                    let off = [times(served.tpot) / closed.tpot.unwrap().get() - 1.0, times(served.ttft) / closed.ttft.unwrap().get() - 1.0];
+                    println!("{machine} {engine:?} {input}/{output} x{sequences}: TPOT {:+.3}, TTFT {:+.3}", off[0], off[1]);
+                    worst = [worst[0].max(off[0].abs()), worst[1].max(off[1].abs())];
+                }
+            }
+        }
+    }
+    assert!(worst[0] < 0.15 && worst[1] < 0.35, "{worst:?}");
+}
+
+/// A tighter promise never allows a higher rate, and a deployment keeps what its capacity says.
+#[test]
+fn capacities_are_kept() {
+    let spec = load_supernode("hgx-h200").unwrap();
+    let fabric = build(&spec).unwrap();
+    let network = Network::new(&fabric);
+    let workload = load_workload("llama-3.1-8b-bf16").unwrap().on(&spec.chip);
+    let layout = Layout { candidates: Some(vec![Mapping::ONE]), instances: Some(1), ..Layout::default() };
+    let request = workload.workload.request.as_ref().unwrap();
+    let sessions = Sessions { shared: 0.0, count: None };
+    let made = Made { requests: 300, rate: 1.0, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 3 };
+    let plan = Plan::new(&spec, &network, &workload, &made.trace(), &layout).unwrap();
+    let rate = |slo: &str| {
+        let promises = promises(slo).unwrap();
+        let found = capacity(&plan, &made, &promises);
+        let served = found.served.expect("some rate works");
+        assert!(promises.iter().all(|promise| promise.strain(&served) <= 1.0));
+        found.rate
+    };
+    let (loose, tight) = (rate("ttft p99 2 s, tpot p99 50 ms"), rate("ttft p99 2 s, tpot p99 15 ms"));
+    assert!(tight <= loose && tight > 0.0, "{tight} {loose}");
+    assert!(promises("ttft p98 2 s").is_err() && promises("ttft p99 -2 s").is_err() && promises("speed p99 2 s").is_err());
+    // Read apart, the cache crosses the fabric once for each prompt.
+    let apart = Layout { mode: Mode::Apart, candidates: Some(vec![Mapping::ONE]), prefill_candidates: Some(vec![Mapping::ONE]), ..Layout::default() };
+    let trace = Made { rate: 5.0, ..made }.trace();
+    let served = Plan::new(&spec, &network, &workload, &trace, &apart).unwrap().serve(&trace);
+    assert_eq!(served.outcome.transferred, trace.requests.iter().map(|request| u64::from(request.input)).sum::<u64>());
+    assert_eq!(served.counts[1], 300);
+}
+
+const MINE: &str = "arrival_s,input_tokens,output_tokens,session\n0,300,20,a\n0.5,400,30,b\n1.25,500,10,a\n";
+
+/// The same bytes for any number of threads; one row a request; the contract's keys.
+#[test]
+fn serve_prints_the_same_for_any_number_of_threads() {
+    let project = Project::new("serve").file("mine.csv", MINE);
+    let run = |threads: &str| {
+        project
+            .run(&[
+                "serve",
+                "hgx-h100",
+                "--workload",
+                "llama-3.1-8b-bf16",
+                "--engine",
+                "vllm",
+                "--mapping",
+                "tp=1",
+                "--trace",
+                "mine.csv",
+                "--requests-out",
+                "r.csv",
+                "--trace-out",
+                "t.json",
+                "--plot",
+                "p.svg",
+                "--format",
+                "json",
+                "--threads",
+                threads,
+            ])
+            .output()
+    };
+    let json = run("1");
+    assert_eq!(json, run("2"));
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["requests"], serde_json::json!({ "arrived": 3, "finished": 3, "unfinished": 0, "rejected": 0 }));
+    assert_eq!((found["engine"].as_str(), found["overloaded"].as_bool()), (Some("vllm"), Some(false)));
+    for key in ["queue_s", "ttft_s", "tpot_s", "itl_s", "e2e_s"] {
+        for part in ["mean", "p50", "p90", "p95", "p99"] {
+            assert!(found[key][part].is_number(), "{key} {part}");
+        }
+    }
+    let rows = project.text("r.csv");
+    assert_eq!(rows.lines().next(), Some("id,arrival_s,queue_s,ttft_s,tpot_s,e2e_s,input_tokens,output_tokens,hit_tokens,preempted"));
+    assert_eq!(rows.lines().count(), 4);
+    // The third request starts with the first one's 300 tokens: 18 whole blocks of 16.
+    assert!(rows.lines().nth(3).unwrap().contains(",500,10,288,0"), "{rows}");
+    assert!(project.text("t.json").contains("traceEvents") && project.text("p.svg").starts_with("<svg"));
+}
+
+#[test]
+fn every_wrong_line_of_a_trace_is_shown() {
+    let text = "arrival_s,input_tokens,output_tokens\n1,100,10\n0.5,100,10\n2,0,10\n3,100,-1\n4,100\n5,100,10,7,8\nnan,1,1\n6,1.5,1\n";
+    let source = Arc::new(Source { name: "mine.csv".into(), text: text.into() });
+    insta::assert_snapshot!(parse_trace(&source).unwrap_err().to_string(), @r"
+    error: the request comes before the one above it: sort the file by time
+     --> mine.csv:3:1
+      |
+    3 | 0.5,100,10
+      | ^^^^^^^^^^ in this line
+
+    error: the prompt has 0 tokens: expected a whole number from 1 to 100000000
+     --> mine.csv:4:1
+      |
+    4 | 2,0,10
+      | ^^^^^^ in this line
+
+    error: the answer has -1 tokens: expected a whole number from 1 to 100000000
+     --> mine.csv:5:1
+      |
+    5 | 3,100,-1
+      | ^^^^^^^^ in this line
+
+    error: a request has 3 fields, this line has 2
+     --> mine.csv:6:1
+      |
+    6 | 4,100
+      | ^^^^^ in this line
+
+    error: a request has 3 fields, this line has 5
+     --> mine.csv:7:1
+      |
+    7 | 5,100,10,7,8
+      | ^^^^^^^^^^^^ in this line
+
+    error: `nan` is not a number
+     --> mine.csv:8:1
+      |
+    8 | nan,1,1
+      | ^^^^^^^ in this line
+
+    error: the prompt has 1.5 tokens: expected a whole number from 1 to 100000000
+     --> mine.csv:9:1
+      |
+    9 | 6,1.5,1
+      | ^^^^^^^ in this line
+    ");
+}
