@@ -12,7 +12,7 @@ use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::serving::{Described, Role, decode_at, search};
-use supernode::study::{DegradedMachine, simulate, single_failures};
+use supernode::study::{DegradedMachine, Progress, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::AttentionBatch;
 
@@ -81,9 +81,9 @@ fn stages(criterion: &mut Criterion) {
 
     let reliability = load_reliability().unwrap_or_else(|problems| panic!("{problems}"));
     let patient = DegradedMachine::new(&spec, &network, &workload, &target);
-    say("single_failures", single_failures(&patient, &reliability, true));
+    say("single_failures", single_failures(&patient, &reliability, true, Progress::SILENT));
     group.sample_size(10);
-    group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true))));
+    group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true, Progress::SILENT))));
     group.finish();
 }
 

@@ -6,14 +6,15 @@
 //! | --- | --- |
 //! | which chips take part, in what order? | `group.rs` |
 //! | who talks to whom in a round? | `pattern.rs` |
-//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs` |
+//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs` |
 //! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
+//! | what has been walked already, for this design or another? | `routed.rs` |
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `collective.rs`, `pricing.rs` |
 //! | how do collectives of several groups slow each other? | `concurrent.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
-//! | how fast, how far, how wide is the fabric as such? | `metrics.rs` |
+//! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
 //! | what do queues, credits and collisions add? | `packets/`: a simulation of every packet |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
@@ -22,6 +23,7 @@ mod afd;
 mod algorithm;
 mod bound;
 mod channel_class;
+mod channel_loads;
 mod collective;
 mod concurrent;
 mod custom_all_reduce;
@@ -40,12 +42,15 @@ mod pattern;
 mod play;
 mod pricing;
 mod profile;
+mod rotation;
+mod routed;
 mod symmetry;
 
 pub use crate::input::document::Algorithm;
 pub use afd::AfdTraffic;
 pub use algorithm::Obstacle;
 pub use bound::{Cuts, lower_bound};
+pub use channel_loads::ChannelLoads;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 pub use concurrent::{ConcurrentCollective, ConcurrentError, ConcurrentTiming, ConcurrentTimings, concurrent_timings, groups};
 pub use custom_all_reduce::custom_all_reduce;
@@ -54,10 +59,10 @@ pub use fair_share::completion::Accuracy;
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
-pub use loads::ChannelLoads;
 pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
 pub use pattern::Pattern;
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
+pub use routed::RoutedFabrics;
