@@ -50,7 +50,7 @@ const LONG: Bytes = Bytes::new(1e9);
 /// Surveys a fabric.
 #[must_use]
 pub fn fabric_metrics(network: &Network<'_>) -> FabricMetrics {
-    let distances = network.routed().distances(|| distances(network)).to_vec();
+    let distances = network.known().distances(|| distances(network)).to_vec();
     let mean = distances.iter().map(|distance| distance.latency_mean * distance.share).sum();
     FabricMetrics {
         injection: network.injection(),
@@ -139,7 +139,7 @@ fn bisection(network: &Network<'_>) -> BytesPerSecond {
 }
 
 fn busiest_by_sector(network: &Network<'_>, half: u32, sectors: u32) -> Seconds {
-    let carried = network.routed().between_halves(|| carried_by_sector(network, half, sectors));
+    let carried = network.known().between_halves(|| carried_by_sector(network, half, sectors));
     let rate = |of: &Carried| payload_rate(&network.fabric().links[of.link as usize], LONG) * f64::from(of.count);
     carried.iter().map(|of| LONG * of.bytes / rate(of)).fold(Seconds::ZERO, Seconds::max)
 }

@@ -6,7 +6,7 @@ use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use super::group::Group;
-use super::routed::{Routed, RoutedFabrics};
+use super::routed::{Known, Routed, RoutedFabrics};
 use crate::fabric::{Endpoint, Fabric, Orbits, Policy, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
@@ -18,6 +18,7 @@ pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
 pub struct Network<'a> {
     fabric: &'a Fabric,
     routed: Arc<Routed>,
+    known: Arc<Known>,
     /// Asked for by every transfer.
     injection: BytesPerSecond,
 }
@@ -39,7 +40,7 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        Self::over(fabric, Arc::new(Routed::new(fabric, policy)))
+        Self::over(fabric, (Arc::new(Routed::new(fabric, policy)), Arc::default()))
     }
 
     /// As [`Network::new`], for designs that follow each other: what no route of theirs sees is not walked again.
@@ -48,16 +49,16 @@ impl<'a> Network<'a> {
         Self::over(fabric, known.like(Routed::new(fabric, Policy::Spray)))
     }
 
-    fn over(fabric: &'a Fabric, routed: Arc<Routed>) -> Self {
+    fn over(fabric: &'a Fabric, (routed, known): (Arc<Routed>, Arc<Known>)) -> Self {
         let scale_up = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
         let injection = if scale_up > BytesPerSecond::ZERO { scale_up } else { ports(fabric, |endpoint| matches!(endpoint, Endpoint::Nic(_))) };
-        Self { fabric, routed, injection }
+        Self { fabric, routed, known, injection }
     }
 
     /// The same network for those who ask only how many bytes go where: all paths take no time, so that more symmetries hold.
     #[must_use]
     pub fn without_latencies(&self) -> Self {
-        Self { routed: Arc::new(Routed::with_router(self.fabric, self.router().without_latencies())), ..*self }
+        Self { routed: Arc::new(Routed::with_router(self.fabric, self.router().without_latencies())), known: Arc::default(), ..*self }
     }
 
     /// Nodes and channels that no bytes can tell apart: symmetries of the graph map them onto others of the same part, number of links and
@@ -87,8 +88,15 @@ impl<'a> Network<'a> {
         &self.routed.router
     }
 
-    pub(super) fn routed(&self) -> &Routed {
-        &self.routed
+    /// What has been walked already.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// The same network on which nothing has been walked, to measure what walks cost.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { known: Arc::default(), ..self.clone() }
     }
 
     pub(super) fn channel_classes(&self) -> &[u32] {

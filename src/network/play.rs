@@ -17,7 +17,7 @@ impl Network<'_> {
             Some(collapsed) => collapsed.profile(self),
             None => self.profile(&self.uncollapsed(group, pattern)),
         };
-        if group.in_level_order() { self.routed().profile(pattern, group.ranks(), play) } else { play() }
+        if group.in_level_order() { self.known().profile(pattern, group.ranks(), play) } else { play() }
     }
 
     /// Sums up channel loads.
@@ -64,7 +64,7 @@ impl Network<'_> {
     /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
     #[must_use]
     pub fn between(&self, sources: std::ops::Range<u32>, destinations: std::ops::Range<u32>) -> Profile {
-        self.routed().one_sided(&sources, &destinations, || {
+        self.known().one_sided(&sources, &destinations, || {
             let senders = sources.end - sources.start;
             let group = Group::of(sources.clone().chain(destinations.clone()).collect());
             self.profile(&self.loads(&group, Pattern::OneSided { senders }))

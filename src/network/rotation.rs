@@ -26,7 +26,7 @@ impl Network<'_> {
         if !(whole && policy.respects_symmetry() && policy.stays_on_shortest_paths()) {
             return None;
         }
-        let rotation = self.routed().rotation(unit, || self.shortest_rotation(unit))?;
+        let rotation = self.known().rotation(unit, || self.shortest_rotation(unit))?;
         let receivers: Vec<u32> = (0..rotation.step).collect();
         let mut loads = self.loads_of(group, pattern, &receivers);
         loads.scale(f64::from(ranks / rotation.step));
@@ -64,7 +64,7 @@ fn kind(node: &Node) -> Kind {
     (node.level, node.plane, kind, part, node.chips, node.first_chip)
 }
 
-/// Nodes by kind, in the order of the graph.
+/// Nodes other than chips by kind, in the order of the graph.
 struct Places {
     nodes: BTreeMap<Kind, Vec<u32>>,
 }
@@ -72,7 +72,7 @@ struct Places {
 impl Places {
     fn new(fabric: &Fabric) -> Self {
         let mut nodes: BTreeMap<Kind, Vec<u32>> = BTreeMap::new();
-        for (number, node) in (0u32..).zip(fabric.graph.node_weights()) {
+        for (number, node) in (0u32..).zip(fabric.graph.node_weights()).skip(fabric.chips as usize) {
             nodes.entry(kind(node)).or_default().push(number);
         }
         Self { nodes }
@@ -82,6 +82,9 @@ impl Places {
     /// where nothing serves a shifted run.
     fn shifted(&self, fabric: &Fabric, step: u32) -> Option<Vec<u32>> {
         let mut image: Vec<u32> = (0..).take(fabric.graph.node_count()).collect();
+        for chip in &mut image[..fabric.chips as usize] {
+            *chip = (*chip + step) % fabric.chips;
+        }
         for (&(level, plane, endpoint, part, chips, first), from) in &self.nodes {
             if chips < fabric.chips {
                 let to = self.nodes.get(&(level, plane, endpoint, part, chips, (first + step) % fabric.chips))?;

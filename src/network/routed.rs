@@ -1,7 +1,7 @@
-//! What of a fabric its traffic sees, with the answers that do not depend on anything else.
+//! What of a fabric its traffic sees, and the answers that depend on nothing else.
 //!
 //! Designs often differ in what no route sees: the rate of a link, the bandwidth of a memory, the constants of a library. Networks of such
-//! designs share one [`Routed`], so that a pattern is walked once for all of them.
+//! designs share what is [`Known`], so that a pattern is walked once for all of them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -62,6 +62,11 @@ pub(super) struct Routed {
     runs: [Option<u32>; 2],
     /// By switch part, whether it reduces.
     reduces: Vec<bool>,
+}
+
+/// What has been walked on a fabric.
+#[derive(Debug, Default)]
+pub(super) struct Known {
     /// Of patterns over the first ranks in level order.
     profiles: Mutex<BTreeMap<(Pattern, u32), Profile>>,
     /// Of all pairs from one run of chips to another.
@@ -86,11 +91,6 @@ impl Routed {
             level_sizes: fabric.level_sizes.clone(),
             runs: [fabric.sectors, fabric.lines],
             reduces: fabric.switches.iter().map(|part| part.switch.in_network_reduction).collect(),
-            profiles: Mutex::default(),
-            one_sided: Mutex::default(),
-            rotations: Mutex::default(),
-            distances: OnceLock::new(),
-            between_halves: OnceLock::new(),
         }
     }
 
@@ -102,7 +102,9 @@ impl Routed {
             && self.levels == other.levels
             && self.nodes == other.nodes
     }
+}
 
+impl Known {
     /// The profile of a pattern over the first `ranks` chips. A walk runs outside of the lock: two threads may then make the same one.
     pub fn profile(&self, pattern: Pattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
         kept(&self.profiles, (pattern, ranks), play)
@@ -156,23 +158,23 @@ const FABRICS_MAX: usize = 8;
 /// Fabrics that have been routed: designs that differ in nothing that traffic sees share one.
 #[derive(Debug, Default)]
 pub struct RoutedFabrics {
-    known: Mutex<Vec<Arc<Routed>>>,
+    known: Mutex<Vec<(Arc<Routed>, Arc<Known>)>>,
 }
 
 impl RoutedFabrics {
     /// The one that is like `routed`, with all that is known of it; `routed` itself if there is none.
-    pub(super) fn like(&self, routed: Routed) -> Arc<Routed> {
+    pub(super) fn like(&self, routed: Routed) -> (Arc<Routed>, Arc<Known>) {
         let known = open(&self.known).clone();
-        if let Some(like) = known.into_iter().find(|known| known.is_like(&routed)) {
+        if let Some(like) = known.into_iter().find(|(known, _)| known.is_like(&routed)) {
             return like;
         }
-        let routed = Arc::new(routed);
+        let new = (Arc::new(routed), Arc::default());
         let mut known = open(&self.known);
         if known.len() == FABRICS_MAX {
             known.remove(0);
         }
-        known.push(Arc::clone(&routed));
-        routed
+        known.push(new.clone());
+        new
     }
 }
 
