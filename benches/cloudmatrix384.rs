@@ -12,7 +12,7 @@ use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::serving::{Described, Role, decode_at, search};
-use supernode::study::{DegradedMachine, simulate, single_failures};
+use supernode::study::{Case, DegradedMachine, Progress, sensitivity, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::AttentionBatch;
 
@@ -51,11 +51,11 @@ fn stages(criterion: &mut Criterion) {
 
     say("all_to_all", network.full_all_to_all(fabric.chips));
     group.bench_function("all_to_all_full", |bencher| bencher.iter(|| black_box(network.full_all_to_all(fabric.chips))));
-    group.bench_function("all_to_all_collapsed", |bencher| bencher.iter(|| black_box(network.all_to_all(fabric.chips))));
+    group.bench_function("all_to_all_collapsed", |bencher| bencher.iter(|| black_box(network.anew().all_to_all(fabric.chips))));
     let collective = Collective { op: Op::AllReduce, ranks: fabric.chips, bytes: Bytes::new(1e9) };
     say("collective", Pricing::new(&network, &spec.library).price(&collective, None));
     group.bench_function("collective", |bencher| {
-        bencher.iter(|| black_box(Pricing::new(&network, &spec.library).price(&collective, None)));
+        bencher.iter(|| black_box(Pricing::new(&network.anew(), &spec.library).price(&collective, None)));
     });
 
     let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
@@ -81,9 +81,12 @@ fn stages(criterion: &mut Criterion) {
 
     let reliability = load_reliability().unwrap_or_else(|problems| panic!("{problems}"));
     let patient = DegradedMachine::new(&spec, &network, &workload, &target);
-    say("single_failures", single_failures(&patient, &reliability, true));
+    say("single_failures", single_failures(&patient, &reliability, true, Progress::SILENT));
     group.sample_size(10);
-    group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true))));
+    group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true, Progress::SILENT))));
+    let case = Case { supernode: NAME.to_owned(), workload: None, target: "doubao-2026-04".to_owned() };
+    say("sensitivity", sensitivity(&case, Progress::SILENT).map_or(0, |(_, gains)| gains.len()));
+    group.bench_function("sensitivity", |bencher| bencher.iter(|| black_box(sensitivity(&case, Progress::SILENT).is_ok())));
     group.finish();
 }
 

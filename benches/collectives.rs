@@ -30,7 +30,7 @@ fn collectives(criterion: &mut Criterion) {
         ] {
             println!("{name}/{chips}: answer {:016x}", cases::fingerprint_of(price(&network, op, chips, algorithm)));
             let mut group = criterion.benchmark_group(name);
-            group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| price(black_box(&network), op, chips, algorithm)));
+            group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| price(black_box(&network.anew()), op, chips, algorithm)));
             group.finish();
         }
     }

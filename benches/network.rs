@@ -8,6 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use supernode::fabric::Policy;
+use supernode::footprint::{Damage, Part, damaged};
 use supernode::network::{Group, Network, Pattern};
 
 /// Chips of each case; the largest only when measuring.
@@ -34,7 +35,7 @@ fn all_to_all_collapsed(criterion: &mut Criterion) {
         let network = Network::new(&fabric);
         println!("all_to_all_collapsed/{chips}: answer {:016x}", cases::fingerprint(&network.all_to_all(chips)));
         let mut group = criterion.benchmark_group("all_to_all_collapsed");
-        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.all_to_all(black_box(chips))));
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().all_to_all(black_box(chips))));
         group.finish();
     }
 }
@@ -46,7 +47,7 @@ fn ring(criterion: &mut Criterion) {
         let network = Network::new(&fabric);
         println!("ring/{chips}: answer {:016x}", cases::fingerprint(&network.ring(chips)));
         let mut group = criterion.benchmark_group("ring");
-        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.ring(black_box(chips))));
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().ring(black_box(chips))));
         group.finish();
     }
 }
@@ -71,7 +72,48 @@ fn half_the_machine(criterion: &mut Criterion) {
         let half = Group::first(chips / 2);
         println!("half_the_machine/{chips}: answer {:016x}", cases::fingerprint(&network.play(&half, Pattern::AllPairs)));
         let mut group = criterion.benchmark_group("half_the_machine");
-        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.play(black_box(&half), Pattern::AllPairs)));
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&half), Pattern::AllPairs)));
+        group.finish();
+    }
+}
+
+/// Several rings through all chips, by one step of the machine's shortest rotation.
+fn multi_ring(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 8192, 100_000]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        let (all, pattern) = (Group::first(chips), Pattern::MultiRing { block: 8, rings: 8 });
+        println!("multi_ring/{chips}: answer {:016x}", cases::fingerprint(&network.play(&all, pattern)));
+        let mut group = criterion.benchmark_group("multi_ring");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&all), pattern)));
+        group.finish();
+    }
+}
+
+/// Every chip to those at its position in all other nodes: the outer half of dispatch by way of nodes.
+fn equals(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 8192, 100_000]) {
+        let fabric = cases::fabric(chips);
+        let network = Network::new(&fabric);
+        let (all, pattern) = (Group::first(chips), Pattern::Equals { node: 8 });
+        println!("equals/{chips}: answer {:016x}", cases::fingerprint(&network.play(&all, pattern)));
+        let mut group = criterion.benchmark_group("equals");
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&all), pattern)));
+        group.finish();
+    }
+}
+
+/// A chip fails: from the graph that is left to the all-to-all of the others, as `fail` and `plan` do for every class of parts.
+fn all_to_all_damaged(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 384, 8192]) {
+        let fabric = cases::fabric(chips);
+        let play = |part| {
+            let rest = damaged(&fabric, &Damage::of(&[part]));
+            Network::new(&rest).without_latencies().all_to_all(rest.chips)
+        };
+        println!("all_to_all_damaged/{chips}: answer {:016x}", cases::fingerprint(&play(Part::Node(0))));
+        let mut group = criterion.benchmark_group("all_to_all_damaged");
+        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| play(black_box(Part::Node(0)))));
         group.finish();
     }
 }
@@ -89,5 +131,16 @@ fn preparing(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, all_to_all_full, all_to_all_collapsed, ring, all_to_all_hashed, half_the_machine, preparing);
+criterion_group!(
+    benches,
+    all_to_all_full,
+    all_to_all_collapsed,
+    ring,
+    multi_ring,
+    equals,
+    all_to_all_damaged,
+    all_to_all_hashed,
+    half_the_machine,
+    preparing
+);
 criterion_main!(benches);

@@ -31,13 +31,13 @@ fn main() {
         let network = Network::new(&fabric);
         line("preparing/fabric", chips, || cases::fabric(chips), edges);
         line("preparing/network", chips, || Network::new(&fabric), |network| network.router().channels().len() as u64);
-        line("all_to_all_collapsed", chips, || network.all_to_all(chips), cases::fingerprint);
-        line("ring", chips, || network.ring(chips), cases::fingerprint);
-        line("half_the_machine", chips, || network.play(&Group::first(chips / 2), Pattern::AllPairs), cases::fingerprint);
+        line("all_to_all_collapsed", chips, || network.anew().all_to_all(chips), cases::fingerprint);
+        line("ring", chips, || network.anew().ring(chips), cases::fingerprint);
+        line("half_the_machine", chips, || network.anew().play(&Group::first(chips / 2), Pattern::AllPairs), cases::fingerprint);
         if chips <= 8192 {
             line("all_to_all_full", chips, || network.full_all_to_all(chips), cases::fingerprint);
-            line("all_reduce_ring", chips, || all_reduce(&network, chips, Some(Algorithm::Ring)), |time| cases::fingerprint_of(*time));
-            line("all_reduce_auto", chips, || all_reduce(&network, chips, None), |time| cases::fingerprint_of(*time));
+            line("all_reduce_ring", chips, || all_reduce(&network.anew(), chips, Some(Algorithm::Ring)), |time| cases::fingerprint_of(*time));
+            line("all_reduce_auto", chips, || all_reduce(&network.anew(), chips, None), |time| cases::fingerprint_of(*time));
         }
         if chips <= 384 {
             let network = Network::with_routing(&fabric, Policy::Ecmp { seed: 1 });

@@ -1,12 +1,13 @@
 //! `supernode fail`: what remains after failures.
 
+use super::progress::progress;
 use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{Damage, part_name, part_named};
 use crate::input::spec::{load_reliability, load_supernode, load_target, load_workload};
 use crate::network::Network;
 use crate::report::{self, FailReport};
-use crate::study::{DegradedMachine, Draw, availability, chances, drawn, single_failures};
+use crate::study::{DegradedMachine, Draw, Progress, availability, chances, drawn, single_failures};
 
 /// Show what remains after failures: of given parts, of parts drawn at random, and of every part in turn
 #[derive(Debug, clap::Args)]
@@ -75,7 +76,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     gone.extend(drawn(&fabric, &draw).map_err(|message| bad_option("fail", message))?);
 
     let patient = DegradedMachine::new(&spec, &network, &workload, &target);
-    let singles = single_failures(&patient, &reliability, true);
+    let singles = single_failures(&patient, &reliability, true, Progress::to(&progress("classes of parts")));
     let report = FailReport {
         supernode: spec.id.clone(),
         title: format!("{} ({})", spec.name, spec.vendor),
@@ -87,7 +88,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         availability: availability(&singles),
         examples: singles.iter().map(|single| part_name(&fabric, single.class.example)).collect(),
         singles,
-        chances: arguments.draws.map(|draws| chances(&patient, &reliability, draws, arguments.seed, arguments.level)),
+        chances: arguments.draws.map(|draws| {
+            let hear = progress("states");
+            chances(&patient, &reliability, draws, arguments.seed, arguments.level, Progress::to(&hear))
+        }),
     };
     Ok(Output::report(&report, format))
 }

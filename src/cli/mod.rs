@@ -19,6 +19,7 @@ mod model;
 mod optimize;
 mod plan;
 mod power_limits;
+mod progress;
 mod schema;
 mod sensitivity;
 mod serve;

@@ -1,10 +1,11 @@
 //! `supernode optimize`: the best design of a large space.
 
+use super::progress::progress;
 use super::{Outcome, Output};
 use crate::input::problem::Problem;
 use crate::input::study::load_study;
 use crate::report::{self, OptimizeReport};
-use crate::study::{Budget, Demands, Space, optimize};
+use crate::study::{Budget, Demands, Progress, Space, optimize};
 
 /// Search the space of a study for the best design under its constraints, by its first objective
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,6 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return Err(Problem::new(format!("`{}` does not say what is best", arguments.study)).help(help).into());
     }
     space.preview()?;
-    let found = optimize(&space, &demands, Budget { designs: arguments.budget as usize, seed: arguments.seed });
+    let found = optimize(&space, &demands, Budget { designs: arguments.budget as usize, seed: arguments.seed }, Progress::to(&progress("designs")));
     Ok(Output::report(&OptimizeReport { space: &space, demands: &demands, found }, format))
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::progress::progress;
 use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
 use crate::report::{self, PlanDay, PlanReport};
-use crate::study::{days, design, fleet};
+use crate::study::{Progress, days, design, fleet};
 use crate::units::Date;
 
 /// Plan supernodes, chips, racks, megawatts and money for a demand, following its growth
@@ -72,7 +73,7 @@ fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
         let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
         arguments.engine.deploy(&mut spec, &mut workload)?;
         let fabric = fabric::build(&spec)?;
-        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability))
+        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability, Progress::to(&progress("classes of parts"))))
     });
     let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
     let days = days.into_iter().map(|(day, demand, basis)| {

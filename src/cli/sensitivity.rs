@@ -1,9 +1,10 @@
 //! `supernode sensitivity`: what to change next.
 
+use super::progress::progress;
 use super::{Outcome, Output};
 use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
-use crate::study::{Case, sensitivity};
+use crate::study::{Case, Progress, sensitivity};
 
 /// What each hardware parameter gains when it is 10 % better, the largest gain first
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let case = Case { supernode: arguments.supernode.clone(), workload: arguments.workload.clone(), target: arguments.target.clone() };
     let name = load_supernode(&arguments.supernode)?.name;
-    let (before, gains) = sensitivity(&case)?;
+    let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
     Ok(Output::report(&SensitivityReport { case, name, gains, refusal: before.serves_nothing() }, format))
 }

@@ -1,9 +1,10 @@
 //! `supernode uncertainty`: how sure a result is.
 
+use super::progress::progress;
 use super::{Outcome, Output};
 use crate::input::problem::Problems;
 use crate::report::{self, UncertaintyReport};
-use crate::study::{Case, beats, enough, uncertainty};
+use crate::study::{Case, Progress, beats, enough, uncertainty};
 
 /// Draw all values that have a range: median and 5 to 95 % of each result, what drives them, and which of two designs is better how often
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let cases =
         arguments.supernodes.iter().map(|name| Case { supernode: name.clone(), workload: workload.clone(), target: arguments.target.clone() });
-    let designs = cases.map(|case| uncertainty(&case, arguments.draws, arguments.seed)).collect::<Result<Vec<_>, Problems>>()?;
+    let designs = cases
+        .map(|case| uncertainty(&case, arguments.draws, arguments.seed, Progress::to(&progress("draws"))))
+        .collect::<Result<Vec<_>, Problems>>()?;
     let beats = if let [first, second] = designs.as_slice() { beats(first, second) } else { Vec::new() };
     Ok(Output::report(&UncertaintyReport { designs, beats, draws: arguments.draws, seed: arguments.seed }, format))
 }

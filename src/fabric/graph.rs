@@ -21,7 +21,7 @@ pub enum Endpoint {
 }
 
 /// A node of the fabric.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
     /// What stands here.
     pub endpoint: Endpoint,
@@ -70,7 +70,7 @@ impl ChannelId {
 }
 
 /// One direction of an edge: the thing that has a capacity and can be a bottleneck.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
     /// Sending node.
     pub from: u32,

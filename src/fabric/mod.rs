@@ -25,4 +25,4 @@ pub use build::build;
 pub use framing::{payload_rate, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
-pub use routing::{Hop, Merge, Merged, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};
+pub use routing::{Hop, Merge, Merged, Orbits, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

@@ -10,13 +10,13 @@
 //!
 //! Launch, rounds and paths stay as they are alone. Packets that queue behind each other in switches add to this; that is not modelled.
 
+use super::channel_loads::ChannelLoads;
 use super::collective::{Collective, CollectiveError, LevelUse, Timing};
 use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingInput};
 use super::fair_share::transfers::{Transfers, TransfersInput};
 use super::flows::FlowError;
 use super::group::{Group, Placement, PlacementError};
-use super::loads::ChannelLoads;
 use super::network::{LONG_MESSAGE, Network};
 use super::pricing::Pricing;
 use super::profile::Profile;

@@ -6,7 +6,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::network::Network;
-use crate::fabric::{ChannelId, Fabric, Node, payload_rate};
+use super::routed::{Carried, Distance};
+use crate::fabric::{Channel, ChannelId, Fabric, Node, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.
@@ -30,21 +31,6 @@ pub struct FabricMetrics {
     pub groups: Vec<GroupReach>,
 }
 
-/// Pairs of chips with equally many links between them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Distance {
-    /// Links on the shortest path.
-    pub hops: u32,
-    /// Of all pairs.
-    pub share: f64,
-    /// Fastest pair.
-    pub latency_min: Seconds,
-    /// Mean over the pairs.
-    pub latency_mean: Seconds,
-    /// Slowest pair.
-    pub latency_max: Seconds,
-}
-
 /// How much of what its chips can send may leave a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupReach {
@@ -64,7 +50,7 @@ const LONG: Bytes = Bytes::new(1e9);
 /// Surveys a fabric.
 #[must_use]
 pub fn fabric_metrics(network: &Network<'_>) -> FabricMetrics {
-    let distances = distances(network);
+    let distances = network.known().distances(|| distances(network)).to_vec();
     let mean = distances.iter().map(|distance| distance.latency_mean * distance.share).sum();
     FabricMetrics {
         injection: network.injection(),
@@ -153,6 +139,12 @@ fn bisection(network: &Network<'_>) -> BytesPerSecond {
 }
 
 fn busiest_by_sector(network: &Network<'_>, half: u32, sectors: u32) -> Seconds {
+    let carried = network.known().between_halves(|| carried_by_sector(network, half, sectors));
+    let rate = |of: &Carried| payload_rate(&network.fabric().links[of.link as usize], LONG) * f64::from(of.count);
+    carried.iter().map(|of| LONG * of.bytes / rate(of)).fold(Seconds::ZERO, Seconds::max)
+}
+
+fn carried_by_sector(network: &Network<'_>, half: u32, sectors: u32) -> Vec<Carried> {
     let fabric = network.fabric();
     let run = fabric.chips / sectors;
     // A node that serves more than one sector belongs to none.
@@ -164,14 +156,17 @@ fn busiest_by_sector(network: &Network<'_>, half: u32, sectors: u32) -> Seconds 
         routes.towards(destination, half as usize, |node| node < half);
         routes.push((0..half).map(|source| (source, f64::from(members))), &mut loads);
     }
-    let mut classes: BTreeMap<(u32, u32, u32), (f64, u32, BytesPerSecond)> = BTreeMap::new();
+    let mut classes: BTreeMap<(u32, u32, u32), (f64, u32, u32)> = BTreeMap::new();
     for (number, channel) in (0u32..).zip(network.router().channels()) {
         let [from, to] = [channel.from, channel.to].map(|node| sector(&fabric.graph.raw_nodes()[node as usize].weight));
-        let rate = payload_rate(&fabric.links[channel.link as usize], LONG) * f64::from(channel.count);
-        let class = classes.entry((fabric.channel_class(ChannelId(number)), from, to)).or_insert((0.0, 0, rate));
+        let class = classes.entry((fabric.channel_class(ChannelId(number)), from, to)).or_insert((0.0, 0, number));
         (class.0, class.1) = (class.0 + loads[number as usize], class.1 + 1);
     }
-    classes.values().map(|(load, members, rate)| LONG * (load / f64::from(*members)) / *rate).fold(Seconds::ZERO, Seconds::max)
+    let carried = |(load, members, first): &(f64, u32, u32)| {
+        let Channel { link, count, .. } = network.router().channels()[*first as usize];
+        Carried { bytes: load / f64::from(*members), link, count }
+    };
+    classes.values().map(carried).collect()
 }
 
 /// One group of every level but the outermost, and one leaf of every level with leaves of its own.

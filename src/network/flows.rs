@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use super::channel_loads::ChannelLoads;
 use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingError, SharingInput};
 use super::fair_share::transfers::{Transfers, TransfersError, TransfersInput};
 use super::group::Group;
-use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
 use crate::units::{Bytes, BytesPerSecond, Seconds};

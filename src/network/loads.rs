@@ -6,58 +6,11 @@
 
 use rayon::prelude::*;
 
+use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
 use super::pattern::Pattern;
 use crate::fabric::{Merge, Pathfinder, Policy, Routes};
-use crate::units::Seconds;
-
-/// Bytes on every channel, and the longest path.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChannelLoads {
-    /// By channel number.
-    pub bytes: Vec<f64>,
-    /// Bytes that leave their sources.
-    pub sent: f64,
-    /// Latency of the slowest path.
-    pub latency: Seconds,
-    /// Links on that path.
-    pub hops: u32,
-    /// Chips of a pair that no path joins, where there is one.
-    pub unreachable: Option<(u32, u32)>,
-}
-
-impl ChannelLoads {
-    /// Nothing moves.
-    #[must_use]
-    pub fn silent(channels: usize) -> Self {
-        Self { bytes: vec![0.0; channels], sent: 0.0, latency: Seconds::ZERO, hops: 0, unreachable: None }
-    }
-
-    /// Adds `weight` times what another pattern does.
-    pub fn add(&mut self, other: &Self, weight: f64) {
-        for (bytes, more) in self.bytes.iter_mut().zip(&other.bytes) {
-            *bytes += more * weight;
-        }
-        self.sent += other.sent * weight;
-        self.lengthen(other.latency, other.hops);
-        self.unreachable = self.unreachable.or(other.unreachable);
-    }
-
-    /// As if the pattern were played so many times.
-    pub fn scale(&mut self, times: f64) {
-        for bytes in &mut self.bytes {
-            *bytes *= times;
-        }
-        self.sent *= times;
-    }
-
-    fn lengthen(&mut self, latency: Seconds, hops: u32) {
-        if latency > self.latency {
-            (self.latency, self.hops) = (latency, hops);
-        }
-    }
-}
 
 /// Receivers are walked in at most this many fixed parts, each added up on its own, so that sums do not depend on the number of
 /// threads.
@@ -74,6 +27,9 @@ const DENSE_SENDERS: u32 = 16;
 /// Receivers whose walks cost about what looking for twins does.
 const RECEIVERS_PER_SEARCH_FOR_TWINS: usize = 4;
 
+/// Walks times channels that cost several times what looking for symmetries does.
+const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 24;
+
 /// Halvings of the interval in which the best mix of two ways lies; 2^-40 is far below any effect.
 const MIX_STEPS: u32 = 60;
 
@@ -81,7 +37,15 @@ impl Network<'_> {
     /// Plays a pattern once.
     #[must_use]
     pub fn loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
-        self.collapsed(group, pattern).map_or_else(|| self.full_loads(group, pattern), |collapsed| collapsed.spread(self))
+        match self.collapsed(group, pattern) {
+            Some(collapsed) => collapsed.spread(self),
+            None => self.uncollapsed(group, pattern),
+        }
+    }
+
+    /// As [`Network::loads`] where the levels' symmetries do not help.
+    pub(super) fn uncollapsed(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+        self.rotated(group, pattern).unwrap_or_else(|| self.full_loads(group, pattern))
     }
 
     /// As [`Network::loads`] without use of symmetry: the judge of the collapsed form.
@@ -181,12 +145,32 @@ impl Network<'_> {
         let sets_that = |does: &dyn Fn(u32) -> bool| (0u32..).zip(&merged.sets).map(|(set, _)| set).filter(|&set| does(set)).collect::<Vec<u32>>();
         let (sending, receiving) = (sets_that(&|set| role(set).0), sets_that(&|set| role(set).1));
         let members = |set: u32| &merged.sets[set as usize][..];
+        let orbits = (receiving.len() * merged.router.channels().len() >= WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES)
+            .then(|| {
+                let alone = |set: u32| merged.router.forwards(set) && role(set) != (false, false);
+                let roles = |set: u32| u64::from(role(set).0) | u64::from(role(set).1) << 1 | u64::from(alone(set)) << 2;
+                merged.router.orbits(|set| roles(set) | (members(set).len() as u64) << 3)
+            })
+            .flatten();
+        // One receiving set of every orbit, and how many it stands for.
+        let mut standing: Vec<(u32, f64)> = Vec::new();
+        let mut place_of = vec![usize::MAX; orbits.as_ref().map_or(0, |orbits| orbits.nodes.len())];
+        for &set in &receiving {
+            let place = orbits.as_ref().map(|orbits| &mut place_of[orbits.nodes[set as usize] as usize]);
+            match place {
+                Some(&mut place) if place != usize::MAX => standing[place].1 += 1.0,
+                place => {
+                    place.into_iter().for_each(|place| *place = standing.len());
+                    standing.push((set, 1.0));
+                }
+            }
+        }
         let mut loads = in_parts(
             merged.router.channels().len(),
-            &receiving,
+            &standing,
             WALKS_PER_PART,
             || merged.router.routes(),
-            |routes: &mut Routes<'_>, &set, loads| {
+            |routes: &mut Routes<'_>, &(set, likes), loads| {
                 let receivers = members(set);
                 // How many receivers each of a set's members sends to.
                 let hear = |source: u32| (receivers.len() - usize::from(source == set)) as f64;
@@ -196,16 +180,20 @@ impl Network<'_> {
                     [_] => routes.towards(set, sources().count(), wants),
                     _ => routes.towards_set(set, sources().count(), wants),
                 }
+                let weight = |source: u32| members(source).len() as f64 * hear(source) * likes;
                 for source in sources() {
-                    loads.sent += members(source).len() as f64 * hear(source);
+                    loads.sent += weight(source);
                     match (routes.slowest(source), routes.hops(source)) {
                         (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
                         _ => loads.unreachable = loads.unreachable.or(pair_of(members(source), receivers)),
                     }
                 }
-                routes.push(sources().map(|source| (source, members(source).len() as f64 * hear(source))), &mut loads.bytes);
+                routes.push(sources().map(|source| (source, weight(source))), &mut loads.bytes);
             },
         );
+        if let Some(orbits) = orbits {
+            loads.average_over(&orbits.channels);
+        }
         loads.bytes = merged.spread(&loads.bytes);
         Some(loads)
     }

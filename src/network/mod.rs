@@ -6,8 +6,9 @@
 //! | --- | --- |
 //! | which chips take part, in what order? | `group.rs` |
 //! | who talks to whom in a round? | `pattern.rs` |
-//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs` |
+//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs` |
 //! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
+//! | what has been walked already, for this design or another? | `routed.rs` |
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `plan.rs`, `cost.rs`; an engine's own kernel: `custom_all_reduce.rs` |
@@ -23,6 +24,7 @@ mod afd;
 mod algorithm;
 mod bound;
 mod channel_class;
+mod channel_loads;
 mod collective;
 mod concurrent;
 mod cost;
@@ -44,12 +46,15 @@ mod play;
 mod prices;
 mod pricing;
 mod profile;
+mod rotation;
+mod routed;
 mod symmetry;
 
 pub use crate::input::document::Algorithm;
 pub use afd::AfdTraffic;
 pub use algorithm::Obstacle;
 pub use bound::{Cuts, lower_bound};
+pub use channel_loads::ChannelLoads;
 pub use collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Protocol, Timing};
 pub use concurrent::{ConcurrentCollective, ConcurrentError, ConcurrentTiming, ConcurrentTimings, concurrent_timings, groups};
 pub use cost::Engines;
@@ -58,7 +63,6 @@ pub use fair_share::completion::Accuracy;
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
-pub use loads::ChannelLoads;
 pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
@@ -66,3 +70,4 @@ pub use pattern::Pattern;
 pub use prices::{Prices, Transfer};
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
+pub use routed::RoutedFabrics;

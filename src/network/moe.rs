@@ -148,8 +148,7 @@ impl Relay {
         if !ranks.is_multiple_of(node * per_chip) || chips < 2 * node || node < 2 {
             return None;
         }
-        let equals: Vec<Group> = (0..node).map(|position| Group::of((position..chips).step_by(node as usize).collect())).collect();
-        let across = network.profile(&network.loads_of_groups(&equals, Pattern::AllPairs));
+        let across = network.play(&Group::first(chips), Pattern::Equals { node });
         let inside = network.all_to_all(node);
         Some(Self { across, inside, nodes: f64::from(chips / node), ranks_of_node: f64::from(node * per_chip) })
     }

@@ -1,11 +1,13 @@
 //! A fabric ready for traffic.
 
+use std::sync::Arc;
+
 use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
-use super::channel_class::channel_classes;
 use super::group::Group;
-use crate::fabric::{Endpoint, Fabric, Policy, Router, payload_rate};
+use super::routed::{Known, Routed, RoutedFabrics};
+use crate::fabric::{Endpoint, Fabric, Orbits, Policy, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Messages so long that headers and partly filled packets no longer matter.
@@ -15,9 +17,8 @@ pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
 #[derive(Clone, Debug)]
 pub struct Network<'a> {
     fabric: &'a Fabric,
-    router: Router,
-    /// By channel; read by every use of symmetry.
-    channel_classes: Vec<u32>,
+    routed: Arc<Routed>,
+    known: Arc<Known>,
     /// Asked for by every transfer.
     injection: BytesPerSecond,
     egress: BytesPerSecond,
@@ -64,11 +65,41 @@ impl<'a> Network<'a> {
     /// Prepares a fabric under another routing policy.
     #[must_use]
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
+        Self::over(fabric, (Arc::new(Routed::new(fabric, policy)), Arc::default()))
+    }
+
+    /// As [`Network::new`], for designs that follow each other: what no route of theirs sees is not walked again.
+    #[must_use]
+    pub fn among(fabric: &'a Fabric, known: &RoutedFabrics) -> Self {
+        Self::over(fabric, known.like(Routed::new(fabric, Policy::Spray)))
+    }
+
+    fn over(fabric: &'a Fabric, (routed, known): (Arc<Routed>, Arc<Known>)) -> Self {
         let scale_up = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
         let injection = if scale_up > BytesPerSecond::ZERO { scale_up } else { ports(fabric, |endpoint| matches!(endpoint, Endpoint::Nic(_))) };
         let egress = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)));
-        let router = Router::new(fabric, policy);
-        Self { fabric, router, channel_classes: channel_classes(fabric), injection, egress, nics: Nics::of(fabric) }
+        Self { fabric, routed, known, injection, egress, nics: Nics::of(fabric) }
+    }
+
+    /// The same network for those who ask only how many bytes go where: all paths take no time, so that more symmetries hold.
+    #[must_use]
+    pub fn without_latencies(&self) -> Self {
+        Self { routed: Arc::new(Routed::with_router(self.fabric, self.router().without_latencies())), known: Arc::default(), ..*self }
+    }
+
+    /// Nodes and channels that no bytes can tell apart: symmetries of the graph map them onto others of the same part, number of links and
+    /// rate. Latencies are not looked at. `None` where no such symmetry is found.
+    #[must_use]
+    pub fn orbits_of_bytes(&self) -> Option<Orbits> {
+        let graph = &self.fabric.graph;
+        let rates: Vec<u64> = self.fabric.links.iter().map(|link| payload_rate(link, LONG_MESSAGE).get().to_bits()).collect();
+        self.router().labelled(|channel| rates[channel.link as usize]).orbits(|node| match graph[NodeIndex::new(node as usize)].endpoint {
+            Endpoint::Chip => 0,
+            Endpoint::Switch(part) => u64::from(part) << 3 | 1,
+            Endpoint::Cpu(part) => u64::from(part) << 3 | 2,
+            Endpoint::Nic(part) => u64::from(part) << 3 | 3,
+            Endpoint::Memory(part) => u64::from(part) << 3 | 4,
+        })
     }
 
     /// The fabric.
@@ -80,16 +111,27 @@ impl<'a> Network<'a> {
     /// Its router.
     #[must_use]
     pub fn router(&self) -> &Router {
-        &self.router
+        &self.routed.router
+    }
+
+    /// What has been walked already.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// The same network on which nothing has been walked, to measure what walks cost.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { known: Arc::default(), ..self.clone() }
     }
 
     pub(super) fn channel_classes(&self) -> &[u32] {
-        &self.channel_classes
+        &self.routed.channel_classes
     }
 
     /// Plane of a channel.
     pub(super) fn plane(&self, channel: u32) -> u16 {
-        self.router.plane(channel)
+        self.router().plane(channel)
     }
 
     /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
@@ -151,34 +193,38 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn capacities(&self) -> Vec<f64> {
         let rates: Vec<f64> = self.fabric.links.iter().map(|link| payload_rate(link, LONG_MESSAGE).get()).collect();
-        self.router.channels().iter().map(|channel| rates[channel.link as usize] * f64::from(channel.count)).collect()
+        self.router().channels().iter().map(|channel| rates[channel.link as usize] * f64::from(channel.count)).collect()
     }
 
     /// The switches that serve as roots of in-network reduction for a group: of those that every rank reaches over reducing switches
     /// only, the nearest. Empty if the machine has none.
     #[must_use]
     pub fn aggregation_roots(&self, group: &Group) -> Vec<u32> {
-        let graph = &self.fabric.graph;
-        let reduces = |node: u32| match graph[petgraph::graph::NodeIndex::new(node as usize)].endpoint {
-            Endpoint::Switch(part) => self.fabric.switches[part as usize].switch.in_network_reduction,
+        let (graph, switches) = (&self.fabric.graph, &self.fabric.switches);
+        let Some((&first, others)) = group.chips().split_first() else { return Vec::new() };
+        if !switches.iter().any(|part| part.switch.in_network_reduction) {
+            return Vec::new();
+        }
+        let reduces = |node: u32| match graph[NodeIndex::new(node as usize)].endpoint {
+            Endpoint::Switch(part) => switches[part as usize].switch.in_network_reduction,
             _ => false,
         };
-        let Some((&first, others)) = group.chips().split_first() else { return Vec::new() };
         // Farthest rank of every switch so far; a switch that some rank does not reach drops out.
         let mut farthest = self.hops_upwards(first, &reduces);
         // Chips below the same switches see the same distances; one of each such set is enough, and chips in level order stand together.
-        let neighbours = |chip: u32| self.router.neighbours(chip);
-        let mut known: Vec<u32> = neighbours(first).collect();
+        let mut known = first;
         for &chip in others {
-            let own: Vec<u32> = neighbours(chip).collect();
-            if own == known {
+            if self.router().neighbours(chip).eq(self.router().neighbours(known)) {
                 continue;
             }
             let hops = self.hops_upwards(chip, &reduces);
             for (farthest, hops) in farthest.iter_mut().zip(hops) {
                 *farthest = farthest.zip(hops).map(|(a, b)| a.max(b));
             }
-            known = own;
+            if farthest.iter().all(Option::is_none) {
+                break;
+            }
+            known = chip;
         }
         let nearest = farthest.iter().flatten().min().copied();
         farthest.iter().zip(0..).filter(|(hops, _)| hops.is_some() && **hops == nearest).map(|(_, node)| node).collect()
@@ -186,12 +232,12 @@ impl<'a> Network<'a> {
 
     /// Hops from a chip to every reducing switch, through reducing switches only.
     fn hops_upwards(&self, chip: u32, reduces: &impl Fn(u32) -> bool) -> Vec<Option<u32>> {
-        let mut hops = vec![None; self.router.nodes()];
+        let mut hops = vec![None; self.router().nodes()];
         let mut order = vec![(chip, 0)];
         let mut next = 0;
         while let Some(&(node, distance)) = order.get(next) {
             next += 1;
-            for neighbour in self.router.neighbours(node) {
+            for neighbour in self.router().neighbours(node) {
                 if reduces(neighbour) && hops[neighbour as usize].is_none() {
                     hops[neighbour as usize] = Some(distance + 1);
                     order.push((neighbour, distance + 1));

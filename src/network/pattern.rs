@@ -45,6 +45,11 @@ pub enum Pattern {
         /// Children of the level.
         size: u32,
     },
+    /// Everybody to those at the same position in all other groups of the innermost level.
+    Equals {
+        /// Chips in a group of the innermost level.
+        node: u32,
+    },
     /// Each of the first ranks to each of the rest.
     OneSided {
         /// Ranks that send.
@@ -82,6 +87,7 @@ impl Pattern {
             Self::OneSided { senders } => senders,
             Self::Trees | Self::RailTrees { .. } => 6,
             Self::Across { size, .. } => size - 1,
+            Self::Equals { node } => ranks.div_ceil(node) - 1,
         }
     }
 
@@ -106,7 +112,22 @@ impl Pattern {
     /// Whether it looks the same from every rank under all permutations of the children of every level.
     #[must_use]
     pub fn looks_alike_from_everywhere(self) -> bool {
-        matches!(self, Self::AllPairs | Self::Across { .. })
+        matches!(self, Self::AllPairs | Self::Across { .. } | Self::Equals { .. })
+    }
+
+    /// The shift of all ranks, counted round the group, that maps it onto itself; any multiple of it does so too. `None` where no
+    /// shift does, or other symmetries say more.
+    #[must_use]
+    pub fn turns_by(self) -> Option<u32> {
+        match self {
+            Self::Ring | Self::Shift(_) => Some(1),
+            Self::MultiRing { block, .. } => Some(block),
+            Self::Exchange(distance) => Some(distance * 2),
+            Self::Equals { node } => Some(node),
+            Self::AllPairs | Self::Trees | Self::Across { .. } | Self::OneSided { .. } | Self::FromRoot | Self::OnePair | Self::Aggregate { .. } => {
+                None
+            }
+        }
     }
 
     /// Whether a rank sends, and whether it receives, if all that a pattern says is which ranks do: each that sends then sends one byte to
@@ -156,6 +177,10 @@ impl Pattern {
                         each(sender, 1.0);
                     }
                 }
+            }
+            Self::Equals { node } => {
+                let position = |rank: u32| group.chip(rank) % node;
+                (0..ranks).filter(|&sender| sender != receiver && position(sender) == position(receiver)).for_each(|sender| each(sender, 1.0));
             }
             Self::OneSided { senders } => {
                 if receiver >= senders {

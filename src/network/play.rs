@@ -1,7 +1,7 @@
 //! Patterns of traffic played on a network: by symmetry where the fabric has it, else by a walk for each destination.
 
+use super::channel_loads::ChannelLoads;
 use super::group::Group;
-use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
 use super::profile::Profile;
@@ -13,10 +13,11 @@ impl Network<'_> {
         if group.ranks() < 2 {
             return Profile::silent(self.fabric());
         }
-        match self.collapsed(group, pattern) {
+        let play = || match self.collapsed(group, pattern) {
             Some(collapsed) => collapsed.profile(self),
-            None => self.profile(&self.full_loads(group, pattern)),
-        }
+            None => self.profile(&self.uncollapsed(group, pattern)),
+        };
+        if group.in_level_order() { self.known().profile(pattern, group.ranks(), play) } else { play() }
     }
 
     /// Sums up channel loads.
@@ -63,9 +64,11 @@ impl Network<'_> {
     /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
     #[must_use]
     pub fn between(&self, sources: std::ops::Range<u32>, destinations: std::ops::Range<u32>) -> Profile {
-        let senders = sources.end - sources.start;
-        let group = Group::of(sources.chain(destinations).collect());
-        self.profile(&self.loads(&group, Pattern::OneSided { senders }))
+        self.known().one_sided(&sources, &destinations, || {
+            let senders = sources.end - sources.start;
+            let group = Group::of(sources.clone().chain(destinations.clone()).collect());
+            self.profile(&self.loads(&group, Pattern::OneSided { senders }))
+        })
     }
 
     /// One chip sends one byte to another.

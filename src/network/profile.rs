@@ -1,6 +1,6 @@
 //! What a traffic pattern does to the fabric, summed up once for one byte, so that any size is priced by a multiplication.
 
-use super::loads::ChannelLoads;
+use super::channel_loads::ChannelLoads;
 use crate::fabric::{Endpoint, Fabric, payload_rate};
 use crate::units::{Bytes, Seconds};
 

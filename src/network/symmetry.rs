@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::NodeIndex;
 
+use super::channel_loads::ChannelLoads;
 use super::group::Group;
-use super::loads::ChannelLoads;
 use super::network::Network;
 use super::pattern::Pattern;
 use super::profile::{Alike, Profile};

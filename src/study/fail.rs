@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::clip::simulate_clip;
+use super::progress::Progress;
 use super::verdict::service;
 use crate::execution::{Communication, Machine, Mapping, mappings_for};
 use crate::fabric::{Endpoint, Fabric};
@@ -18,6 +19,9 @@ use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
 
 /// Size at which collectives are compared: long enough for the wire to dominate.
 const LONG: Bytes = Bytes::new(1_073_741_824.0);
+
+/// Classes whose damages cost more than looking for symmetries between them does.
+const CLASSES_PER_SEARCH_FOR_SYMMETRIES: usize = 16;
 
 /// What a machine still does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +44,7 @@ pub struct Remaining {
 pub struct DegradedMachine<'a> {
     spec: &'a Spec,
     fabric: &'a Fabric,
+    network: &'a Network<'a>,
     target: &'a TargetSpec,
     machine: Machine<'a>,
     decode: Option<(Mapping, u32, f64)>,
@@ -66,7 +71,7 @@ impl<'a> DegradedMachine<'a> {
             Some((clip, Communication::new(network, &spec.library), ranks))
         });
         let nothing = Remaining { chips: 0, all_to_all: BytesPerSecond::ZERO, all_reduce: None, tokens: TokensPerSecond::ZERO };
-        let mut degraded = Self { spec, fabric, target, machine, decode, prefill, prompts, video, sound: nothing };
+        let mut degraded = Self { spec, fabric, network, target, machine, decode, prefill, prompts, video, sound: nothing };
         let all_to_all = all_to_all(network);
         degraded.sound =
             Remaining { chips: fabric.chips, all_to_all, all_reduce: degraded.all_reduce(network), tokens: degraded.tokens(fabric.chips, 1.0) };
@@ -87,7 +92,7 @@ impl<'a> DegradedMachine<'a> {
         }
         let rest = damaged(self.fabric, damage);
         let network = Network::new(&rest);
-        let all_to_all = all_to_all(&network);
+        let all_to_all = all_to_all(&network.without_latencies());
         let slowed = if all_to_all > BytesPerSecond::ZERO { (self.sound.all_to_all / all_to_all).max(1.0) } else { 1.0 };
         let all_reduce = if whole { self.all_reduce(&network) } else { None };
         Remaining { chips: rest.chips, all_to_all, all_reduce, tokens: self.tokens(rest.chips, slowed) }
@@ -163,13 +168,33 @@ pub struct SingleFailure {
 }
 
 /// The failure of every part, one of each class, worst first; with the all-reduce if `whole` is asked for.
+///
+/// Classes whose parts differ in latency alone share one answer: where long messages go does not depend on it.
 #[must_use]
-pub fn single_failures(degraded: &DegradedMachine<'_>, reliability: &Reliability, whole: bool) -> Vec<SingleFailure> {
+pub fn single_failures(degraded: &DegradedMachine<'_>, reliability: &Reliability, whole: bool, progress: Progress<'_>) -> Vec<SingleFailure> {
     let (classes, _) = part_classes(degraded.fabric);
+    let orbits = if classes.len() > CLASSES_PER_SEARCH_FOR_SYMMETRIES { degraded.network.orbits_of_bytes() } else { None };
+    let like = |part: Part| match (&orbits, part) {
+        (Some(orbits), Part::Node(node)) => Part::Node(orbits.nodes[node as usize]),
+        (Some(orbits), Part::Link(edge)) => Part::Link(orbits.channels[edge as usize * 2].min(orbits.channels[edge as usize * 2 + 1])),
+        (None, part) => part,
+    };
+    // One example of all that are alike.
+    let mut examples: BTreeMap<Part, Part> = BTreeMap::new();
+    for class in &classes {
+        examples.entry(like(class.example)).or_insert(class.example);
+    }
+    let pieces = progress.pieces(examples.len());
+    let after = |(like, example): (&Part, &Part)| {
+        let remaining = degraded.after(&Damage::of(&[*example]), whole);
+        pieces.one_done();
+        (*like, remaining)
+    };
+    let remains: BTreeMap<Part, Remaining> = examples.par_iter().map(after).collect();
     let mut found: Vec<SingleFailure> = classes
-        .into_par_iter()
+        .into_iter()
         .map(|class| {
-            let remaining = degraded.after(&Damage::of(&[class.example]), whole);
+            let remaining = remains[&like(class.example)];
             let wear = failures(reliability, degraded.fabric, class.example);
             #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
             let count = class.count as f64;
@@ -262,7 +287,7 @@ pub struct Chances {
 
 /// Draws what is out at `draws` random moments: every part on its own with its share of time out.
 #[must_use]
-pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64) -> Chances {
+pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64, progress: Progress<'_>) -> Chances {
     let parts = all_parts(degraded.fabric);
     let (classes, class_of) = part_classes(degraded.fabric);
     let mut by_chance: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
@@ -276,7 +301,11 @@ pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws:
     let states: Vec<(Damage, u32)> = states.into_iter().collect();
     // Most moments have at most one part out, and parts of a class are alike: one of each stands for all.
     let mut distinct: BTreeMap<Damage, f64> = states.iter().map(|(damage, _)| (damage.representative(&classes, &class_of), 0.0)).collect();
-    distinct.par_iter_mut().for_each(|(damage, kept)| *kept = 1.0 - lost(degraded, &degraded.after(damage, false)));
+    let pieces = progress.pieces(distinct.len());
+    distinct.par_iter_mut().for_each(|(damage, kept)| {
+        *kept = 1.0 - lost(degraded, &degraded.after(damage, false));
+        pieces.one_done();
+    });
     let of = |damage: &Damage| distinct.get(&damage.representative(&classes, &class_of)).copied().unwrap_or(0.0);
     let mut kept: Vec<(f64, u32)> = states.iter().map(|(damage, times)| (of(damage), *times)).collect();
     let sound = states.iter().filter(|(damage, _)| damage.is_empty()).map(|(_, times)| f64::from(*times)).sum::<f64>() / f64::from(draws);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::progress::{Pieces, Progress};
 use super::space::{Outcome, Space};
 use super::sweep::Demands;
 use crate::units::SplitMix64;
@@ -55,14 +56,16 @@ struct Searcher<'a> {
     known: BTreeMap<Vec<u64>, usize>,
     tried: Vec<Tried>,
     limit: usize,
+    pieces: Pieces<'a>,
 }
 
 /// Searches a space for the most of its first objective.
 #[must_use]
-pub fn optimize(space: &Space, demands: &Demands, budget: Budget) -> Optimum {
+pub fn optimize(space: &Space, demands: &Demands, budget: Budget, progress: Progress<'_>) -> Optimum {
     let sizes = space.sizes();
-    let mut searcher = Searcher { space, demands, sizes, known: BTreeMap::new(), tried: Vec::new(), limit: budget.designs };
-    let all = searcher.sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size)).filter(|all| *all > 0 && *all <= budget.designs);
+    let all = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size)).filter(|all| *all > 0 && *all <= budget.designs);
+    let pieces = progress.pieces(all.unwrap_or(budget.designs));
+    let mut searcher = Searcher { space, demands, sizes, known: BTreeMap::new(), tried: Vec::new(), limit: budget.designs, pieces };
     if let Some(all) = all {
         let everything: Vec<Vec<f64>> = (0..all).map(|index| searcher.corner(index)).collect();
         searcher.try_all(&everything);
@@ -107,13 +110,15 @@ impl Searcher<'_> {
                 new.push((key, shares));
             }
         }
-        let space = self.space;
+        let (space, pieces) = (self.space, &self.pieces);
         let found: Vec<Tried> = new
             .par_iter()
             .with_max_len(1)
             .map(|(_, shares)| {
                 let point = space.at(shares);
-                Tried { labels: space.labels(&point), outcome: space.evaluate(&point) }
+                let tried = Tried { labels: space.labels(&point), outcome: space.evaluate(&point) };
+                pieces.one_done();
+                tried
             })
             .collect();
         for ((key, _), tried) in new.into_iter().zip(found) {

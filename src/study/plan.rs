@@ -1,7 +1,8 @@
 //! How much hardware a demand takes, as it grows.
 
 use super::fail::{DegradedMachine, availability, single_failures};
-use super::simulate::simulate;
+use super::progress::Progress;
+use super::simulate::{Choice, simulate_on};
 use crate::fabric::Fabric;
 use crate::footprint::{Cost, Spread, cost, energy, ownership};
 use crate::input::document::{Prices, Reliability};
@@ -83,10 +84,18 @@ pub struct Design {
 
 /// Measures a design.
 #[must_use]
-pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, prices: &Prices, reliability: &Reliability) -> Design {
+pub fn design(
+    spec: &Spec,
+    fabric: &Fabric,
+    workload: &WorkloadSpec,
+    target: &TargetSpec,
+    prices: &Prices,
+    reliability: &Reliability,
+    progress: Progress<'_>,
+) -> Design {
     let workload = &workload.deployed_on(spec);
     let network = Network::new(fabric);
-    let simulation = simulate(spec, fabric, workload, target);
+    let simulation = simulate_on(spec, &network, workload, target, &Choice::default());
     let patient = DegradedMachine::new(spec, &network, workload, target);
     let power = &simulation.power;
     let waiting: Watts = power.lines.iter().map(|line| line.waiting).sum();
@@ -98,7 +107,7 @@ pub fn design(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &Ta
         racks: spec.supply.racks.as_ref().map(|racks| racks.count),
         modules: simulation.inventory.module_count(),
         rate: simulation.verdict.service.rate,
-        availability: availability(&single_failures(&patient, reliability, false)),
+        availability: availability(&single_failures(&patient, reliability, false, progress)),
         power: (waiting * power.pue, working * power.pue, power.rated() * power.pue),
         cost: cost(spec, fabric, &simulation.inventory, power, prices),
         refusal: simulation.serves_nothing(),

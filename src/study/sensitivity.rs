@@ -5,16 +5,27 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::columns::{Better, COMPARED};
-use super::simulate::{Choice, DEFAULT_WORKLOAD, Simulation, simulate_with};
+use super::progress::Progress;
+use super::simulate::{Choice, DEFAULT_WORKLOAD, Simulation, simulate_on};
 use crate::fabric;
 use crate::input::catalog::Mention;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
 use crate::input::file_cache::{FileCache, Log, Reader};
 use crate::input::problem::Problems;
 use crate::input::spec::{load_supernode_from, load_target_from, load_workload_from};
+use crate::network::{Network, RoutedFabrics};
 
 /// How much better a parameter is made.
 pub const BETTER: f64 = 1.1;
+
+/// What the designs of one study share: files without other values in them, and fabrics that traffic cannot tell apart.
+#[derive(Default)]
+pub struct Shared {
+    /// Files.
+    pub files: FileCache,
+    /// Fabrics.
+    pub fabrics: RoutedFabrics,
+}
 
 /// What is asked about, by names or paths.
 #[derive(Clone, Debug)]
@@ -32,9 +43,9 @@ impl Case {
     ///
     /// # Errors
     /// Every problem of the files and of the fabric.
-    pub fn fabric_metrics(&self, cache: &FileCache) -> Result<(Simulation, Vec<Leaf>), Problems> {
+    pub fn fabric_metrics(&self, shared: &Shared) -> Result<(Simulation, Vec<Leaf>), Problems> {
         let log = Mutex::new(Log::default());
-        let simulation = self.run(Reader::of(cache).logged(&log), &Choice::default())?;
+        let simulation = self.run(shared, Reader::of(&shared.files).logged(&log), &Choice::default())?;
         let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((simulation, log.leaves))
     }
@@ -43,24 +54,24 @@ impl Case {
     ///
     /// # Errors
     /// Every problem of the files and of the fabric.
-    pub fn with(&self, cache: &FileCache, edits: &Edits, choice: &Choice) -> Result<Simulation, Problems> {
-        self.run(Reader::of(cache).with(edits), choice)
+    pub fn with(&self, shared: &Shared, edits: &Edits, choice: &Choice) -> Result<Simulation, Problems> {
+        self.run(shared, Reader::of(&shared.files).with(edits), choice)
     }
 
     /// Whether the supernode can be built with other values.
-    fn builds(&self, cache: &FileCache, edits: &Edits) -> bool {
-        let spec = load_supernode_from(&Reader::of(cache).with(edits), &self.supernode, &Mention::on_command_line());
+    fn builds(&self, shared: &Shared, edits: &Edits) -> bool {
+        let spec = load_supernode_from(&Reader::of(&shared.files).with(edits), &self.supernode, &Mention::on_command_line());
         spec.is_ok_and(|spec| fabric::build(&spec).is_ok())
     }
 
-    fn run(&self, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
+    fn run(&self, shared: &Shared, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
         let mention = Mention::on_command_line();
         let spec = load_supernode_from(&reader, &self.supernode, &mention)?;
         let workload = self.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
         let workload = load_workload_from(&reader, workload, &mention, None)?;
         let target = load_target_from(&reader, &self.target, &mention)?;
         let fabric = fabric::build(&spec)?;
-        Ok(simulate_with(&spec, &fabric, &workload, &target, choice))
+        Ok(simulate_on(&spec, &Network::among(&fabric, &shared.fabrics), &workload, &target, choice))
     }
 }
 
@@ -146,9 +157,9 @@ type Changed = (String, String, Vec<(ValuePath, String)>, Choice);
 ///
 /// # Errors
 /// Problems of the design as it is.
-pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
-    let cache = FileCache::default();
-    let (before, leaves) = case.fabric_metrics(&cache)?;
+pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, Vec<Gain>), Problems> {
+    let shared = Shared::default();
+    let (before, leaves) = case.fabric_metrics(&shared)?;
     let mut changes: Vec<Changed> = Vec::new();
     for parameter in &PARAMETERS {
         let (factor, change) = match parameter.better {
@@ -158,7 +169,7 @@ pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
         let edits = scaled(&leaves, parameter.paths, factor);
         changes.push((parameter.name.to_owned(), change.to_owned(), edits, Choice::default()));
     }
-    let (radix, growth) = radix(case, &cache, &leaves);
+    let (radix, growth) = radix(case, &shared, &leaves);
     let grown = format!("+{:.0} %", (growth - 1.0) * 100.0);
     changes.push(("switch radix, filled with more children of the outermost level".to_owned(), grown, radix, Choice::default()));
     for (now, other) in [("false", "true"), ("true", "false")] {
@@ -168,8 +179,14 @@ pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
     }
     let alone = Choice { micro_batches: Some(1), ..Choice::default() };
     changes.push(("overlap of two micro-batches".to_owned(), "off".to_owned(), Vec::new(), alone));
-    let told = changes.into_par_iter().filter(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
-    let mut gains: Vec<Gain> = told.map(|(name, change, edits, choice)| gain(case, &cache, &before, (name, change), edits, &choice)).collect();
+    changes.retain(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
+    let pieces = progress.pieces(changes.len());
+    let tried = changes.into_par_iter().with_max_len(1).map(|(name, change, edits, choice)| {
+        let gain = gain(case, &shared, &before, (name, change), edits, &choice);
+        pieces.one_done();
+        gain
+    });
+    let mut gains: Vec<Gain> = tried.collect();
     let size = |gain: &Gain| gain.tokens.unwrap_or(f64::NEG_INFINITY);
     gains.sort_by(|a, b| size(b).total_cmp(&size(a)));
     Ok((before, gains))
@@ -177,14 +194,14 @@ pub fn sensitivity(case: &Case) -> Result<(Simulation, Vec<Gain>), Problems> {
 
 fn gain(
     case: &Case,
-    cache: &FileCache,
+    shared: &Shared,
     before: &Simulation,
     (name, change): (String, String),
     edits: Vec<(ValuePath, String)>,
     choice: &Choice,
 ) -> Gain {
     let values = edits.len();
-    let after = case.with(cache, &Edits::unwritten("sensitivity", edits), choice);
+    let after = case.with(shared, &Edits::unwritten("sensitivity", edits), choice);
     let over = |figure: fn(&Simulation) -> Option<f64>| {
         let (new, old) = (figure(after.as_ref().ok()?)?, figure(before)?);
         (old > 0.0).then(|| new / old - 1.0)
@@ -219,7 +236,7 @@ fn scaled(leaves: &[Leaf], paths: &[&str], factor: f64) -> Vec<(ValuePath, Strin
 
 /// Switches with more lanes and as many more children of the outermost level: at least a tenth, and the first number beyond it that can be
 /// built (CPUs are shared by whole numbers of chips).
-fn radix(case: &Case, cache: &FileCache, leaves: &[Leaf]) -> (Vec<(ValuePath, String)>, f64) {
+fn radix(case: &Case, shared: &Shared, leaves: &[Leaf]) -> (Vec<(ValuePath, String)>, f64) {
     let number = |leaf: &Leaf| quantity(&leaf.value).map(|(number, _)| number);
     let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && ["lanes", "ports"].contains(&leaf.path.last()));
     let outermost = leaves.iter().rfind(|leaf| leaf.path.root() == "level" && leaf.path.last() == "size" && leaf.path.depth() == 2);
@@ -232,7 +249,7 @@ fn radix(case: &Case, cache: &FileCache, leaves: &[Leaf]) -> (Vec<(ValuePath, St
         return (Vec::new(), 1.0);
     }
     let mut children = (size * BETTER).ceil();
-    while children < 2.0 * size && !case.builds(cache, &Edits::unwritten("sensitivity", up(children / size))) {
+    while children < 2.0 * size && !case.builds(shared, &Edits::unwritten("sensitivity", up(children / size))) {
         children += 1.0;
     }
     (up(children / size), children / size)

@@ -105,15 +105,21 @@ pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &
 /// Simulates a supernode.
 #[must_use]
 pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
+    simulate_on(spec, &Network::new(fabric), workload, target, choice)
+}
+
+/// As [`simulate_with`], on a network that others use too.
+#[must_use]
+pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
+    let fabric = network.fabric();
     let named = workload.workload.precision;
     let workload = &workload.deployed_on(spec);
-    let network = Network::new(fabric);
     let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
     // Only decode gives experts chips of their own: prompts are read as they would be without.
     let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
     let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
-    let machine = Machine::new(&network, &spec.library, &spec.chip, workload);
+    let machine = Machine::new(network, &spec.library, &spec.chip, workload);
     let inventory = inventory(fabric);
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
     let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
@@ -128,7 +134,7 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
     let prefill_rate = prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
-    let video = target.clip.as_ref().map(|clip| simulate_clip(spec, &network, &inventory, clip));
+    let video = target.clip.as_ref().map(|clip| simulate_clip(spec, network, &inventory, clip));
     let serves = service(&target.target, prefill_rate, decode_rate, video.as_ref().and_then(ClipSimulation::rate));
     let requests_per_second = workload.workload.request.as_ref().map(|request| requests(request, prefill_rate, decode_rate));
     let verdict = verdict(&target.target, serves);
@@ -140,9 +146,9 @@ pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, targ
     };
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
-        fabric_metrics: fabric_metrics(&network),
+        fabric_metrics: fabric_metrics(network),
         inventory,
-        collectives: collectives(&network, spec),
+        collectives: collectives(network, spec),
         decode,
         prefill,
         aggregated,

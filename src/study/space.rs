@@ -3,12 +3,13 @@
 use std::sync::Mutex;
 
 use super::columns::{COMPARED, Column, DETAILED};
-use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_with};
+use super::sensitivity::Shared;
+use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_on};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::input::catalog::Mention;
 use crate::input::document::Method;
-use crate::input::file_cache::{FileCache, Log, Reader};
+use crate::input::file_cache::{Log, Reader};
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
 use crate::input::study::{AxisValue, StudySpec};
@@ -25,7 +26,7 @@ pub struct Space {
     pub spec: StudySpec,
     /// Designs that a sweep tries.
     pub points: u64,
-    cache: FileCache,
+    shared: Shared,
     /// Strata by dimension and point, for a Latin hypercube.
     strata: Vec<Vec<u32>>,
 }
@@ -84,13 +85,13 @@ impl Space {
             Method::LatinHypercube(draws) => (0..sizes.len()).map(|dimension| shuffled(draws.points, draws.seed, dimension as u64)).collect(),
             Method::Grid | Method::Random(_) => Vec::new(),
         };
-        Ok(Self { spec, points, cache: FileCache::default(), strata })
+        Ok(Self { spec, points, shared: Shared::default(), strata })
     }
 
     /// Lays a study out to be searched, not swept: its space may be of any size.
     #[must_use]
     pub fn unbounded(spec: StudySpec) -> Self {
-        Self { spec, points: 0, cache: FileCache::default(), strata: Vec::new() }
+        Self { spec, points: 0, shared: Shared::default(), strata: Vec::new() }
     }
 
     /// Keys of an outcome's figures.
@@ -170,7 +171,7 @@ impl Space {
     /// Every problem of the files.
     pub fn read(&self, point: &Point, log: Option<&Mutex<Log>>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
         let edits = self.spec.edits(&point.values);
-        let reader = Reader::of(&self.cache).with(&edits);
+        let reader = Reader::of(&self.shared.files).with(&edits);
         let reader = log.map_or(reader, |log| reader.logged(log));
         let (name, mention) = &self.spec.supernodes[point.supernode];
         let spec = load_supernode_from(&reader, name, mention)?;
@@ -209,10 +210,10 @@ impl Space {
     }
 
     fn outcome(&self, design: &Design) -> Outcome {
-        let simulation = design.simulate();
+        let network = Network::among(&design.fabric, &self.shared.fabrics);
+        let simulation = design.simulate_on(&network);
         let mut figures: Vec<Option<f64>> = columns().map(|column| (column.value)(&simulation)).collect();
         if !self.spec.message_sizes.is_empty() {
-            let network = Network::new(&design.fabric);
             let mut pricing = Pricing::new(&network, &design.spec.library);
             for size in &self.spec.message_sizes {
                 for op in [Op::AllReduce, Op::AllToAll] {
@@ -229,7 +230,11 @@ impl Design {
     /// Simulates it.
     #[must_use]
     pub fn simulate(&self) -> Simulation {
-        simulate_with(&self.spec, &self.fabric, &self.workload, &self.target, &self.choice)
+        self.simulate_on(&Network::new(&self.fabric))
+    }
+
+    fn simulate_on(&self, network: &Network<'_>) -> Simulation {
+        simulate_on(&self.spec, network, &self.workload, &self.target, &self.choice)
     }
 }
 

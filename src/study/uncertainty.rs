@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::columns::{Better, Column};
-use super::sensitivity::Case;
+use super::progress::Progress;
+use super::sensitivity::{Case, Shared};
 use super::simulate::{Choice, Simulation};
 use super::space::columns;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
-use crate::input::file_cache::FileCache;
 use crate::input::problem::{Problem, Problems};
 use crate::units::SplitMix64;
 use crate::units::si;
@@ -119,16 +119,18 @@ const MOST_DRIVERS: usize = 6;
 ///
 /// # Errors
 /// Problems of the design as it is, or of a draw.
-pub fn uncertainty(case: &Case, draws: u64, seed: u64) -> Result<Uncertainty, Problems> {
-    let cache = FileCache::default();
-    let (nominal, leaves) = case.fabric_metrics(&cache)?;
+pub fn uncertainty(case: &Case, draws: u64, seed: u64, progress: Progress<'_>) -> Result<Uncertainty, Problems> {
+    let shared = Shared::default();
+    let (nominal, leaves) = case.fabric_metrics(&shared)?;
     let assumptions = Assumption::all(&leaves);
     let followed: Vec<&Column> = FOLLOWED.iter().filter_map(|key| columns().find(|column| column.key == *key)).collect();
+    let pieces = progress.pieces(usize::try_from(draws).unwrap_or(usize::MAX));
     let results: Vec<Result<Vec<Option<f64>>, Problems>> = (0..draws)
         .into_par_iter()
         .map(|draw| {
             let values = assumptions.iter().map(|assumption| (assumption.path.clone(), assumption.text(assumption.drawn(seed, draw))));
-            let simulation = case.with(&cache, &Edits::unwritten(&format!("draw {draw}"), values), &Choice::default())?;
+            let simulation = case.with(&shared, &Edits::unwritten(&format!("draw {draw}"), values), &Choice::default())?;
+            pieces.one_done();
             Ok(followed.iter().map(|column| (column.value)(&simulation)).collect())
         })
         .collect();

@@ -7,7 +7,7 @@ use supernode::fabric::{self, Fabric};
 use supernode::footprint::{Damage, Part, damaged, part_classes, part_named};
 use supernode::input::spec::{Spec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::Network;
-use supernode::study::{DegradedMachine, chances, every_single_failure, single_failures};
+use supernode::study::{DegradedMachine, Progress, chances, every_single_failure, single_failures};
 
 /// Four nodes of four chips in two planes, two spines a plane.
 const SMALL: &str = r#"
@@ -55,8 +55,10 @@ fn symmetry_and_every_part_in_turn_agree() {
     let (classes, class_of) = part_classes(&fabric);
     // Chips, two tiers of switches, two kinds of links.
     assert_eq!(classes.iter().map(|class| class.count).collect::<Vec<_>>(), [16, 8, 4, 16 * 2 * 2, 8 * 2]);
-    let by_class: BTreeMap<Part, _> =
-        single_failures(&patient, &load_reliability().unwrap(), false).into_iter().map(|single| (single.class.example, single.remaining)).collect();
+    let by_class: BTreeMap<Part, _> = single_failures(&patient, &load_reliability().unwrap(), false, Progress::SILENT)
+        .into_iter()
+        .map(|single| (single.class.example, single.remaining))
+        .collect();
     let every = every_single_failure(&patient);
     assert_eq!(every.len(), 16 + 8 + 4 + 64 + 16);
     for (part, remaining) in every {
@@ -92,7 +94,7 @@ fn chances_repeat_and_depend_on_the_seed_alone() {
     let reliability = load_reliability().unwrap();
     let with = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| chances(&patient, &reliability, 400, seed, 0.95))
+        pool.install(|| chances(&patient, &reliability, 400, seed, 0.95, Progress::SILENT))
     };
     assert_eq!(with(1, 7), with(2, 7));
     assert_ne!(with(2, 7), with(2, 8));

@@ -9,7 +9,7 @@ use supernode::fabric;
 use supernode::input::catalog::Mention;
 use supernode::input::file_cache::{Log, Reader};
 use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
-use supernode::study::{Case, sensitivity, simulate, uncertainty};
+use supernode::study::{Case, Progress, sensitivity, simulate, uncertainty};
 use supernode::units::Figure;
 
 fn case() -> Case {
@@ -25,7 +25,7 @@ fn served(spec: &Spec) -> (f64, f64) {
 
 #[test]
 fn gains_are_the_finite_differences() {
-    let (_, gains) = sensitivity(&case()).unwrap();
+    let (_, gains) = sensitivity(&case(), Progress::SILENT).unwrap();
     let base = load_supernode("hgx-h100").unwrap();
     let before = served(&base);
     let scaled = |figure: &Figure<_>| Figure::plain(figure.value * 1.1);
@@ -119,6 +119,6 @@ fn a_design_beats_itself_half_the_time() {
     let found: Value = serde_json::from_str(&project.run(&arguments).output()).unwrap();
     assert!(found["first_beats_second"].as_object().unwrap().values().all(|chance| *chance == 0.5), "{}", found["first_beats_second"]);
     // Parts that both use are drawn alike, so a smaller difference than the spread of either is still seen.
-    let other = uncertainty(&case(), 20, 1).unwrap();
+    let other = uncertainty(&case(), 20, 1, Progress::SILENT).unwrap();
     assert_eq!(found["designs"][0]["figures"]["racks_per_chip_w"]["median"].as_f64(), other.figures[4].quantiles.map(|quantiles| quantiles[1]));
 }

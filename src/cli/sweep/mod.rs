@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::progress::bar;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
@@ -222,17 +222,10 @@ fn write(space: &Space, demands: &Demands, rows: &[SweptRow], out: &Path, format
     })
 }
 
-/// A bar with rate and remaining time; draws only on a terminal.
+/// A bar for designs, of which some were done before.
 fn progress(designs: u64, done: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(designs), ProgressDrawTarget::stderr_with_hz(4));
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} designs, {per_sec}, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
+    let bar = bar(designs, "designs");
     bar.set_position(done);
     bar.reset_eta();
-    if !bar.is_hidden() {
-        bar.enable_steady_tick(Duration::from_millis(500));
-    }
     bar
 }

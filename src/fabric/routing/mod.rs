@@ -7,6 +7,7 @@
 //! | all sources to one destination at once, without a list of paths | `towards.rs` |
 //! | which nodes are alike, and the fabric with one in place of all of them | `equivalent_nodes.rs` |
 //! | one source to one destination, by a search from both ends | `between.rs` |
+//! | nodes and channels that symmetries of the graph map onto each other | `symmetries.rs` |
 //!
 //! Traffic passes through switches, and through chips only where the pattern says so ([`super::Fabric::forwards`]).
 
@@ -14,10 +15,12 @@ mod between;
 mod equivalent_nodes;
 mod policy;
 mod router;
+mod symmetries;
 mod towards;
 
 pub use between::{Hop, Pathfinder, Route};
 pub use equivalent_nodes::{Merge, Merged};
 pub use policy::{Policy, PolicyError};
 pub use router::Router;
+pub use symmetries::Orbits;
 pub use towards::{PathLatency, Routes};

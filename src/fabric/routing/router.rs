@@ -8,20 +8,21 @@ use crate::fabric::latency::{channel_latency, node_latency, packet_time};
 use crate::units::Seconds;
 
 /// The fabric ready to be walked, under one routing policy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Router {
     pub(super) policy: Policy,
+    /// The different latencies of a link and the node at its sending end, seconds. There are few, so that a walk keeps them close.
+    /// First of all lists, since it is short and what similar routers differ in.
+    pub(super) latencies: Vec<f64>,
     /// Half-edges of node `n` are `first[n]..first[n + 1]`, in channel order.
     pub(super) first: Vec<u32>,
     pub(super) half_edges: Vec<HalfEdge>,
     pub(super) forwards: Vec<bool>,
-    /// The different latencies of a link and the node at its sending end, seconds. There are few, so that a walk keeps them close.
-    pub(super) latencies: Vec<f64>,
     /// Place of each channel's latency among them.
     pub(super) latency_of: Vec<u16>,
     /// Latency of the last node, by node.
     pub(super) end_latency: Vec<f64>,
-    /// Level and class of the edge, as one number: dimension order sorts by it.
+    /// Level and class of the edge, as one number: dimension order sorts by it. All zero under other policies, which do not read it.
     pub(super) dimension: Vec<u64>,
     /// Plane of the edge.
     pub(super) plane: Vec<u16>,
@@ -29,7 +30,7 @@ pub struct Router {
 }
 
 /// An edge seen from one of its nodes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HalfEdge {
     pub neighbour: u32,
     /// Channel from this node to the neighbour; the way back is `channel ^ 1`.
@@ -65,6 +66,7 @@ impl Router {
             })
             .collect();
         let (first, half_edges) = half_edges(&channels, &latency_of, graph.node_count());
+        let ordered = policy == Policy::DimensionOrder;
         Self {
             policy,
             first,
@@ -73,10 +75,30 @@ impl Router {
             latencies,
             latency_of,
             end_latency: graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect(),
-            dimension: edges.iter().map(|edge| u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class)).collect(),
+            dimension: edges.iter().map(|edge| if ordered { u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class) } else { 0 }).collect(),
             plane: edges.iter().map(|edge| edge.weight.plane).collect(),
             channels,
         }
+    }
+
+    /// The same routes for those who ask only where bytes go: without latencies more nodes are equivalent and more symmetries hold.
+    #[must_use]
+    pub fn without_latencies(&self) -> Self {
+        let still = |half: &HalfEdge| HalfEdge { latency_back: 0, ..*half };
+        Self {
+            half_edges: self.half_edges.iter().map(still).collect(),
+            latencies: vec![0.0],
+            latency_of: vec![0; self.latency_of.len()],
+            end_latency: vec![0.0; self.end_latency.len()],
+            ..self.clone()
+        }
+    }
+
+    /// As [`Router::without_latencies`], but links whose `label` differs are never alike.
+    #[must_use]
+    pub fn labelled(&self, label: impl Fn(&Channel) -> u64) -> Self {
+        let dimension = self.channels.iter().step_by(2).map(label).collect();
+        Self { dimension, ..self.without_latencies() }
     }
 
     /// The policy that routes follow.

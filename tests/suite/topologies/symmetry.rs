@@ -137,6 +137,41 @@ proptest! {
         }
     }
 
+    /// Whatever symmetries of the graph map onto each other carries the same when all chips but some send to each other.
+    #[test]
+    fn channels_of_an_orbit_carry_the_same(text in levels(), left_out in 0u32..3) {
+        let Some(fabric) = fitting(&text).filter(|fabric| (3..=60).contains(&fabric.chips)) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        let group = Group::of((left_out..fabric.chips).collect());
+        let Some(orbits) = network.router().orbits(|node| u64::from(group.chips().contains(&node))) else { return Ok(()) };
+        let loads = network.full_loads(&group, Pattern::AllPairs);
+        for (channel, &orbit) in orbits.channels.iter().enumerate() {
+            prop_assert!(close(loads.bytes[channel], loads.bytes[orbit as usize]), "channels {channel} and {orbit}\n{text}");
+        }
+        let counts = |node: u32| network.router().neighbours(node).count();
+        for (node, &orbit) in (0u32..).zip(&orbits.nodes) {
+            prop_assert_eq!(counts(node), counts(orbit));
+            prop_assert_eq!(group.chips().contains(&node), group.chips().contains(&orbit));
+        }
+    }
+
+    /// Rings and shifts by one step of a rotation of the machine against a search for every pair.
+    #[test]
+    fn rotated_equals_full(text in levels(), places in 1u32..40) {
+        let Some(fabric) = fitting(&text).filter(|fabric| (2..=120).contains(&fabric.chips)) else { return Ok(()) };
+        let network = Network::new(&fabric);
+        let group = Group::first(fabric.chips);
+        let block = fabric.level_sizes[0];
+        let exchange = Pattern::Exchange(places.next_power_of_two());
+        for pattern in [Pattern::Ring, Pattern::Shift(places), Pattern::MultiRing { block, rings: block.min(4) }, exchange] {
+            let (quick, full) = (network.loads(&group, pattern), network.full_loads(&group, pattern));
+            for (channel, (a, b)) in quick.bytes.iter().zip(&full.bytes).enumerate() {
+                prop_assert!(close(*a, *b), "{pattern:?}, channel {channel}: {a} and {b}\n{text}");
+            }
+            prop_assert!(close(quick.sent, full.sent) && close(quick.latency.get(), full.latency.get()), "{pattern:?}\n{text}");
+        }
+    }
+
     /// Bisection by sectors, and latencies by classes of chips, agree with walks from everywhere.
     #[test]
     fn survey_by_classes_equals_survey_of_all(text in levels()) {
@@ -159,4 +194,18 @@ proptest! {
             prop_assert!(a.hops == b.hops && close(a.share, b.share), "{text}");
         }
     }
+}
+
+/// A torus of two lengths has the symmetries of its grid: one orbit of chips, one of links for each length, both directions alike.
+#[test]
+fn a_torus_is_one_orbit() {
+    let fabric = fitting(&level(20, "[level.torus]\ndimensions = [4, 5]")).unwrap();
+    let orbits = Network::new(&fabric).router().orbits(|_| 0).unwrap();
+    let distinct = |mut numbers: Vec<u32>| {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.len()
+    };
+    assert_eq!(distinct(orbits.nodes), 1);
+    assert_eq!(distinct(orbits.channels), 2);
 }

@@ -1,0 +1,63 @@
+//! Bytes on the channels of a fabric.
+
+use crate::units::Seconds;
+
+/// Bytes on every channel, and the longest path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelLoads {
+    /// By channel number.
+    pub bytes: Vec<f64>,
+    /// Bytes that leave their sources.
+    pub sent: f64,
+    /// Latency of the slowest path.
+    pub latency: Seconds,
+    /// Links on that path.
+    pub hops: u32,
+    /// Chips of a pair that no path joins, where there is one.
+    pub unreachable: Option<(u32, u32)>,
+}
+
+impl ChannelLoads {
+    /// Nothing moves.
+    #[must_use]
+    pub fn silent(channels: usize) -> Self {
+        Self { bytes: vec![0.0; channels], sent: 0.0, latency: Seconds::ZERO, hops: 0, unreachable: None }
+    }
+
+    /// Adds `weight` times what another pattern does.
+    pub fn add(&mut self, other: &Self, weight: f64) {
+        for (bytes, more) in self.bytes.iter_mut().zip(&other.bytes) {
+            *bytes += more * weight;
+        }
+        self.sent += other.sent * weight;
+        self.lengthen(other.latency, other.hops);
+        self.unreachable = self.unreachable.or(other.unreachable);
+    }
+
+    /// As if the pattern were played so many times.
+    pub fn scale(&mut self, times: f64) {
+        for bytes in &mut self.bytes {
+            *bytes *= times;
+        }
+        self.sent *= times;
+    }
+
+    /// Gives every channel the mean of its orbit, whose number is one of its members.
+    pub(super) fn average_over(&mut self, orbit_of: &[u32]) {
+        let mut totals = vec![(0.0, 0u32); self.bytes.len()];
+        for (&orbit, &bytes) in orbit_of.iter().zip(&self.bytes) {
+            let total = &mut totals[orbit as usize];
+            *total = (total.0 + bytes, total.1 + 1);
+        }
+        for (&orbit, bytes) in orbit_of.iter().zip(&mut self.bytes) {
+            let (sum, channels) = totals[orbit as usize];
+            *bytes = sum / f64::from(channels);
+        }
+    }
+
+    pub(super) fn lengthen(&mut self, latency: Seconds, hops: u32) {
+        if latency > self.latency {
+            (self.latency, self.hops) = (latency, hops);
+        }
+    }
+}

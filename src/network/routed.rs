@@ -1,0 +1,184 @@
+//! What of a fabric its traffic sees, and the answers that depend on nothing else.
+//!
+//! Designs often differ in what no route sees: the rate of a link, the bandwidth of a memory, the constants of a library. Networks of such
+//! designs share what is [`Known`], so that a pattern is walked once for all of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::channel_class::channel_classes;
+use super::pattern::Pattern;
+use super::profile::Profile;
+use crate::fabric::{Fabric, Node, Policy, Router};
+use crate::units::Seconds;
+
+/// Pairs of chips with equally many links between them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distance {
+    /// Links on the shortest path.
+    pub hops: u32,
+    /// Of all pairs.
+    pub share: f64,
+    /// Fastest pair.
+    pub latency_min: Seconds,
+    /// Mean over the pairs.
+    pub latency_mean: Seconds,
+    /// Slowest pair.
+    pub latency_max: Seconds,
+}
+
+/// A shift of all chips that is a symmetry of the machine.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    /// By how many chips.
+    pub step: u32,
+    /// By channel, the number of its orbit: one of its members.
+    pub orbit_of_channel: Vec<u32>,
+}
+
+/// Channels that carry the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    /// Bytes over each.
+    pub bytes: f64,
+    /// Index into [`Fabric::links`].
+    pub link: u16,
+    /// Parallel links.
+    pub count: u32,
+}
+
+/// A fabric as its traffic sees it: nodes, channels and latencies, but no rates.
+#[derive(Debug)]
+pub(super) struct Routed {
+    pub router: Router,
+    /// By channel; read by every use of symmetry.
+    pub channel_classes: Vec<u32>,
+    nodes: Vec<Node>,
+    /// By edge.
+    levels: Vec<u8>,
+    level_sizes: Vec<u32>,
+    /// Sectors and lines.
+    runs: [Option<u32>; 2],
+    /// By switch part, whether it reduces.
+    reduces: Vec<bool>,
+}
+
+/// What has been walked on a fabric.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Of patterns over the first ranks in level order.
+    profiles: Mutex<BTreeMap<(Pattern, u32), Profile>>,
+    /// Of all pairs from one run of chips to another.
+    one_sided: Mutex<BTreeMap<[u32; 4], Profile>>,
+    /// By the unit of their steps.
+    rotations: Mutex<BTreeMap<u32, Option<Arc<Rotation>>>>,
+    distances: OnceLock<Vec<Distance>>,
+    between_halves: OnceLock<Vec<Carried>>,
+}
+
+impl Routed {
+    pub fn new(fabric: &Fabric, policy: Policy) -> Self {
+        Self::with_router(fabric, Router::new(fabric, policy))
+    }
+
+    pub fn with_router(fabric: &Fabric, router: Router) -> Self {
+        Self {
+            router,
+            channel_classes: channel_classes(fabric),
+            nodes: fabric.graph.node_weights().copied().collect(),
+            levels: fabric.graph.edge_weights().map(|edge| edge.level).collect(),
+            level_sizes: fabric.level_sizes.clone(),
+            runs: [fabric.sectors, fabric.lines],
+            reduces: fabric.switches.iter().map(|part| part.switch.in_network_reduction).collect(),
+        }
+    }
+
+    /// Whether traffic cannot tell the two apart; what differs most often is looked at first.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.runs, &self.reduces, &self.level_sizes) == (&other.runs, &other.reduces, &other.level_sizes)
+            && self.router == other.router
+            && self.channel_classes == other.channel_classes
+            && self.levels == other.levels
+            && self.nodes == other.nodes
+    }
+}
+
+impl Known {
+    /// The profile of a pattern over the first `ranks` chips. A walk runs outside of the lock: two threads may then make the same one.
+    pub fn profile(&self, pattern: Pattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
+        kept(&self.profiles, (pattern, ranks), play)
+    }
+
+    /// The shortest rotation by a multiple of `unit` chips.
+    pub fn rotation(&self, unit: u32, search: impl FnOnce() -> Option<Rotation>) -> Option<Arc<Rotation>> {
+        kept(&self.rotations, unit, || search().map(Arc::new))
+    }
+
+    /// How far apart pairs of chips are.
+    pub fn distances(&self, walk: impl FnOnce() -> Vec<Distance>) -> &[Distance] {
+        computed(&self.distances, walk).as_slice()
+    }
+
+    /// What channels carry when every chip of one half of the machine sends one byte to every chip of the other.
+    pub fn between_halves(&self, walk: impl FnOnce() -> Vec<Carried>) -> &[Carried] {
+        computed(&self.between_halves, walk).as_slice()
+    }
+
+    /// The profile of all pairs from one run of chips to another.
+    pub fn one_sided(&self, sources: &Range<u32>, destinations: &Range<u32>, play: impl FnOnce() -> Profile) -> Profile {
+        kept(&self.one_sided, [sources.start, sources.end, destinations.start, destinations.end], play)
+    }
+}
+
+/// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a
+/// task that asks for the same cell.
+fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(value) => value,
+        None => {
+            let value = compute();
+            cell.get_or_init(|| value)
+        }
+    }
+}
+
+fn kept<K: Ord, T: Clone>(known: &Mutex<BTreeMap<K, T>>, key: K, compute: impl FnOnce() -> T) -> T {
+    if let Some(value) = open(known).get(&key) {
+        return value.clone();
+    }
+    let value = compute();
+    open(known).insert(key, value.clone());
+    value
+}
+
+/// Fabrics that designs are likely to share; older ones are forgotten.
+const FABRICS_MAX: usize = 8;
+
+/// Fabrics that have been routed: designs that differ in nothing that traffic sees share one.
+#[derive(Debug, Default)]
+pub struct RoutedFabrics {
+    known: Mutex<Vec<(Arc<Routed>, Arc<Known>)>>,
+}
+
+impl RoutedFabrics {
+    /// The one that is like `routed`, with all that is known of it; `routed` itself if there is none.
+    pub(super) fn like(&self, routed: Routed) -> (Arc<Routed>, Arc<Known>) {
+        let known = open(&self.known).clone();
+        if let Some(like) = known.into_iter().find(|(known, _)| known.is_like(&routed)) {
+            return like;
+        }
+        let new = (Arc::new(routed), Arc::default());
+        let mut known = open(&self.known);
+        if known.len() == FABRICS_MAX {
+            known.remove(0);
+        }
+        known.push(new.clone());
+        new
+    }
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is whole after every statement.
+fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
