@@ -104,7 +104,7 @@ impl Pattern {
             Self::FromRoot | Self::OnePair => 1,
             Self::OneSided { senders } => senders,
             Self::AllPairs | Self::Ring | Self::MultiRing { .. } | Self::Shift(_) | Self::Exchange(_) | Self::Trees => ranks,
-            Self::RailTrees { .. } | Self::Across { .. } | Self::Aggregate { .. } => ranks,
+            Self::RailTrees { .. } | Self::Across { .. } | Self::Equals { .. } | Self::Aggregate { .. } => ranks,
             Self::Inside { block } | Self::AggregateInside { block } => block,
         }
     }
@@ -124,9 +124,9 @@ impl Pattern {
             Self::MultiRing { block, .. } => Some(block),
             Self::Exchange(distance) => Some(distance * 2),
             Self::Equals { node } => Some(node),
-            Self::AllPairs | Self::Trees | Self::Across { .. } | Self::OneSided { .. } | Self::FromRoot | Self::OnePair | Self::Aggregate { .. } => {
-                None
-            }
+            Self::AllPairs | Self::Trees | Self::RailTrees { .. } | Self::Across { .. } | Self::OneSided { .. } | Self::FromRoot | Self::OnePair => None,
+            // Played over one block alone, or by switches.
+            Self::Inside { .. } | Self::AggregateInside { .. } | Self::Aggregate { .. } => None,
         }
     }
 
