@@ -391,7 +391,7 @@ mod tests {
          --> mine.csv:2:19
           |
         2 | A-1,x,gemm,rows=1,fast,us,s,measured
-          |                   ^^^^ expected a number, a range such as 23..31, or a limit such as ..45
+          |                   ^^^^ expected a number above 0, a range such as 23..31, or a limit such as ..45
 
         error: `rows` is not a setting
          --> mine.csv:3:12

@@ -124,7 +124,9 @@ impl Pattern {
             Self::MultiRing { block, .. } => Some(block),
             Self::Exchange(distance) => Some(distance * 2),
             Self::Equals { node } => Some(node),
-            Self::AllPairs | Self::Trees | Self::RailTrees { .. } | Self::Across { .. } | Self::OneSided { .. } | Self::FromRoot | Self::OnePair => None,
+            Self::AllPairs | Self::Trees | Self::RailTrees { .. } | Self::Across { .. } | Self::OneSided { .. } | Self::FromRoot | Self::OnePair => {
+                None
+            }
             // Played over one block alone, or by switches.
             Self::Inside { .. } | Self::AggregateInside { .. } | Self::Aggregate { .. } => None,
         }

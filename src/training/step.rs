@@ -43,6 +43,11 @@ impl Pass {
         self.hidden += exchange.time - exchange.exposed;
     }
 
+    /// Time beside which an exchange between data-parallel ranks runs: kernels, and waiting for the host to start them.
+    fn room(&self) -> Seconds {
+        self.kernels + self.host
+    }
+
     /// Transfers that nothing hides.
     #[must_use]
     pub fn exposed(&self) -> Seconds {
@@ -191,7 +196,7 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingL
             let count = f64::from(layer.count);
             less(layer.host[direction] * count, makespan(of(layer), layout.overlap, layer.count) / overlap)
         };
-        layers.iter().map(late).sum::<Seconds>() * share
+        layers.iter().map(late).sum()
     };
     let (ahead, back) = (pass(|layer| &layer.forward), pass(|layer| &layer.backward));
     let hosts = [host(|layer| &layer.forward, 0), host(|layer| &layer.backward, 1)];
@@ -212,10 +217,10 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingL
     ];
     let slowest = |layers: Seconds, head: Seconds| (layers * share).max((layers + head) / p);
     let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| Pass {
-        time: slowest(time, head) + host,
+        time: slowest(time + host, head),
         kernels: slowest(kernels, head),
         hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
-        host,
+        host: slowest(time + host, head) - slowest(time, head),
     };
     let back = (back.0 + again, back.1 + again_kernels, back.2 + again_transfers);
     [of(ahead, beside[0], heads[0], hosts[0]), of(back, beside[1] + beside_again, heads[1], hosts[1])]
@@ -288,15 +293,15 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Laye
     let (scatter, fetch) = (exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights));
     let (reduce, gather) = if training.shard_weights {
         // Every micro-batch fetches weights forward and backward, and adds its gradients up.
-        forward.with(beside(fetch, forward.kernels, in_stage));
-        backward_pass.with(beside(fetch + scatter, backward_pass.kernels, in_stage));
+        forward.with(beside(fetch, forward.room(), in_stage));
+        backward_pass.with(beside(fetch + scatter, backward_pass.room(), in_stage));
         (DataExchange::NONE, DataExchange::NONE)
     } else if training.shard_gradients {
         // Every micro-batch scatters its gradients; weights are fetched once.
-        backward_pass.with(beside(scatter, backward_pass.kernels, in_stage));
-        (DataExchange::NONE, beside(fetch, forward.kernels, in_stage))
+        backward_pass.with(beside(scatter, backward_pass.room(), in_stage));
+        (DataExchange::NONE, beside(fetch, forward.room(), in_stage))
     } else {
-        (beside(scatter, backward_pass.kernels, in_stage), beside(fetch, forward.kernels, in_stage))
+        (beside(scatter, backward_pass.room(), in_stage), beside(fetch, forward.room(), in_stage))
     };
     let unit = forward.time + backward_pass.time + hop * (2.0 * v);
 

@@ -39,8 +39,8 @@ fn tokens_operations_and_weights() {
 }
 
 /// HunyuanVideo's README: 129 frames at 720p in 50 steps take 1904, 934, 514 and 338 s on 1, 2, 4 and 8 GPUs of 80 GB that it does not
-/// name, with FlashAttention 2.6.3. On an H800 the model makes it 15, 12, 19 and 38 % shorter: text encoder, VAE and host, which it does not
-/// hold, take 98 to 129 s of the published times from two GPUs on, whatever their number.
+/// name, with FlashAttention 2.6.3. On an H800 at its power limit the model makes it 1 % shorter, 3 % longer, 6 % and 28 % shorter: what it does
+/// not hold (text encoder, VAE and host, which every GPU waits for) shows on eight.
 #[test]
 fn hunyuan_on_one_to_eight_gpus() {
     let spec = load_supernode("hgx-h800").unwrap_or_else(|problems| panic!("{problems}"));
@@ -49,11 +49,8 @@ fn hunyuan_on_one_to_eight_gpus() {
     let time = |ranks| simulation.points.iter().find(|point| point.ranks == ranks).expect("the degree divides the heads").time.get();
     let published = [(1, 1904.0), (2, 934.0), (4, 514.0), (8, 338.0)];
     for (ranks, seconds) in published {
-        let least = if ranks == 8 { 0.6 } else { 0.8 };
-        assert!((least..0.9).contains(&(time(ranks) / seconds)), "{ranks} GPUs: {:.0} s, published {seconds} s", time(ranks));
-        if ranks > 1 {
-            assert!((90.0..135.0).contains(&(seconds - time(ranks))), "{ranks} GPUs: {:.0} s beside the steps", seconds - time(ranks));
-        }
+        let (least, most) = if ranks == 8 { (0.68, 0.8) } else { (0.9, 1.06) };
+        assert!((least..most).contains(&(time(ranks) / seconds)), "{ranks} GPUs: {:.0} s, published {seconds} s", time(ranks));
     }
     for ((ranks, seconds), tolerance) in published.into_iter().zip([0.0, 0.1, 0.1, 0.4]).skip(1) {
         let (gain, measured) = (time(1) / time(ranks), 1904.0 / seconds);

@@ -36,7 +36,7 @@ const fn published(model: &'static str, total: Option<(f64, f64)>, active: Optio
 /// Totals and active parameters: the publishers' model cards; for DeepSeek-V4-Flash (without attention), GLM-5, MiMo-V2-Flash,
 /// Step-3.7-Flash and MiniMax-M3, whose cards are not at hand, a count made apart from this program on the same configuration. Cache bytes: layers x cached elements x 2 from the published configuration,
 /// e.g. 61 x (512 + 64) x 2 = 70 272 for DeepSeek-V3 and 126 x 2 x 8 x 128 x 2 = 516 096 for Llama-3.1-405B.
-const PUBLISHED: [Published; 46] = [
+const PUBLISHED: [Published; 47] = [
     published("deepseek-v3", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     published("deepseek-r1", Some((671.0, 0.005)), Some((37.0, 0.03)), Some(70_272.0)),
     // The index key is kept in 8 bit with a 4-byte scale: 61 x (576 x 2 + 132).
@@ -66,6 +66,7 @@ const PUBLISHED: [Published; 46] = [
     published("llama-3.1-405b", Some((405.0, 0.005)), None, Some(516_096.0)),
     published("llama-3.2-1b", Some((1.24, 0.005)), None, Some(32_768.0)),
     published("qwen3-0.6b", Some((0.6, 0.01)), None, Some(114_688.0)),
+    published("llama-3.1-8b", Some((8.03, 0.005)), None, Some(131_072.0)),
     published("llama-3.1-70b", Some((70.6, 0.005)), None, Some(327_680.0)),
     published("llama-4-scout", Some((109.0, 0.012)), Some((17.0, 0.011)), Some(49_152.0)),
     published("llama-4-maverick", Some((400.0, 0.005)), Some((17.0, 0.011)), Some(49_152.0)),
@@ -142,7 +143,8 @@ fn operators_do_two_operations_for_each_active_weight() {
     }
 }
 
-/// H100 multiplies INT8 and FP8 alike and has kernels for FP8 alone; GB300 has 150 TOP/s left of INT8; A100 and 910C have no FP8.
+/// H100 multiplies INT8 and FP8 alike and has kernels for FP8 alone; GB300 has 150 TOP/s left of INT8 and the FP8 kernels of GB200, which
+/// it extends; A100 and 910C have no FP8.
 #[test]
 fn eight_bits_are_those_of_the_chip() {
     let weights = |supernode: &str, workload: &str| {
@@ -150,7 +152,7 @@ fn eight_bits_are_those_of_the_chip() {
         supernode::input::spec::load_workload(workload).unwrap().on(&chip).workload.precision.weights.name()
     };
     let found = ["hgx-h100", "gb300-nvl72", "hgx-a100", "cloudmatrix384"].map(|name| weights(name, "deepseek-r1-cloudmatrix"));
-    assert_eq!(found, ["fp8-block", "fp8", "int8", "int8"]);
+    assert_eq!(found, ["fp8-block", "fp8-block", "int8", "int8"]);
     assert_eq!(["hgx-h100", "hgx-a100"].map(|name| weights(name, "deepseek-r1-fp8")), ["fp8-block", "int8"]);
 }
 

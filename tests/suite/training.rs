@@ -347,11 +347,14 @@ fn better_parts_never_train_slower() {
     }
 }
 
-/// Sequences twice as long, half as many in a micro-batch and a step: the same tokens, and more to look back at. No layout gets faster.
+/// Sequences twice as long, half as many in a micro-batch and a step: the same tokens, and more to look back at. No layout gets faster at
+/// the highest clock. Under a power limit attention's kernels, which draw less than products, let the clock rise: by half a percent here.
 #[test]
 fn longer_context_never_trains_faster() {
-    for (machine, name) in [("hgx-h100-ib-64", "llama-3.1-70b-bf16"), ("gb300-nvl72", "qwen3-235b-bf16")] {
-        let (spec, short) = (supernode(machine), training(name));
+    let machines = [("hgx-h100-ib-64", "llama-3.1-70b-bf16"), ("gb300-nvl72", "qwen3-235b-bf16")];
+    for ((machine, name), (limit, slack)) in machines.into_iter().flat_map(|machine| [(machine, (10.0, 0.0)), (machine, (1.0, 0.005))]) {
+        let (mut spec, short) = (supernode(machine), training(name));
+        spec.chip.power.tdp.value = spec.chip.power.tdp.value * limit;
         let mut long = short.clone();
         (long.training.sequence, long.training.global_batch) = (short.training.sequence * 2, short.training.global_batch / 2);
         let open = TrainingRequest::default();
@@ -365,7 +368,7 @@ fn longer_context_never_trains_faster() {
         let two = layouts(&short.training, &short.model, fabric.chips, &request("micro_batch=2,recompute=0"));
         for layout in two.into_iter().step_by(5).filter(|layout| long.training.global_batch.is_multiple_of(layout.dp)) {
             let (before, after) = (of(&short, layout), of(&long, TrainingLayout { micro_batch: 1, ..layout }));
-            assert!(after >= before, "{layout}: {before:?} became {after:?}");
+            assert!(after >= before * (1.0 - slack), "{layout}: {before:?} became {after:?} at {limit} times the limit");
         }
     }
 }

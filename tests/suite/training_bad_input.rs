@@ -39,7 +39,7 @@ error: unknown key `global_bach`
 7 | global_bach = 8
   | ^^^^^^^^^^^ did you mean `global_batch`?
   |
-  = help: training takes: `name`, `origin`, `model`, `gemm`, `sequence`, `global_batch`, `dispatch`, `all_to_all`, `chunked_tensor`, `experts`, `state`, `shard_optimizer`, `shard_weights`
+  = help: training takes: `name`, `origin`, `model`, `gemm`, `sequence`, `global_batch`, `dispatch`, `all_to_all`, `chunked_tensor`, `host`, `schedule`, `optimizer`, `checkpoint`, `experts`, `state`, `shard_optimizer`, `shard_gradients`, `shard_group`, `shard_weights`
 "#,
     );
 }
@@ -100,7 +100,7 @@ fn degrees_that_no_layout_has() {
         ("overlap=3", "overlap is 1 or 2".to_owned()),
         ("recompute=3", "recompute is 0 (nothing), 1 (norms and activation functions) or 2 (whole layers)".to_owned()),
         ("pp=0", "pp must be 1 or more".to_owned()),
-        ("tpp=2", "unknown degree `tpp`; known: tp, ep, dp, pp, micro_batch, interleave, overlap, recompute".to_owned()),
+        ("tpp=2", "unknown degree `tpp`; known: tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute".to_owned()),
     ] {
         let run = project.run(&["train", "hgx-h100-ib-64", "--workload", "llama-3.1-70b-bf16", "--mapping", asked]);
         run.fails(&format!("error: --mapping: {said}\n"));

@@ -53,7 +53,7 @@ pub struct Sharing {
 }
 
 /// What is wrong with a sharing problem, and where.
-#[expect(missing_docs, reason = "the messages below say what each field is")]
+#[allow(missing_docs, reason = "the messages below say what each field is")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum SharingError {
     /// `row_start` must begin with 0, never fall, and end at the number of entries.

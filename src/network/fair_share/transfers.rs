@@ -30,7 +30,7 @@ pub struct Transfers<'a> {
 }
 
 /// What is wrong with transfers, and where.
-#[expect(missing_docs, reason = "the messages below say what each field is")]
+#[allow(missing_docs, reason = "the messages below say what each field is")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum TransfersError {
     Length {

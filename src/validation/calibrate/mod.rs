@@ -189,8 +189,10 @@ impl<'a> Job<'a> {
     fn fit_what_is_told(&mut self, indices: &[usize]) -> Result<Fitted, String> {
         loop {
             let fitted = self.fit(indices)?;
-            let untold = |error: &f64| error.is_finite() && *error > UNTOLD;
-            match fitted.relative_errors.iter().position(untold) {
+            let untold = |at: &usize| !self.constants[*at].held && fitted.relative_errors[*at] > UNTOLD;
+            let without_effect = |at: &usize| untold(at) && fitted.relative_errors[*at].is_infinite();
+            let places = 0..self.constants.len();
+            match places.clone().find(without_effect).or_else(|| places.clone().find(untold)) {
                 Some(constant) => self.constants[constant].held = true,
                 None => return Ok(fitted),
             }

@@ -139,6 +139,9 @@ const PUBLISHED: &[Published] = &[
     Published { name: "grand-teton-8192", chips: 8192, memory: Some((786.432, 0.01)), ..NOTHING },
     Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
     // Two servers or two racks, as measured.
+    // NVIDIA's data sheets of the two cards: 48 GB and 733 TFLOP/s of dense FP8; 96 GB, which are 96 x 2^30 bytes.
+    Published { name: "l40s-8", chips: 8, compute: Some((Precision::Fp8, 5.864, 0.01)), memory: Some((0.384, 0.01)), ..NOTHING },
+    Published { name: "rtx-pro-6000-8", chips: 8, memory: Some((0.8246, 0.01)), ..NOTHING },
     Published { name: "hgx-h20-ib-16", chips: 16, injection: Some((16.0 * 0.45, 0.01)), memory: Some((16.0 * 0.096, 0.01)), ..NOTHING },
     Published { name: "mi300x-roce-16", chips: 16, memory: Some((16.0 * 0.192, 0.01)), ..NOTHING },
     Published { name: "gb300-64-ib-128", chips: 128, ..NOTHING },
