@@ -6,7 +6,7 @@
 
 use super::mapping::Mapping;
 use super::memory::weight_bytes;
-use super::pass::StepShape;
+use super::shape::StepShape;
 use crate::input::document::Model;
 use crate::input::spec::WorkloadSpec;
 use crate::units::Bytes;

@@ -1,6 +1,6 @@
 //! What a serving engine adds to the kernels of a pass: constants of its own, and time in which the chips wait for its host.
 
-use super::pass::StepShape;
+use super::shape::StepShape;
 use crate::input::document::{Engine, Model};
 use crate::units::{Figure, Ratio, Seconds};
 use crate::workload::Device;

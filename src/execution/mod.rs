@@ -8,6 +8,7 @@
 //! | how is a model laid over ranks, and which layouts are legal? | `mapping.rs` |
 //! | how many bytes do weights and caches take on a rank? | `memory.rs` |
 //! | what does a transfer between ranks of an instance take? | `communication.rs`, which asks `network` |
+//! | what does one pass work on? | `shape.rs` |
 //! | which operators and transfers does one pass consist of? | `pass.rs`; those of a draft model: `draft.rs` |
 //! | which cores run what? | `streams.rs` |
 //! | in which order do micro-batches use cores and wires? | `schedule.rs` |
@@ -28,6 +29,7 @@ mod memory;
 mod paced;
 mod pass;
 mod schedule;
+mod shape;
 mod step;
 mod streams;
 mod timeline;
@@ -39,7 +41,8 @@ pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
-pub use pass::{Machine, StepShape};
+pub use pass::Machine;
 pub use schedule::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};
+pub use shape::StepShape;
 pub use step::{Segment, Step, step, step_time};
 pub use timeline::{TimelineEntry, timeline};

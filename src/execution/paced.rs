@@ -6,8 +6,9 @@
 use super::activity::Activity;
 use super::bound::Split;
 use super::chip_power::{Pace, lowest_clock, pace, work_power};
-use super::pass::{Machine, Pass, StepShape};
+use super::pass::{Machine, Pass};
 use super::schedule::Stage;
+use super::shape::StepShape;
 use super::streams::{Streams, layers_time};
 use crate::units::{Seconds, Watts};
 use crate::workload::{Device, kernel};

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::activity::StageWork;
-use super::pass::{Block, Layers, Machine, Pass, StepShape};
+use super::pass::{Block, Layers, Machine, Pass};
 use super::schedule::{Resource, Stage, makespan};
+use super::shape::StepShape;
 use crate::units::Seconds;
 use crate::workload::{Device, Operator, kernel};
 
