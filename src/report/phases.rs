@@ -62,6 +62,7 @@ impl SimulateReport {
             json["requests_per_s"] = json!(requests.per_second * f64::from(phase.instances));
             json["chunk_tokens"] = json!(requests.chunk);
             json["passes_with_a_chunk"] = json!(requests.reading);
+            json["tokens_read_in_one"] = json!(requests.read);
         }
         if let Some(prefixes) = point.prefixes.as_ref().filter(|prefixes| prefixes.capacity.is_some()) {
             json["prefix_cache"] = prefix_json(prefixes);

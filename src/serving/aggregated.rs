@@ -2,6 +2,7 @@
 //! prompts beside them.
 
 use super::batch::largest_within;
+use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Requests, Rough};
@@ -18,8 +19,8 @@ use crate::workload::{AttentionBatch, sequence_cache};
 /// Chunks that are tried, tokens of an attention group: more read weights less often and hold up the answers for longer.
 const CHUNKS: [u32; 4] = [512, 2048, 8192, 32_768];
 
-/// Share of the passes that may read a chunk. Beyond it the wait for a chunk has no mean.
-const MOST_READING: f64 = 0.95;
+/// Chunks that a pass may have to read on average. Towards one the wait for a chunk has no mean.
+const MOST_LOAD: f64 = 0.95;
 
 /// One mapping under requests of one kind.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Mixed<'a> {
 /// What a batch and a chunk give, without the pass behind it.
 #[derive(Clone, Copy)]
 struct Pace {
-    reading: f64,
+    chunks: Chunks,
     tpot: Seconds,
     ttft: Seconds,
     requests_per_second: f64,
@@ -70,69 +71,77 @@ impl<'a> Mixed<'a> {
         self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
     }
 
-    /// The same with the times of a pass that reads a chunk.
-    fn prefixes(&self, sequences: u32, chunk: u32) -> Result<PrefixUse, Infeasible> {
-        let (known, found) = (self.known(), self.found(sequences)?);
-        let prompts =
-            f64::from(chunk) / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
-        Ok(known.times(found, prompts))
+    /// The passes that read prompts beside so many sequences, in chunks of at most `chunk` tokens.
+    fn chunks(&self, sequences: u32, chunk: u32, hit: f64) -> Chunks {
+        let arriving = f64::from(sequences) * self.tokens_per_step() / f64::from(self.request.output.mean);
+        Chunks::new(arriving, self.known().fresh(hit), self.request.input.variation, f64::from(chunk), f64::from(sequences))
     }
 
-    fn shape(&self, sequences: u32, chunk: Option<u32>, hit: f64) -> StepShape {
+    /// The same with the times of a pass that reads so many tokens.
+    fn prefixes(&self, found: PrefixUse, tokens: f64) -> PrefixUse {
+        let known = self.known();
+        let prompts = tokens / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
+        known.times(found, prompts)
+    }
+
+    /// A pass that reads so many tokens of prompts, if any.
+    fn shape(&self, sequences: u32, tokens: Option<f64>, hit: f64) -> StepShape {
         let (request, known) = (self.request, self.known());
         let drafts = request.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
         let context = f64::from(*request.decode().context);
         let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens: f64::from(1 + drafts), context, prefill: false };
         let fresh = known.fresh(hit);
-        let chunk = chunk.map(|tokens| {
-            let tokens = f64::from(tokens);
-            AttentionBatch { sequences: (tokens / fresh).max(1.0), new_tokens: tokens.min(fresh), context: known.seen(hit), prefill: true }
-        });
-        let ended = chunk.map_or(0.0, |chunk| chunk.tokens() / fresh);
-        StepShape { mapping: self.mapping, batch, chunk, micro_batches: self.micro_batches, sampled: batch.tokens() + ended, drafts }
+        let shape = StepShape { mapping: self.mapping, batch, chunk: None, micro_batches: self.micro_batches, sampled: batch.tokens(), drafts };
+        let Some(tokens) = tokens else { return shape };
+        let prompts = (tokens / fresh).max(1.0);
+        if fresh <= batch.new_tokens {
+            // A prompt with no more tokens left than a decode pass checks runs as one more decoding sequence, as engines split batches.
+            let batch = AttentionBatch { sequences: batch.sequences + prompts, ..batch };
+            return StepShape { batch, sampled: batch.tokens(), ..shape };
+        }
+        let chunk = AttentionBatch { sequences: prompts, new_tokens: tokens.min(fresh), context: known.seen(hit), prefill: true };
+        StepShape { chunk: Some(chunk), sampled: batch.tokens() + chunk.tokens() / fresh, ..shape }
     }
 
-    /// Passes make `B a` tokens (`B` sequences, `a` tokens a step), so `B a / L` answers of `L` tokens end in one, and as many prompts of
-    /// `F` fresh tokens must be read: a share `f = B a F / (L C)` of the passes reads a chunk of `C`. With `t_0` and `t_C` the times of
-    /// passes without and with one,
+    /// Passes make `B a` tokens (`B` sequences, `a` tokens a step), so `m = B a / L` answers of `L` tokens end in one, and as many prompts of
+    /// `F` fresh tokens must be read, in chunks of at most `C`: a share `f` of the passes reads `g` tokens each ([`Chunks`]). With `t_0` and
+    /// `t_g` the times of passes without and with such a chunk, and `t_C = t_0 + (t_g - t_0) C / g` that of a whole one,
     ///
     /// ```text
-    /// t    = f t_C + (1 - f) t_0                  TPOT = t / a
-    /// s    = ceil(F / C) t_C                      load u = f t_C / t
-    /// TTFT = t / 2 + s + s u / (2 (1 - u))
+    /// t    = f t_g + (1 - f) t_0                       TPOT = t / a
+    /// load u = m F / C t_C / t
+    /// TTFT = t / 2 + ceil(F / C) t_g + F / C t_C u / (2 (1 - u))
     /// ```
     ///
     /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine). What of
     /// the prefixes is not read beside a pass comes on top.
-    fn pace(&self, sequences: u32, chunk: u32, prefixes: &PrefixUse, without: Seconds, with: Seconds) -> Pace {
+    fn pace(&self, sequences: u32, chunk: u32, chunks: Chunks, prefixes: &PrefixUse, [without, with]: [Seconds; 2]) -> Pace {
         let with = with.max(prefixes.time);
-        let fresh = self.known().fresh(prefixes.hit);
-        let (answer, per_step) = (f64::from(self.request.output.mean), self.tokens_per_step());
-        let ended = f64::from(sequences) * per_step / answer;
-        let reading = ended * fresh / f64::from(chunk);
-        let share = reading.min(MOST_READING);
-        let pass = with * share + without * (1.0 - share);
-        let service = with * (fresh / f64::from(chunk)).ceil().max(1.0);
-        let load = share * (with / pass);
+        let (answer, per_step, chunk) = (f64::from(self.request.output.mean), self.tokens_per_step(), f64::from(chunk));
+        let pass = with * chunks.share + without * (1.0 - chunks.share);
+        let whole = without + (with - without).max(Seconds::ZERO) * (chunk / chunks.tokens);
+        let load = (chunks.load.min(MOST_LOAD) * (whole / pass)).min(MOST_LOAD);
+        let ahead = whole * (self.known().fresh(prefixes.hit) / chunk);
         let batches = f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
         Pace {
-            reading,
+            chunks,
             tpot: pass / per_step,
-            ttft: pass * 0.5 + service + service * (load / (2.0 * (1.0 - load))) + prefixes.exposed,
-            requests_per_second: ended * batches / pass.get(),
+            ttft: pass * 0.5 + with * chunks.alone + ahead * (load / (2.0 * (1.0 - load))) + prefixes.exposed,
+            requests_per_second: f64::from(sequences) * per_step / answer * batches / pass.get(),
         }
     }
 
-    fn at(&self, sequences: u32, chunk: u32) -> Result<Pace, Infeasible> {
-        let prefixes = self.prefixes(sequences, chunk)?;
-        let time = |chunk| step_time(self.machine, &self.shape(sequences, chunk, prefixes.hit));
-        Ok(self.pace(sequences, chunk, &prefixes, time(None), time(Some(chunk))))
+    fn at(&self, sequences: u32, chunk: u32) -> Result<(Pace, PrefixUse), Infeasible> {
+        let found = self.found(sequences)?;
+        let chunks = self.chunks(sequences, chunk, found.hit);
+        let prefixes = self.prefixes(found, chunks.tokens);
+        let times = [None, Some(chunks.tokens)].map(|tokens| step_time(self.machine, &self.shape(sequences, tokens, prefixes.hit)));
+        Ok((self.pace(sequences, chunk, chunks, &prefixes, times), prefixes))
     }
 
     fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<OperatingPoint, Infeasible> {
-        let prefixes = self.prefixes(sequences, chunk)?;
-        let step = step(self.machine, &self.shape(sequences, Some(chunk), prefixes.hit));
-        let Pace { reading, tpot, ttft, requests_per_second } = self.at(sequences, chunk)?;
+        let (Pace { chunks, tpot, ttft, requests_per_second }, prefixes) = self.at(sequences, chunk)?;
+        let step = step(self.machine, &self.shape(sequences, Some(chunks.tokens), prefixes.hit));
         let rate = TokensPerSecond::new(requests_per_second * f64::from(self.request.output.mean));
         let Self { mapping, micro_batches, .. } = *self;
         Ok(OperatingPoint {
@@ -145,7 +154,7 @@ impl<'a> Mixed<'a> {
             fills_memory,
             prefixes: Some(prefixes),
             kv_transfer: None,
-            requests: Some(Requests { per_second: requests_per_second, chunk, reading }),
+            requests: Some(Requests { per_second: requests_per_second, chunk, read: chunks.tokens, reading: chunks.share }),
             step,
         })
     }
@@ -156,10 +165,10 @@ impl<'a> Mixed<'a> {
         let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
         // Whether there is a tier does not depend on the batch.
         self.found(parts)?;
-        let pace = |sequences: u32| self.at(sequences, chunk);
+        let pace = |sequences: u32| self.at(sequences, chunk).map(|(pace, _)| pace);
         let at = |number: u32| {
             pace(number * parts).map_or((f64::INFINITY, 0.0, ()), |pace| {
-                let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.reading / MOST_READING);
+                let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.chunks.load / MOST_LOAD);
                 (strain, pace.requests_per_second, ())
             })
         };

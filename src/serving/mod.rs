@@ -8,7 +8,7 @@
 //! | tokens per second under a TPOT or TTFT limit? | `decode.rs`, `prefill.rs` |
 //! | which prefixes are still there, and where? | `prefix_cache.rs` |
 //! | how does a prompt's cache reach the chips that answer? | `kv_transfer.rs` |
-//! | and with prompts and answers on the same chips? | `aggregated.rs` |
+//! | and with prompts and answers on the same chips? | `aggregated.rs`; how many passes read prompts then: `chunks.rs` |
 //! | what happens to requests in time, in queues? | `queueing/` |
 //! | what do clients of an engine's public benchmark see? | `benchmark.rs`, which replays it pass by pass with `replay.rs` |
 //! | how is the largest batch found? | `batch.rs` |
@@ -19,6 +19,7 @@
 mod aggregated;
 mod batch;
 mod benchmark;
+mod chunks;
 mod clip;
 mod decode;
 mod deployment;

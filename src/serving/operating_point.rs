@@ -51,9 +51,11 @@ pub struct OperatingPoint {
 pub struct Requests {
     /// Requests that it ends in a second.
     pub per_second: f64,
-    /// Prompt tokens that an attention group reads in a pass that reads any.
+    /// Most prompt tokens that an attention group reads in a pass.
     pub chunk: u32,
-    /// Of all passes, those that read a chunk.
+    /// Prompt tokens that it reads on average in a pass that reads any.
+    pub read: f64,
+    /// Of all passes, those that read any.
     pub reading: f64,
 }
 
