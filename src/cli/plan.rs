@@ -41,6 +41,11 @@ pub struct Arguments {
     #[arg(long)]
     extrapolate: bool,
 
+    /// Share of the steady rate that the busiest moment may take, such as 0.8; if absent what the target states, else what keeps the workload's
+    /// limits in 99 of 100 moments
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    utilisation: Option<f64>,
+
     /// Draw demand against capacity over time into an SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -53,6 +58,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         std::fs::write(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
     }
     Ok(Output::report(&report, format))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0).ok_or_else(|| format!("`{text}` is not a share above 0 and up to 1"))
 }
 
 /// The picture alone.
@@ -73,7 +82,7 @@ fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
         let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
         arguments.engine.deploy(&mut spec, &mut workload)?;
         let fabric = fabric::build(&spec)?;
-        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability, Progress::to(&progress("classes of parts"))))
+        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability, arguments.utilisation, Progress::to(&progress("classes of parts"))))
     });
     let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
     let days = days.into_iter().map(|(day, demand, basis)| {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::format::{Report, Section, Table};
 use super::simulate::engine_text;
 use crate::footprint::Spread;
-use crate::study::{Basis, Design, Fleet, grouped};
+use crate::study::{Basis, Design, Fleet, UtilisationBasis, grouped};
 use crate::units::{Date, TokensPerSecond};
 
 /// What a demand takes of several designs over time.
@@ -48,6 +48,19 @@ fn millions(spread: Spread) -> String {
     format!("{value} ({low} to {high})")
 }
 
+impl PlanReport {
+    /// Where the utilisation comes from.
+    fn utilisation(&self) -> &'static str {
+        match self.designs.first().map(|design| design.utilisation.basis) {
+            Some(UtilisationBasis::User) => "The utilisation is the one asked for.",
+            Some(UtilisationBasis::Target) => "The utilisation is the target's.",
+            Some(UtilisationBasis::Derived) | None => {
+                "The utilisation follows from random arrivals: in 99 of 100 busy moments no more requests want a place than the workload's limits allow."
+            }
+        }
+    }
+}
+
 impl Report for PlanReport {
     fn json(&self) -> Json {
         let designs: Vec<Json> = self
@@ -59,6 +72,8 @@ impl Report for PlanReport {
                     "idle_w": design.power.0, "serving_w": design.power.0 + design.power.1, "rated_w": design.power.2,
                     "capital_usd": spread_json(design.cost.capital()), "published_price_usd": design.cost.published.map(spread_json),
                     "engine": design.engine, "refusal": design.refusal,
+                    "utilisation": design.utilisation.value, "utilisation_from": design.utilisation.basis.name(),
+                    "places": { "prompts": design.utilisation.places[0], "sequences": design.utilisation.places[1] },
                 })
             })
             .collect();
@@ -87,14 +102,24 @@ impl Report for PlanReport {
     }
 
     fn sections(&self) -> Vec<Section> {
-        let mut machines =
-            Table::new(&["<supernode", "chips", "tokens/s", "failures leave", "hall kW, serving", "rated", "M$ (from parts)", "M$ published"]);
+        let mut machines = Table::new(&[
+            "<supernode",
+            "chips",
+            "tokens/s",
+            "limits leave",
+            "failures leave",
+            "hall kW, serving",
+            "rated",
+            "M$ (from parts)",
+            "M$ published",
+        ]);
         for design in &self.designs {
             let price = |spread: Spread| format!("{:.2} ({:.1} to {:.1})", spread.value / 1e6, spread.low / 1e6, spread.high / 1e6);
             machines.row([
                 design.name.clone(),
                 design.chips.to_string(),
                 grouped(design.rate.get()),
+                format!("{:.1} %", 100.0 * design.utilisation.value),
                 format!("{:.2} %", 100.0 * design.availability),
                 format!("{:.0}", (design.power.0 + design.power.1).get() / 1e3),
                 format!("{:.0}", design.power.2.get() / 1e3),
@@ -144,9 +169,11 @@ impl Report for PlanReport {
             sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
         }
         let note = format!(
-            "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, with the target's utilisation and spares. \
-             Money is of {}, between the bounds of all prices: hardware over its life and energy; no building, no people, no interest.",
-            self.peak_to_mean, self.prices
+            "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, at the utilisation that limits leave, with the target's spares. \
+             {} Money is of {}, between the bounds of all prices: hardware over its life and energy; no building, no people, no interest.",
+            self.peak_to_mean,
+            self.utilisation(),
+            self.prices
         );
         sections.push(Section::Note(note));
         if self.days.iter().any(|day| day.basis == Basis::Extrapolated) {

@@ -2,7 +2,8 @@
 
 use super::fail::{DegradedMachine, availability, single_failures};
 use super::progress::Progress;
-use super::simulate::{Choice, simulate_on};
+use super::simulate::{Choice, PhaseResult, simulate_on};
+use super::utilisation::Utilisation;
 use crate::fabric::Fabric;
 use crate::footprint::{Cost, Spread, cost, energy, ownership};
 use crate::input::document::{Prices, Reliability};
@@ -70,6 +71,8 @@ pub struct Design {
     pub modules: u64,
     /// Tokens per second of the target's mix that one serves.
     pub rate: TokensPerSecond,
+    /// Share of that rate that the busiest moment may take, so that limits hold.
+    pub utilisation: Utilisation,
     /// Share of them that failures and repairs leave.
     pub availability: f64,
     /// At the hall: powered without work, what full work adds, every part at its rating.
@@ -82,8 +85,9 @@ pub struct Design {
     pub refusal: Option<String>,
 }
 
-/// Measures a design.
+/// Measures a design; `utilisation` takes the place of what the target states or what follows from its limits.
 #[must_use]
+#[expect(clippy::too_many_arguments, reason = "what a design is measured with")]
 pub fn design(
     spec: &Spec,
     fabric: &Fabric,
@@ -91,6 +95,7 @@ pub fn design(
     target: &TargetSpec,
     prices: &Prices,
     reliability: &Reliability,
+    utilisation: Option<f64>,
     progress: Progress<'_>,
 ) -> Design {
     let workload = &workload.deployed_on(spec);
@@ -100,7 +105,12 @@ pub fn design(
     let power = &simulation.power;
     let waiting: Watts = power.lines.iter().map(|line| line.waiting).sum();
     let working: Watts = power.lines.iter().map(|line| line.working).sum();
+    let found = |phase: &PhaseResult| phase.as_ref().and_then(|found| found.as_ref().ok()).cloned();
+    let (prefill, decode) = (found(&simulation.prefill), found(&simulation.decode));
+    let reading = prefill.as_ref().zip(workload.workload.prefill.as_ref());
+    let utilisation = Utilisation::new(utilisation, &target.target, reading, decode.as_ref(), simulation.verdict.service);
     Design {
+        utilisation,
         id: spec.id.clone(),
         name: spec.name.clone(),
         chips: fabric.chips,
@@ -145,7 +155,7 @@ pub struct Fleet {
 pub fn fleet(design: &Design, target: &TargetSpec, demand: TokensPerSecond, prices: &Prices) -> Option<Fleet> {
     let of = |figure: &Option<crate::units::Figure<crate::units::Ratio>>, absent: f64| figure.as_ref().map_or(absent, |figure| figure.value.get());
     let peak = target.target.peak_to_mean.value.get();
-    let useful = design.rate * (of(&target.target.utilisation, 1.0) * design.availability);
+    let useful = design.rate * (design.utilisation.value * design.availability);
     if useful <= TokensPerSecond::ZERO {
         return None;
     }

@@ -26,7 +26,8 @@ pub struct Target {
     /// Of the prompt tokens, the share found in a prefix cache.
     #[schemars(extend("x-range" = [0.0, 1.0]))]
     pub cache_hit: Figure<Ratio>,
-    /// Of a supernode's tokens per second, the share that may be used at the busiest moment; all of it if absent.
+    /// Of a supernode's tokens per second, the share that may be used at the busiest moment; if absent, what
+    /// keeps the workload's limits in 99 of 100 moments.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub utilisation: Option<Figure<Ratio>>,
     /// Supernodes kept beside those needed, as a share of them; none if absent.
