@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{EngineArgument, bad_option};
 use crate::execution::{Mapping, MappingRequest};
-use crate::input::document::Length;
+use crate::input::document::{CacheTier, Length, PrefixCache};
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload_with};
 use crate::serving::queueing::{Arrivals, Policy, Rules};
@@ -66,6 +66,14 @@ pub struct DeploymentArguments {
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
     block: Option<u32>,
 
+    /// Cache blocks of an attention group; as many as memory leaves room for if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    cache_blocks: Option<u64>,
+
+    /// Memory beside the chips that keeps what they evict, for prompts that come again; what the workload names if absent
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "MEMORY")]
+    tiers: Vec<TierArgument>,
+
     /// Requests in flight; each that ends makes room for the next (closed loop)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     concurrency: Option<u32>,
@@ -121,6 +129,26 @@ enum RouterArgument {
     PrefixAware,
     /// Longest prefix, whatever the load
     LongestPrefix,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TierArgument {
+    /// DRAM of a group's own hosts
+    HostDram,
+    /// DRAM of all hosts, read over the fabric
+    FabricPool,
+    /// Memory expanders behind CXL switches
+    CxlPool,
+}
+
+impl From<TierArgument> for CacheTier {
+    fn from(tier: TierArgument) -> Self {
+        match tier {
+            TierArgument::HostDram => Self::HostDram,
+            TierArgument::FabricPool => Self::FabricPool,
+            TierArgument::CxlPool => Self::CxlPool,
+        }
+    }
 }
 
 impl From<RouterArgument> for Policy {
@@ -188,9 +216,17 @@ impl DeploymentArguments {
             prefill_instances: self.prefill_instances,
             policy: self.router.into(),
             rules: Some(rules),
+            blocks: self.cache_blocks,
+            tiers: self.prefix_cache(),
             concurrency: self.concurrency,
             seed: self.seed,
         })
+    }
+
+    /// The memory that is asked for to keep prefixes.
+    fn prefix_cache(&self) -> Option<PrefixCache> {
+        let tiers: Vec<CacheTier> = std::iter::once(CacheTier::Hbm).chain(self.tiers.iter().map(|tier| (*tier).into())).collect();
+        (tiers.len() > 1).then_some(PrefixCache { tiers, sessions: None, share: None, bandwidth: None })
     }
 
     /// Whether the number of requests in flight is fixed.

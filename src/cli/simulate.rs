@@ -73,6 +73,8 @@ enum ObjectiveArgument {
     Tokens,
     TokensPerWatt,
     TokensPerCost,
+    /// Requests within both limits, served in time by the ten best mappings
+    Goodput,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -132,7 +134,14 @@ fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result
         ObjectiveArgument::Tokens => Objective::Tokens,
         ObjectiveArgument::TokensPerWatt => Objective::TokensPerWatt,
         ObjectiveArgument::TokensPerCost => Objective::TokensPerCost,
+        ObjectiveArgument::Goodput => Objective::Goodput,
     });
+    if objective == Some(Objective::Goodput) && workload.workload.request.is_none() {
+        return Err(bad_option(
+            "--objective",
+            "goodput is of requests, and the workload does not say what one is; give one with a [workload.request]",
+        ));
+    }
     let prices = (objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
     let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, ..Choice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;

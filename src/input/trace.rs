@@ -25,6 +25,12 @@ const MOONCAKE_BLOCK: u32 = 512;
 const BLOCK: u32 = 16;
 /// Longest prompt or answer: more is a slip of the finger.
 const LONGEST: u64 = 100_000_000;
+/// Longest time after the first request, seconds: 115 days.
+const LAST: f64 = 1e7;
+/// Characters of a wrong field that are shown.
+const FIELD: usize = 40;
+/// Characters of a wrong line that are underlined.
+const WIDTH: usize = 100;
 /// Wrong lines that are shown.
 const SHOWN: usize = 10;
 
@@ -156,7 +162,8 @@ pub fn parse_trace(source: &Arc<Source>) -> Result<TraceFile, Problems> {
     let (mut problems, mut wrong) = (Vec::new(), 0);
     let (mut known, mut start, mut before) = (BTreeMap::new(), None, f64::NEG_INFINITY);
     for span in lines {
-        let read = line(format, &source.text[span.clone()]).and_then(|line| checked(&line, before, file.block_tokens).map(|()| line));
+        let read = line(format, &source.text[span.clone()])
+            .and_then(|line| checked(&line, [start.unwrap_or(line.arrival), before], file.block_tokens).map(|()| line));
         match read {
             Ok(line) => {
                 before = line.arrival;
@@ -166,6 +173,9 @@ pub fn parse_trace(source: &Arc<Source>) -> Result<TraceFile, Problems> {
             Err(message) => {
                 wrong += 1;
                 if problems.len() < SHOWN {
+                    // Of a long line the start.
+                    let end = source.text[span.clone()].char_indices().nth(WIDTH).map_or(span.end, |(end, _)| span.start + end);
+                    let span = span.start..end;
                     problems.push(Problem::new(message).at(Place { source: Arc::clone(source), span }, "in this line"));
                 }
             }
@@ -253,7 +263,7 @@ fn line(format: Format, text: &str) -> Result<Line, String> {
             let [time, input, output, shared] = fields(text)?;
             let (input, output) = (number(input)?, number(output)?);
             let blocks = if prefix == Prefix::Blocks {
-                let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{text}` is not the number of a block"));
+                let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{}` is not the number of a block", short(text)));
                 shared.split_whitespace().map(block).collect::<Result<_, _>>()?
             } else {
                 session(shared, input)
@@ -280,12 +290,20 @@ fn fields<const N: usize>(text: &str) -> Result<[&str; N], String> {
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("`{text}` is not a number"))
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("`{}` is not a number", short(text)))
+}
+
+/// The start of a field, if it is long.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(FIELD) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Seconds since the year 2000 of `2023-11-16 18:15:46.6805900`; only differences count.
 fn clock(text: &str) -> Result<f64, String> {
-    let wrong = || format!("`{text}` is not a time such as 2023-11-16 18:15:46.68");
+    let wrong = || format!("`{}` is not a time such as 2023-11-16 18:15:46.68", short(text));
     let (day, time) = text.split_once(' ').ok_or_else(wrong)?;
     let time = time.trim_end_matches("+00:00").trim_end_matches('Z');
     let day = Date::parse(day).map_err(|_| wrong())?;
@@ -294,12 +312,15 @@ fn clock(text: &str) -> Result<f64, String> {
 }
 
 /// What is wrong with a line.
-fn checked(line: &Line, before: f64, block: u32) -> Result<(), String> {
+fn checked(line: &Line, [start, before]: [f64; 2], block: u32) -> Result<(), String> {
     if !line.arrival.is_finite() {
         return Err("the time is not a finite number".to_owned());
     }
     if line.arrival < before {
         return Err("the request comes before the one above it: sort the file by time".to_owned());
+    }
+    if line.arrival - start > LAST {
+        return Err(format!("the request comes {:.0} s after the first one: at most {LAST:.0} s", line.arrival - start));
     }
     for (name, tokens) in [("prompt", line.input), ("answer", line.output)] {
         if tokens < 1.0 || tokens.fract() != 0.0 || tokens > LONGEST as f64 {

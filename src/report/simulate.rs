@@ -125,12 +125,18 @@ impl SimulateReport {
             let taken = if split > 0.0 { format!("{:.0} % of that", 100.0 * arrivals / split) } else { "nothing serves them".to_owned() };
             facts.push(("arrivals".to_owned(), format!("{arrivals} requests/s, {taken}")));
         }
+        if let Some(goodput) = self.simulation.goodput {
+            facts.push((
+                "goodput".to_owned(),
+                format!("{goodput:.2} requests/s on the same chips keep both limits for nine requests in ten (Poisson arrivals, served in time)"),
+            ));
+        }
         facts.push((
             "on the same chips".to_owned(),
             match &self.simulation.aggregated {
                 Some(Ok(Phase { instances, point: OperatingPoint { requests: Some(requests), .. }, .. })) => {
                     let (rate, reading) = (requests.per_second * f64::from(*instances), 100.0 * requests.reading);
-                    format!("{rate:.2} requests/s, chunks of {} prompt tokens in {reading:.0} % of the passes", requests.chunk)
+                    format!("{rate:.2} requests/s, {reading:.0} % of the passes read {:.0} prompt tokens, at most {}", requests.read, requests.chunk)
                 }
                 Some(Ok(_)) => "whole requests are not counted".to_owned(),
                 Some(Err(no)) => no.to_string(),
@@ -252,6 +258,7 @@ impl Report for SimulateReport {
             "aggregated": simulation.aggregated.as_ref().map(|found| self.phase_json(found)),
             "video": simulation.video.as_ref().map(|video| self.video_json(video)),
             "requests_per_s": simulation.requests_per_second,
+            "goodput_requests_per_s": simulation.goodput,
             "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
             "transients": transients_json(&self.transients, &simulation.power),

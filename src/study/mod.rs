@@ -2,6 +2,7 @@
 //!
 //! Uses `serving`, `training`, `footprint` and everything below them. Must never hold: formulas: a study asks the floors below and combines answers.
 
+mod best_goodput;
 mod capacity;
 mod claim;
 mod clip;
@@ -21,6 +22,7 @@ mod space;
 mod sweep;
 mod training;
 mod uncertainty;
+mod utilisation;
 mod verdict;
 
 pub use capacity::{Capacity, Metric, Promise, capacities, capacity, promises};
@@ -41,4 +43,5 @@ pub use space::{Design as StudyDesign, MOST_POINTS, Outcome, Point, Space, colum
 pub use sweep::{Demands, Shard, SweptRow, amount, figure, sweep};
 pub use training::{TrainingSimulation, TrainingWatts, describe_training, simulate_training, training_task, training_watts};
 pub use uncertainty::{Assumption, Distribution, Uncertainty, beats, enough, uncertainty};
+pub use utilisation::{Utilisation, UtilisationBasis};
 pub use verdict::{Service, Verdict, service, verdict};

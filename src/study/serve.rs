@@ -9,7 +9,7 @@ use crate::serving::queueing::{
     Deployment, Fleet, Made, Outcome, PassPrices, Percentiles, Policy, PoolSize, Rules, Sequence, Sessions, Stage, Trace, Transfer, serve,
 };
 use crate::serving::{Described, Infeasible, Phase, Role, Tiers, cache_tokens, kv_transfer, search, tiers};
-use crate::units::{Bytes, Joules, Seconds, Watts};
+use crate::units::{Bytes, Figure, Joules, Seconds, Watts};
 
 /// Whether the chips that read a prompt answer it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub struct Layout {
     pub policy: Policy,
     /// Rules of the scheduler; those of the engine in force if absent.
     pub rules: Option<Rules>,
+    /// Cache blocks of an attention group; as many as memory leaves room for if absent.
+    pub blocks: Option<u64>,
+    /// Memory that keeps prefixes beside the chips; what the workload names if absent.
+    pub tiers: Option<PrefixCache>,
     /// Requests in flight; if absent requests come when they come.
     pub concurrency: Option<u32>,
     /// Seed of accepted drafts.
@@ -102,13 +106,17 @@ fn limits(workload: &WorkloadSpec) -> Option<Limits> {
     }
 }
 
-/// The request that a search is for: the workload's, with the lengths of the requests that come.
-fn request_for(workload: &WorkloadSpec, lengths: [f64; 2]) -> Option<Request> {
+/// The request that a search is for: the workload's, with the lengths of the requests that come, and `slack` times its limits.
+fn request_for(workload: &WorkloadSpec, lengths: [f64; 2], slack: f64) -> Option<Request> {
     let mut request = workload.workload.request.clone()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "mean lengths")]
     let [input, output] = lengths.map(|mean| (mean.round() as u32).max(1));
     request.input.set(Length { mean: input, ..*request.input });
     request.output.set(Length { mean: output, ..*request.output });
+    for limit in [&mut request.tpot_limit, &mut request.ttft_limit] {
+        let loosened = limit.value * slack;
+        limit.set(Figure { value: loosened, ..(**limit).clone() });
+    }
     Some(request)
 }
 
@@ -126,12 +134,16 @@ impl<'a> Plan<'a> {
         let (phases, counts) = chosen(&machine, spec, workload, lengths, layout).map_err(|no| no.to_string())?;
         let mappings: Vec<Mapping> = phases.iter().map(|(mapping, _)| *mapping).collect();
         let context = lengths[0] + lengths[1] / 2.0;
-        let cache = cache_of(workload);
+        let cache = layout.tiers.as_ref().or_else(|| cache_of(workload));
         let (mut pools, mut found, mut chips) = (Vec::new(), Vec::new(), 0);
         for (mapping, instances) in mappings.iter().zip(&counts) {
             let tokens = cache_tokens(&machine, mapping, context).map_err(|no| no.to_string())?;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of blocks")]
-            let blocks = (tokens / f64::from(mapping.pp) / f64::from(rules.block)) as u64;
+            let room = (tokens / f64::from(mapping.pp) / f64::from(rules.block)) as u64;
+            if layout.blocks.is_some_and(|asked| asked > room) {
+                return Err(format!("memory leaves room for {room} blocks of {} tokens in an attention group laid out as {mapping}", rules.block));
+            }
+            let blocks = layout.blocks.unwrap_or(room);
             if blocks == 0 {
                 return Err(Infeasible::Cache { mapping: *mapping, sequences: 0 }.to_string());
             }
@@ -199,11 +211,36 @@ fn cache_of(workload: &WorkloadSpec) -> Option<&PrefixCache> {
 /// Mappings with their micro-batches, and numbers of instances: of those that read prompts first, where others answer.
 type Chosen = (Vec<(Mapping, u32)>, Vec<u32>);
 
+/// Limits so much longer are none.
+const NO_LIMIT: f64 = 1e6;
+
+/// The mappings that serve most within the workload's limits; where none keeps them with requests of these lengths, without limits, since the
+/// requests come all the same; and where their mean is too long for any, the first mapping with room for a cache.
 fn chosen(machine: &Machine<'_>, spec: &Spec, workload: &WorkloadSpec, lengths: [f64; 2], layout: &Layout) -> Result<Chosen, Infeasible> {
+    let within = |slack: f64| chosen_within(machine, spec, workload, lengths, layout, slack);
+    let fits = || {
+        let fabric = machine.communication.network().fabric();
+        let all = || mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+        let candidates = layout.candidates.clone().unwrap_or_else(all);
+        let mapping = candidates.into_iter().find(|mapping| cache_tokens(machine, mapping, 1.0).is_ok_and(|tokens| tokens >= 1.0))?;
+        let instances = (fabric.chips / mapping.chips(fabric.chip.ranks)).min(layout.instances.unwrap_or(u32::MAX));
+        (layout.mode == Mode::Together).then(|| (vec![(mapping, layout.micro_batches.unwrap_or(1))], vec![instances.max(1)]))
+    };
+    within(1.0).or_else(|no| within(NO_LIMIT).ok().or_else(fits).ok_or(no))
+}
+
+fn chosen_within(
+    machine: &Machine<'_>,
+    spec: &Spec,
+    workload: &WorkloadSpec,
+    lengths: [f64; 2],
+    layout: &Layout,
+    slack: f64,
+) -> Result<Chosen, Infeasible> {
     let fabric = machine.communication.network().fabric();
     let all = || mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = layout.candidates.clone().unwrap_or_else(all);
-    let request = request_for(workload, lengths);
+    let request = request_for(workload, lengths, slack);
     let best = |role: Role<'_>, candidates: &[Mapping]| -> Result<Phase, Infeasible> {
         search(machine, role, candidates, layout.micro_batches, Described::Best).best()
     };

@@ -1,5 +1,6 @@
 //! The main job: one supernode, one workload, one target.
 
+use super::best_goodput::sort_by_goodput;
 use super::clip::{ClipSimulation, simulate_clip};
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
@@ -46,6 +47,8 @@ pub struct Simulation {
     /// Requests of the workload that end in a second, with the chips split between prefill and decode; for workloads that say what a
     /// request is.
     pub requests_per_second: Option<f64>,
+    /// Requests a second that the chips that read and answer them serve within both limits, nine of ten; where mappings are chosen by it.
+    pub goodput: Option<f64>,
     /// Requests that the workload says arrive in a second at the whole supernode.
     pub arrivals_per_second: Option<f64>,
     /// Watts while the supernode serves the target's mix.
@@ -122,7 +125,7 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     let machine = Machine::new(network, &spec.library, &spec.chip, workload);
     let inventory = inventory(fabric);
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
-    let which = if objective == Objective::Tokens { Described::Best } else { Described::All };
+    let which = if matches!(objective, Objective::Tokens | Objective::Goodput) { Described::Best } else { Described::All };
     let parts = choice.micro_batches;
     let mut decode_search = workload.workload.decode.as_ref().map(|phase| search(&machine, Role::Decode(phase), &candidates, parts, which));
     let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search(&machine, Role::Prefill(phase), &reading, parts, which));
@@ -130,6 +133,9 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
     let decode = decode_search.as_mut().map(|search| choose(search, &merit));
     let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
+    // Of the ten best of the closed form, the one that serves most within the limits.
+    let by_goodput = aggregated_search.as_mut().filter(|_| objective == Objective::Goodput);
+    let goodput = by_goodput.and_then(|search| sort_by_goodput(spec, network, workload, search).first().copied());
     let aggregated = aggregated_search.as_mut().map(|search| choose(search, &merit));
 
     let decode_rate = decode.as_ref().and_then(|found| found.as_ref().ok()).map(|found| found.rate);
@@ -157,6 +163,7 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
         prefill_search,
         aggregated_search,
         requests_per_second,
+        goodput,
         arrivals_per_second: workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second),
         power: drawn,
         verdict,
@@ -200,14 +207,14 @@ impl Merit<'_> {
                 let capital = cost(self.spec, self.machine.communication.network().fabric(), self.inventory, &drawn, prices).capital();
                 rate / ownership(capital, prices).plus(energy(drawn.facility(), prices)).value
             }
-            (Objective::Tokens | Objective::TokensPerCost, _) => rate,
+            (Objective::Tokens | Objective::TokensPerCost | Objective::Goodput, _) => rate,
         }
     }
 }
 
 /// The best point of a search, whose points are then in the order of what is asked for.
 fn choose(search: &mut Search, merit: &Merit<'_>) -> Result<Phase, Infeasible> {
-    if merit.objective != Objective::Tokens {
+    if !matches!(merit.objective, Objective::Tokens | Objective::Goodput) {
         search.sort_by(|phase| merit.of(phase));
     }
     search.best()

@@ -113,7 +113,8 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
 /// A replay of more requests is a slip of the finger.
 const MOST_REQUESTS: u64 = 1_000_000;
 
-const TRACE_SETTINGS: [&str; 11] = ["trace", "figure", "engine", "workload", "tp", "dp", "instances", "budget", "running", "block", "router"];
+const TRACE_SETTINGS: [&str; 12] =
+    ["trace", "figure", "engine", "workload", "tp", "dp", "instances", "budget", "running", "block", "router", "found"];
 
 /// A figure of a run that an engine measured request by request: its arrivals and lengths are replayed, `figure` says what is compared, as
 /// `ttft_p99`, `tpot_mean`, `output_rate` or `makespan`.
@@ -165,6 +166,13 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
         rules: Some(rules),
         ..Layout::default()
     };
-    let trace = Trace::of(&file);
+    let mut trace = Trace::of(&file);
+    // A file with time stamps has no tokens: what the engine's own log says that its prefix cache found is spread over all prompts.
+    let found = settings.number_or("found", 0.0)?.clamp(0.0, 100.0) / 100.0;
+    for request in &mut trace.requests {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a prompt")]
+        let tokens = (f64::from(request.input) * found) as u32;
+        request.found = tokens;
+    }
     Ok(Plan::new(bench.spec, bench.network, &workload, &trace, &layout)?.serve(&trace))
 }

@@ -34,6 +34,7 @@ mod sane;
 mod sensitivity;
 mod sequence_parallel;
 mod serving_in_time;
+mod serving_traces;
 mod studies;
 mod sweep;
 mod symmetric_groups;

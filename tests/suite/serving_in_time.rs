@@ -1,20 +1,16 @@
 //! Serving in time against hand-derived runs, queueing theory, published traces and the closed form.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use supernode::execution::{Machine, Mapping};
 use supernode::fabric::build;
 use supernode::input::document::{Admission, Length, Victim};
-use supernode::input::problem::Source;
-use supernode::input::spec::{load_engine, load_supernode, load_workload};
-use supernode::input::trace::{load_trace, parse_trace};
+use supernode::input::spec::{Spec, WorkloadSpec, load_engine, load_supernode, load_workload};
 use supernode::network::Network;
 use supernode::serving::aggregated_at;
 use supernode::serving::queueing::{
-    Arrivals, Cost, Fleet, Load, Made, Order, Outcome, Percentiles, Picoseconds, Policy, PoolSize, Prices, Request, Rules, Sessions, Spread, Stage,
-    Trace, prefix_hits, serve, spread_hits,
+    Arrivals, Cost, Fleet, Load, Made, Outcome, Percentiles, Picoseconds, Policy, PoolSize, Prices, Request, Rules, Sessions, Stage, Trace, serve,
 };
 use supernode::study::{Layout, Mode, Plan, capacity, promises};
 use supernode::units::{Seconds, SplitMix64};
@@ -22,7 +18,7 @@ use supernode::units::{Seconds, SplitMix64};
 use super::command::Project;
 
 /// A pass takes `base + prompt tokens x prompt + decoding sequences x decode + tokens in their caches x context`, in milliseconds.
-struct Linear {
+pub struct Linear {
     base: f64,
     prompt: f64,
     decode: f64,
@@ -31,7 +27,7 @@ struct Linear {
 }
 
 impl Linear {
-    fn new([base, prompt, decode, context]: [f64; 4]) -> Self {
+    pub fn new([base, prompt, decode, context]: [f64; 4]) -> Self {
         Self { base, prompt, decode, context, passes: Vec::new() }
     }
 }
@@ -176,50 +172,6 @@ fn waits_are_those_of_queueing_theory() {
     }
 }
 
-/// A file that nobody in this project made, where it exists.
-fn artefact(name: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["../shared/artefacts/serving", "../../shared/artefacts/serving"]
-        .into_iter()
-        .map(|folder| root.join(folder).join(name))
-        .find(|path| path.exists())
-}
-
-/// Blocks of Mooncake's traces that a prefix cache finds (independent scripts, `serving.json`): without bounds 36.6 % and 64.0 %, with bounds
-/// by the order in which a prompt's blocks count as used, and with eight caches by where requests go.
-#[test]
-fn published_traces_find_what_independent_scripts_find() {
-    type Hits = (&'static str, [[u64; 2]; 4], [u64; 6]);
-    let expected: [Hits; 2] = [
-        (
-            "mooncake_conversation.jsonl",
-            [[12_831, 12_847], [60_921, 61_046], [102_290, 102_290], [105_710, 105_710]],
-            [39_315, 105_710, 86_968, 21_163, 14_046, 53_278],
-        ),
-        (
-            "mooncake_synthetic.jsonl",
-            [[10_050, 10_252], [51_614, 51_669], [77_953, 77_953], [77_953, 77_953]],
-            [27_588, 77_953, 72_916, 10_781, 57_981, 50_267],
-        ),
-    ];
-    for (name, bounded, spread) in expected {
-        let Some(path) = artefact(name) else { return };
-        let trace = Trace::of(&load_trace(path.to_str().unwrap()).unwrap());
-        for (capacity, hits) in [1000, 10_000, 50_000, u64::MAX / 2].into_iter().zip(bounded) {
-            assert_eq!([Order::Forward, Order::Reverse].map(|order| prefix_hits(&trace, capacity, order)), hits, "{name} {capacity}");
-        }
-        let kinds = [Spread::RoundRobin, Spread::LongestPrefix, Spread::LeastWork];
-        let found = [u64::MAX / 2, 1562].map(|capacity| kinds.map(|kind| spread_hits(&trace, 8, capacity, Order::Reverse, kind).0));
-        assert_eq!(found.concat(), spread, "{name}");
-        // In time, with room for all, a request finds the blocks of every earlier one.
-        let outcome = serve(&fleet(Rules { sequences: 256, ..rules() }, 1 << 40), &trace, &mut Linear::new([12.7, 0.0415, 0.0123, 9.65e-5]));
-        let found: u64 = outcome.sequences.iter().map(|one| u64::from(one.found_units)).sum();
-        assert_eq!(found, bounded[3][0], "{name}");
-        // vLLM counts whole blocks of 16 and reads the last token again: 54 063 104 and 39 802 880 tokens less than a block's worth a request.
-        assert!(outcome.sequences.iter().all(|one| one.stage == Stage::Finished));
-    }
-}
-
 /// Two prompts that share their first two blocks of 16, one after the other: the second finds 32 tokens; at the same moment it finds them
 /// too, since a block may be found once the pass that fills it is scheduled.
 #[test]
@@ -301,24 +253,31 @@ proptest! {
         }
     }
 
-    /// Shorter passes, or more cache, never lower the requests that keep 400 ms by more than a part in twenty of all.
+    /// Shorter passes, more cache or more instances never lower the requests that keep 400 ms by more than a part in twenty of all.
     #[test]
     fn better_machines_serve_no_fewer(seed in any::<u64>(), rate in 5.0..60.0_f64) {
         let length = |mean| Length { mean, variation: 0.8 };
         let sessions = Sessions { shared: 0.0, count: None };
         let trace = Made { requests: 400, rate, arrivals: Arrivals::Poisson, input: length(200), output: length(60), sessions, seed }.trace();
-        let good = |blocks: u64, base: f64| {
-            let outcome = serve(&fleet(Rules { sequences: 64, ..rules() }, blocks), &trace, &mut Linear::new([base, 0.02, 0.05, 1e-4]));
+        let good = |blocks: u64, base: f64, instances: u32| {
+            let one = fleet(Rules { sequences: 64, ..rules() }, blocks);
+            let fleet = Fleet { first: PoolSize { instances, ..one.first }, policy: Policy::LeastLoaded, ..one };
+            let outcome = serve(&fleet, &trace, &mut Linear::new([base, 0.02, 0.05, 1e-4]));
             outcome.sequences.iter().filter(|one| one.stage == Stage::Finished && one.first.since(one.arrived).seconds() <= 0.4).count()
         };
-        let plain = good(600, 8.0);
-        prop_assert!(good(600, 6.0) + 20 >= plain);
-        prop_assert!(good(1200, 8.0) + 20 >= plain);
+        let plain = good(600, 8.0, 1);
+        prop_assert!(good(600, 6.0, 1) + 20 >= plain);
+        prop_assert!(good(1200, 8.0, 1) + 20 >= plain);
+        prop_assert!(good(600, 8.0, 2) + 20 >= plain);
     }
 }
 
-/// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, two batches, two machines,
-/// with an engine and without. docs/model.md states these bounds.
+/// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, with lengths alike and spread,
+/// two batches, two machines, with an engine and without. docs/model.md states these bounds.
+///
+/// Prompts exactly as long as one or two chunks, all alike, are left out where an engine's host makes a pass with prompts seven times as long
+/// as one without: there one more running sequence takes the last token of room from every prompt, each then needs a pass more, passes get
+/// longer and still more sequences run. The same rate has two steady states, and the closed form gives one between them.
 #[test]
 fn both_tiers_agree() {
     let mut worst = [0.0_f64; 2];
@@ -329,32 +288,38 @@ fn both_tiers_agree() {
             let network = Network::new(&fabric);
             let mut workload = load_workload("llama-3.1-70b-fp8").unwrap().on(&spec.chip);
             workload.engine = engine.map(|name| Arc::new(load_engine(name).unwrap()));
-            let mapping = Mapping { tp: 8, ..Mapping::ONE };
-            for (input, output) in [(512, 256), (2048, 512), (1024, 1024)] {
-                for sequences in [8, 64] {
-                    let mut request = load_workload("chat").unwrap().workload.request.unwrap();
-                    request.input.set(Length { mean: input, variation: 0.0 });
-                    request.output.set(Length { mean: output, variation: 0.0 });
-                    (request.cache_hit, request.speculation) = (0.0, None);
-                    let closed =
-                        aggregated_at(&Machine::new(&network, &spec.library, &spec.chip, &workload), &request, mapping, sequences, 512, 1).unwrap();
-                    let rate = closed.requests.unwrap().per_second;
-                    let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
-                    let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
-                    let sessions = Sessions { shared: 0.0, count: None };
-                    let made =
-                        Made { requests: 600, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
-                    let trace = made.trace();
-                    let served = Plan::new(&spec, &network, &workload, &trace, &layout).unwrap().serve(&trace);
-                    let times = |found: Option<Percentiles>| found.unwrap().mean;
-                    let off = [times(served.tpot) / closed.tpot.unwrap().get() - 1.0, times(served.ttft) / closed.ttft.unwrap().get() - 1.0];
-                    println!("{machine} {engine:?} {input}/{output} x{sequences}: TPOT {:+.3}, TTFT {:+.3}", off[0], off[1]);
+            for (input, output) in [(512, 256), (2048, 512), (1024, 1024), (400, 300), (1900, 500)] {
+                for (sequences, variation) in [(8, 0.0), (64, 0.0), (8, 0.5), (64, 0.5)] {
+                    if engine.is_some() && variation == 0.0 && sequences == 64 && input % 512 == 0 {
+                        continue;
+                    }
+                    let off = tiers_apart(&spec, &network, &workload, [input, output], variation, sequences);
+                    println!("{machine} {engine:?} {input}/{output} +-{variation} x{sequences}: TPOT {:+.3}, TTFT {:+.3}", off[0], off[1]);
                     worst = [worst[0].max(off[0].abs()), worst[1].max(off[1].abs())];
                 }
             }
         }
     }
     assert!(worst[0] < 0.15 && worst[1] < 0.35, "{worst:?}");
+}
+
+/// How far TPOT and TTFT served in time are from those of the closed form.
+fn tiers_apart(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, lengths: [u32; 2], variation: f64, sequences: u32) -> [f64; 2] {
+    let mapping = Mapping { tp: 8, ..Mapping::ONE };
+    let mut request = load_workload("chat").unwrap().workload.request.unwrap();
+    request.input.set(Length { mean: lengths[0], variation });
+    request.output.set(Length { mean: lengths[1], variation });
+    (request.cache_hit, request.speculation) = (0.0, None);
+    let closed = aggregated_at(&Machine::new(network, &spec.library, &spec.chip, workload), &request, mapping, sequences, 512, 1).unwrap();
+    let rate = closed.requests.unwrap().per_second;
+    let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
+    let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
+    let sessions = Sessions { shared: 0.0, count: None };
+    let made = Made { requests: 600, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
+    let trace = made.trace();
+    let served = Plan::new(spec, network, workload, &trace, &layout).unwrap().serve(&trace);
+    let times = |found: Option<Percentiles>| found.unwrap().mean;
+    [times(served.tpot) / closed.tpot.unwrap().get() - 1.0, times(served.ttft) / closed.ttft.unwrap().get() - 1.0]
 }
 
 /// A tighter promise never allows a higher rate, and a deployment keeps what its capacity says.
@@ -404,6 +369,8 @@ fn serve_prints_the_same_for_any_number_of_threads() {
                 "vllm",
                 "--mapping",
                 "tp=1",
+                "--instances",
+                "1",
                 "--trace",
                 "mine.csv",
                 "--requests-out",
@@ -435,53 +402,4 @@ fn serve_prints_the_same_for_any_number_of_threads() {
     // The third request starts with the first one's 300 tokens: 18 whole blocks of 16.
     assert!(rows.lines().nth(3).unwrap().contains(",500,10,288,0"), "{rows}");
     assert!(project.text("t.json").contains("traceEvents") && project.text("p.svg").starts_with("<svg"));
-}
-
-#[test]
-fn every_wrong_line_of_a_trace_is_shown() {
-    let text = "arrival_s,input_tokens,output_tokens\n1,100,10\n0.5,100,10\n2,0,10\n3,100,-1\n4,100\n5,100,10,7,8\nnan,1,1\n6,1.5,1\n";
-    let source = Arc::new(Source { name: "mine.csv".into(), text: text.into() });
-    insta::assert_snapshot!(parse_trace(&source).unwrap_err().to_string(), @r"
-    error: the request comes before the one above it: sort the file by time
-     --> mine.csv:3:1
-      |
-    3 | 0.5,100,10
-      | ^^^^^^^^^^ in this line
-
-    error: the prompt has 0 tokens: expected a whole number from 1 to 100000000
-     --> mine.csv:4:1
-      |
-    4 | 2,0,10
-      | ^^^^^^ in this line
-
-    error: the answer has -1 tokens: expected a whole number from 1 to 100000000
-     --> mine.csv:5:1
-      |
-    5 | 3,100,-1
-      | ^^^^^^^^ in this line
-
-    error: a request has 3 fields, this line has 2
-     --> mine.csv:6:1
-      |
-    6 | 4,100
-      | ^^^^^ in this line
-
-    error: a request has 3 fields, this line has 5
-     --> mine.csv:7:1
-      |
-    7 | 5,100,10,7,8
-      | ^^^^^^^^^^^^ in this line
-
-    error: `nan` is not a number
-     --> mine.csv:8:1
-      |
-    8 | nan,1,1
-      | ^^^^^^^ in this line
-
-    error: the prompt has 1.5 tokens: expected a whole number from 1 to 100000000
-     --> mine.csv:9:1
-      |
-    9 | 6,1.5,1
-      | ^^^^^^^ in this line
-    ");
 }

@@ -44,6 +44,8 @@ pub enum Objective {
     TokensPerWatt,
     /// Tokens for a dollar of hardware over its life and of energy.
     TokensPerCost,
+    /// Requests that keep both limits, served in time by the chips that read and answer them; phases on chips of their own by tokens.
+    Goodput,
 }
 
 /// Number formats of what is stored, computed and sent.

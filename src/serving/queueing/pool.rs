@@ -5,23 +5,20 @@
 //! other blocks belong to one sequence each and are only counted.
 
 /// No unit.
-const NONE: u32 = u32::MAX;
+const NONE: u32 = 0;
 
-/// State of a unit.
-#[derive(Clone, Copy, Debug)]
-struct Unit {
+/// A word of a unit's state. An absent unit is all zero, so that tables of absent units take no memory until they are written: there is one
+/// for every attention group.
+#[derive(Clone, Copy)]
+enum Word {
     /// Sequences that hold it.
-    holders: u32,
-    /// Whether it is here.
-    present: bool,
-    /// Cache blocks that it takes: none if it is shorter than a block.
-    blocks: u32,
-    /// Neighbours in the order of use, if nobody holds it.
-    older: u32,
-    newer: u32,
+    Holders,
+    /// Cache blocks that it takes (none if it is shorter than a block) and one more; zero if it is not here.
+    Size,
+    /// Neighbours in the order of use, if nobody holds it: their numbers and one more.
+    Older,
+    Newer,
 }
-
-const ABSENT: Unit = Unit { holders: 0, present: false, blocks: 0, older: NONE, newer: NONE };
 
 /// Blocks of one attention group.
 #[derive(Clone, Debug)]
@@ -34,7 +31,8 @@ pub struct Pool {
     /// Blocks of units that nobody holds.
     idle: u64,
     /// By number; empty where nothing is shared.
-    units: Vec<Unit>,
+    units: Vec<[u32; 4]>,
+    /// Number and one more.
     oldest: u32,
     newest: u32,
 }
@@ -43,7 +41,20 @@ impl Pool {
     /// `capacity` blocks, for prompts with `distinct` units.
     #[must_use]
     pub fn new(capacity: u64, distinct: u32) -> Self {
-        Self { capacity, owned: 0, held: 0, idle: 0, units: vec![ABSENT; distinct as usize], oldest: NONE, newest: NONE }
+        Self { capacity, owned: 0, held: 0, idle: 0, units: vec![[0; 4]; distinct as usize], oldest: NONE, newest: NONE }
+    }
+
+    fn get(&self, unit: u32, word: Word) -> u32 {
+        self.units[unit as usize][word as usize]
+    }
+
+    fn set(&mut self, unit: u32, word: Word, value: u32) {
+        self.units[unit as usize][word as usize] = value;
+    }
+
+    /// Cache blocks of a unit that is here.
+    fn blocks(&self, unit: u32) -> u64 {
+        u64::from(self.get(unit, Word::Size).saturating_sub(1))
     }
 
     /// All blocks.
@@ -67,14 +78,13 @@ impl Pool {
     /// Whether the unit is here.
     #[must_use]
     pub fn has(&self, unit: u32) -> bool {
-        self.units[unit as usize].present
+        self.get(unit, Word::Size) > 0
     }
 
     /// Blocks of the unit if a sequence holds it: another that holds it too takes none that is available.
     #[must_use]
     pub fn held_blocks(&self, unit: u32) -> u64 {
-        let unit = &self.units[unit as usize];
-        if unit.holders > 0 { u64::from(unit.blocks) } else { 0 }
+        if self.get(unit, Word::Holders) > 0 { self.blocks(unit) } else { 0 }
     }
 
     /// Takes `blocks` blocks for one sequence, which must be available; names of units that give way are added to `evicted`.
@@ -92,14 +102,14 @@ impl Pool {
 
     /// Holds a unit that is here.
     pub fn hold(&mut self, unit: u32) {
-        let state = self.units[unit as usize];
-        debug_assert!(state.present, "the unit is here");
-        if state.holders == 0 {
+        debug_assert!(self.has(unit), "the unit is here");
+        let holders = self.get(unit, Word::Holders);
+        if holders == 0 {
             self.unlink(unit);
-            self.idle -= u64::from(state.blocks);
-            self.held += u64::from(state.blocks);
+            self.idle -= self.blocks(unit);
+            self.held += self.blocks(unit);
         }
-        self.units[unit as usize].holders += 1;
+        self.set(unit, Word::Holders, holders + 1);
     }
 
     /// Makes `blocks` blocks of one sequence a unit that it holds. If the unit is here already, the sequence holds that one and its own
@@ -109,18 +119,18 @@ impl Pool {
         if self.has(unit) {
             self.hold(unit);
         } else {
-            self.units[unit as usize] = Unit { holders: 1, present: true, blocks, ..ABSENT };
+            self.units[unit as usize] = [1, blocks + 1, NONE, NONE];
             self.held += u64::from(blocks);
         }
     }
 
     /// A sequence holds the unit no more. What was let go last is evicted last.
     pub fn release(&mut self, unit: u32) {
-        let state = &mut self.units[unit as usize];
-        debug_assert!(state.holders > 0, "no unit is let go twice");
-        state.holders -= 1;
-        if state.holders == 0 {
-            let blocks = u64::from(state.blocks);
+        let holders = self.get(unit, Word::Holders);
+        debug_assert!(holders > 0, "no unit is let go twice");
+        self.set(unit, Word::Holders, holders - 1);
+        if holders == 1 {
+            let blocks = self.blocks(unit);
             self.held -= blocks;
             self.idle += blocks;
             self.append(unit);
@@ -130,33 +140,33 @@ impl Pool {
     /// Evicts until what is held, owned and kept fits.
     fn make_room(&mut self, evicted: &mut Vec<u32>) {
         while self.in_use() + self.idle > self.capacity {
-            let unit = self.oldest;
-            self.idle -= u64::from(self.units[unit as usize].blocks);
+            let unit = self.oldest - 1;
+            self.idle -= self.blocks(unit);
             self.unlink(unit);
-            self.units[unit as usize] = ABSENT;
+            self.units[unit as usize] = [0; 4];
             evicted.push(unit);
         }
     }
 
     fn append(&mut self, unit: u32) {
-        self.units[unit as usize].older = self.newest;
-        self.units[unit as usize].newer = NONE;
+        self.set(unit, Word::Older, self.newest);
+        self.set(unit, Word::Newer, NONE);
         match self.newest {
-            NONE => self.oldest = unit,
-            newest => self.units[newest as usize].newer = unit,
+            NONE => self.oldest = unit + 1,
+            newest => self.set(newest - 1, Word::Newer, unit + 1),
         }
-        self.newest = unit;
+        self.newest = unit + 1;
     }
 
     fn unlink(&mut self, unit: u32) {
-        let Unit { older, newer, .. } = self.units[unit as usize];
+        let (older, newer) = (self.get(unit, Word::Older), self.get(unit, Word::Newer));
         match older {
             NONE => self.oldest = newer,
-            older => self.units[older as usize].newer = newer,
+            older => self.set(older - 1, Word::Newer, newer),
         }
         match newer {
             NONE => self.newest = older,
-            newer => self.units[newer as usize].older = older,
+            newer => self.set(newer - 1, Word::Older, older),
         }
     }
 }
@@ -188,7 +198,7 @@ impl Tier {
             self.pool.unlink(unit);
             self.pool.append(unit);
         } else {
-            self.pool.units[unit as usize] = Unit { present: true, blocks: 1, ..ABSENT };
+            self.pool.units[unit as usize] = [0, 2, NONE, NONE];
             self.pool.idle += 1;
             self.pool.append(unit);
             self.pool.make_room(evicted);
