@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
-    let cautions = cautions(&spec.chip, &workload.model);
+    let cautions = cautions(&spec.chip, &workload);
     let report = SimulateReport {
         speculation: workload.speculation(),
         notes: workload.notes,

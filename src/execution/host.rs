@@ -1,14 +1,20 @@
 //! What a serving engine adds to the kernels of a pass: constants of its own, and time in which the chips wait for its host.
 
 use super::shape::StepShape;
-use crate::input::document::{Engine, Model};
+use crate::input::document::{Engine, ExpertKernel, Model};
 use crate::units::{Figure, Ratio, Seconds};
 use crate::workload::Device;
 
-/// `device` with the gap between kernels and the share of the matrix kernels' efficiency that `engine` reaches.
+/// `device` with the gap between kernels, the share of the matrix kernels' efficiency and the kernels for experts that `engine` has.
 pub(super) fn run_by(device: &mut Device, engine: &Engine) {
     let share = |figure: &Option<Figure<Ratio>>| figure.as_ref().map_or(1.0, |figure| figure.value.get());
     let kernels = &mut *device.kernels;
+    for (format, like) in &engine.own_experts {
+        if let Some(measured) = kernels.experts.get(like) {
+            let own = ExpertKernel { per_expert: Figure::plain(Seconds::ZERO), ..measured.clone() };
+            kernels.experts.insert(*format, own);
+        }
+    }
     kernels.launch.value = kernels.launch.value * share(&engine.gap);
     let efficiencies = kernels.gemm.values_mut().map(|kernel| &mut kernel.compute_efficiency);
     for efficiency in efficiencies.chain(kernels.experts.values_mut().map(|kernel| &mut kernel.compute_efficiency)) {

@@ -11,8 +11,8 @@ use crate::input::spec::WorkloadSpec;
 use crate::workload::can_split;
 
 /// Parallel degrees of one instance of the model. Attention groups of `tp x sp` ranks, `dp` of them, make up the instance; a mixture of
-/// experts spreads its experts over all `ep = tp x sp x dp` ranks, a dense model has `ep = 1`. With `ffn` the experts have ranks of their
-/// own beside the attention groups, and `ep = ffn`.
+/// experts spreads its experts over all `ep = tp x sp x dp` ranks, a dense model has `ep = 1`. One attention group alone may divide every
+/// expert over its `tp` ranks instead: `ep = 1`. With `ffn` the experts have ranks of their own beside the attention groups, and `ep = ffn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mapping {
     /// Ranks that share one attention block.
@@ -38,6 +38,25 @@ impl Mapping {
     #[must_use]
     pub fn group(&self) -> u32 {
         self.tp * self.sp
+    }
+
+    /// Whether every rank of the instance has all tokens after attention: one attention group divides heads, and what its ranks make of
+    /// experts, whole or divided, an all-reduce adds up. No token is sent to an expert.
+    #[must_use]
+    pub fn tokens_on_every_rank(&self) -> bool {
+        self.tp > 1 && self.sp == 1 && self.dp == 1 && self.ffn.is_none()
+    }
+
+    /// Ranks that share one expert.
+    #[must_use]
+    pub fn expert_shares(&self) -> u32 {
+        if self.tokens_on_every_rank() && self.ep == 1 { self.tp } else { 1 }
+    }
+
+    /// Ranks that share the shared experts: those of a TP group that has all tokens.
+    #[must_use]
+    pub fn shared_expert_shares(&self) -> u32 {
+        if self.tokens_on_every_rank() { self.tp } else { 1 }
     }
 
     /// Ranks of one instance.
@@ -97,7 +116,9 @@ pub fn mappings(model: &Model, chips: u32, node: u32, ranks_per_chip: u32) -> Ve
                 for sp in sequence_degrees(model, tp, pp).filter(|sp| ranks.is_multiple_of(tp * sp)) {
                     let dp = ranks / (tp * sp);
                     if mixture {
-                        found.push(Mapping { tp, ep: ranks, dp, pp, sp, ffn: None });
+                        let spread = Mapping { tp, ep: ranks, dp, pp, sp, ffn: None };
+                        found.push(spread);
+                        found.extend(spread.tokens_on_every_rank().then_some(Mapping { ep: 1, ..spread }));
                     } else if dp == 1 {
                         found.push(Mapping { tp, ep: 1, dp, pp, sp, ffn: None });
                     }
@@ -278,10 +299,11 @@ impl MappingRequest {
             (Some(tp), Some(ep), dp) if mixture && ep > 0 && ep.is_multiple_of(tp * sp) && dp.is_none_or(|dp| dp == ep / (tp * sp)) => {
                 Mapping { tp, ep, dp: ep / (tp * sp), pp, sp, ffn: None }
             }
+            (Some(tp), Some(1), dp) if mixture && tp > 1 && sp == 1 && dp.is_none_or(|dp| dp == 1) => Mapping { tp, ep: 1, dp: 1, pp, sp, ffn: None },
             (Some(tp), None, Some(dp)) if mixture => Mapping { tp, ep: tp.saturating_mul(sp).saturating_mul(dp), dp, pp, sp, ffn: None },
             _ => return Err("no mapping has these degrees".to_owned()),
         };
-        let needed = u64::from(mapping.ep) * u64::from(pp);
+        let needed = u64::from(mapping.ep.max(mapping.group())) * u64::from(pp);
         if needed == 0 || pp > model.layers() {
             return Err("no mapping has these degrees".to_owned());
         }

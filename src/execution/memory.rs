@@ -18,7 +18,8 @@ pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&E
             Ffn::Dense(_) | Ffn::None => ffn_weights(&group.ffn, model.hidden).0 / tp * precisions.weights.bytes(),
             Ffn::Experts(experts) if mapping.ffn.is_some() => narrowing_bytes(model, experts, precisions),
             Ffn::Experts(experts) => {
-                expert_bytes(model, group, experts, precisions, placement, mapping.ep) + narrowing_bytes(model, experts, precisions)
+                let shares = [mapping.expert_shares(), mapping.shared_expert_shares()];
+                expert_bytes(model, group, experts, precisions, placement, mapping.ep, shares) + narrowing_bytes(model, experts, precisions)
             }
         };
         layers += (attention + block) * count;
@@ -27,7 +28,8 @@ pub fn weight_bytes(model: &Model, precisions: &Precisions, placement: Option<&E
     Bytes::new(layers * mapping.fullest_stage(model.layers()) + embeddings)
 }
 
-/// Weights of one layer's experts on one rank; shared ones stand beside the routed ones unless they have ranks of their own.
+/// Weights of one layer's experts on one rank; shared ones stand beside the routed ones unless they have ranks of their own. `shares` are the
+/// ranks that divide a routed and a shared expert.
 fn expert_bytes(
     model: &Model,
     group: &LayerGroup,
@@ -35,11 +37,13 @@ fn expert_bytes(
     precisions: &Precisions,
     placement: Option<&ExpertPlacement>,
     ranks: u32,
+    shares: [u32; 2],
 ) -> f64 {
+    let [routed_shares, shared_shares] = shares.map(f64::from);
     let even = ExpertPlacement::even();
     let slots = expert_slots(experts, placement.unwrap_or(&even), ranks);
     let shared = if slots.shared_on_own_ranks { 0.0 } else { shared_weights(experts, model.hidden) * precisions.weights.bytes() };
-    slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() + shared
+    slots.per_rank * expert_weights(&group.ffn, model.hidden) * precisions.experts().bytes() / routed_shares + shared / shared_shares
 }
 
 /// Projections of one layer into and out of the narrower stream that experts work on.
@@ -59,7 +63,8 @@ fn groups(model: &Model) -> impl Iterator<Item = (&LayerGroup, f64)> {
 /// Weights on each of `ranks` ranks that hold experts and nothing else.
 #[must_use]
 pub fn expert_rank_bytes(model: &Model, precisions: &Precisions, placement: Option<&ExpertPlacement>, ranks: u32) -> Bytes {
-    let layer = |group: &LayerGroup| group.ffn.experts().map_or(0.0, |experts| expert_bytes(model, group, experts, precisions, placement, ranks));
+    let layer =
+        |group: &LayerGroup| group.ffn.experts().map_or(0.0, |experts| expert_bytes(model, group, experts, precisions, placement, ranks, [1; 2]));
     Bytes::new(groups(model).map(|(group, count)| layer(group) * count).sum())
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Layers {
     pub attention: Rc<Vec<Operator>>,
     /// What ranks that share sequences exchange before and after attention itself.
     pub exchange: Option<Transfer>,
-    /// All-reduces after attention and after a dense block, where TP divides them.
+    /// All-reduces after attention and after the block that follows it, where ranks of one TP group make parts of the same sums.
     pub reduces: [Option<Transfer>; 2],
     pub block: Block,
 }
@@ -210,7 +210,12 @@ impl<'a> MicroBatch<'a> {
             Ffn::None => Block::Dense(Vec::new()),
             Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
         };
-        let reduces = [*group.attention != Attention::None, group.ffn != Ffn::None].map(|present| reduce.filter(|_| present));
+        let divided = match &group.ffn {
+            Ffn::None => false,
+            Ffn::Dense(_) => true,
+            Ffn::Experts(_) => self.shape.mapping.tokens_on_every_rank(),
+        };
+        let reduces = [*group.attention != Attention::None, divided].map(|present| reduce.filter(|_| present));
         Layers { count: group.count, drafts, attention, exchange, reduces, block }
     }
 
@@ -221,15 +226,17 @@ impl<'a> MicroBatch<'a> {
         let even = ExpertPlacement::even();
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = self.shape.mapping;
-        // After a divided attention block every rank of the TP group passes on its part of the tokens.
-        let tokens = self.tokens / f64::from(mapping.group());
-        let load = ExpertLoad::new(experts, placement, mapping.ep, tokens);
+        // After a divided attention block every rank of the TP group passes on its part of the tokens, or works on all of them.
+        let everywhere = mapping.tokens_on_every_rank();
+        let tokens = if everywhere { self.tokens } else { self.tokens / f64::from(mapping.group()) };
+        let group_tokens = if everywhere { tokens } else { tokens * f64::from(mapping.ep) };
+        let load = ExpertLoad::new(experts, placement, mapping.ep, group_tokens / f64::from(mapping.ep));
         let mut gate = gate(model, experts, &workload.precision, tokens);
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
-            gate.extend(shared_block(model, experts, &workload.precision, tokens));
+            gate.extend(shared_block(model, experts, &workload.precision, mapping.shared_expert_shares(), tokens));
         }
-        let routed = [expert_block(model, experts, placement, &workload.precision, &load)];
-        if mapping.ep == 1 {
+        let routed = [expert_block(model, experts, placement, &workload.precision, &load, mapping.expert_shares())];
+        if mapping.ep == 1 || everywhere {
             return Block::Experts { gate, routed, exchange: None };
         }
         let bulk = self.shape.bulk();
@@ -260,9 +267,9 @@ impl<'a> MicroBatch<'a> {
         let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
         let mut operators = Vec::with_capacity(4);
         if beside {
-            operators.extend(shared_block(model, experts, &workload.precision, arriving));
+            operators.extend(shared_block(model, experts, &workload.precision, 1, arriving));
         }
-        operators.push(expert_block(model, experts, placement, &workload.precision, &load));
+        operators.push(expert_block(model, experts, placement, &workload.precision, &load, 1));
         let copies = load.copies + if beside { 1.0 } else { 0.0 };
         let routed = f64::from(experts.top_k) / copies;
         let width = routed * f64::from(experts.stream(model.hidden)) + (1.0 - routed) * f64::from(model.hidden);

@@ -51,20 +51,20 @@ impl<'a> Streams<'a> {
 
     /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
     pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
-        let [reduce, dense_reduce] = layers.reduces.map(|reduce| reduce.map(|reduce| StageWork::transfer(reduce.sent)));
+        let [reduce, block_reduce] = layers.reduces.map(|reduce| reduce.map(|reduce| StageWork::transfer(reduce.sent)));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
         work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
         work.extend(reduce);
         match &layers.block {
             Block::Dense(block) => {
                 work.push(StageWork::of(&self.attention, block));
-                work.extend(dense_reduce);
+                work.extend(block_reduce);
             }
             Block::Experts { gate, routed, exchange } => {
                 work.push(StageWork::of(self.experts(), gate));
                 work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
                 work.push(StageWork::of(self.experts(), routed));
-                work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)));
+                work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)).or(block_reduce));
             }
             Block::Apart { gate, experts, exchange: [dispatch, combine] } => {
                 work.extend([StageWork::of(&self.attention, gate), StageWork::transfer(dispatch.sent)]);
@@ -112,7 +112,7 @@ fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
 }
 
 fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
-    let [reduce, dense_reduce] =
+    let [reduce, block_reduce] =
         layers.reduces.map(|reduce| reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time }));
     let mut stages = Vec::with_capacity(7);
     stages.push(Stage { name: "attention", resource: Resource::Compute, time: times.attention });
@@ -121,13 +121,13 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
     match &layers.block {
         Block::Dense(_) => {
             stages.push(Stage { name: "dense block", resource: Resource::Compute, time: times.dense });
-            stages.extend(dense_reduce);
+            stages.extend(block_reduce);
         }
         Block::Experts { exchange, .. } => {
             stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
             stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time }));
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
-            stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }));
+            stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }).or(block_reduce));
         }
         Block::Apart { exchange: [dispatch, combine], .. } => stages.extend([
             Stage { name: "gate", resource: Resource::Compute, time: times.gate },

@@ -16,7 +16,7 @@ pub(super) fn routed_block(
     precisions: &Precisions,
     load: &ExpertLoad,
 ) -> Vec<Operator> {
-    let block = expert_block(model, experts, placement, precisions, load);
+    let block = expert_block(model, experts, placement, precisions, load, 1);
     let Work::Experts { active, copies, tokens, hidden, width, precision, .. } = block.work else { return vec![block] };
     let gemm = |name, columns, depth| Operator { name, work: Work::Gemm { batch: active, rows: copies / active, columns, depth, precision } };
     let stream = |name, bytes| Operator { name, work: Work::Stream { bytes: Bytes::new(bytes) } };

@@ -255,7 +255,7 @@ impl<'a> Task<'a> {
                 let own = tokens / split;
                 let mut before = gate(model, experts, &self.precisions, own);
                 if experts.shared > 0 {
-                    before.extend(shared_block(model, experts, &self.precisions, own));
+                    before.extend(shared_block(model, experts, &self.precisions, 1, own));
                 }
                 stages.push(self.both("gate and shared experts", &before));
                 let load = ExpertLoad::new(experts, &self.placement, ep, own);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::bench::{Bench, energy_in, power_in, time_in, tokens_in};
 use crate::execution::{Machine, Mapping, Step};
 use crate::footprint::chip_power;
-use crate::input::cases::Case;
-use crate::input::spec::EngineSpec;
+use crate::input::cases::{Case, Settings};
+use crate::input::spec::{EngineSpec, WorkloadSpec};
 use crate::input::trace::load_trace;
 use crate::network::Pricing;
 use crate::serving::queueing::{Policy, Rules, Trace};
@@ -21,10 +21,11 @@ const SHORTEST: f64 = 80.0;
 /// Tokens that an engine takes into one pass.
 const BUDGET: u32 = 8192;
 
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 18] = [
     "engine",
     "workload",
     "tp",
+    "ep",
     "dp",
     "concurrency",
     "prompt",
@@ -75,8 +76,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     if ranks > u64::from(fabric.chips) * u64::from(fabric.chip.ranks) {
         return Err(format!("{ranks} ranks do not fit on {} chips", fabric.chips));
     }
-    let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
-    let mapping = Mapping { tp, ep, dp, ..Mapping::ONE };
+    let mapping = mapping(&workload, settings, [tp, dp])?;
     let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
     let traffic = Traffic {
         concurrency: settings.count("concurrency")?,
@@ -108,6 +108,18 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     let chips = f64::from(mapping.chips(chip.ranks));
     let draws = |step: &Step| chip_power(&chip.power, chip.ranks, step) * chips;
     benchmark(&machine, mapping, &traffic, &batching, &draws).map_err(|no| no.to_string())
+}
+
+/// TP and DP as given, and EP: over all ranks where the case does not say, or 1 where every expert is divided.
+fn mapping(workload: &WorkloadSpec, settings: &Settings, [tp, dp]: [u32; 2]) -> Result<Mapping, String> {
+    let spread = if workload.model.experts().is_some() { tp * dp } else { 1 };
+    let ep = if settings.optional("ep").is_some() { settings.count("ep")? } else { spread };
+    let mapping = Mapping { tp, ep, dp, ..Mapping::ONE };
+    if ep == spread || (ep == 1 && mapping.tokens_on_every_rank()) {
+        Ok(mapping)
+    } else {
+        Err(format!("`ep={ep}` with tp={tp} and dp={dp}: experts are on ep = tp x dp = {spread} ranks, or with dp=1 divided over all of them: ep=1"))
+    }
 }
 
 /// A replay of more requests is a slip of the finger.

@@ -42,10 +42,10 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
     operators
 }
 
-/// Shared experts beside the routed ones of a rank, for its own tokens.
+/// Shared experts beside the routed ones of a rank, for its own tokens, divided over `shares` ranks.
 #[must_use]
-pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> [Operator; 3] {
-    let size = [model.hidden, experts.shared_width()].map(f64::from);
+pub fn shared_block(model: &Model, experts: &Experts, precisions: &Precisions, shares: u32, tokens: f64) -> [Operator; 3] {
+    let size = [f64::from(model.hidden), f64::from(experts.shared_width()) / f64::from(shares)];
     let up = if experts.gated { "shared gate and up" } else { "shared up" };
     block([up, "activation", "shared down"], experts.gated, tokens, size, precisions.weights)
 }
@@ -84,21 +84,29 @@ impl ExpertLoad {
     /// The load when every rank sends `tokens`.
     ///
     /// The busiest of n ranks, each with Poisson-distributed copies of mean m, has about `m + sqrt(2 m ln n)` (the expected maximum of n
-    /// Gaussians); the placement's own imbalance multiplies that.
+    /// Gaussians); the placement's own imbalance multiplies that. One rank with all experts is as busy as the mean.
     #[must_use]
     pub fn new(experts: &Experts, placement: &ExpertPlacement, ranks: u32, tokens: f64) -> Self {
         let slots = expert_slots(experts, placement, ranks);
         let shared = if slots.shared_on_own_ranks { experts.shared } else { 0 };
         let copies = f64::from(experts.top_k + shared);
         let mean = tokens * copies;
-        let scatter = if ranks > 1 && mean > 0.0 { (2.0 * f64::from(ranks).ln() / mean).sqrt() } else { 0.0 };
-        Self { ranks, tokens_per_rank: tokens, copies, imbalance: placement.imbalance.value.get() * (1.0 + scatter) }
+        let scatter = if mean > 0.0 { (2.0 * f64::from(ranks).ln() / mean).sqrt() } else { 0.0 };
+        let imbalance = if ranks > 1 { placement.imbalance.value.get() * (1.0 + scatter) } else { 1.0 };
+        Self { ranks, tokens_per_rank: tokens, copies, imbalance }
     }
 }
 
-/// The routed experts of the busiest rank.
+/// The routed experts of the busiest rank, each divided over `shares` ranks.
 #[must_use]
-pub fn expert_block(model: &Model, experts: &Experts, placement: &ExpertPlacement, precisions: &Precisions, load: &ExpertLoad) -> Operator {
+pub fn expert_block(
+    model: &Model,
+    experts: &Experts,
+    placement: &ExpertPlacement,
+    precisions: &Precisions,
+    load: &ExpertLoad,
+    shares: u32,
+) -> Operator {
     let local = expert_slots(experts, placement, load.ranks).per_rank;
     let group_tokens = load.tokens_per_rank * f64::from(load.ranks);
     let copies = (load.tokens_per_rank * load.copies * load.imbalance).min(group_tokens * local);
@@ -115,7 +123,7 @@ pub fn expert_block(model: &Model, experts: &Experts, placement: &ExpertPlacemen
         hidden: f64::from(experts.stream(model.hidden)),
         // The operator has three matrices. Experts of two matrices are priced as gated ones of 2/3 the width, which have as many weights
         // and operations.
-        width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true)),
+        width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true) * shares),
         precision: precisions.experts(),
     };
     Operator { name: "experts", work }

@@ -1,9 +1,11 @@
 //! `topologies/parts/engines/*.toml`: what a serving engine adds to the kernels of a pass.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Origin;
+use super::{Origin, Precision};
 use crate::units::{Figure, Ratio, Seconds};
 
 /// A serving engine: its host's share of a pass, and how its kernels differ from those that the chip's constants were measured with.
@@ -23,6 +25,10 @@ pub struct Engine {
     /// Of the compute efficiency of the chip's matrix kernels, the share that this engine's reach; all of it if absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub matrix: Option<Figure<Ratio>>,
+    /// Formats whose routed experts run on kernels of this engine's own that were never measured alone. Each starts and reads weights as the
+    /// chip's measured kernel of the format named beside it, and pays nothing for experts without tokens.
+    #[serde(default)]
+    pub own_experts: BTreeMap<Precision, Precision>,
     /// Host time that a pass waits for, for each sequence of an attention group: batch assembly, sampling, detokenising.
     pub sequence: Figure<Seconds>,
     /// Host time to launch the kernels of a layer with a dense block one by one, where a pass with prompts runs outside captured graphs.

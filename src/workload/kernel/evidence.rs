@@ -2,17 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use crate::input::document::{Attention, Chip, Model};
+use crate::input::document::{Attention, Chip};
+use crate::input::spec::WorkloadSpec;
 
 /// Sentences for the reader of a result: kernels that were never measured anywhere, and constants of another chip.
 #[must_use]
-pub fn cautions(chip: &Chip, model: &Model) -> Vec<String> {
+pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
+    let model = &workload.model;
     let kinds: BTreeSet<&str> = model.layer.iter().filter_map(|group| never_measured(&group.attention)).collect();
     let kernels = kinds.into_iter().map(|kind| format!("The kernels of {kind} have never been validated: no public measurement of them is at hand."));
     let relative = chip.kernels.measured_on.iter().map(|relative| {
         format!("No kernel of {} was measured: efficiencies are those of {relative} on this chip's peaks (`supernode validate` prints how far such a step misses).", chip.name)
     });
-    kernels.chain(relative).collect()
+    let experts = workload.workload.precision.experts();
+    let engine = workload.engine.as_ref().map(|deployed| &deployed.engine);
+    let own = engine.filter(|engine| model.experts().is_some() && engine.own_experts.contains_key(&experts)).map(|engine| {
+        format!(
+            "{}'s own kernels for experts in {} were never measured alone: their starts and rates are those of another kernel.",
+            engine.name,
+            experts.name()
+        )
+    });
+    kernels.chain(relative).chain(own).collect()
 }
 
 /// What to call an attention without measured kernels; `None` for one that has them.
