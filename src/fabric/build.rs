@@ -6,6 +6,7 @@ use petgraph::graph::NodeIndex;
 
 use super::budget::over_budget;
 use super::builder::{Builder, Group, Stop, narrow};
+use super::collisions::lower_rates;
 use super::graph::{Endpoint, Fabric};
 use super::patterns::{self, Orbits};
 use crate::input::problem::{Problem, Problems};
@@ -32,7 +33,8 @@ pub fn build(spec: &Spec) -> Result<Fabric, Problems> {
         groups = joined;
     }
     finish(&mut builder, spec);
-    let fabric = builder.fabric;
+    let mut fabric = builder.fabric;
+    lower_rates(&mut fabric, &spec.levels);
     let mut problems = over_budget(&fabric, spec);
     problems.extend(unreachable(&fabric, spec));
     Problems::check(problems, fabric)

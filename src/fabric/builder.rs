@@ -91,6 +91,7 @@ impl Builder {
             graph: UnGraph::with_capacity(spec.chips() as usize, spec.chips() as usize),
             chips: spec.chips(),
             chip: spec.chip.clone(),
+            places: Vec::new(),
             host_chips: spec.host_chips,
             links: Vec::new(),
             switches: Vec::new(),

@@ -89,6 +89,8 @@ pub struct Fabric {
     pub graph: UnGraph<Node, Edge>,
     /// Number of chips.
     pub chips: u32,
+    /// Number that each chip had before others were lost; empty where none is.
+    pub places: Vec<u32>,
     /// The chip part.
     pub chip: Chip,
     /// Chips under one operating system: equal runs in level order.
@@ -124,6 +126,12 @@ impl Fabric {
             let (link, count) = (edge.weight.link, edge.weight.count);
             [Channel { from, to, link, count }, Channel { from: to, to: from, link, count }]
         })
+    }
+
+    /// Where a chip stands in level order, lost ones counted.
+    #[must_use]
+    pub fn place(&self, chip: u32) -> u32 {
+        self.places.get(chip as usize).copied().unwrap_or(chip)
     }
 
     /// Whether traffic may pass through a node on its way to others.

@@ -8,6 +8,7 @@
 //! | how do levels become a graph? | `build.rs`, with the nodes and edges so far in `builder.rs` |
 //! | how does one pattern join its children? | `patterns/`, one file each |
 //! | do the parts have enough ports? | `budget.rs` |
+//! | what do flows lose that a hash places? | `collisions.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
 //! | which way does traffic go? | `routing/` |
@@ -15,6 +16,7 @@
 mod budget;
 mod build;
 mod builder;
+mod collisions;
 mod framing;
 mod graph;
 mod latency;
@@ -22,7 +24,8 @@ mod patterns;
 mod routing;
 
 pub use build::build;
-pub use framing::{payload_rate, wire_bytes};
+pub use collisions::fullest_over_mean;
+pub use framing::{payload_rate, payload_rate_of, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
 pub use routing::{Hop, Merge, Merged, Orbits, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

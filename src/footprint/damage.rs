@@ -70,11 +70,13 @@ pub fn damaged(fabric: &Fabric, damage: &Damage) -> Fabric {
     let connected = connected_chips(fabric, damage);
     let mut graph = UnGraph::default();
     let mut moved: Vec<Option<NodeIndex>> = Vec::with_capacity(fabric.graph.node_count());
-    let mut chips = 0;
+    let mut places = Vec::new();
     for node in fabric.graph.node_indices() {
         let chip = matches!(fabric.graph[node].endpoint, Endpoint::Chip);
         let stays = !damage.nodes.contains(&number(node.index())) && (!chip || connected[node.index()]);
-        chips += u32::from(stays && chip);
+        if stays && chip {
+            places.push(fabric.place(number(node.index())));
+        }
         moved.push(stays.then(|| graph.add_node(fabric.graph[node])));
     }
     for edge in fabric.graph.edge_references() {
@@ -83,8 +85,9 @@ pub fn damaged(fabric: &Fabric, damage: &Damage) -> Fabric {
             graph.add_edge(from, to, Edge { count, ..*edge.weight() });
         }
     }
+    let chips = number(places.len());
     forget_symmetry(&mut graph, chips);
-    Fabric { graph, chips, uniform: false, sectors: None, lines: None, ..fabric.clone() }
+    Fabric { graph, chips, places, uniform: false, sectors: None, lines: None, ..fabric.clone() }
 }
 
 /// Damage breaks the symmetries of a machine: every chip and every edge becomes a class of its own.

@@ -93,6 +93,8 @@ pub struct LinkSpec {
     pub link: Link,
     /// Its protocol.
     pub protocol: Protocol,
+    /// Of its rate, what the fullest of several such links carries that a hash chooses from; 1 where traffic spreads evenly.
+    pub share: f64,
 }
 
 /// A switch part.
@@ -115,6 +117,8 @@ pub struct LevelSpec {
     pub link: LinkSpec,
     /// Parallel links where the pattern draws one.
     pub links: u32,
+    /// Flows of a port that its switches tell apart by a hash; spread evenly if absent.
+    pub queue_pairs: Option<u32>,
     /// How they are joined.
     pub pattern: PatternSpec,
     /// The NIC through which each chip reaches this level.

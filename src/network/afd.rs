@@ -55,7 +55,7 @@ impl AfdTraffic {
         let fabric = network.fabric();
         let on_a_chip = f64::from(fabric.chip.ranks.min(self.attention) * fabric.chip.ranks.min(self.experts));
         let message = self.message + kernel.message_overhead.value;
-        let (busy, _) = profile.serialisation(fabric, self.pair_bytes(kernel) * (self.imbalance * on_a_chip), message);
+        let (busy, _) = profile.serialisation_of(fabric, self.pair_bytes(kernel) * (self.imbalance * on_a_chip), message, kernel.semantics());
         let peers = self.attention.max(self.experts);
         let handled = self.tokens * (f64::from(self.attention) / f64::from(self.experts)).max(1.0);
         self.among(peers + 1, handled).kernel_time(network, kernel, busy, f64::from(peers), profile.latency)

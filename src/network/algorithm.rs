@@ -34,12 +34,15 @@ pub(super) struct Phase {
     pub stages: f64,
     /// Whether its bytes move at the same time as those of the phase before it.
     pub beside: bool,
+    /// Whether it is played among the ranks on rails, as many in every domain, where the ranks do not spread evenly; the others hand their
+    /// parts to those beside them.
+    pub on_rails: bool,
 }
 
 impl Phase {
     /// One round between neighbours, after the phase before it.
     fn new(pattern: Pattern, rounds: f64, share: f64, message: f64) -> Self {
-        Self { pattern, rounds, share, message, stages: 2.0, beside: false }
+        Self { pattern, rounds, share, message, stages: 2.0, beside: false, on_rails: false }
     }
 
     /// One round in which every pair moves so much of the size in one message.
@@ -50,6 +53,11 @@ impl Phase {
     /// The same at the same time as the phase before it.
     fn beside(self) -> Self {
         Self { beside: true, ..self }
+    }
+
+    /// The same among the ranks on rails.
+    fn on_rails(self) -> Self {
+        Self { on_rails: true, ..self }
     }
 }
 
@@ -63,11 +71,11 @@ pub(super) struct Shape {
     pub level_sizes: Vec<u32>,
     /// Whether reducing switches reach all ranks.
     pub reduces: bool,
-    /// Where the ranks spread evenly over several scale-up domains that NICs join.
+    /// Where the ranks spread over several scale-up domains that NICs join.
     pub rails: Option<Rails>,
 }
 
-/// Ranks in equal numbers in several scale-up domains, in rank order.
+/// Ranks on rails: as many in each of several scale-up domains, one domain after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rails {
     /// Ranks in each domain.
@@ -76,6 +84,8 @@ pub(super) struct Rails {
     pub domains: u32,
     /// Whether switches that reduce join the ranks of a domain.
     pub reduces: bool,
+    /// Whether such switches join the ranks of each rail behind their NICs.
+    pub rails_reduce: bool,
 }
 
 /// Why an algorithm does not apply.
@@ -99,7 +109,7 @@ pub enum Obstacle {
     OneLevel,
     /// No switch that reduces reaches all ranks.
     NoReducingSwitch,
-    /// The ranks are inside one scale-up domain, or not in equal numbers in several.
+    /// The ranks are inside one scale-up domain.
     OneDomain,
 }
 
@@ -161,9 +171,9 @@ fn ring(shape: &Shape, passes: f64) -> Vec<Phase> {
         return vec![Phase::new(Pattern::Ring, steps, steps / n, 1.0 / n)];
     };
     let (across, w) = (passes * f64::from(domains - 1), f64::from(inside));
-    let mut phases = vec![Phase::new(Pattern::Shift(inside), across, steps / n / w, 1.0 / n / w)];
+    let mut phases = vec![Phase::new(Pattern::Shift(inside), across, steps / n / w, 1.0 / n / w).on_rails()];
     if inside > 1 {
-        phases.push(Phase::new(Pattern::Inside { block: inside }, steps - across, steps / n / w, 1.0 / n / w).beside());
+        phases.push(Phase::new(Pattern::Inside { block: inside }, steps - across, steps / n / w, 1.0 / n / w).beside().on_rails());
     }
     phases
 }
@@ -178,14 +188,14 @@ fn double_tree(shape: &Shape) -> Vec<Phase> {
     let w = f64::from(inside);
     let mut phases = vec![trees_on_rails(inside, domains)];
     if inside > 1 {
-        phases.push(Phase::new(Pattern::Inside { block: inside }, 2.0 * (w - 1.0), 2.0 / w, 1.0 / w).beside());
+        phases.push(Phase::new(Pattern::Inside { block: inside }, 2.0 * (w - 1.0), 2.0 / w, 1.0 / w).beside().on_rails());
     }
     phases
 }
 
 fn trees_on_rails(inside: u32, domains: u32) -> Phase {
     let (w, rounds) = (f64::from(inside), 2.0 * f64::from(tree_depth(domains)));
-    Phase { stages: rounds + 1.0, ..Phase::new(Pattern::RailTrees { block: inside }, rounds, 0.5 / w, 0.5 / w) }
+    Phase { stages: rounds + 1.0, ..Phase::new(Pattern::RailTrees { block: inside }, rounds, 0.5 / w, 0.5 / w).on_rails() }
 }
 
 /// Switches add up and copy inside each domain while a double binary tree on every rail joins the domains.
@@ -197,7 +207,7 @@ fn switch_tree(shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
     let w = f64::from(rails.inside);
     let stages = switch_stages(rails.inside);
     let inside = Phase { stages, ..Phase::new(Pattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
-    Ok(vec![trees_on_rails(rails.inside, rails.domains), inside.beside()])
+    Ok(vec![trees_on_rails(rails.inside, rails.domains), inside.beside().on_rails()])
 }
 
 /// Ranks in one child of the innermost level that the group spreads over.
@@ -252,7 +262,7 @@ fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstac
 /// the number of ranks: the tiers of switches are in the path.
 fn in_network(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
     if !shape.reduces {
-        return Err(Obstacle::NoReducingSwitch);
+        return in_network_on_rails(op, shape);
     }
     let n = f64::from(shape.ranks);
     let (up, down, share) = match op {
@@ -262,6 +272,22 @@ fn in_network(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
         Op::AllToAll | Op::Broadcast | Op::Send => (true, true, 1.0),
     };
     Ok(vec![Phase { stages: switch_stages(shape.ranks), ..Phase::new(Pattern::Aggregate { up, down }, 1.0, share, 1.0 / n) }])
+}
+
+/// All-reduce by the switches of both networks: those of each domain add up, and those of each rail the sums of all domains. On every NIC one
+/// w-th of the buffer goes up and comes down once, whatever the number of domains (NCCL's `CollNet` with SHARP).
+fn in_network_on_rails(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+    let rails = shape.rails.filter(|rails| rails.rails_reduce && (rails.reduces || rails.inside == 1)).ok_or(Obstacle::NoReducingSwitch)?;
+    if op != Op::AllReduce {
+        return Err(Obstacle::NoReducingSwitch);
+    }
+    let (w, stages) = (f64::from(rails.inside), switch_stages(rails.inside));
+    let mut phases = vec![Phase::new(Pattern::AggregateRails { block: rails.inside }, 1.0, 1.0 / w, 1.0 / w).on_rails()];
+    if rails.inside > 1 {
+        let inside = Phase { stages, ..Phase::new(Pattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
+        phases.push(inside.beside().on_rails());
+    }
+    Ok(phases)
 }
 
 /// Stages of the pipeline where switches add up: a chunk holds a part for every rank, so that filling it takes longer the more ranks there

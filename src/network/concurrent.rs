@@ -18,6 +18,7 @@ use super::fair_share::transfers::{Transfers, TransfersInput};
 use super::flows::FlowError;
 use super::group::{Group, Placement, PlacementError};
 use super::network::{LONG_MESSAGE, Network};
+use super::plan::rail_ranks;
 use super::pricing::Pricing;
 use super::profile::Profile;
 use crate::fabric::Fabric;
@@ -156,7 +157,9 @@ pub fn concurrent_timings(network: &Network<'_>, library: &Library, crowds: &[Co
         let alone = pricing.price_in(collective, crowd.algorithm, &groups)?;
         let first = streams.last_phases.len();
         for group in &groups {
-            streams.push(collective, pricing.phases_in(collective, alone.algorithm, group)?.iter().map(|phase| (phase.pattern, phase.share)), group);
+            let phases = pricing.phases_in(collective, alone.algorithm, group)?;
+            let rails = if phases.iter().any(|phase| phase.on_rails) { rail_ranks(network, group) } else { None };
+            streams.push(collective, phases.iter().map(|phase| (phase.pattern, phase.share)), rails.as_ref().unwrap_or(group));
         }
         timings.push((alone, first..streams.last_phases.len()));
     }

@@ -20,7 +20,7 @@ use super::collective::Protocol;
 use super::network::Network;
 use super::op::Op;
 use super::profile::Peak;
-use crate::fabric::payload_rate;
+use crate::fabric::payload_rate_of;
 use crate::input::document::{Algorithm, Library};
 use crate::units::{Bytes, Seconds};
 
@@ -135,15 +135,20 @@ pub(super) struct Work {
     open: [f64; 4],
     /// Deepest pipeline inside and between domains.
     stages: [f64; 2],
-    /// Ranks of a domain: a chunk between domains is cut into as many parts.
+    /// Ranks of a domain, where a chunk between domains is cut into as many parts, and domains; one of each where the ranks do not spread
+    /// evenly over several.
     width: f64,
+    domains: f64,
+    /// Whether pieces go round a ring, and what its steps then wait longer in long messages.
+    ring: bool,
+    long_waits: Seconds,
     spans_domains: bool,
     bottleneck: Option<Peak>,
     longest: Seconds,
 }
 
 impl Work {
-    pub fn new(call: &Call<'_>, op: Op, algorithm: Algorithm, width: f64) -> Self {
+    pub fn new(call: &Call<'_>, op: Op, algorithm: Algorithm, (width, domains): (f64, f64)) -> Self {
         let library = call.library;
         let bulk = library.wire_efficiency.value.get();
         let across = library.across_hosts.as_ref();
@@ -170,6 +175,9 @@ impl Work {
             open: [0.0; 4],
             stages: [1.0; 2],
             width,
+            domains,
+            ring: matches!(algorithm, Algorithm::Ring | Algorithm::MultiRing),
+            long_waits: Seconds::ZERO,
             spans_domains: false,
             bottleneck: None,
             longest: Seconds::ZERO,
@@ -179,7 +187,9 @@ impl Work {
     pub fn add(&mut self, call: &Call<'_>, phase: &Phase, played: &Played, bytes: Bytes, message: Bytes) {
         let (network, library) = (call.network, call.library);
         let fabric = network.fabric();
-        let time_of = |peak: &Peak| bytes * (phase.share * peak.bytes_per_link) / payload_rate(&fabric.links[peak.link as usize], message);
+        let time_of = |peak: &Peak| {
+            bytes * (phase.share * peak.bytes_per_link) / payload_rate_of(&fabric.links[peak.link as usize], message, library.semantics())
+        };
         let mut times = [Seconds::ZERO; 2];
         let mut ports = Seconds::ZERO;
         for (place, peaks) in [&played.inside, &played.across].into_iter().enumerate() {
@@ -198,6 +208,8 @@ impl Work {
         if leaves {
             let messages = if phase.message > 0.0 { played.sent / phase.message } else { 0.0 };
             times[1] = times[1].max(network.message_interval() * messages);
+            let longer = self.all_to_all_share(call);
+            (times[1], ports) = (times[1] * longer, if longer > 1.0 { times[1] * longer } else { ports });
         } else {
             // Loads and stores in flight hold each sender back on its own ports.
             let window = network.window_time(bytes * played.sent, played.latency);
@@ -209,6 +221,7 @@ impl Work {
         if !phase.pattern.is_reduced_by_switches() {
             self.waits += (round + per_peer * played.peers) * phase.rounds;
         }
+        self.long_waits += self.ring_wait(library, leaves) * phase.rounds;
         self.propagation += played.latency * phase.rounds;
         self.spans_domains |= leaves;
         self.stages[usize::from(leaves)] = self.stages[usize::from(leaves)].max(phase.stages);
@@ -223,6 +236,26 @@ impl Work {
                 *done += open;
             }
         }
+    }
+
+    /// How many times longer than its bytes over all ports of the NIC an all-to-all takes between domains. It uses some of the ports; and
+    /// where it sends to one group of g neighbouring ranks after the other, every group but a rank's own holds pairs across for some rank of
+    /// its domain, and all wait for those: of n / g steps one runs inside, where w / g would do (w ranks in a domain).
+    fn all_to_all_share(&self, call: &Call<'_>) -> f64 {
+        let Some(across) = call.library.across_hosts.as_ref().filter(|_| self.op == Op::AllToAll) else { return 1.0 };
+        let ports = f64::from(call.network.nic_ports());
+        let fewer_ports = across.all_to_all_ports.map_or(1.0, |used| (ports / f64::from(used)).max(1.0));
+        let group = across.all_to_all_group.map_or(self.width, f64::from).min(self.width);
+        let (steps, inside) = (self.width * self.domains / group, self.width / group);
+        let waiting = if steps > inside { (steps - 1.0) / (steps - inside) } else { 1.0 };
+        fewer_ports * waiting.max(1.0)
+    }
+
+    /// What a step of a ring over NICs waits longer in long messages than in short ones.
+    fn ring_wait(&self, library: &Library, leaves: bool) -> Seconds {
+        let Some(across) = library.across_hosts.as_ref().filter(|_| self.ring && self.domains > 1.0) else { return Seconds::ZERO };
+        let (long, short) = if leaves { (&across.ring_step, across.round.value) } else { (&across.ring_step_inside, library.round.value) };
+        long.as_ref().map_or(Seconds::ZERO, |long| (long.value - short).max(Seconds::ZERO))
     }
 
     /// What the phases so far take at least.
@@ -243,6 +276,7 @@ impl Work {
             let dies = dies.get() / inside;
             if self.op == Op::AllToAll { busy.max(dies) } else { busy + dies }
         };
+        let mut waits = self.waits + self.long_waits;
         let mut chosen = if reduces(algorithm) {
             // A few bytes through switches alone fill no pipeline.
             let spared = if algorithm == Algorithm::InNetwork { fill } else { 0.0 };
@@ -254,8 +288,8 @@ impl Work {
         if self.quick.is_some() && !reduces(algorithm) {
             let crowding = if self.op == Op::AllToAll { (LOW_LATENCY_CHANNELS / (ranks - 1.0)).max(1.0) } else { 1.0 };
             let quick = with_dies(quick * crowding);
-            if quick < chosen.1 + chosen.2 {
-                chosen = (Protocol::LowLatency, quick, 0.0);
+            if quick < chosen.1 + chosen.2 + self.long_waits.get() {
+                (chosen, waits) = ((Protocol::LowLatency, quick, 0.0), self.waits);
             }
         }
         let (protocol, stretched, ramp) = chosen;
@@ -264,7 +298,7 @@ impl Work {
             algorithm,
             protocol,
             launch: launch(call, reduces(algorithm), self.spans_domains),
-            synchronisation: self.waits + library.round.value * die_rounds,
+            synchronisation: waits + library.round.value * die_rounds,
             propagation: self.propagation,
             serialisation: Seconds::new(stretched * on_ports),
             waiting: Seconds::new(stretched * (1.0 - on_ports)),

@@ -1,9 +1,10 @@
-//! All-reduce kernels of serving engines: no library call, everybody stores into everybody's buffer from inside a captured graph.
+//! All-reduce kernels inside a captured graph: everybody stores into everybody's buffer, or lets the switches copy. Those of serving engines
+//! open each other's memory inside one host; across hosts of one scale-up domain kernels with multicast stand in (NVIDIA calls it MNNVL).
 
 use super::group::Group;
 use super::network::Network;
 use super::profile::{Peak, Profile};
-use crate::input::document::CustomAllReduce;
+use crate::input::document::{CustomAllReduce, MulticastAllReduce};
 use crate::units::{Bytes, Seconds};
 
 /// What a kernel takes.
@@ -46,5 +47,30 @@ pub(super) fn engine_cost(network: &Network<'_>, profile: &Profile, kernel: &Cus
     let (part, part_peak) = moving(bytes * (2.0 / n), bytes / n);
     let one_shot = EngineCost { launch, barrier: Seconds::ZERO, moving: all, bottleneck: all_peak };
     let two_shots = EngineCost { launch, barrier: kernel.second_barrier.value, moving: part, bottleneck: part_peak };
+    if one_shot.total() <= two_shots.total() { one_shot } else { two_shots }
+}
+
+/// The faster of one shot and two of a kernel that lets switches copy:
+///
+/// ```text
+/// one shot             launch + P(n S) / e                   every rank multicasts its buffer, and all of them come in through its port
+/// two shots            launch + second shot + P(S (n - 1) / n + S) / e          shards to their ranks, sums by multicast to all
+/// two, switches add    launch + second shot + P(S + S / n) / e                  the buffer goes out once, one n-th of the sums too
+/// ```
+///
+/// P(x) is the time of x bytes through a chip's ports, bounded by the loads and stores in flight. Forms: `sym_kernels.cc` of NCCL 2.30 and the
+/// MNNVL kernels of `FlashInfer` (`trtllm_mnnvl_allreduce.cuh`).
+pub(super) fn multicast_cost(network: &Network<'_>, profile: &Profile, kernel: &MulticastAllReduce, group: &Group, bytes: Bytes) -> EngineCost {
+    let n = f64::from(group.ranks());
+    let moving = |port: Bytes, message: Bytes| {
+        let (wire, bottleneck) = profile.serialisation(network.fabric(), port / (n - 1.0), message);
+        (wire.max(network.window_time(port, profile.latency)) / kernel.efficiency.value.get(), bottleneck)
+    };
+    let (whole, whole_peak) = moving(bytes * n, bytes);
+    let through_port = if kernel.adds_in_switch { 1.0 + 1.0 / n } else { 2.0 - 1.0 / n };
+    let (part, part_peak) = moving(bytes * through_port, bytes / n);
+    let launch = kernel.launch.value;
+    let one_shot = EngineCost { launch, barrier: Seconds::ZERO, moving: whole, bottleneck: whole_peak };
+    let two_shots = EngineCost { launch, barrier: kernel.second_shot.value, moving: part, bottleneck: part_peak };
     if one_shot.total() <= two_shots.total() { one_shot } else { two_shots }
 }

@@ -165,6 +165,12 @@ impl Group {
         &self.chips
     }
 
+    /// The ranks at one position of all blocks of so many.
+    #[must_use]
+    pub fn rail(&self, block: u32, position: u32) -> Self {
+        Self { chips: self.chips.iter().copied().skip(position as usize).step_by(block as usize).collect() }
+    }
+
     /// Whether rank r is on chip r, for all ranks.
     #[must_use]
     pub fn in_level_order(&self) -> bool {

@@ -58,13 +58,24 @@ impl Network<'_> {
     /// What reaches the given receivers.
     pub(super) fn loads_of(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
         if let Pattern::Aggregate { up, down } = pattern {
-            return self.aggregate(group, up, down);
+            return self.aggregate(group, up, down, &self.aggregation_roots(group));
+        }
+        if let Pattern::AggregateRails { block } = pattern {
+            let mut loads = ChannelLoads::silent(self.router().channels().len());
+            for rail in (0..block).map(|position| group.rail(block, position)) {
+                loads.add(&self.aggregate(&rail, true, true, &self.rail_roots(&rail)), 1.0);
+            }
+            return loads;
         }
         // Blocks are alike; the first shows what a channel of each carries.
         if let Pattern::AggregateInside { block } | Pattern::Inside { block } = pattern {
             let first = Group::of(group.chips()[..block as usize].to_vec());
             let aggregates = matches!(pattern, Pattern::AggregateInside { .. });
-            return if aggregates { self.aggregate(&first, true, true) } else { self.full_loads(&first, Pattern::AllPairs) };
+            return if aggregates {
+                self.aggregate(&first, true, true, &self.aggregation_roots(&first))
+            } else {
+                self.full_loads(&first, Pattern::AllPairs)
+            };
         }
         let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS;
         match self.router().policy() {
@@ -306,12 +317,12 @@ impl Network<'_> {
     }
 
     /// In-network reduction towards the nearest switches that all ranks reach, multicast from them; silent where there are none.
-    fn aggregate(&self, group: &Group, up: bool, down: bool) -> ChannelLoads {
+    fn aggregate(&self, group: &Group, up: bool, down: bool, roots: &[u32]) -> ChannelLoads {
         let mut loads = ChannelLoads::silent(self.router().channels().len());
         loads.sent = f64::from(group.ranks());
         let mut routes = self.router().routes();
         let mut trees = Vec::new();
-        for (root, turn) in self.aggregation_roots(group).into_iter().zip(0..) {
+        for (&root, turn) in roots.iter().zip(0..) {
             routes.towards_all(root);
             trees.push(routes.aggregation_tree(group.chips().iter().copied(), turn));
             for &chip in group.chips() {

@@ -64,7 +64,7 @@ impl ExpertTraffic {
         let ranks_per_chip = f64::from(fabric.chip.ranks.min(self.ranks));
         let pair = self.pair_bytes(kernel) * self.imbalance;
         let message = self.message + kernel.message_overhead.value;
-        let (outside, bottleneck) = profile.serialisation(fabric, pair * (ranks_per_chip * ranks_per_chip), message);
+        let (outside, bottleneck) = profile.serialisation_of(fabric, pair * (ranks_per_chip * ranks_per_chip), message, kernel.semantics());
         let inside = match &fabric.chip.io.die_to_die {
             Some(rate) => pair * (ranks_per_chip - 1.0) / rate.value,
             None => Seconds::ZERO,
@@ -101,21 +101,21 @@ impl ExpertTraffic {
 
     /// As [`ExpertTraffic::relayed`], over the relay of its ranks.
     ///
-    /// With w ranks in each of m nodes, d(x) the expected distinct among k choices of x: to each equal in another node `tokens d(m) / m`
-    /// messages, and from each rank to each inside its node `tokens d(m w) / w`, of which the busiest rank receives `imbalance` times
+    /// With w ranks in each of m nodes of which a token goes to at most g, d(x) the expected distinct among k choices of x: to each equal in
+    /// another node `tokens d(g) / m` messages, and from each rank to each inside its node `tokens d(g w) / w`, of which the busiest rank receives `imbalance` times
     /// the mean. Chunks flow through both stages at once, so the longer one counts, and the paths add up. The kernel's constants are
     /// those of the direct form: peers are then m - 1 + w - 1.
     #[must_use]
     pub fn relayed_over(&self, network: &Network<'_>, relay: &Relay, kernel: &TokenKernel) -> Relayed {
         let fabric = network.fabric();
-        let Relay { across, inside, nodes: m, ranks_of_node: w } = relay;
+        let Relay { across, inside, nodes: m, reached, ranks_of_node: w } = relay;
         let message = self.message + kernel.message_overhead.value;
         let per_chip = f64::from(fabric.chip.ranks);
-        let copies = if kernel.merges_copies { distinct_ranks(m * w, self.copies) } else { self.copies };
-        let to_equal = message * (self.tokens * distinct_ranks(*m, self.copies) / *m);
+        let copies = if kernel.merges_copies { distinct_ranks(reached * w, self.copies) } else { self.copies };
+        let to_equal = message * (self.tokens * distinct_ranks(*reached, self.copies) / *m);
         let to_neighbour = message * (self.tokens * copies / *w * self.imbalance);
-        let (outer, outer_peak) = across.serialisation(fabric, to_equal * per_chip, message);
-        let (mut inner, inner_peak) = inside.serialisation(fabric, to_neighbour * (per_chip * per_chip), message);
+        let (outer, outer_peak) = across.serialisation_of(fabric, to_equal * per_chip, message, kernel.semantics());
+        let (mut inner, inner_peak) = inside.serialisation_of(fabric, to_neighbour * (per_chip * per_chip), message, kernel.semantics());
         if let Some(rate) = &fabric.chip.io.die_to_die {
             inner = inner.max(to_neighbour * (per_chip - 1.0) / rate.value);
         }
@@ -135,6 +135,8 @@ pub struct Relay {
     /// Every rank to the others in its node.
     inside: Profile,
     nodes: f64,
+    /// Nodes that the experts of one token may lie in: all, or as many groups as the router keeps.
+    reached: f64,
     ranks_of_node: f64,
 }
 
@@ -150,7 +152,14 @@ impl Relay {
         }
         let across = network.play(&Group::first(chips), Pattern::Equals { node });
         let inside = network.all_to_all(node);
-        Some(Self { across, inside, nodes: f64::from(chips / node), ranks_of_node: f64::from(node * per_chip) })
+        let nodes = f64::from(chips / node);
+        Some(Self { across, inside, nodes, reached: nodes, ranks_of_node: f64::from(node * per_chip) })
+    }
+
+    /// The same where the router keeps the experts of a token in so many nodes.
+    #[must_use]
+    pub fn within(self, nodes: f64) -> Self {
+        Self { reached: self.reached.min(nodes.max(1.0)), ..self }
     }
 }
 

@@ -34,17 +34,25 @@ struct Nics {
     domain_chips: u32,
     /// Shortest time from one message of a NIC to its next.
     message_interval: Seconds,
+    /// Ports of a NIC towards that level.
+    ports: u32,
 }
 
 impl Nics {
     fn of(fabric: &Fabric) -> Option<Self> {
         let graph = &fabric.graph;
-        let stands_between = |node: &NodeIndex| matches!(graph[*node].endpoint, Endpoint::Nic(_)) && graph[*node].forwards;
+        let stands_between = |node: &NodeIndex| {
+            let nic = graph[*node];
+            // A NIC that lost its chip or its link stands between nothing.
+            matches!(nic.endpoint, Endpoint::Nic(_)) && nic.forwards && graph.edges(*node).count() > 1
+        };
         let nic = graph.node_indices().find(stands_between)?;
         let Endpoint::Nic(part) = graph[nic].endpoint else { return None };
         let level = usize::from(graph.edges(nic).map(|edge| edge.weight().level).min()?);
         let message_interval = fabric.nics[part as usize].1.message_interval.as_ref().map_or(Seconds::ZERO, |figure| figure.value);
-        Some(Self { level, domain_chips: fabric.level_sizes[..level].iter().product(), message_interval })
+        let outward = graph.edges(nic).filter(|edge| usize::from(edge.weight().level) == level && graph[edge.target()].endpoint != Endpoint::Chip);
+        let ports = outward.map(|edge| edge.weight().count).sum::<u32>().max(1);
+        Some(Self { level, domain_chips: fabric.level_sizes[..level].iter().product(), message_interval, ports })
     }
 }
 
@@ -158,7 +166,7 @@ impl<'a> Network<'a> {
     /// Chips that reach each other without a NIC between them: one host, one rack, or the whole machine.
     #[must_use]
     pub fn domain_chips(&self) -> u32 {
-        self.nics.map_or(self.fabric.chips, |nics| nics.domain_chips).max(1)
+        self.nics.map_or_else(|| self.fabric.level_sizes.iter().product(), |nics| nics.domain_chips).max(1)
     }
 
     /// The innermost level behind NICs.
@@ -169,6 +177,11 @@ impl<'a> Network<'a> {
     /// Shortest time from one message of a NIC between domains to its next.
     pub(super) fn message_interval(&self) -> Seconds {
         self.nics.map_or(Seconds::ZERO, |nics| nics.message_interval)
+    }
+
+    /// Ports of a NIC between domains.
+    pub(super) fn nic_ports(&self) -> u32 {
+        self.nics.map_or(1, |nics| nics.ports)
     }
 
     /// Equal runs of chips inside which an engine's kernels read each other's memory at the full rate of a chip: the innermost level.
@@ -200,6 +213,15 @@ impl<'a> Network<'a> {
     /// only, the nearest. Empty if the machine has none.
     #[must_use]
     pub fn aggregation_roots(&self, group: &Group) -> Vec<u32> {
+        self.roots(group, false)
+    }
+
+    /// The same by way of the NICs that stand before a level: roots of one rail.
+    pub(super) fn rail_roots(&self, rail: &Group) -> Vec<u32> {
+        self.roots(rail, true)
+    }
+
+    fn roots(&self, group: &Group, over_nics: bool) -> Vec<u32> {
         let (graph, switches) = (&self.fabric.graph, &self.fabric.switches);
         let Some((&first, others)) = group.chips().split_first() else { return Vec::new() };
         if !switches.iter().any(|part| part.switch.in_network_reduction) {
@@ -209,15 +231,19 @@ impl<'a> Network<'a> {
             Endpoint::Switch(part) => switches[part as usize].switch.in_network_reduction,
             _ => false,
         };
+        let passes = |node: u32| {
+            let node = graph[NodeIndex::new(node as usize)];
+            over_nics && node.forwards && matches!(node.endpoint, Endpoint::Nic(_))
+        };
         // Farthest rank of every switch so far; a switch that some rank does not reach drops out.
-        let mut farthest = self.hops_upwards(first, &reduces);
+        let mut farthest = self.hops_upwards(first, &reduces, &passes);
         // Chips below the same switches see the same distances; one of each such set is enough, and chips in level order stand together.
         let mut known = first;
         for &chip in others {
             if self.router().neighbours(chip).eq(self.router().neighbours(known)) {
                 continue;
             }
-            let hops = self.hops_upwards(chip, &reduces);
+            let hops = self.hops_upwards(chip, &reduces, &passes);
             for (farthest, hops) in farthest.iter_mut().zip(hops) {
                 *farthest = farthest.zip(hops).map(|(a, b)| a.max(b));
             }
@@ -230,10 +256,14 @@ impl<'a> Network<'a> {
         farthest.iter().zip(0..).filter(|(hops, _)| hops.is_some() && **hops == nearest).map(|(_, node)| node).collect()
     }
 
-    /// Hops from a chip to every reducing switch, through reducing switches only.
-    fn hops_upwards(&self, chip: u32, reduces: &impl Fn(u32) -> bool) -> Vec<Option<u32>> {
+    /// Hops from a chip to every reducing switch, through reducing switches only, and through the first node where that `passes`.
+    fn hops_upwards(&self, chip: u32, reduces: &impl Fn(u32) -> bool, passes: &impl Fn(u32) -> bool) -> Vec<Option<u32>> {
         let mut hops = vec![None; self.router().nodes()];
         let mut order = vec![(chip, 0)];
+        if let Some(nic) = self.router().neighbours(chip).find(|&node| passes(node)) {
+            // Whatever the chip's own switches add up, the rail is behind the NIC.
+            order = vec![(nic, 1)];
+        }
         let mut next = 0;
         while let Some(&(node, distance)) = order.get(next) {
             next += 1;

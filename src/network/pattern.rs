@@ -72,6 +72,11 @@ pub enum Pattern {
         /// Ranks in a block; divides the group.
         block: u32,
     },
+    /// The same among the ranks at each position of all blocks, by switches behind their NICs.
+    AggregateRails {
+        /// Ranks in a block; divides the group.
+        block: u32,
+    },
 }
 
 impl Pattern {
@@ -81,7 +86,7 @@ impl Pattern {
         match self {
             Self::AllPairs => ranks - 1,
             Self::Ring | Self::Shift(_) | Self::Exchange(_) | Self::FromRoot | Self::OnePair => 1,
-            Self::Aggregate { .. } | Self::AggregateInside { .. } => 1,
+            Self::Aggregate { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. } => 1,
             Self::Inside { block } => block - 1,
             Self::MultiRing { rings, .. } => rings,
             Self::OneSided { senders } => senders,
@@ -94,7 +99,7 @@ impl Pattern {
     /// Whether switches add up and copy, so that ranks do not wait for each other in rounds.
     #[must_use]
     pub fn is_reduced_by_switches(self) -> bool {
-        matches!(self, Self::Aggregate { .. } | Self::AggregateInside { .. })
+        matches!(self, Self::Aggregate { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. })
     }
 
     /// Ranks that send when the pattern is played; of blocks that are alike only the first is.
@@ -104,7 +109,7 @@ impl Pattern {
             Self::FromRoot | Self::OnePair => 1,
             Self::OneSided { senders } => senders,
             Self::AllPairs | Self::Ring | Self::MultiRing { .. } | Self::Shift(_) | Self::Exchange(_) | Self::Trees => ranks,
-            Self::RailTrees { .. } | Self::Across { .. } | Self::Equals { .. } | Self::Aggregate { .. } => ranks,
+            Self::RailTrees { .. } | Self::Across { .. } | Self::Equals { .. } | Self::Aggregate { .. } | Self::AggregateRails { .. } => ranks,
             Self::Inside { block } | Self::AggregateInside { block } => block,
         }
     }
@@ -128,7 +133,7 @@ impl Pattern {
                 None
             }
             // Played over one block alone, or by switches.
-            Self::Inside { .. } | Self::AggregateInside { .. } | Self::Aggregate { .. } => None,
+            Self::Inside { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. } | Self::Aggregate { .. } => None,
         }
     }
 
@@ -200,7 +205,7 @@ impl Pattern {
                 }
             }
             // No rank sends to a rank: switches stand between.
-            Self::Aggregate { .. } | Self::AggregateInside { .. } => {}
+            Self::Aggregate { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. } => {}
         }
     }
 }

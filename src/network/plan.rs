@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::algorithm::{Phase, Rails, Shape, phases};
 use super::collective::Protocol;
-use super::cost::{Call, Cost, Played, Work, best_efficiency, launch, reduces};
-use super::custom_all_reduce::{EngineCost, engine_cost};
+use super::cost::{Call, Cost, Engines, Played, Work, best_efficiency, launch, reduces};
+use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
 use super::group::Group;
 use super::network::Network;
 use super::op::Op;
@@ -26,7 +26,9 @@ pub(super) struct Members {
     pub shape: Shape,
     /// Groups that lie beside it in the same way and do the same at once.
     siblings: Vec<Group>,
-    profiles: RwLock<BTreeMap<Pattern, Arc<Profile>>>,
+    /// Of the group and its siblings the ranks on rails, where those are not all of them.
+    rails: Option<(Group, Vec<Group>)>,
+    profiles: RwLock<BTreeMap<(Pattern, bool), Arc<Profile>>>,
 }
 
 /// Groups with siblings have their all-to-all played up to this many ranks: it has no symmetry to use, and where more ranks exchange
@@ -41,7 +43,9 @@ impl Members {
     /// With groups that do the same at once.
     pub fn beside(network: &Network<'_>, group: Group, siblings: Vec<Group>) -> Self {
         let shape = shape(network, &group);
-        Self { group, shape, siblings, profiles: RwLock::default() }
+        let rails = rail_ranks(network, &group).filter(|ranks| *ranks != group);
+        let rails = rails.map(|own| (own, siblings.iter().filter_map(|sibling| rail_ranks(network, sibling)).collect()));
+        Self { group, shape, siblings, rails, profiles: RwLock::default() }
     }
 
     fn can_play(&self, phases: &[Phase]) -> bool {
@@ -49,47 +53,75 @@ impl Members {
         few || !phases.iter().any(|phase| matches!(phase.pattern, Pattern::AllPairs | Pattern::Across { .. } | Pattern::FromRoot))
     }
 
-    fn play(&self, network: &Network<'_>, pattern: Pattern) -> Profile {
-        if self.siblings.is_empty() {
-            return network.play(&self.group, pattern);
+    fn play(&self, network: &Network<'_>, pattern: Pattern, on_rails: bool) -> Profile {
+        let (group, siblings) = match &self.rails {
+            Some((group, siblings)) if on_rails => (group, siblings),
+            _ => (&self.group, &self.siblings),
+        };
+        if siblings.is_empty() {
+            return network.play(group, pattern);
         }
-        let mut loads = network.loads_of_groups(&self.siblings, pattern);
-        loads.add(&network.loads(&self.group, pattern), 1.0);
-        Profile { sent_bytes: loads.sent / (self.siblings.len() + 1) as f64, ..network.profile(&loads) }
+        let mut loads = network.loads_of_groups(siblings, pattern);
+        loads.add(&network.loads(group, pattern), 1.0);
+        Profile { sent_bytes: loads.sent / (siblings.len() + 1) as f64, ..network.profile(&loads) }
     }
 
-    /// The pattern, played. Two threads may play the same pattern; a lock held meanwhile could block a thread that the walk waits for.
-    pub fn profile(&self, network: &Network<'_>, pattern: Pattern) -> Arc<Profile> {
-        if let Some(known) = self.profiles.read().unwrap_or_else(PoisonError::into_inner).get(&pattern) {
+    /// The pattern, played among all ranks or those on rails. Two threads may play the same pattern; a lock held meanwhile could block a
+    /// thread that the walk waits for.
+    pub fn profile(&self, network: &Network<'_>, pattern: Pattern, on_rails: bool) -> Arc<Profile> {
+        let key = (pattern, on_rails && self.rails.is_some());
+        if let Some(known) = self.profiles.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(known);
         }
-        let played = Arc::new(self.play(network, pattern));
-        Arc::clone(self.profiles.write().unwrap_or_else(PoisonError::into_inner).entry(pattern).or_insert(played))
+        let played = Arc::new(self.play(network, pattern, on_rails));
+        Arc::clone(self.profiles.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(played))
     }
 }
 
 /// What algorithms ask of a group.
 pub(super) fn shape(network: &Network<'_>, group: &Group) -> Shape {
-    let level_sizes = network.fabric().level_sizes.clone();
+    let fabric = network.fabric();
+    let level_sizes = fabric.level_sizes.clone();
     let reduces = !network.aggregation_roots(group).is_empty();
-    Shape { ranks: group.ranks(), widths: group.as_box(&level_sizes), level_sizes, reduces, rails: rails(network, group) }
+    // Chips that moved up for lost ones no longer stand where their numbers say.
+    let moved = group.chips().iter().any(|&chip| fabric.place(chip) != chip);
+    let widths = if moved { None } else { group.as_box(&level_sizes) };
+    Shape { ranks: group.ranks(), widths, level_sizes, reduces, rails: rails(network, group) }
 }
 
-/// Ranks in equal numbers in several scale-up domains, one domain after the other.
-fn rails(network: &Network<'_>, group: &Group) -> Option<Rails> {
-    let chips = network.domain_chips();
-    let domain = |rank: u32| group.chip(rank) / chips;
-    let inside = (0..group.ranks()).take_while(|&rank| domain(rank) == domain(0)).count() as u32;
-    let domains = group.ranks() / inside.max(1);
-    let mut seen: Vec<u32> = (0..domains).map(|number| domain(number * inside)).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    let even = group.ranks() == inside * domains && (0..group.ranks()).all(|rank| domain(rank) == domain(rank / inside * inside));
-    if domains < 2 || !even || seen.len() != domains as usize {
+/// Ranks in several scale-up domains, domain by domain, as many in each: where the domains hold ranks at common positions those, so that each
+/// rail stays on its switch; else the first of each domain.
+pub(super) fn rail_ranks(network: &Network<'_>, group: &Group) -> Option<Group> {
+    network.nic_level()?;
+    let (fabric, chips) = (network.fabric(), network.domain_chips());
+    if fabric.places.is_empty() && group.in_level_order() && group.ranks().is_multiple_of(chips) && group.ranks() > chips {
+        return Some(group.clone());
+    }
+    let mut domains: BTreeMap<u32, BTreeMap<u32, u32>> = BTreeMap::new();
+    for &chip in group.chips() {
+        let place = fabric.place(chip);
+        domains.entry(place / chips).or_default().insert(place % chips, chip);
+    }
+    let (first, others) = (domains.values().next()?, domains.len() - 1);
+    if others == 0 {
         return None;
     }
-    let reduces = inside > 1 && !network.aggregation_roots(&Group::of(group.chips()[..inside as usize].to_vec())).is_empty();
-    Some(Rails { inside, domains, reduces })
+    let fewest = domains.values().map(BTreeMap::len).min()?;
+    let common: Vec<u32> = first.keys().copied().filter(|position| domains.values().all(|domain| domain.contains_key(position))).collect();
+    let of_domain = |domain: &BTreeMap<u32, u32>| -> Vec<u32> {
+        if common.is_empty() { domain.values().copied().take(fewest).collect() } else { common.iter().map(|position| domain[position]).collect() }
+    };
+    Some(Group::of(domains.values().flat_map(of_domain).collect()))
+}
+
+fn rails(network: &Network<'_>, group: &Group) -> Option<Rails> {
+    let (fabric, chips) = (network.fabric(), network.domain_chips());
+    let ranks = rail_ranks(network, group)?;
+    let first = fabric.place(ranks.chip(0)) / chips;
+    let inside = ranks.chips().iter().take_while(|&&chip| fabric.place(chip) / chips == first).count() as u32;
+    let reduces = inside > 1 && !network.aggregation_roots(&Group::of(ranks.chips()[..inside as usize].to_vec())).is_empty();
+    let rails_reduce = !network.rail_roots(&ranks.rail(inside, 0)).is_empty();
+    Some(Rails { inside, domains: ranks.ranks() / inside, reduces, rails_reduce })
 }
 
 /// One op among one group.
@@ -122,7 +154,7 @@ impl Plan {
     /// `None` if nothing applies.
     pub fn fastest(&self, call: &Call<'_>) -> Option<Result<Cost, (u32, u32)>> {
         let spans = self.spans_hosts(call.network);
-        self.fastest_of(call, |algorithm| offers(call.library, self.op, algorithm, spans))
+        self.fastest_of(call, |offer| offers(call.library, self.op, offer, spans))
     }
 
     /// The same over all algorithms that apply, offered or not.
@@ -130,20 +162,15 @@ impl Plan {
         self.fastest_of(call, |_| true)
     }
 
-    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(Algorithm) -> bool) -> Option<Result<Cost, (u32, u32)>> {
+    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(&Offer) -> bool) -> Option<Result<Cost, (u32, u32)>> {
         if self.is_one_package() {
             return Some(Ok(self.inside_package(call)));
         }
         let engine = self.engine_cost(call);
         let mut best = engine.map(|cost| (cost.total(), self.offers.len(), cost));
         let mut unreachable = None;
-        let mut order: Vec<(Seconds, usize)> = self
-            .offers
-            .iter()
-            .enumerate()
-            .filter(|(_, offer)| is_offered(offer.algorithm))
-            .map(|(number, offer)| (self.least(call, offer), number))
-            .collect();
+        let mut order: Vec<(Seconds, usize)> =
+            self.offers.iter().enumerate().filter(|(_, offer)| is_offered(offer)).map(|(number, offer)| (self.least(call, offer), number)).collect();
         order.sort_unstable_by(|a, b| a.0.get().total_cmp(&b.0.get()).then(a.1.cmp(&b.1)));
         for (least, number) in order {
             let limit = best.as_ref().map_or(Seconds::new(f64::INFINITY), |best| best.0);
@@ -170,7 +197,7 @@ impl Plan {
             return vec![self.inside_package(call)];
         }
         let spans = self.spans_hosts(call.network);
-        let offered = self.offers.iter().filter(|offer| offers(call.library, self.op, offer.algorithm, spans));
+        let offered = self.offers.iter().filter(|offer| offers(call.library, self.op, offer, spans));
         let limit = Seconds::new(f64::INFINITY);
         offered.filter_map(|offer| self.cost(call, offer, limit).ok().flatten()).chain(self.engine_cost(call)).collect()
     }
@@ -186,23 +213,33 @@ impl Plan {
         Ok(cost.unwrap_or_else(|| self.inside_package(call)))
     }
 
-    /// The engines' kernels, in a captured graph, among ranks that are in reach of each other's memory.
+    /// The kernels of a captured graph, among ranks that are in reach of each other's memory: inside a host those of the engines, across
+    /// hosts those that let switches copy.
     pub fn engine_cost(&self, call: &Call<'_>) -> Option<Cost> {
         if !call.captured || self.op != Op::AllReduce || self.per_chip > 1 || self.members.shape.rails.is_some() {
             return None;
         }
-        let reach = call.network.memory_reach();
+        let (network, library, bytes) = (call.network, call.library, call.bytes);
+        let reach = network.memory_reach();
         let group = &self.members.group;
-        if group.chips().iter().any(|chip| chip / reach != group.chip(0) / reach) {
+        let place = |chip: u32| network.fabric().place(chip) / reach;
+        if group.chips().iter().any(|&chip| place(chip) != place(group.chip(0))) {
             return None;
         }
-        let kernels = call.library.captured_all_reduce.iter().filter(|(engine, _)| call.engines.include(engine));
-        let profile = self.members.profile(call.network, Pattern::AllPairs);
+        let profile = self.members.profile(network, Pattern::AllPairs, false);
         if profile.unreachable.is_some() {
             return None;
         }
-        let costs = kernels.map(|(_, kernel)| engine_cost(call.network, &profile, kernel, group, call.bytes));
-        let EngineCost { launch, barrier, moving, bottleneck } = costs.min_by(|a, b| a.total().get().total_cmp(&b.total().get()))?;
+        let costs: Vec<EngineCost> = if self.spans_hosts(network) {
+            let engines = library.multicast_all_reduce.as_ref().filter(|_| call.engines != Engines::None);
+            let kernels = engines.into_iter().chain(&library.registered_all_reduce).filter(|_| self.members.shape.reduces);
+            kernels.map(|kernel| multicast_cost(network, &profile, kernel, group, bytes)).collect()
+        } else {
+            let kernels = library.captured_all_reduce.iter().filter(|(engine, _)| call.engines.include(engine));
+            kernels.map(|(_, kernel)| engine_cost(network, &profile, kernel, group, bytes)).collect()
+        };
+        let fastest = costs.into_iter().min_by(|a, b| a.total().get().total_cmp(&b.total().get()))?;
+        let EngineCost { launch, barrier, moving, bottleneck } = fastest;
         Some(Cost {
             algorithm: Algorithm::EngineKernel,
             protocol: Protocol::LowLatency,
@@ -222,9 +259,10 @@ impl Plan {
 
     /// Whether the group spans several operating systems.
     pub fn spans_hosts(&self, network: &Network<'_>) -> bool {
-        let host_chips = network.fabric().host_chips;
-        let group = &self.members.group;
-        group.chips().iter().any(|chip| chip / host_chips != group.chip(0) / host_chips)
+        let fabric = network.fabric();
+        let host = |&chip: &u32| fabric.place(chip) / fabric.host_chips;
+        let chips = self.members.group.chips();
+        chips.iter().any(|chip| host(chip) != host(&chips[0]))
     }
 
     /// Ranks that take part.
@@ -289,8 +327,8 @@ impl Plan {
     fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Cost>, (u32, u32)> {
         let bytes = self.chip_bytes(call.bytes);
         let smaller = f64::from(self.per_chip * self.per_chip);
-        let width = self.members.shape.rails.map_or(1, |rails| rails.inside);
-        let mut work = Work::new(call, self.op, offer.algorithm, f64::from(width));
+        let (width, domains) = self.members.shape.rails.map_or((1, 1), |rails| (rails.inside, rails.domains));
+        let mut work = Work::new(call, self.op, offer.algorithm, (f64::from(width), f64::from(domains)));
         for (number, phase) in offer.phases.iter().enumerate().rev() {
             let played = offer.played[number].get_or_init(|| self.play(call.network, phase));
             if let Some(pair) = played.unreachable {
@@ -313,10 +351,14 @@ impl Plan {
     }
 
     fn play(&self, network: &Network<'_>, phase: &Phase) -> Played {
-        let profile = self.members.profile(network, phase.pattern);
+        let profile = self.members.profile(network, phase.pattern, phase.on_rails);
         let nic_level = network.nic_level();
         let (across, inside) = profile.peaks.iter().partition(|peak| nic_level.is_some_and(|level| usize::from(peak.level) >= level));
-        let senders = f64::from(phase.pattern.senders(self.members.group.ranks()));
+        let ranks = match &self.members.rails {
+            Some((group, _)) if phase.on_rails => group.ranks(),
+            _ => self.members.group.ranks(),
+        };
+        let senders = f64::from(phase.pattern.senders(ranks));
         let peers = profile.sent_bytes / senders;
         Played { inside, across, latency: profile.latency, sent: phase.share * peers, peers, unreachable: profile.unreachable }
     }
@@ -329,8 +371,14 @@ impl Offer {
     }
 }
 
-/// Whether the library offers an algorithm for an op: every one that applies where the op is not listed.
-fn offers(library: &Library, op: Op, algorithm: Algorithm, spans_hosts: bool) -> bool {
+/// Whether the library offers an algorithm for an op: every one that applies where the op is not listed. Switches behind NICs add up only for
+/// libraries that say so.
+fn offers(library: &Library, op: Op, offer: &Offer, spans_hosts: bool) -> bool {
+    let by_rails = offer.phases.iter().any(|phase| matches!(phase.pattern, Pattern::AggregateRails { .. }));
+    if by_rails && !library.across_hosts.as_ref().is_some_and(|across| across.reduces_in_switches) {
+        return false;
+    }
+    let algorithm = offer.algorithm;
     let Some(listed) = listed(&library.algorithms, op) else { return true };
     let added = listed_if(spans_hosts, &library.algorithms_across_hosts, op);
     listed.iter().chain(added).any(|known| *known == algorithm)

@@ -124,7 +124,7 @@ impl<'a> Pricing<'a> {
         };
         let mut levels: Vec<LevelUse> = Vec::new();
         for phase in &phases {
-            for peak in members.profile(self.network, phase.pattern).peaks.clone() {
+            for peak in members.profile(self.network, phase.pattern, phase.on_rails).peaks.clone() {
                 let busiest = peak.time(fabric, collective.bytes * phase.share, collective.bytes * phase.message) / timing.total();
                 let mean = busiest * peak.mean_bytes_per_link / peak.bytes_per_link;
                 match levels.iter_mut().find(|level| level.peak.is_of_the_kind_of(&peak)) {
@@ -193,7 +193,7 @@ impl<'a> Pricing<'a> {
             Op::Send => Pattern::OnePair,
             Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll => Pattern::AllPairs,
         };
-        let farthest = members.profile(self.network, farthest).latency;
+        let farthest = members.profile(self.network, farthest, false).latency;
         let &Cost { algorithm, protocol, launch, synchronisation, propagation, serialisation, waiting, ramp, bottleneck } = cost;
         let chips = Collective { ranks: members.group.ranks(), ..*collective };
         let lower_bound = lower_bound(self.network, &chips, cuts, farthest);

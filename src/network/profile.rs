@@ -1,7 +1,8 @@
 //! What a traffic pattern does to the fabric, summed up once for one byte, so that any size is priced by a multiplication.
 
 use super::channel_loads::ChannelLoads;
-use crate::fabric::{Endpoint, Fabric, payload_rate};
+use crate::fabric::{Endpoint, Fabric, payload_rate, payload_rate_of};
+use crate::input::document::Semantics;
 use crate::units::{Bytes, Seconds};
 
 /// The most loaded links of one level, link part and direction, chips' own ports apart from the rest.
@@ -132,8 +133,15 @@ impl Profile {
     /// and that channel: `max over channels (bytes on the channel / payload rate)`.
     #[must_use]
     pub fn serialisation(&self, fabric: &Fabric, bytes: Bytes, message: Bytes) -> (Seconds, Option<Peak>) {
+        self.serialisation_of(fabric, bytes, message, Semantics::Messages)
+    }
+
+    /// The same for loads and stores too.
+    #[must_use]
+    pub fn serialisation_of(&self, fabric: &Fabric, bytes: Bytes, message: Bytes, semantics: Semantics) -> (Seconds, Option<Peak>) {
         self.peaks.iter().fold((Seconds::ZERO, None), |worst, peak| {
-            let time = peak.time(fabric, bytes, message);
+            let link = &fabric.links[peak.link as usize];
+            let time = bytes * peak.bytes_per_link / payload_rate_of(link, message, semantics);
             if time > worst.0 { (time, Some(*peak)) } else { worst }
         })
     }

@@ -12,7 +12,7 @@ use crate::fabric::{Endpoint, Fabric};
 use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, inventory, part_classes};
 use crate::input::document::{Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
-use crate::network::{Collective, Network, Op, Pricing};
+use crate::network::{Collective, Group, Network, Op, Pattern, Placement, Pricing};
 use crate::serving::{Role, best, clip_at, largest_batch, prefill_at};
 use crate::units::SplitMix64;
 use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
@@ -92,9 +92,12 @@ impl<'a> DegradedMachine<'a> {
         }
         let rest = damaged(self.fabric, damage);
         let network = Network::new(&rest);
-        let all_to_all = all_to_all(&network.without_latencies());
+        let intact = IntactMachine { degraded: self, rest: &rest };
+        let all_to_all = intact.no_faster(all_to_all(&network.without_latencies()), self.sound.all_to_all, IntactMachine::all_to_all);
         let slowed = if all_to_all > BytesPerSecond::ZERO { (self.sound.all_to_all / all_to_all).max(1.0) } else { 1.0 };
         let all_reduce = if whole { self.all_reduce(&network) } else { None };
+        let all_reduce =
+            all_reduce.map(|rate| intact.no_faster(rate, self.sound.all_reduce.unwrap_or(rate), |intact| intact.all_reduce().unwrap_or(rate)));
         Remaining { chips: rest.chips, all_to_all, all_reduce, tokens: self.tokens(rest.chips, slowed) }
     }
 
@@ -125,6 +128,39 @@ impl<'a> DegradedMachine<'a> {
     }
 }
 
+/// The machine without damage, asked for what the chips that survive would do on it.
+struct IntactMachine<'a, 'b> {
+    degraded: &'b DegradedMachine<'a>,
+    rest: &'b Fabric,
+}
+
+impl IntactMachine<'_, '_> {
+    /// A rate after damage, at most that of the same chips on the undamaged machine: a part that is there could have been left unused.
+    fn no_faster(&self, rate: BytesPerSecond, sound: BytesPerSecond, same_chips: impl Fn(&Self) -> BytesPerSecond) -> BytesPerSecond {
+        if rate <= sound {
+            return rate;
+        }
+        if self.rest.chips == self.degraded.fabric.chips { sound } else { rate.min(same_chips(self)) }
+    }
+
+    fn survivors(&self) -> Vec<u32> {
+        (0..self.rest.chips).map(|chip| self.rest.place(chip)).collect()
+    }
+
+    fn all_to_all(&self) -> BytesPerSecond {
+        let network = self.degraded.network;
+        let profile = network.play(&Group::of(self.survivors()), Pattern::AllPairs);
+        LONG * f64::from(self.rest.chips - 1) / profile.serialisation(network.fabric(), LONG, LONG).0
+    }
+
+    fn all_reduce(&self) -> Option<BytesPerSecond> {
+        let collective = Collective { op: Op::AllReduce, ranks: self.rest.chips, bytes: LONG };
+        let placement = Placement::Explicit(self.survivors());
+        let timing = Pricing::placed(self.degraded.network, &self.degraded.spec.library, placement).price(&collective, None).ok()?;
+        Some(timing.bus_bandwidth(&collective))
+    }
+}
+
 fn slowed_library(library: &Library, slowed: f64) -> Library {
     let mut library = library.clone();
     let slow = |kernel: &mut TokenKernel| kernel.efficiency.value = kernel.efficiency.value / slowed;
@@ -134,9 +170,10 @@ fn slowed_library(library: &Library, slowed: f64) -> Library {
     library.bulk_combine.iter_mut().for_each(slow);
     library.token_kernels.values_mut().for_each(slow);
     let kernels = library.captured_all_reduce.values_mut().map(|kernel| &mut kernel.efficiency);
+    let multicast = library.multicast_all_reduce.iter_mut().chain(&mut library.registered_all_reduce).map(|kernel| &mut kernel.efficiency);
     let reduction = library.reduction_efficiency.iter_mut().chain(&mut library.low_latency_efficiency);
     let across = library.across_hosts.iter_mut().map(|across| &mut across.wire_efficiency);
-    for share in kernels.chain(reduction).chain(across).chain([&mut library.wire_efficiency]) {
+    for share in kernels.chain(multicast).chain(reduction).chain(across).chain([&mut library.wire_efficiency]) {
         share.value = share.value / slowed;
     }
     library

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, bandwidth_in, time_in};
 use crate::input::cases::{Case, Unit};
-use crate::network::{Algorithm, Collective, Engines, ExpertTraffic, Op, Pricing};
+use crate::network::{Algorithm, Collective, Engines, ExpertTraffic, Op, Pricing, Relay};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Time, or bus bandwidth as nccl-tests defines it.
@@ -48,7 +48,7 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
 /// Time, or bandwidth a rank as papers print it: all copies of all tokens, those that stay included, over the time.
 pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "library"])?;
+    settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "nodes", "library"])?;
     let name = settings.text("kernel")?;
     let mut kernel = bench
         .parts
@@ -71,7 +71,9 @@ pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     let network = bench.network;
     let relayed = settings.optional("route").is_some() && settings.one_of("route", &[("direct", false), ("relayed", true)])?;
     let time = if relayed {
-        traffic.relayed(network, &kernel).ok_or_else(|| format!("{ranks} ranks do not fill several nodes"))?.time
+        let relay = Relay::new(network, ranks).ok_or_else(|| format!("{ranks} ranks do not fill several nodes"))?;
+        let relay = if settings.optional("nodes").is_some() { relay.within(settings.number("nodes")?) } else { relay };
+        traffic.relayed_over(network, &relay, &kernel).time
     } else {
         traffic.time(network, bench.all_to_all(traffic.chips(fabric.chip.ranks)), &kernel).0
     };

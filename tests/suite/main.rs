@@ -17,6 +17,7 @@ mod draft;
 mod extends;
 mod failures;
 mod flows;
+mod hosts;
 mod hugging_face;
 mod imports;
 mod in_switch_serving;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Algorithms, Origin};
+use super::{Algorithms, Origin, Semantics};
 use crate::units::{Bytes, Figure, Ratio, Seconds};
 
 /// A communication library on one kind of link.
@@ -47,6 +47,9 @@ pub struct Library {
     pub per_peer: Option<Figure<Seconds>>,
     /// What transfers over NICs take instead; as inside a host if absent.
     pub across_hosts: Option<AcrossHosts>,
+    /// Whether its kernels load and store over the link instead of posting messages: packets are then those of loads and stores.
+    #[serde(default)]
+    pub loads_and_stores: bool,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     #[schemars(extend("x-range" = [0.0, 0.99]))]
     pub core_share: Figure<Ratio>,
@@ -64,6 +67,11 @@ pub struct Library {
     /// All-reduce kernels that serving engines put into their captured graphs, by engine.
     #[serde(default)]
     pub captured_all_reduce: BTreeMap<String, CustomAllReduce>,
+    /// What every engine puts into its captured graphs where the ranks stand in several hosts of one scale-up domain, whose switches copy:
+    /// the kernels of `captured_all_reduce` open each other's memory inside one host alone.
+    pub multicast_all_reduce: Option<MulticastAllReduce>,
+    /// The library's own all-reduce of registered buffers inside a captured graph, among ranks of several hosts of one scale-up domain.
+    pub registered_all_reduce: Option<MulticastAllReduce>,
 }
 
 impl Library {
@@ -109,6 +117,20 @@ pub struct AcrossHosts {
     /// Share of the NIC's payload rate under the low-latency protocol; as inside a host if absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub low_latency_efficiency: Option<Figure<Ratio>>,
+    /// Once a step of a ring over NICs in long messages, in place of `round`: a step's piece is not cut further, so that nothing hides
+    /// its wait; as `round` if absent.
+    pub ring_step: Option<Figure<Seconds>>,
+    /// The same for the steps of such a ring inside the hosts, in place of the library's own round.
+    pub ring_step_inside: Option<Figure<Seconds>>,
+    /// Ports of its NIC that one rank's all-to-all uses; all of them if absent.
+    #[schemars(extend("x-range" = [1.0, 1024.0]))]
+    pub all_to_all_ports: Option<u32>,
+    /// Neighbouring ranks that an all-to-all sends to at once, one such group after the other; all ranks at once if absent.
+    #[schemars(extend("x-range" = [1.0, 1000000.0]))]
+    pub all_to_all_group: Option<u32>,
+    /// Whether it lets the switches behind the NICs add up, where they can.
+    #[serde(default)]
+    pub reduces_in_switches: bool,
     /// Of the rate at which switches reduce inside a host, what is left while trees join hosts; all of it if absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub reduction_share: Option<Figure<Ratio>>,
@@ -127,6 +149,22 @@ pub struct CustomAllReduce {
     /// Share of the payload rate that its stores reach.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub efficiency: Figure<Ratio>,
+}
+
+/// An all-reduce kernel that lets switches copy, and add up if it can; the form stands in `network/custom_all_reduce.rs`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MulticastAllReduce {
+    /// Kernel in a graph that stores its whole buffer into all others, flags in the data.
+    pub launch: Figure<Seconds>,
+    /// What the form in two shots takes longer: a second pass of flags.
+    pub second_shot: Figure<Seconds>,
+    /// Share of the payload rate that it reaches.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub efficiency: Figure<Ratio>,
+    /// Whether the switches add up in its two-shot form; they only copy if not.
+    #[serde(default)]
+    pub adds_in_switch: bool,
 }
 
 /// A kernel that moves tokens between ranks; the form stands in `network/moe.rs`.
@@ -151,4 +189,27 @@ pub struct TokenKernel {
     pub message_overhead: Figure<Bytes>,
     /// Whether copies of a token for two experts on one rank are sent once.
     pub merges_copies: bool,
+    /// As [`Library::loads_and_stores`].
+    #[serde(default)]
+    pub loads_and_stores: bool,
+}
+
+fn semantics(loads_and_stores: bool) -> Semantics {
+    if loads_and_stores { Semantics::LoadsAndStores } else { Semantics::Messages }
+}
+
+impl Library {
+    /// What its collectives consist of.
+    #[must_use]
+    pub fn semantics(&self) -> Semantics {
+        semantics(self.loads_and_stores)
+    }
+}
+
+impl TokenKernel {
+    /// What its transfers consist of.
+    #[must_use]
+    pub fn semantics(&self) -> Semantics {
+        semantics(self.loads_and_stores)
+    }
 }

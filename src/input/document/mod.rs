@@ -47,14 +47,14 @@ pub use demand::{Demand, DemandPoint};
 pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kind::Kind;
-pub use library::{AcrossHosts, CustomAllReduce, Library, TokenKernel};
+pub use library::{AcrossHosts, CustomAllReduce, Library, MulticastAllReduce, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tower, ffn_matrices};
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
 pub use prices::Prices;
-pub use protocol::{Flit, Protocol};
+pub use protocol::{Flit, Protocol, Semantics, Transaction};
 pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;

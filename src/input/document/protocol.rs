@@ -23,8 +23,31 @@ pub struct Protocol {
     pub max_payload: Figure<Bytes>,
     /// Everything around the payload of one packet: headers, trailers, gaps.
     pub packet_overhead: Figure<Bytes>,
+    /// Packets of loads and stores, where they differ from those of long messages.
+    pub loads_and_stores: Option<Transaction>,
     /// Fixed-size units that packets are cut into; absent where packets go as they are.
     pub flit: Option<Flit>,
+}
+
+/// Packets of loads and stores.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transaction {
+    /// Largest payload of one packet.
+    #[schemars(extend("x-positive" = true))]
+    pub max_payload: Figure<Bytes>,
+    /// Everything around the payload of one packet.
+    pub packet_overhead: Figure<Bytes>,
+}
+
+/// What a transfer consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// Messages of a library that posts them to engines.
+    #[default]
+    Messages,
+    /// Loads and stores of the cores into the memory of other chips.
+    LoadsAndStores,
 }
 
 /// Fixed-size units on the wire.

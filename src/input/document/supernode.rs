@@ -52,6 +52,10 @@ pub struct Level {
     /// Parallel links where the pattern draws one; 1 if absent.
     #[schemars(range(min = 1, max = 4096))]
     pub links: Option<u32>,
+    /// Queue pairs by which each port's traffic is told apart where the level's switches choose an uplink by a hash: collisions then lower
+    /// what links between switches carry. Absent where packets are sprayed or routed adaptively.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue_pairs: Option<u32>,
     /// A NIC for every chip, through which alone it reaches this level; absent where the fabric's own ports do.
     pub nic: Option<LevelNic>,
     /// One tier of switches, in one or more planes.

@@ -32,6 +32,7 @@ impl Names<'_> {
             size: *level.size,
             link: link?,
             links: level.links.unwrap_or(1),
+            queue_pairs: level.queue_pairs,
             pattern: pattern?,
             nic,
             attach: attach.into_iter().collect::<Option<_>>()?,

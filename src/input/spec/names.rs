@@ -118,7 +118,7 @@ impl<'a> Names<'a> {
             let mut inner = Names::new(layers, self.reader);
             let protocol = inner.follow::<ProtocolFile>(&link.protocol);
             self.problems.extend(inner.problems);
-            Some(LinkSpec { id: name.to_string(), link, protocol: protocol? })
+            Some(LinkSpec { id: name.to_string(), link, protocol: protocol?, share: 1.0 })
         });
         self.links.insert(name.to_string(), spec.clone());
         spec

@@ -157,6 +157,15 @@ pub enum CustomEnd {
     Switch(u32),
 }
 
+/// A torus, shortest dimension first: chips are numbered along it first whatever order the file gives, so that the order changes no result.
+fn torus(dimensions: &[u32], circuits: Option<CircuitsSpec>) -> PatternSpec {
+    let block = circuits.as_ref().map_or(dimensions, |circuits| &circuits.block);
+    let mut pairs: Vec<(u32, u32)> = dimensions.iter().copied().zip(block.iter().copied()).collect();
+    pairs.sort_unstable();
+    let circuits = circuits.map(|circuits| CircuitsSpec { block: pairs.iter().map(|pair| pair.1).collect(), ..circuits });
+    PatternSpec::Torus { dimensions: pairs.iter().map(|pair| pair.0).collect(), circuits }
+}
+
 impl Names<'_> {
     /// Follows the parts of a pattern and checks its numbers against the level.
     pub(super) fn pattern(&mut self, level: &Level, pattern: Pattern, place: &Place, above_switches: bool) -> Option<PatternSpec> {
@@ -169,13 +178,13 @@ impl Names<'_> {
             Pattern::Mesh(grid) => self.dimensions(level, &grid.dimensions).map(|dimensions| PatternSpec::Mesh { dimensions }),
             Pattern::HyperX(grid) => self.dimensions(level, &grid.dimensions).map(|dimensions| PatternSpec::HyperX { dimensions }),
             Pattern::Torus(Torus { dimensions, circuits }) => {
-                let dimensions = self.dimensions(level, &dimensions);
-                let circuits = circuits.map(|circuits| self.circuits(&circuits, dimensions.as_deref()));
+                let as_written = self.dimensions(level, &dimensions).map(|_| (*dimensions).clone());
+                let circuits = circuits.map(|circuits| self.circuits(&circuits, as_written.as_deref()));
                 let circuits = match circuits {
                     Some(found) => Some(found?),
                     None => None,
                 };
-                Some(PatternSpec::Torus { dimensions: dimensions?, circuits })
+                Some(torus(&as_written?, circuits))
             }
             Pattern::Dragonfly(dragonfly) => self.dragonfly(level, &dragonfly, own, place),
             Pattern::Rail(rail) => self.rail(rail, own),
@@ -198,10 +207,13 @@ impl Names<'_> {
         self.link_or(name, own).map(|link| Cable { link, count: count.unwrap_or(1) })
     }
 
+    /// Shortest first, as [`torus`] has them.
     fn dimensions(&mut self, level: &Level, dimensions: &At<Vec<u32>>) -> Option<Vec<u32>> {
         let product = dimensions.iter().try_fold(1u32, |product, dimension| product.checked_mul(*dimension));
         if product == Some(*level.size) {
-            return Some((**dimensions).clone());
+            let mut sorted = (**dimensions).clone();
+            sorted.sort_unstable();
+            return Some(sorted);
         }
         let shown = dimensions.iter().map(u32::to_string).collect::<Vec<_>>().join(" x ");
         let label = product.map_or("too many to count".to_owned(), |product| format!("{shown} is {product}"));
