@@ -172,9 +172,9 @@ fn a_range_alone_is_no_figure_and_a_source_leads_to_one_address() {
  8 | D22 = "https://example.org"
    |       ^^^^^^^^^^^^^^^^^^^^^ one here
    |
-  ::: workloads/targets/china-2026-03.toml:19:7
+  ::: workloads/targets/china-2026-03.toml:18:7
    |
-19 | D22 = "https://github.com/deepseek-ai/open-infra-index"
+18 | D22 = "https://github.com/deepseek-ai/open-infra-index"
    |       ------------------------------------------------- another in what this file extends
    |
    = help: figures that stay as they are name it too: give this one another key
