@@ -4,10 +4,13 @@ use clap::builder::PossibleValuesParser;
 
 use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
-use super::{Outcome, Output, bad_option};
+use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, Peak, Placement, Pricing, concurrent_timings};
+use crate::network::{
+    Algorithm, Collective, CollectiveError, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement,
+    Pricing, Timing, concurrent_timings, play_rounds,
+};
 use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
@@ -59,6 +62,9 @@ pub struct Arguments {
     /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
     #[arg(long, value_name = "POLICY", default_value = "spray")]
     routing: String,
+
+    #[command(flatten)]
+    fidelity: fidelity::FidelityArguments,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -83,11 +89,28 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if arguments.graph {
         pricing = pricing.in_graph(Engines::All);
     }
+    let options = arguments.fidelity.packets()?;
+    if is_crowded && options.is_some() {
+        return Err(bad_option("--fidelity", "packets are simulated for one group alone; leave out --groups and --beside"));
+    }
+    let level = match &options {
+        Some(options) => Some(packet_level(&network, &placement, ranks, options)?),
+        None => None,
+    };
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
         let failed = |error| bad_option("collective", error);
-        let timing = pricing.price(&collective, algorithm).map_err(failed)?;
-        let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
+        let mut timing = pricing.price(&collective, algorithm).map_err(failed)?;
+        let mut packets = None;
+        if let Some(level) = &level {
+            if algorithm.is_none() {
+                timing = fastest_without_switches(&mut pricing, &collective, timing).map_err(failed)?;
+            }
+            let (group, rounds) = pricing.rounds(&collective, timing.algorithm).map_err(failed)?;
+            packets = Some(play_rounds(level, &group, &rounds).map_err(|error| bad_option("--fidelity packet", error))?);
+        }
+        let others = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)? } else { Vec::new() };
+        let runner_up = others.into_iter().find(|other| other.algorithm != timing.algorithm);
         let not_offered = if algorithm.is_none() { pricing.faster_elsewhere(&collective).map_err(failed)? } else { None };
         let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
         let levels = level_rows(&fabric, levels);
@@ -99,7 +122,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| ConcurrentRow { collective: crowd.collective, timing }).collect(),
             levels: level_rows(&fabric, together.levels),
         });
-        Ok(CollectiveRow { collective, timing, runner_up, not_offered, levels, together })
+        Ok(CollectiveRow { collective, timing, packets, runner_up, not_offered, levels, together })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
     let report = CollectiveReport {
@@ -109,9 +132,31 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         placement: arguments.placement.clone(),
         op,
         ranks,
+        notes: level.map_or_else(Vec::new, |level| level.notes().to_vec()),
         rows,
     };
     Ok(Output::report(&report, format))
+}
+
+/// The best algorithm in which switches neither add up nor copy: packets have no such switches.
+fn fastest_without_switches(pricing: &mut Pricing<'_>, collective: &Collective, fastest: Timing) -> Result<Timing, CollectiveError> {
+    for timing in pricing.ranking(collective)? {
+        if !pricing.needs_switches(collective, timing.algorithm)? {
+            return Ok(timing);
+        }
+    }
+    Ok(fastest)
+}
+
+/// The fabric ready for packets between the ranks.
+fn packet_level(
+    network: &Network<'_>,
+    placement: &Placement,
+    ranks: u32,
+    options: &PacketOptions,
+) -> Result<PacketLevel, crate::input::problem::Problems> {
+    let group = placement.group(ranks.clamp(1, network.fabric().chips), network.fabric()).map_err(|error| bad_option("--placement", error))?;
+    PacketLevel::new(network, group.chips(), options).map_err(|error| bad_option("--fidelity packet", error))
 }
 
 fn level_rows(fabric: &fabric::Fabric, levels: Vec<LevelUse>) -> Vec<LevelRow> {

@@ -12,9 +12,11 @@ mod deployment;
 mod describe;
 mod experts;
 mod fail;
+mod fidelity;
 mod frontier;
 mod kinds;
 mod list;
+mod load;
 mod model;
 mod optimize;
 mod plan;
@@ -99,6 +101,7 @@ enum Command {
     Collective(collective::Arguments),
     Experts(experts::Arguments),
     Model(model::Arguments),
+    Load(load::Arguments),
     Simulate(simulate::Arguments),
     Serve(serve::Arguments),
     Capacity(capacity::Arguments),
@@ -125,6 +128,7 @@ impl Command {
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Model(arguments) => model::run(arguments, format),
+            Self::Load(arguments) => load::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Serve(arguments) => serve::run(arguments, format),
             Self::Capacity(arguments) => capacity::run(arguments, format),

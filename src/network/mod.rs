@@ -17,7 +17,7 @@
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
-//! | what do queues, credits and collisions add? | `packets/`: a simulation of every packet |
+//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, latency against load `load_curve.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod afd;
@@ -34,11 +34,16 @@ pub mod fair_share;
 mod far_memory;
 mod flows;
 mod group;
+mod load_curve;
 mod loads;
 mod moe;
 #[expect(clippy::module_inception, reason = "the file holds the `Network`")]
 mod network;
 mod op;
+mod packet_channels;
+mod packet_level;
+mod packet_options;
+mod packet_rounds;
 pub mod packets;
 mod pattern;
 mod plan;
@@ -63,10 +68,15 @@ pub use fair_share::completion::Accuracy;
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
+pub use load_curve::{LoadCurve, LoadPattern, LoadPoint, QueuePlace, load_curve};
 pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
+pub use packet_level::{PacketLevel, Played};
+pub use packet_options::{PacketOptions, Rotation};
+pub use packet_rounds::{PacketRounds, play_rounds};
 pub use pattern::Pattern;
+pub use plan::Round;
 pub use prices::{Prices, Transfer};
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};

@@ -124,6 +124,21 @@ fn rails(network: &Network<'_>, group: &Group) -> Option<Rails> {
     Some(Rails { inside, domains: ranks.ranks() / inside, reduces, rails_reduce })
 }
 
+/// A phase on the bare fabric, without the library.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    /// Who talks to whom.
+    pub pattern: Pattern,
+    /// How often it is played, one after the other.
+    pub times: f64,
+    /// What one unit of the pattern's weight moves each time.
+    pub bytes: Bytes,
+    /// Path and wire at max-min fair rates, each time.
+    pub time: Seconds,
+    /// Whether it runs at the same time as the rounds before it.
+    pub beside: bool,
+}
+
 /// One op among one group.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -326,7 +341,6 @@ impl Plan {
     /// they reach farthest, and then the others need not be played at all.
     fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Cost>, (u32, u32)> {
         let bytes = self.chip_bytes(call.bytes);
-        let smaller = f64::from(self.per_chip * self.per_chip);
         let (width, domains) = self.members.shape.rails.map_or((1, 1), |rails| (rails.inside, rails.domains));
         let mut work = Work::new(call, self.op, offer.algorithm, (f64::from(width), f64::from(domains)));
         for (number, phase) in offer.phases.iter().enumerate().rev() {
@@ -334,8 +348,7 @@ impl Plan {
             if let Some(pair) = played.unreachable {
                 return Err(pair);
             }
-            let message = if self.op == Op::AllToAll { bytes * phase.message / smaller } else { bytes * phase.message };
-            work.add(call, phase, played, bytes, message);
+            work.add(call, phase, played, bytes, self.message(bytes, phase));
             if work.least() > limit {
                 return Ok(None);
             }
@@ -348,6 +361,31 @@ impl Plan {
             }
         };
         Ok(Some(work.total(call, offer.algorithm, self.ranks(), (dies, rounds), own)))
+    }
+
+    /// Phases as rounds on the bare fabric: what [`Plan::one`] prices, without launch, waits, efficiency and ramp of the library.
+    pub fn rounds(&self, call: &Call<'_>, phases: &[Phase]) -> Vec<Round> {
+        if self.is_one_package() {
+            return Vec::new();
+        }
+        let bytes = self.chip_bytes(call.bytes);
+        let round = |phase: &Phase| {
+            let profile = self.members.profile(call.network, phase.pattern, phase.on_rails);
+            let mut wire = profile.serialisation(call.network.fabric(), bytes * phase.share, self.message(bytes, phase)).0;
+            let played = self.play(call.network, phase);
+            if played.across.is_empty() {
+                wire = wire.max(call.network.window_time(bytes * played.sent, played.latency));
+            }
+            let time = profile.latency + wire / phase.rounds;
+            Round { pattern: phase.pattern, times: phase.rounds, bytes: bytes * (phase.share / phase.rounds), time, beside: phase.beside }
+        };
+        phases.iter().map(round).collect()
+    }
+
+    /// One contiguous message of a phase.
+    fn message(&self, bytes: Bytes, phase: &Phase) -> Bytes {
+        let smaller = if self.op == Op::AllToAll { f64::from(self.per_chip * self.per_chip) } else { 1.0 };
+        bytes * phase.message / smaller
     }
 
     fn play(&self, network: &Network<'_>, phase: &Phase) -> Played {

@@ -11,7 +11,7 @@ use super::group::{Group, Placement};
 use super::network::Network;
 use super::op::Op;
 use super::pattern::Pattern;
-use super::plan::{Members, Plan, shape};
+use super::plan::{Members, Plan, Round, shape};
 use crate::input::document::{Algorithm, Library};
 use crate::units::Bytes;
 
@@ -109,6 +109,25 @@ impl<'a> Pricing<'a> {
         Ok(timings)
     }
 
+    /// The rounds of an algorithm on the bare fabric, and the group of chips that plays them.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn rounds(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<(Group, Vec<Round>), CollectiveError> {
+        self.check(collective)?;
+        let plan = &self.plans[&(collective.op, collective.ranks)];
+        let phases = played_phases(collective, algorithm, &plan.members.shape)?;
+        Ok((plan.members.group.clone(), plan.rounds(&self.call(collective.bytes), &phases)))
+    }
+
+    /// Whether switches add up or copy in some phase of an algorithm.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn needs_switches(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<bool, CollectiveError> {
+        Ok(self.rounds(collective, algorithm)?.1.iter().any(|round| round.pattern.is_reduced_by_switches()))
+    }
+
     /// How busy each level is while `collective` runs as `timing` says, the busiest first.
     ///
     /// # Errors
@@ -117,11 +136,7 @@ impl<'a> Pricing<'a> {
         self.check(collective)?;
         let fabric = self.network.fabric();
         let members = &self.members[&collective.ranks].0;
-        let engine = || vec![Phase::whole(Pattern::AllPairs, 2.0 / f64::from(collective.ranks))];
-        let phases = match timing.algorithm {
-            Algorithm::EngineKernel => engine(),
-            algorithm => phases_on(collective.op, algorithm, &members.shape).unwrap_or_default(),
-        };
+        let phases = played_phases(collective, timing.algorithm, &members.shape).unwrap_or_default();
         let mut levels: Vec<LevelUse> = Vec::new();
         for phase in &phases {
             for peak in members.profile(self.network, phase.pattern, phase.on_rails).peaks.clone() {
@@ -203,6 +218,14 @@ impl<'a> Pricing<'a> {
 
 fn unreachable((from, to): (u32, u32)) -> CollectiveError {
     CollectiveError::Unreachable { from, to }
+}
+
+/// The phases of an algorithm; an engine's kernel reads and writes all peers at once.
+fn played_phases(collective: &Collective, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, CollectiveError> {
+    if algorithm == Algorithm::EngineKernel {
+        return Ok(vec![Phase::whole(Pattern::AllPairs, 2.0 / f64::from(collective.ranks))]);
+    }
+    phases_on(collective.op, algorithm, shape)
 }
 
 /// The phases of an algorithm, or what would work instead.

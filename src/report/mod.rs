@@ -19,6 +19,7 @@ mod explain;
 mod fail;
 mod format;
 mod frontier;
+mod load;
 mod model;
 mod optimize;
 #[cfg(feature = "parquet")]
@@ -54,6 +55,7 @@ pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
 pub use frontier::{FrontierReport, UpAxis};
+pub use load::LoadReport;
 pub use model::ModelReport;
 pub use optimize::OptimizeReport;
 pub use plan::{PlanDay, PlanReport};

@@ -27,6 +27,7 @@ mod models;
 mod models_bad_input;
 mod odd_machines;
 mod one_price;
+mod packets;
 mod plan;
 mod power;
 mod prefix_cache;

@@ -140,6 +140,7 @@ impl State<'_> {
                 if flow.is_acknowledged() {
                     self.arrivals[packet.flow as usize].acknowledged = time;
                 }
+                self.reopen(node, packet.sequence);
                 self.activate(packet.flow);
             }
             Kind::Request => {

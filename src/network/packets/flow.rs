@@ -79,11 +79,11 @@ impl Flow {
         self.again.front().copied().unwrap_or(self.next)
     }
 
-    /// Sends that packet.
-    pub(super) fn advance(&mut self) {
-        if self.again.pop_front().is_none() {
-            self.next += 1;
-        }
+    /// Sends that packet. Whether it goes for the first time.
+    pub(super) fn advance(&mut self) -> bool {
+        let is_new = self.again.pop_front().is_none();
+        self.next += u32::from(is_new);
+        is_new
     }
 
     /// Payload of a packet.

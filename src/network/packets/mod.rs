@@ -30,10 +30,10 @@ mod transmit;
 pub use histogram::Histogram;
 pub use model::{
     Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting,
-    Time, Turn,
+    Time, Turn, picoseconds,
 };
 pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
-pub use routes::RouteTable;
+pub use routes::{Dependencies, RouteTable};
 pub use run::{Traffic, Watch, simulate};
 pub use source::{Aim, Load, Spacing};
 

@@ -2,8 +2,16 @@
 
 use std::fmt;
 
+use crate::units::Seconds;
+
 /// Picoseconds since the start.
 pub type Time = u64;
+
+/// Whole picoseconds.
+#[must_use]
+pub fn picoseconds(time: Seconds) -> Time {
+    (time.get() * 1e12).round() as Time
+}
 
 /// No event.
 pub const NEVER: Time = Time::MAX;
@@ -209,6 +217,8 @@ pub struct Setting {
     pub packets_per_acknowledgement: u32,
     /// Packets of one flow that may be unacknowledged; 0 for no limit.
     pub window_packets: u32,
+    /// Packets of one sender, all its flows together, that may be unacknowledged; 0 for no limit.
+    pub sender_window_packets: u32,
     /// Virtual channels of each channel, shared evenly by `classes`.
     pub virtual_channels: u8,
     /// Classes of virtual channels.
@@ -239,6 +249,7 @@ impl Default for Setting {
             acknowledgement_bytes: 0,
             packets_per_acknowledgement: 1,
             window_packets: 0,
+            sender_window_packets: 0,
             virtual_channels: 1,
             classes: 1,
             class_rule: ClassRule::Dateline,

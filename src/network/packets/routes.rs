@@ -18,6 +18,15 @@ pub struct RouteTable {
     members: Vec<u32>,
 }
 
+/// What packets on their routes wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependencies {
+    /// Nodes that packets pass on their way to others.
+    pub passing: Vec<bool>,
+    /// Whether some channels wait for each other in a circle, so that full buffers could block them for good (Dally and Seitz, 1987).
+    pub has_cycle: bool,
+}
+
 impl RouteTable {
     /// Files the next hops that `towards` lists for each destination: (node, channel), a channel as often as its weight says.
     #[must_use]
@@ -83,6 +92,50 @@ impl RouteTable {
             }
             hops
         })
+    }
+
+    /// Which channels packets hold while they wait for which others, towards any destination; `far_ends` are the nodes that channels lead to.
+    #[must_use]
+    pub fn dependencies(&self, far_ends: &[u32]) -> Dependencies {
+        let nodes = self.end_of.len();
+        let mut passing = vec![false; nodes];
+        let mut next_sets: Vec<Vec<u32>> = vec![Vec::new(); far_ends.len()];
+        for place in 0..self.ends {
+            for node in 0..nodes {
+                for &channel in self.members(self.set_of[node * self.ends + place]) {
+                    let next_node = far_ends[channel as usize] as usize;
+                    let next = self.set_of[next_node * self.ends + place];
+                    if next != 0 {
+                        passing[next_node] = true;
+                        let known = &mut next_sets[channel as usize];
+                        if !known.contains(&next) {
+                            known.push(next);
+                        }
+                    }
+                }
+            }
+        }
+        let has_cycle = self.has_cycle(&next_sets);
+        Dependencies { passing, has_cycle }
+    }
+
+    /// Takes off channels that no other waits for, until none is left or those that remain wait in circles.
+    fn has_cycle(&self, next_sets: &[Vec<u32>]) -> bool {
+        let next = |channel: usize| next_sets[channel].iter().flat_map(|&set| self.members(set)).map(|&next| next as usize);
+        let mut waited_for = vec![0_u32; next_sets.len()];
+        (0..next_sets.len()).flat_map(next).for_each(|channel| waited_for[channel] += 1);
+        let mut free: Vec<usize> = (0..next_sets.len()).filter(|&channel| waited_for[channel] == 0).collect();
+        let mut done = 0;
+        while let Some(channel) = free.pop() {
+            done += 1;
+            for next in next(channel) {
+                waited_for[next] -= 1;
+                if waited_for[next] == 0 {
+                    free.push(next);
+                }
+            }
+        }
+        done < next_sets.len()
     }
 
     /// Number of the set of next hops of a node; sets are private to a node, since their channels are.

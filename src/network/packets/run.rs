@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::flow::Flow;
-use super::model::{Machine, Message, NEVER, PacketError, Setting, Time};
+use super::model::{Machine, Message, NEVER, PacketError, Recovery, Setting, Time};
 use super::result::{Arrival, Outcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, Load, Source};
@@ -60,8 +60,11 @@ fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
     if !(0.0..1.0).contains(&setting.bit_error_rate) {
         return refuse("the bit error rate must be at least 0 and below 1");
     }
-    if setting.window_packets > 0 && setting.acknowledgement_bytes == 0 {
+    if (setting.window_packets > 0 || setting.sender_window_packets > 0) && setting.acknowledgement_bytes == 0 {
         return refuse("a window needs acknowledgements");
+    }
+    if setting.sender_window_packets > 0 && matches!(setting.recovery, Recovery::GoBackN { .. }) {
+        return refuse("a window of all flows of a sender does not go with go-back-N; use a window for each flow");
     }
     let packet = u64::from(setting.packet_bytes(setting.payload_bytes));
     for (number, channel) in machine.channels.iter().enumerate() {

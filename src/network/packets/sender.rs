@@ -121,7 +121,8 @@ impl State<'_> {
             && let Some(flow) = own.flows.pop_front()
         {
             let sender = &mut self.flows[flow as usize];
-            sender.advance();
+            let is_new = sender.advance();
+            self.unacknowledged[sender.source as usize] += u32::from(is_new);
             if sender.can_send(&self.setting) {
                 match self.setting.turn {
                     Turn::RoundRobin => own.flows.push_back(flow),
@@ -160,6 +161,22 @@ impl State<'_> {
         self.ports[out as usize].generated.push_back(packet);
         self.ports[out as usize].queue_grows(bytes, self.now);
         self.compete(out);
+    }
+
+    /// So many packets of a node are acknowledged, so that others may leave by any of its ports.
+    pub(super) fn reopen(&mut self, node: u32, packets: u32) {
+        if self.setting.sender_window_packets == 0 {
+            return;
+        }
+        self.unacknowledged[node as usize] = self.unacknowledged[node as usize].saturating_sub(packets);
+        // Another port goes first each time.
+        let ports = self.channels_out[node as usize].len();
+        for place in 0..ports {
+            let port = self.channels_out[node as usize][(self.counts.hops as usize + place) % ports];
+            if self.ports[port as usize].starved {
+                self.mark(port);
+            }
+        }
     }
 
     /// A sender has waited for `timeout`.

@@ -50,6 +50,10 @@ pub(super) struct State<'a> {
     input_queue: Vec<u32>,
     /// Place of a channel among its sender's and among its receiver's.
     pub place_out: Vec<u32>,
+    /// Channels that leave each node.
+    pub channels_out: Vec<Vec<u32>>,
+    /// Packets of each node that are not acknowledged, where all its flows share a window.
+    pub unacknowledged: Vec<u32>,
     /// Next member, by set of next hops.
     pub turn: Vec<u32>,
     /// Ports that choose at the end of this instant.
@@ -94,6 +98,8 @@ impl<'a> State<'a> {
             output_queue,
             input_queue,
             place_out,
+            unacknowledged: vec![0; channels_out.len()],
+            channels_out,
             turn: vec![0; routes.sets()],
             pending: Vec::new(),
             random: Random::new(setting.seed),

@@ -110,6 +110,10 @@ impl State<'_> {
                 return if is_wasted { Offer::Wasted } else { Offer::Later(input.input_busy) };
             }
         }
+        if head.from == NONE && self.is_window_full(head) {
+            self.ports[port as usize].starved = true;
+            return Offer::Later(NEVER);
+        }
         if own.is_stopped {
             let next = own.pauses.front().map_or(NEVER, |change| change.0);
             self.ports[port as usize].starved = true;
@@ -133,6 +137,12 @@ impl State<'_> {
         let own = &mut self.ports[port as usize];
         own.starved = true;
         Offer::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
+    }
+
+    /// Whether the window that a sender's flows share lets no further packet go.
+    fn is_window_full(&self, head: &Packet) -> bool {
+        let window = self.setting.sender_window_packets;
+        window > 0 && head.flow != NONE && self.unacknowledged[head.source as usize] >= window
     }
 
     /// Takes the first packet off its queue and gives the queue its next turn.

@@ -1,0 +1,300 @@
+//! Packets on a real fabric: every channel, switch and chip of the graph with the figures of its part, on the router's paths.
+//!
+//! What parts do not state is assumed by a rule, and said: see [`PacketLevel::notes`].
+
+use std::collections::BTreeMap;
+
+use super::flows::{Flow, Span};
+use super::group::Group;
+use super::network::Network;
+use super::packet_channels::{Channels, node_of};
+use super::packet_options::{PacketOptions, Rotation};
+use super::packets::{
+    Allocator, Choice, ClassRule, Dependencies, Forwarding, LinkRetry, Load, Machine, Message, Node, Outcome, PacketError, Queueing, Recovery,
+    RouteTable, Setting, Time, Traffic, Turn, Watch, picoseconds, simulate,
+};
+use super::pattern::Pattern;
+use crate::fabric::{Endpoint, Fabric, Policy, node_latency};
+use crate::input::document::{self, SwitchQueueing};
+use crate::units::{Bytes, Seconds};
+
+/// Packets of one message from which on a run of equal messages is extrapolated, and of the longer of the two runs that do so.
+const LONG_MESSAGE_PACKETS: u64 = 96;
+
+/// Packets of all messages up to which nothing is extrapolated.
+const FULL_PACKETS: u64 = 4_000_000;
+
+/// A fabric ready for packets.
+#[derive(Clone, Debug)]
+pub struct PacketLevel {
+    machine: Machine,
+    routes: RouteTable,
+    setting: Setting,
+    rotation: Rotation,
+    notes: Vec<String>,
+}
+
+/// A pattern played with packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Played {
+    /// Until the last byte has arrived.
+    pub time: Seconds,
+    /// Packets over channels, in all runs.
+    pub hops: u64,
+    /// Packets of each message that were simulated, where the rest was extrapolated from the steady state.
+    pub extrapolated_from: Option<u64>,
+}
+
+fn seconds(time: Time) -> Seconds {
+    Seconds::new(time as f64 / 1e12)
+}
+
+impl PacketLevel {
+    /// Lays packets' paths to the given chips.
+    ///
+    /// # Errors
+    /// A routing policy that packets do not follow.
+    pub fn new(network: &Network<'_>, destinations: &[u32], options: &PacketOptions) -> Result<Self, PacketError> {
+        let policy = network.router().policy();
+        let fabric = network.fabric();
+        let mut notes = Vec::new();
+        let choice = match policy {
+            Policy::Spray | Policy::DimensionOrder => Choice::Spray,
+            Policy::Ecmp { seed } => Choice::Hashed { seed },
+            Policy::Adaptive => {
+                notes.push("adaptive routing takes the shortest path with the fewest bytes waiting; detours are not simulated".to_owned());
+                Choice::ShortestQueue
+            }
+            Policy::Striped { .. } | Policy::AllPaths | Policy::Valiant => {
+                let message = format!("routing `{policy}` is not simulated with packets; use spray, ecmp:SEED, dimension-order or adaptive");
+                return Err(PacketError::Setting(message));
+            }
+        };
+        let payload = options.packet.map_or_else(|| longest_payload(fabric), |bytes| bytes.get().max(1.0));
+        let (routes, longest) = next_hops(network, destinations);
+        let far_ends: Vec<u32> = fabric.channels().map(|channel| channel.to).collect();
+        let Dependencies { passing, has_cycle } = routes.dependencies(&far_ends);
+        let nodes = fabric.graph.node_weights().map(|node| Node {
+            latency: picoseconds(node_latency(fabric, node.endpoint, Seconds::ZERO)),
+            forwarding: forwarding(fabric, node.endpoint),
+            queueing: queueing(fabric, node.endpoint, options),
+            allocator: Allocator::Ideal,
+            is_end: node.endpoint == Endpoint::Chip,
+            forwards: node.forwards,
+        });
+        let (classes, class_rule) = match (has_cycle, policy) {
+            (false, _) => (1, ClassRule::Dateline),
+            (true, Policy::DimensionOrder) => (2, ClassRule::Dateline),
+            (true, _) => (u8::try_from(longest).unwrap_or(u8::MAX).max(1), ClassRule::Hops),
+        };
+        if has_cycle {
+            notes.push(format!("routes close circles: {classes} virtual channels keep packets from waiting for each other"));
+        }
+        let channels = Channels { fabric, options, payload, passing: &passing, has_cycle, notes: &mut notes }.all();
+        // Loads and stores in flight hold senders back inside a scale-up domain only, as at flow level.
+        let domain = network.domain_chips();
+        let stays = destinations.iter().all(|chip| chip / domain == destinations[0] / domain);
+        let setting = Setting { virtual_channels: classes, classes, class_rule, choice, ..setting(fabric, options, payload, stays) };
+        Ok(Self { machine: Machine { nodes: nodes.collect(), channels }, routes, setting, rotation: options.rotation, notes })
+    }
+
+    /// What was assumed, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Payload of a full packet.
+    #[must_use]
+    pub fn payload(&self) -> Bytes {
+        Bytes::new(f64::from(self.setting.payload_bytes))
+    }
+
+    /// Time of a full packet on the first chip's slowest channel.
+    #[must_use]
+    pub fn packet_time(&self) -> Seconds {
+        let own = self.machine.channels.iter().filter(|channel| channel.from == 0);
+        let bytes = f64::from(self.setting.payload_bytes);
+        Seconds::new(own.map(|channel| channel.byte_time * (bytes + f64::from(channel.overhead_bytes))).fold(0.0, f64::max) / 1e12)
+    }
+
+    /// Runs flows to their ends; rates of flows are not capped.
+    ///
+    /// # Errors
+    /// Chips that are not joined, packets that wait for each other in a circle.
+    pub fn run(&self, flows: &[Flow]) -> Result<Vec<Span>, PacketError> {
+        let messages = flows.iter().map(|flow| Message {
+            source: flow.source,
+            destination: flow.destination,
+            bytes: flow.bytes.get().ceil() as u64,
+            start: picoseconds(flow.start),
+            after: flow.after.clone(),
+        });
+        let outcome = self.messages(messages.collect())?;
+        Ok(outcome.arrivals.iter().map(|arrival| Span { start: seconds(arrival.start), end: seconds(arrival.end) }).collect())
+    }
+
+    /// Sends messages.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::run`].
+    pub fn messages(&self, messages: Vec<Message>) -> Result<Outcome, PacketError> {
+        simulate(&self.machine, &self.routes, &self.setting, Traffic::Messages(messages), &Watch::default())
+    }
+
+    /// Sends packets at a given rate.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::run`].
+    pub fn load(&self, load: Load, watch: &Watch) -> Result<Outcome, PacketError> {
+        simulate(&self.machine, &self.routes, &self.setting, Traffic::Load(load), watch)
+    }
+
+    /// Plays a pattern once, `bytes` for each unit of weight. Long equal messages are not sent to their ends: once all senders are busy
+    /// the time grows by the same with every packet, so two runs of shorter messages give the rest.
+    ///
+    /// # Errors
+    /// Patterns that switches carry out, and as [`PacketLevel::run`].
+    pub fn play(&self, group: &Group, pattern: Pattern, bytes: Bytes) -> Result<Played, PacketError> {
+        self.play_skewed(group, pattern, bytes, 1.0)
+    }
+
+    /// As [`PacketLevel::play`], where the first rank receives `imbalance` times the mean and all others the same less.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::play`].
+    pub fn play_skewed(&self, group: &Group, pattern: Pattern, bytes: Bytes, imbalance: f64) -> Result<Played, PacketError> {
+        if pattern.is_reduced_by_switches() {
+            return Err(PacketError::Setting(
+                "reduction and multicast in switches are not simulated with packets; choose an algorithm without".into(),
+            ));
+        }
+        let packets = (bytes.get() / f64::from(self.setting.payload_bytes)).ceil() as u64;
+        let pairs = self.pairs(group, pattern, imbalance);
+        let in_all = packets * pairs.len() as u64;
+        let run = |bytes: f64| {
+            let messages = pairs.iter().map(|&(source, destination, weight)| {
+                let bytes = (bytes * weight).ceil() as u64;
+                Message { source, destination, bytes, start: 0, after: Vec::new() }
+            });
+            let outcome = self.messages(messages.collect())?;
+            let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
+            Ok((last, outcome.counts.hops))
+        };
+        if packets <= LONG_MESSAGE_PACKETS || in_all <= FULL_PACKETS {
+            let (last, hops) = run(bytes.get())?;
+            return Ok(Played { time: seconds(last), hops, extrapolated_from: None });
+        }
+        let payload = f64::from(self.setting.payload_bytes);
+        let (short, long) = (LONG_MESSAGE_PACKETS / 2, LONG_MESSAGE_PACKETS);
+        let ((first, first_hops), (second, second_hops)) = (run(short as f64 * payload)?, run(long as f64 * payload)?);
+        let per_packet = (second as f64 - first as f64) / (long - short) as f64;
+        let time = second as f64 + per_packet * (bytes.get() / payload - long as f64);
+        Ok(Played { time: Seconds::new(time / 1e12), hops: first_hops + second_hops, extrapolated_from: Some(long) })
+    }
+
+    /// Senders, receivers and weights in the order in which each sender serves them.
+    fn pairs(&self, group: &Group, pattern: Pattern, imbalance: f64) -> Vec<(u32, u32, f64)> {
+        let ranks = group.ranks();
+        let mut pairs = Vec::new();
+        let cold = (f64::from(ranks) - imbalance) / (f64::from(ranks) - 1.0);
+        for receiver in 0..ranks {
+            let skew = if receiver == 0 { imbalance } else { cold };
+            pattern.each_sender(group, receiver, |sender, weight| {
+                let place = match self.rotation {
+                    Rotation::Rotated => (receiver + ranks - sender) % ranks,
+                    Rotation::Same => receiver,
+                };
+                pairs.push((sender, place, receiver, weight * skew));
+            });
+        }
+        pairs.sort_by_key(|&(sender, place, ..)| (sender, place));
+        pairs.into_iter().map(|(sender, _, receiver, weight)| (group.chip(sender), group.chip(receiver), weight)).collect()
+    }
+
+    /// Channels and nodes, as the engine has them.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+/// Largest payload among the links that join chips, switches and NICs. Links with smaller packets carry several for one of these.
+fn longest_payload(fabric: &Fabric) -> f64 {
+    let joins = |node: u32| matches!(node_of(fabric, node).endpoint, Endpoint::Chip | Endpoint::Switch(_) | Endpoint::Nic(_));
+    let links = fabric.channels().filter(|channel| joins(channel.from) && joins(channel.to)).map(|channel| channel.link);
+    let payloads = links.map(|link| fabric.links[link as usize].protocol.max_payload.value.get());
+    payloads.fold(1.0, f64::max).floor()
+}
+
+/// Next hops towards the given chips, and the links of the longest path.
+fn next_hops(network: &Network<'_>, destinations: &[u32]) -> (RouteTable, u32) {
+    let router = network.router();
+    let mut routes = router.routes();
+    let mut longest = 0;
+    let table = RouteTable::new(router.nodes(), destinations, |destination| {
+        routes.towards_all(destination);
+        longest = (0..network.fabric().chips).filter_map(|chip| routes.hops(chip)).max().unwrap_or(0).max(longest);
+        let mut by_node: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+        for (node, channel, count) in routes.next_hops() {
+            by_node.entry(node).or_default().push((channel, count));
+        }
+        let weighted = |(node, ways): (u32, Vec<(u32, u32)>)| {
+            let common = ways.iter().fold(0, |common, way| greatest_common_divisor(common, way.1));
+            ways.into_iter().flat_map(move |(channel, count)| std::iter::repeat_n((node, channel), (count / common.max(1)) as usize))
+        };
+        by_node.into_iter().flat_map(weighted).collect()
+    });
+    (table, longest)
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// Settings of senders and links, of traffic that stays in a scale-up domain or not.
+fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) -> Setting {
+    let link_retry = fabric.links.iter().filter_map(|link| link.protocol.link_retry).next();
+    let window =
+        fabric.chip.io.load_store_window.as_ref().filter(|_| stays).map_or(0, |window| (window.value.get() / payload).floor().max(1.0) as u32);
+    Setting {
+        payload_bytes: payload as u32,
+        header_bytes: 0,
+        // An acknowledgement closes a window; a load or store that has no window needs none.
+        acknowledgement_bytes: u32::from(window > 0),
+        sender_window_packets: window,
+        turn: if options.one_by_one { Turn::InOrder } else { Turn::RoundRobin },
+        bit_error_rate: options.bit_error_rate,
+        link_retry: link_retry.map_or(LinkRetry::None, |retry| match retry {
+            document::LinkRetry::GoBackN => LinkRetry::GoBackN,
+            document::LinkRetry::Selective => LinkRetry::Selective,
+        }),
+        recovery: if options.bit_error_rate > 0.0 { Recovery::Selective } else { Recovery::None },
+        seed: options.seed,
+        ..Setting::default()
+    }
+}
+
+fn forwarding(fabric: &Fabric, endpoint: Endpoint) -> Forwarding {
+    // A switch's latency is from first bit to first bit: it has read the header by then.
+    let cut_through = Forwarding::CutThrough { header_bytes: 0 };
+    match endpoint {
+        Endpoint::Switch(part) => match fabric.switches[part as usize].switch.forwarding {
+            document::Forwarding::CutThrough => cut_through,
+            document::Forwarding::StoreAndForward => Forwarding::StoreAndForward,
+        },
+        Endpoint::Chip | Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => cut_through,
+    }
+}
+
+fn queueing(fabric: &Fabric, endpoint: Endpoint, options: &PacketOptions) -> Queueing {
+    let stated = match endpoint {
+        Endpoint::Switch(part) => options.queueing.or(fabric.switches[part as usize].switch.queueing),
+        Endpoint::Chip | Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => None,
+    };
+    match stated.unwrap_or(SwitchQueueing::Output) {
+        SwitchQueueing::Output => Queueing::Output,
+        SwitchQueueing::InputFifo => Queueing::InputFifo,
+        SwitchQueueing::VirtualOutput => Queueing::VirtualOutput,
+    }
+}
