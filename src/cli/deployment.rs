@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{EngineArgument, bad_option};
 use crate::execution::{Mapping, MappingRequest};
-use crate::input::document::{CacheTier, Length, PrefixCache};
+use crate::input::document::{CacheTier, Length, PrefixCache, Request};
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload_with};
 use crate::serving::queueing::{Arrivals, Policy, Rules};
@@ -86,22 +86,10 @@ pub struct DeploymentArguments {
 /// Lengths in place of the workload's.
 #[derive(Debug, clap::Args)]
 pub struct ShapeArgument {
-    /// Tokens of prompts and answers in place of the workload's, all alike, as InferenceX runs them
-    #[arg(long, value_enum)]
-    shape: Option<Shape>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Shape {
-    /// 1 024 in, 1 024 out
-    #[value(name = "1k1k")]
-    Even,
-    /// 8 192 in, 1 024 out
-    #[value(name = "8k1k")]
-    LongPrompt,
-    /// 1 024 in, 8 192 out
-    #[value(name = "1k8k")]
-    LongAnswer,
+    /// Tokens of prompts and answers in place of the workload's, all alike: 1k1k, 8k1k or 1k8k, as InferenceX runs them, or IN/OUT such as
+    /// 2000/300
+    #[arg(long, value_name = "SHAPE", value_parser = shape)]
+    shape: Option<[u32; 2]>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -165,14 +153,11 @@ impl From<RouterArgument> for Policy {
 impl ShapeArgument {
     /// Puts the lengths in the place of the workload's; nothing is found of earlier prompts then.
     pub fn apply(&self, workload: &mut WorkloadSpec) -> Result<(), Problems> {
-        let Some(shape) = self.shape else { return Ok(()) };
-        let (input, output) = match shape {
-            Shape::Even => (1024, 1024),
-            Shape::LongPrompt => (8192, 1024),
-            Shape::LongAnswer => (1024, 8192),
-        };
-        let missing = || bad_option("--shape", "the workload does not say what a request is; give one with a [workload.request]");
-        let request = workload.workload.request.as_mut().ok_or_else(missing)?;
+        let Some([input, output]) = self.shape else { return Ok(()) };
+        let phases = workload.workload.decode.as_ref().zip(workload.workload.prefill.as_ref());
+        let of_phases = phases.map(|(decode, prefill)| Request::of_phases(decode, prefill, [input, output]));
+        let missing = || bad_option("--shape", "the workload neither says what a request is nor has both phases");
+        let request = workload.workload.request.get_or_insert(of_phases.ok_or_else(missing)?);
         request.input.set(Length { mean: input, variation: 0.0 });
         request.output.set(Length { mean: output, variation: 0.0 });
         (request.cache_hit, request.prefix_cache) = (0.0, None);
@@ -238,6 +223,18 @@ impl DeploymentArguments {
     pub fn mode(&self) -> Mode {
         self.mode.into()
     }
+}
+
+/// Reads `1k1k`, `8k1k`, `1k8k`, `2000/300`.
+fn shape(text: &str) -> Result<[u32; 2], String> {
+    let lengths = match text {
+        "1k1k" => Some([1024, 1024]),
+        "8k1k" => Some([8192, 1024]),
+        "1k8k" => Some([1024, 8192]),
+        _ => text.split_once('/').and_then(|(input, output)| Some([input.parse().ok()?, output.parse().ok()?])),
+    };
+    let fits = |lengths: &[u32; 2]| lengths.iter().all(|tokens| (1..=100_000_000).contains(tokens));
+    lengths.filter(fits).ok_or_else(|| format!("`{text}` is not a shape: 1k1k, 8k1k, 1k8k, or tokens of prompt and answer such as 2000/300"))
 }
 
 /// Reads `poisson`, `gamma:2.5`, `constant`, `burst:8`.

@@ -121,7 +121,7 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Trace, St
     };
     let made = made(workload, arguments.arrivals, rate, arguments.requests, arguments.deployment.seed);
     let made = made
-        .ok_or_else(|| bad_option("serve", "the workload does not say what a request is; give --trace, or a workload with a [workload.request]"))?;
+        .ok_or_else(|| bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]"))?;
     let how = if arguments.deployment.is_closed() { "in a closed loop".to_owned() } else { format!("at {rate} a second") };
     Ok((made.trace(), format!("{} made-up requests {how}", arguments.requests)))
 }

@@ -6,7 +6,7 @@
 //! | LLMServingSim workload, JSON lines | `arrival_time_ns`, `input_toks`, `output_toks`, `input_tok_ids`; equal tokens from the start on are shared in blocks of 16 |
 //! | LLMServingSim measurement, JSON lines | `arrival_time` in s, `input_toks`, `output_toks` and the engine's time stamps |
 //! | Azure, CSV | `TIMESTAMP,ContextTokens,GeneratedTokens` |
-//! | plain, CSV | `arrival_s,input_tokens,output_tokens`, then `prefix_blocks` (numbers of blocks, between spaces) or `session` |
+//! | plain, CSV | `arrival_s,input_tokens,output_tokens`, then `prefix_blocks` (numbers of blocks, between spaces) or `session`, then `priority` |
 //!
 //! Times count from the first request.
 
@@ -58,6 +58,8 @@ pub struct TraceRow {
     pub output: u32,
     /// Its blocks in [`TraceFile::blocks`].
     pub prefix: Range<u32>,
+    /// Whom to serve first under a priority policy: the lowest number.
+    pub priority: i32,
     /// What an engine did with it, where the file says.
     pub measured: Option<Measurement>,
 }
@@ -80,6 +82,7 @@ struct Line {
     input: f64,
     output: f64,
     blocks: Vec<Block>,
+    priority: i32,
     measured: Option<Measurement>,
 }
 
@@ -126,7 +129,7 @@ enum Format {
     Workload,
     Measured,
     Azure,
-    Plain { prefix: Prefix },
+    Plain { prefix: Prefix, priority: bool },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -217,9 +220,16 @@ fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<Format, Problems
     } else {
         match text.split(',').map(str::trim).collect::<Vec<_>>()[..] {
             ["TIMESTAMP", "ContextTokens", "GeneratedTokens"] => return Ok(Format::Azure),
-            ["arrival_s", "input_tokens", "output_tokens"] => return Ok(Format::Plain { prefix: Prefix::None }),
-            ["arrival_s", "input_tokens", "output_tokens", "prefix_blocks"] => return Ok(Format::Plain { prefix: Prefix::Blocks }),
-            ["arrival_s", "input_tokens", "output_tokens", "session"] => return Ok(Format::Plain { prefix: Prefix::Session }),
+            ["arrival_s", "input_tokens", "output_tokens", ref more @ ..] => {
+                let (prefix, more) = match more {
+                    ["prefix_blocks", more @ ..] => (Prefix::Blocks, more),
+                    ["session", more @ ..] => (Prefix::Session, more),
+                    more => (Prefix::None, more),
+                };
+                if let [] | ["priority"] = more {
+                    return Ok(Format::Plain { prefix, priority: !more.is_empty() });
+                }
+            }
             _ => {}
         }
     }
@@ -238,39 +248,47 @@ fn line(format: Format, text: &str) -> Result<Line, String> {
         Format::Mooncake => {
             let row: Mooncake = serde_json::from_str(text).map_err(json)?;
             let blocks = row.hash_ids.into_iter().map(Block::Number).collect();
-            Ok(Line { arrival: row.timestamp / 1e3, input: row.input_length, output: row.output_length, blocks, measured: None })
+            Ok(Line { arrival: row.timestamp / 1e3, input: row.input_length, output: row.output_length, blocks, ..Line::default() })
         }
         Format::Workload => {
             let row: Workload = serde_json::from_str(text).map_err(json)?;
             // Only whole blocks are shared; what they are after is told when they are numbered.
             let blocks = row.input_tok_ids.chunks_exact(BLOCK as usize).map(|tokens| Block::Tokens(0, tokens.to_vec())).collect();
-            Ok(Line { arrival: row.arrival_time_ns / 1e9, input: row.input_toks, output: row.output_toks, blocks, measured: None })
+            Ok(Line { arrival: row.arrival_time_ns / 1e9, input: row.input_toks, output: row.output_toks, blocks, ..Line::default() })
         }
         Format::Measured => {
             let row: Measured = serde_json::from_str(text).map_err(json)?;
             let measured = Some(Measurement { queued: row.queued_ts, first: row.first_token_ts, last: row.last_token_ts });
-            Ok(Line { arrival: row.arrival_time, input: row.input_toks, output: row.output_toks, blocks: Vec::new(), measured })
+            Ok(Line { arrival: row.arrival_time, input: row.input_toks, output: row.output_toks, measured, ..Line::default() })
         }
         Format::Azure => {
             let [time, input, output] = fields(text)?;
             Ok(Line { arrival: clock(time)?, input: number(input)?, output: number(output)?, ..Line::default() })
         }
-        Format::Plain { prefix: Prefix::None } => {
-            let [time, input, output] = fields(text)?;
-            Ok(Line { arrival: number(time)?, input: number(input)?, output: number(output)?, ..Line::default() })
-        }
-        Format::Plain { prefix } => {
-            let [time, input, output, shared] = fields(text)?;
-            let (input, output) = (number(input)?, number(output)?);
-            let blocks = if prefix == Prefix::Blocks {
-                let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{}` is not the number of a block", short(text)));
-                shared.split_whitespace().map(block).collect::<Result<_, _>>()?
-            } else {
-                session(shared, input)
-            };
-            Ok(Line { arrival: number(time)?, input, output, blocks, measured: None })
-        }
+        Format::Plain { prefix, priority } => plain(text, prefix, priority),
     }
+}
+
+fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<Line, String> {
+    let found: Vec<&str> = text.split(',').map(str::trim).collect();
+    let expected = 3 + usize::from(prefix != Prefix::None) + usize::from(priority);
+    if found.len() != expected {
+        return Err(format!("a request has {expected} fields, this line has {}", found.len()));
+    }
+    let (arrival, input, output) = (number(found[0])?, number(found[1])?, number(found[2])?);
+    let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{}` is not the number of a block", short(text)));
+    let blocks = match prefix {
+        Prefix::None => Vec::new(),
+        Prefix::Blocks => found[3].split_whitespace().map(block).collect::<Result<_, _>>()?,
+        Prefix::Session => session(found[3], input),
+    };
+    let priority = if priority {
+        let text = found[expected - 1];
+        text.parse().map_err(|_| format!("`{}` is not a priority: a whole number, the lowest first", short(text)))?
+    } else {
+        0
+    };
+    Ok(Line { arrival, input, output, blocks, priority, measured: None })
 }
 
 /// Blocks of a prompt that starts with the earlier prompts of its session; only whole blocks are shared.
@@ -352,6 +370,6 @@ impl TraceFile {
         let arrival = line.arrival - start;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
         let [input, output] = [line.input, line.output].map(|tokens| tokens as u32);
-        self.rows.push(TraceRow { arrival, input, output, prefix: from..count(self.blocks.len()), measured: line.measured });
+        self.rows.push(TraceRow { arrival, input, output, prefix: from..count(self.blocks.len()), priority: line.priority, measured: line.measured });
     }
 }

@@ -34,6 +34,7 @@ mod records;
 mod scatter;
 mod sensitivity;
 mod serve;
+mod serve_trace;
 mod simulate;
 mod sweep;
 mod trace;

@@ -199,35 +199,6 @@ impl ServeReport {
         Records { columns, about: vec![("program".to_owned(), format!("supernode {}", env!("CARGO_PKG_VERSION")))] }
     }
 
-    /// Counters over time and one slice a request, as Chrome trace JSON: an instance is a process, a request a thread of it.
-    #[must_use]
-    pub fn chrome_trace(&self) -> Json {
-        let microseconds = |seconds: f64| seconds * 1e6;
-        let mut events = vec![json!({ "ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": { "name": "all instances" } })];
-        let over_time = &self.served.outcome.over_time;
-        let length = over_time.length.seconds();
-        for (index, span) in over_time.spans.iter().enumerate() {
-            let ts = microseconds(length * index as f64);
-            let waiting = self.served.power.get() - self.served.outcome.energy / self.served.makespan.get().max(1e-12);
-            let counters = [
-                ("waiting", span.waiting / length),
-                ("running", span.running / length),
-                ("power, W", waiting + span.energy / length),
-                ("output tokens/s", span.tokens / length),
-            ];
-            events.extend(counters.map(|(name, value)| json!({ "ph": "C", "name": name, "pid": 0, "tid": 0, "ts": ts, "args": { name: value } })));
-        }
-        for (index, one) in self.served.outcome.sequences.iter().enumerate() {
-            let Some(scheduled) = one.scheduled.filter(|_| one.stage == Stage::Finished) else { continue };
-            let slices = [("queue", one.arrived, scheduled), ("prefill", scheduled, one.first), ("decode", one.first, one.last)];
-            for (name, from, to) in slices.into_iter().filter(|(_, from, to)| to > from) {
-                events.push(json!({ "ph": "X", "name": name, "pid": 1 + one.at[0], "tid": index, "ts": microseconds(from.seconds()),
-                    "dur": microseconds(to.since(from).seconds()), "args": { "input_tokens": one.input, "output_tokens": one.output, "preempted": one.preempted } }));
-            }
-        }
-        json!({ "traceEvents": events, "displayTimeUnit": "ms" })
-    }
-
     /// Queue and time to first token over time.
     #[must_use]
     pub fn svg(&self) -> String {
@@ -293,6 +264,7 @@ impl Report for ServeReport {
     }
 
     fn sections(&self) -> Vec<Section> {
-        vec![Section::Title(self.title.clone()), Section::Facts(self.facts()), Section::Table(percentile_table(&self.served))]
+        let title = if self.served.overloaded { format!("{}: OVERLOADED", self.title) } else { self.title.clone() };
+        vec![Section::Title(title), Section::Facts(self.facts()), Section::Table(percentile_table(&self.served))]
     }
 }

@@ -4,16 +4,17 @@
 //! prompts that arrive during a pass at random (Poisson):
 //!
 //! ```text
-//! alone  A = E ceil(F / C)                          passes of a prompt that nobody follows
-//! load   r = m F / C                                chunks that a pass must read on average
-//! apart  h = (1 - r) (1 - exp(-m)) / m              last chunks that no other prompt fills up: nobody waits, nobody else has come
-//! share  f = m (F / C + (A - F / C) h)              passes that read
-//! tokens g = m F / f                                tokens that one of them reads
+//! alone  A = E ceil(F / C)                            passes of a prompt that nobody follows
+//! load   r = m F / C                                  chunks that a pass must read on average
+//! share  f = r + m (A - F / C) h                      passes that read
+//! apart  h = (1 - r - (f - r) min(1, F / C)) (1 - exp(-m)) / m
+//! tokens g = m F / f                                  tokens that a pass reads if it reads
 //! ```
 //!
-//! Without load a prompt has its passes for itself (`f = m A`), short prompts of one pass share it (`f = 1 - exp(-m)`), and near
-//! saturation every pass reads a whole chunk (`f = r`, `g = C`). Passes that read cost an engine's host the same however little they read,
-//! so that what counts is their number.
+//! `h` is the share of last chunks that no other prompt fills up: nobody waits behind (of prompts of a chunk or more, as after a customer
+//! of a queue that is busy a share `f` of the time; short ones leave together), and nobody else has come in the same pass. Without load a
+//! prompt has its passes for itself (`f = m A`), short prompts of one pass share it (`f = 1 - exp(-m)`), and near saturation every pass reads
+//! a whole chunk (`f = r`, `g = C`). Passes that read cost an engine's host the same however little they read, so that their number counts.
 
 /// Prompts as they are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,8 +37,9 @@ impl Chunks {
         let spread = spread.hypot(sequences.sqrt() / chunk);
         let alone = mean_ceiling(mean, spread);
         let load = arriving * mean;
-        let apart = (1.0 - load).max(0.0) * if arriving > 1e-9 { -(-arriving).exp_m1() / arriving } else { 1.0 };
-        let share = (arriving * (mean + (alone - mean) * apart)).min(1.0);
+        // Last chunks of a pass's prompts, those that arrive in one counted once.
+        let ends = (alone - mean).max(0.0) * -(-arriving).exp_m1();
+        let share = (load + ends * (1.0 - load).max(0.0) / (1.0 + ends * mean.min(1.0))).min(1.0);
         let tokens = if share > 0.0 { (arriving * fresh / share).min(chunk) } else { fresh.min(chunk) };
         Self { alone, load, share, tokens }
     }

@@ -179,8 +179,9 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
         ..Layout::default()
     };
     let mut trace = Trace::of(&file);
-    // A file with time stamps has no tokens: what the engine's own log says that its prefix cache found is spread over all prompts.
-    let found = settings.number_or("found", 0.0)?.clamp(0.0, 100.0) / 100.0;
+    // A file with time stamps has no tokens: those that the engine's prefix cache found are spread over all prompts.
+    let all: f64 = trace.requests.iter().map(|request| f64::from(request.input)).sum();
+    let found = (settings.number_or("found", 0.0)? / all).min(1.0);
     for request in &mut trace.requests {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a prompt")]
         let tokens = (f64::from(request.input) * found) as u32;

@@ -35,8 +35,8 @@ fn prompts_are_read_as_fast_as_answers_end() {
         assert!((read / needed - 1.0).abs() < 1e-9, "{read} read, {needed} needed");
         // 64 sequences x 1.7 tokens end 0.1088 answers of 1 000 tokens a pass. Their prompts are 0.7682 chunks of 2 048 long and vary by as
         // much, so that one alone takes 1.3274 passes (sum of the chances of a log-normal number to lie above 0, 1, 2, ...); its last pass
-        // is shared with another one in 13 % of all cases.
-        assert!((requests.reading - 0.136_405).abs() < 1e-4, "{}", requests.reading);
+        // is shared with another one in 17 % of all cases.
+        assert!((requests.reading - 0.134_165).abs() < 1e-4, "{}", requests.reading);
         assert!((point.rate.get() / requests.per_second - 1000.0).abs() < 1e-6, "answers are 1 000 tokens long");
     });
 }

@@ -155,6 +155,23 @@ pub struct Request {
 }
 
 impl Request {
+    /// Requests of these lengths, within the limits of two phases that are given apart.
+    #[must_use]
+    pub fn of_phases(decode: &DecodePhase, prefill: &PrefillPhase, [input, output]: [u32; 2]) -> Self {
+        let length = |at: std::ops::Range<usize>, mean| At::new(at, Length { mean, variation: 0.0 });
+        Self {
+            input: length(prefill.prompt.span(), input),
+            output: length(decode.context.span(), output),
+            cache_hit: 0.0,
+            prefix_cache: None,
+            ttft_limit: prefill.ttft_limit.clone(),
+            tpot_limit: decode.tpot_limit.clone(),
+            arrivals_per_second: None,
+            speculation: decode.speculation.clone(),
+            expert_chips: decode.expert_chips,
+        }
+    }
+
     /// Token generation for such requests.
     ///
     /// A sequence that is looked at while it grows from I to I + O tokens holds on average `E[I] + E[O^2] / (2 E[O])`: long answers are

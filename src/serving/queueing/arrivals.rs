@@ -143,7 +143,7 @@ impl Trace {
             output: row.output,
             prefix: row.prefix.clone(),
             found: 0,
-            priority: 0,
+            priority: row.priority,
         });
         Self { requests: requests.collect(), blocks: file.blocks.clone(), block_tokens: file.block_tokens, distinct: file.distinct }
     }
