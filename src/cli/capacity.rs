@@ -31,7 +31,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let (spec, workload) = arguments.deployment.load()?;
     let layout = arguments.deployment.layout(&spec, &workload)?;
     let made = made(&workload, Arguments::first(arguments), 1.0, arguments.requests, arguments.deployment.seed);
-    let made = made.ok_or_else(|| bad_option("capacity", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]"))?;
+    let made = made.ok_or_else(|| {
+        bad_option("capacity", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]")
+    })?;
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);
     let plan = Plan::new(&spec, &network, &workload, &made.trace(), &layout).map_err(|reason| bad_option("capacity", reason))?;

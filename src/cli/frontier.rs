@@ -55,7 +55,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         arguments.engine.deploy(&mut spec, &mut workload)?;
         arguments.shape.apply(&mut workload)?;
         let workload = workload.deployed_on(&spec);
-        let missing = || bad_option("frontier", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]");
+        let missing =
+            || bad_option("frontier", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]");
         let request = workload.workload.request.clone().ok_or_else(missing)?;
         named.get_or_insert((workload.id.clone(), workload.workload.name.clone(), [request.input.mean, request.output.mean]));
         let fabric = fabric::build(&spec)?;

@@ -120,8 +120,9 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Trace, St
         None => return Err(bad_option("serve", "give --rate, --concurrency or --trace: the workload does not say how many requests arrive")),
     };
     let made = made(workload, arguments.arrivals, rate, arguments.requests, arguments.deployment.seed);
-    let made = made
-        .ok_or_else(|| bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]"))?;
+    let made = made.ok_or_else(|| {
+        bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]")
+    })?;
     let how = if arguments.deployment.is_closed() { "in a closed loop".to_owned() } else { format!("at {rate} a second") };
     Ok((made.trace(), format!("{} made-up requests {how}", arguments.requests)))
 }

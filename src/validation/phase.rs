@@ -3,27 +3,55 @@
 use super::bench::{Bench, share_in, time_in, tokens_in};
 use crate::execution::{Machine, Mapping, mappings_for};
 use crate::input::cases::Case;
-use crate::input::document::{CacheTier, PrefixCache};
+use crate::input::document::{CacheTier, ExpertPlacement, Precision, PrefixCache};
 use crate::input::spec::WorkloadSpec;
 use crate::network::Pricing;
 use crate::serving::{OperatingPoint, Role, best as best_mapping, decode_at, prefill_at};
-use crate::units::{BytesPerSecond, Figure, Seconds, TokensPerSecond};
+use crate::units::{BytesPerSecond, Figure, Ratio, Seconds, TokensPerSecond};
 
-/// One instance over all ranks of the case's chips, one attention group a rank, with the case's workload.
+/// Formats of attention and cache.
+const FORMATS: [(&str, Precision); 2] = [("bf16", Precision::Bf16), ("fp8", Precision::Fp8)];
+
+/// One instance over all ranks of the case's chips, `tp` ranks an attention group (one if absent), with the case's workload. `imbalance` (per
+/// cent of the mean), `slots` (experts with their copies), `attention` and `cache` (formats) and `prompt` (tokens) take the place of the workload's.
 fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
-    let workload = bench.workload(case.settings.text("workload")?)?;
-    let chips = case.settings.count("chips")?;
+    let settings = &case.settings;
+    let mut workload = bench.workload(settings.text("workload")?)?;
+    let stated = &mut workload.workload;
+    if settings.optional("imbalance").is_some() || settings.optional("slots").is_some() {
+        let mut placement = stated.experts.clone().unwrap_or_else(ExpertPlacement::even);
+        placement.imbalance.value = Ratio::new(settings.number_or("imbalance", 100.0 * placement.imbalance.value.get())? / 100.0);
+        if settings.optional("slots").is_some() {
+            let routed = workload.model.experts().map_or(0, |experts| experts.routed);
+            placement.redundant = settings.count("slots")?.saturating_sub(routed);
+        }
+        stated.experts = Some(placement);
+    }
+    if settings.optional("attention").is_some() {
+        stated.precision.attention = settings.one_of("attention", &FORMATS)?;
+    }
+    if settings.optional("cache").is_some() {
+        stated.precision.kv_cache = settings.one_of("cache", &FORMATS)?;
+    }
+    if let (Some(phase), Some(_)) = (stated.prefill.as_mut(), settings.optional("prompt")) {
+        phase.prompt.set(settings.count("prompt")?);
+    }
+    let chips = settings.count("chips")?;
     if chips > bench.network.fabric().chips {
         return Err(format!("the machine has fewer than {chips} chips"));
     }
     let ranks = chips * bench.spec.chip.ranks;
-    Ok((workload, chips, Mapping { ep: ranks, dp: ranks, ..Mapping::ONE }))
+    let tp = if settings.optional("tp").is_some() { settings.count("tp")? } else { 1 };
+    if !ranks.is_multiple_of(tp) {
+        return Err(format!("{ranks} ranks do not divide by tp={tp}"));
+    }
+    Ok((workload, chips, Mapping { tp, ep: ranks, dp: ranks / tp, ..Mapping::ONE }))
 }
 
 /// A figure of a decode step at a given batch.
 pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["workload", "chips", "batch", "context", "speculation", "micro_batches"])?;
+    settings.only(&["workload", "chips", "tp", "batch", "context", "speculation", "micro_batches", "imbalance", "slots", "attention", "cache"])?;
     let (workload, chips, mapping) = instance(bench, case)?;
     let phase = workload.workload.decode.as_ref().ok_or("the workload has no decode phase")?;
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
@@ -35,7 +63,7 @@ pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result
         if !speculation {
             phase.speculation = None;
         }
-        decode_at(&machine, &phase, mapping, (batch / bench.spec.chip.ranks).max(1), micro_batches)
+        decode_at(&machine, &phase, mapping, (batch * mapping.tp / bench.spec.chip.ranks).max(1), micro_batches)
     };
     let point = at(speculation, micro_batches);
     let per_chip = |point: &OperatingPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
@@ -64,11 +92,11 @@ pub fn best(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
 /// A figure of a prefill pass of `tokens` tokens a chip.
 pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["workload", "chips", "tokens", "micro_batches"])?;
+    settings.only(&["workload", "chips", "tp", "prompt", "tokens", "micro_batches", "imbalance", "slots", "attention", "cache"])?;
     let (workload, chips, mapping) = instance(bench, case)?;
     let phase = workload.workload.prefill.as_ref().ok_or("the workload has no prefill phase")?;
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
-    let prompts = settings.number("tokens")? / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
+    let prompts = settings.number("tokens")? * f64::from(mapping.tp) / f64::from(bench.spec.chip.ranks) / f64::from(*phase.prompt);
     let at = |micro_batches: u32| prefill_at(&machine, phase, mapping, prompts, micro_batches).map_err(|no| no.to_string());
     let per_chip = |point: &OperatingPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
     let point = at(settings.count("micro_batches")?.min(8))?;
