@@ -144,6 +144,7 @@ impl Supernode {
             transients: swings(&self.spec, &self.fabric, &simulation),
             simulation,
             published: Vec::new(),
+            medians: Vec::new(),
             cautions: cautions(&self.spec.chip, &workload.0),
             explain: false,
         }))

@@ -16,7 +16,7 @@ use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supern
 use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
 use crate::study::{Choice, Simulation, simulate_clip, simulate_with, swings, watts_over_a_step};
-use crate::validation::compare_published;
+use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
 
 /// Simulate a workload on a supernode: bandwidth, latency, power, tokens per second, verdict
@@ -93,6 +93,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_trace(path, &spec, &fabric, &simulation)?;
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
+    let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
     let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
     let cautions = cautions(&spec.chip, &workload);
@@ -109,6 +110,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         simulation,
         transients,
         published,
+        medians,
         cautions,
         explain: arguments.explain,
     };

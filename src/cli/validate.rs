@@ -23,9 +23,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     cases: Vec<String>,
 
-    /// Leave the single cases out of tables
-    #[arg(long)]
+    /// Leave the single cases out of tables, as for all shipped ones in text
+    #[arg(long, conflicts_with = "full")]
     summary: bool,
+
+    /// Show every single case
+    #[arg(long)]
+    full: bool,
 
     /// Draw predicted over measured into this SVG file
     #[arg(long, value_name = "SVG")]
@@ -45,6 +49,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let all = arguments.cases.is_empty() && arguments.system.is_none() && arguments.quantity.is_none();
     let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
     let mut cases = Vec::new();
     for file in &files {
@@ -64,7 +69,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         std::fs::write(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }
     let missed = !exceeded.is_empty();
-    let report = ValidateReport { cases: compared, scores, summaries, exceeded, summary: arguments.summary };
+    let report = ValidateReport {
+        cases: compared,
+        scores,
+        summaries,
+        exceeded,
+        summary: arguments.summary || (all && !arguments.full && format == report::Format::Text),
+    };
     let mut output = Output::report(&report, format);
     if missed {
         output.exit = Exit::Missed;

@@ -13,7 +13,7 @@ use crate::input::document::Precisions;
 use crate::serving::{OperatingPoint, Phase};
 use crate::study::{Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
-use crate::validation::{Comparison, scores};
+use crate::validation::{Comparison, MedianBound, scores};
 
 /// A simulation with the names of what was simulated.
 #[derive(Clone, Debug)]
@@ -42,11 +42,16 @@ pub struct SimulateReport {
     pub transients: Vec<(&'static str, Transients)>,
     /// Predictions beside published figures of this machine.
     pub published: Vec<Comparison>,
+    /// Median errors of this machine's measurements by quantity, as they are committed.
+    pub medians: Vec<MedianBound>,
     /// What no measurement backs.
     pub cautions: Vec<String>,
     /// Whether the mappings that were not chosen are shown too.
     pub explain: bool,
 }
+
+/// Quantities from the nearest to tokens a second on.
+const NEAREST: [&str; 9] = ["decode_rate", "prefill_rate", "tpot", "serving_tpot", "serving_ttft", "collective", "exchange", "experts", "gemm"];
 
 fn formats_json(formats: &Precisions) -> Json {
     json!({ "weights": formats.weights.name(), "experts": formats.experts().name(), "attention": formats.attention.name(),
@@ -189,11 +194,25 @@ impl SimulateReport {
                 100.0 * score.median,
                 100.0 * score.ninetieth
             ),
+            None if !self.medians.is_empty() => self.medians_text(),
             None => format!(
                 "no published figures are named to hold this machine against; `supernode uncertainty {}` says what the ranges of its parts leave open",
                 self.supernode
             ),
         }
+    }
+
+    /// The medians of what is nearest to tokens first, five at most.
+    fn medians_text(&self) -> String {
+        let rank = |quantity: &str| NEAREST.iter().position(|known| *known == quantity).unwrap_or(NEAREST.len());
+        let mut medians: Vec<&MedianBound> = self.medians.iter().collect();
+        medians.sort_by_key(|median| rank(&median.quantity));
+        let shown: Vec<String> = medians.iter().take(5).map(|median| format!("{} {:.0} %", median.quantity, 100.0 * median.median)).collect();
+        format!(
+            "median of measured against predicted: {}; `supernode validate --system {}` shows all, inside and outside the fit",
+            shown.join(", "),
+            self.supernode
+        )
     }
 
     fn chips_text(&self) -> String {
