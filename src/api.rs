@@ -146,6 +146,7 @@ impl Supernode {
             published: Vec::new(),
             cautions: cautions(&self.spec.chip, &workload.0),
             explain: false,
+            packets: None,
         }))
     }
 
