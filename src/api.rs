@@ -147,6 +147,7 @@ impl Supernode {
             medians: Vec::new(),
             cautions: cautions(&self.spec.chip, &workload.0),
             explain: false,
+            packets: None,
         }))
     }
 

@@ -40,8 +40,8 @@ pub struct PacketArguments {
     #[arg(long, value_name = "RATE", default_value_t = 0.0)]
     bit_error_rate: f64,
 
-    /// Partners of a chip: the next rank first and round the group, or rank 0 first for all
-    #[arg(long, default_value = "rotated", value_parser = PossibleValuesParser::new(["rotated", "same"]))]
+    /// Partners of a chip: the next position first and round each level, an order of its own drawn by --seed, or rank 0 first for all
+    #[arg(long, default_value = "rotated", value_parser = PossibleValuesParser::new(["rotated", "shuffled", "same"]))]
     order: String,
 
     /// A packet for each partner in turn, or one partner after the other
@@ -74,7 +74,11 @@ impl PacketArguments {
                 _ => SwitchQueueing::Output,
             }),
             bit_error_rate: self.bit_error_rate,
-            rotation: if self.order == "same" { Rotation::Same } else { Rotation::Rotated },
+            rotation: match self.order.as_str() {
+                "same" => Rotation::Same,
+                "shuffled" => Rotation::Shuffled,
+                _ => Rotation::Rotated,
+            },
             one_by_one: self.turn == "one-by-one",
             seed: self.seed,
         })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::power_limits::PowerOptions;
-use super::{EngineArgument, Exit, Outcome, Output, bad_option};
+use super::{EngineArgument, Exit, Outcome, Output, bad_option, fidelity};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::footprint::inventory;
@@ -15,7 +15,7 @@ use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::network::Network;
 use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
-use crate::study::{Choice, Simulation, simulate_clip, simulate_with, swings, watts_over_a_step};
+use crate::study::{Choice, PacketReplay, Simulation, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
 
@@ -30,7 +30,7 @@ pub struct Arguments {
     workload: Option<String>,
 
     /// A video clip in place of a workload: shipped name or path
-    #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict"])]
+    #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict", "fidelity"])]
     clip: Option<String>,
 
     /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
@@ -63,6 +63,9 @@ pub struct Arguments {
     #[command(flatten)]
     limits: PowerOptions,
 
+    #[command(flatten)]
+    fidelity: fidelity::FidelityArguments,
+
     /// End with exit code 1 if the target is missed
     #[arg(long)]
     strict: bool,
@@ -94,6 +97,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
+    let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
     let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
     let cautions = cautions(&spec.chip, &workload);
@@ -113,12 +117,28 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         medians,
         cautions,
         explain: arguments.explain,
+        packets,
     };
     let mut output = Output::report(&report, format);
     if arguments.strict && !meets {
         output.exit = Exit::Missed;
     }
     Ok(output)
+}
+
+/// The decode step with packets, if asked for.
+fn replayed(
+    arguments: &Arguments,
+    spec: &Spec,
+    fabric: &Fabric,
+    workload: &WorkloadSpec,
+    simulation: &Simulation,
+) -> Result<Option<PacketReplay>, Problems> {
+    let Some(options) = arguments.fidelity.packets()? else { return Ok(None) };
+    let Some(Ok(decode)) = &simulation.decode else {
+        return Err(bad_option("--fidelity packet", "there is no decode step to replay"));
+    };
+    Ok(packet_replay(spec, &Network::new(fabric), workload, &decode.point, options))
 }
 
 fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{AfdTraffic, ExpertTraffic, FarMemory, Network, Op, Prices, Profile, Reach, Relay, Transfer};
+use crate::network::{AfdTraffic, ExpertTraffic, FarMemory, Network, Op, PacketPrices, Prices, Profile, Reach, Relay, Transfer};
 use crate::units::{Bytes, Seconds};
 
 /// Ranks with attention and ranks with experts of attention-FFN disaggregation (AFD), in chips.
@@ -49,6 +49,8 @@ pub struct Communication<'a> {
     network: &'a Network<'a>,
     library: &'a Library,
     captured: bool,
+    /// Replays transfers with packets and corrects their times; `None` at flow level.
+    packets: Option<Arc<PacketPrices<'a>>>,
     walks: Arc<Walks>,
     /// In the order of [`Reach::ALL`]; the rate depends on the library.
     far_memory: [OnceLock<Result<FarMemory, String>>; Reach::ALL.len()],
@@ -73,7 +75,7 @@ impl<'a> Communication<'a> {
         let cells = |largest: u32| (0..=largest).map(|_| OnceLock::new()).collect();
         let walks =
             Walks { all_to_all: cells(network.fabric().chips), relays: RwLock::default(), prices: Prices::new(network), afd: RwLock::default() };
-        Self { network, library, captured: false, walks: Arc::new(walks), far_memory: Default::default() }
+        Self { network, library, captured: false, packets: None, walks: Arc::new(walks), far_memory: Default::default() }
     }
 
     /// The same with transfers inside captured graphs, as serving engines run them.
@@ -82,13 +84,26 @@ impl<'a> Communication<'a> {
         Self { captured: true, ..self }
     }
 
-    /// The same walks with another library.
+    /// The same with transfers replayed with packets.
+    #[must_use]
+    pub fn with_packets(self, packets: Arc<PacketPrices<'a>>) -> Self {
+        Self { packets: Some(packets), ..self }
+    }
+
+    /// The same walks with another library, at flow level.
     #[must_use]
     pub fn with_library<'b>(&self, library: &'b Library) -> Communication<'b>
     where
         'a: 'b,
     {
-        Communication { network: self.network, library, captured: self.captured, walks: Arc::clone(&self.walks), far_memory: Default::default() }
+        Communication {
+            network: self.network,
+            library,
+            captured: self.captured,
+            packets: None,
+            walks: Arc::clone(&self.walks),
+            far_memory: Default::default(),
+        }
     }
 
     /// Memory of `reach`.
@@ -134,13 +149,20 @@ impl<'a> Communication<'a> {
     /// `op` among the first `ranks` ranks of the machine.
     #[must_use]
     pub fn collective(&self, op: Op, ranks: u32, bytes: Bytes) -> Seconds {
-        self.walks.prices.time(&self.transfer(op, ranks, bytes))
+        let flow = self.walks.prices.time(&self.transfer(op, ranks, bytes));
+        self.packets.as_ref().filter(|_| ranks > 1 && bytes > Bytes::ZERO).map_or(flow, |packets| packets.collective(op, ranks, bytes, flow))
     }
 
     /// `op` among ranks that stand `stride` apart, while all groups of the first `ranks x stride` ranks do the same.
     #[must_use]
     pub fn strided_collective(&self, op: Op, ranks: u32, stride: u32, bytes: Bytes) -> Seconds {
-        self.walks.prices.strided_time(&self.transfer(op, ranks, bytes), stride)
+        let flow = self.walks.prices.strided_time(&self.transfer(op, ranks, bytes), stride);
+        self.left_out(op.name(), flow, "its ranks do not stand together")
+    }
+
+    /// A transfer that packets do not replay.
+    fn left_out(&self, what: &str, flow: Seconds, why: &str) -> Seconds {
+        self.packets.as_ref().map_or(flow, |packets| packets.left_out(what, flow, why))
     }
 
     fn transfer(&self, op: Op, ranks: u32, bytes: Bytes) -> Transfer<'_> {
@@ -156,13 +178,13 @@ impl<'a> Communication<'a> {
     /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens.
     #[must_use]
     pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.exchange(traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
+        self.exchange("dispatch", traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
     }
 
     /// Combine of the experts' results.
     #[must_use]
     pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.exchange(traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
+        self.exchange("combine", traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
     }
 
     /// The dispatch kernel for few or many tokens.
@@ -182,20 +204,28 @@ impl<'a> Communication<'a> {
     pub fn afd_exchange(&self, there: &AfdTraffic, back: &AfdTraffic) -> [Seconds; 2] {
         let ranks = self.network.fabric().chip.ranks;
         let profiles = self.afd_profiles(AfdSplit { attention: there.attention.div_ceil(ranks), experts: there.experts.div_ceil(ranks) });
-        [there.time(self.network, &profiles.dispatch, &self.library.dispatch), back.time(self.network, &profiles.combine, &self.library.combine)]
+        let why = "its ranks are of two kinds";
+        [
+            self.left_out("dispatch", there.time(self.network, &profiles.dispatch, &self.library.dispatch), why),
+            self.left_out("combine", back.time(self.network, &profiles.combine, &self.library.combine), why),
+        ]
     }
 
     /// The kernel of one domain; where the ranks span several and the library has a kernel for that, that one: straight to the experts' ranks
     /// for few tokens, by way of the equal rank of their node for many.
-    fn exchange(&self, traffic: &ExpertTraffic, kernel: &TokenKernel, across: &str, bulk: bool) -> Exchange {
+    fn exchange(&self, name: &str, traffic: &ExpertTraffic, kernel: &TokenKernel, across: &str, bulk: bool) -> Exchange {
         let chips = traffic.chips(self.network.fabric().chip.ranks);
         let across = self.library.token_kernel(across).filter(|_| chips > self.network.domain_chips());
         if let Some((kernel, relay)) = across.filter(|_| bulk).zip(self.relay(traffic.ranks)) {
             let relayed = traffic.relayed_over(self.network, &relay, kernel);
-            return Exchange { time: relayed.time, sent: relayed.across + relayed.inside };
+            let time = self.left_out(name, relayed.time, "tokens go by way of equal ranks in two stages");
+            return Exchange { time, sent: relayed.across + relayed.inside };
         }
         let kernel = across.filter(|_| !bulk).unwrap_or(kernel);
-        Exchange { time: traffic.time(self.network, self.profile(chips), kernel).0, sent: traffic.sent_bytes(kernel) }
+        let profile = self.profile(chips);
+        let flow = traffic.time(self.network, profile, kernel).0;
+        let replayed = self.packets.as_ref().filter(|_| chips > 1).map(|packets| packets.exchange(name, traffic, profile, kernel, flow));
+        Exchange { time: replayed.unwrap_or(flow), sent: traffic.sent_bytes(kernel) }
     }
 
     fn relay(&self, ranks: u32) -> Option<Arc<Relay>> {

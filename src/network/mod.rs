@@ -17,7 +17,7 @@
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
-//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, latency against load `load_curve.rs` |
+//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, the transfers of a step `packet_prices.rs`, latency against load `load_curve.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod afd;
@@ -43,6 +43,7 @@ mod op;
 mod packet_channels;
 mod packet_level;
 mod packet_options;
+mod packet_prices;
 mod packet_rounds;
 pub mod packets;
 mod pattern;
@@ -74,6 +75,7 @@ pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
 pub use packet_level::{PacketLevel, Played};
 pub use packet_options::{PacketOptions, Rotation};
+pub use packet_prices::{PacketPrices, Replayed};
 pub use packet_rounds::{PacketRounds, play_rounds};
 pub use pattern::Pattern;
 pub use plan::Round;

@@ -11,15 +11,19 @@ use super::packet_channels::{Channels, node_of};
 use super::packet_options::{PacketOptions, Rotation};
 use super::packets::{
     Allocator, Choice, ClassRule, Dependencies, Forwarding, LinkRetry, Load, Machine, Message, Node, Outcome, PacketError, Queueing, Recovery,
-    RouteTable, Setting, Time, Traffic, Turn, Watch, picoseconds, simulate,
+    RouteTable, Setting, Time, Traffic, Turn, Watch, mix, picoseconds, simulate,
 };
 use super::pattern::Pattern;
 use crate::fabric::{Endpoint, Fabric, Policy, node_latency};
 use crate::input::document::{self, SwitchQueueing};
 use crate::units::{Bytes, Seconds};
 
-/// Packets of one message from which on a run of equal messages is extrapolated, and of the longer of the two runs that do so.
+/// Packets of one message at most in the longer of the two runs from which the steady state is read, and at least.
 const LONG_MESSAGE_PACKETS: u64 = 96;
+const SHORT_MESSAGE_PACKETS: u64 = 8;
+
+/// Packets that each sender sends in that run, all its messages together: enough for the steady state of a sender with many partners.
+const STEADY_PACKETS: u64 = 6144;
 
 /// Packets of all messages up to which nothing is extrapolated.
 const FULL_PACKETS: u64 = 4_000_000;
@@ -31,6 +35,8 @@ pub struct PacketLevel {
     routes: RouteTable,
     setting: Setting,
     rotation: Rotation,
+    /// Children of each level, innermost first.
+    level_sizes: Vec<u32>,
     notes: Vec<String>,
 }
 
@@ -95,7 +101,14 @@ impl PacketLevel {
         let domain = network.domain_chips();
         let stays = destinations.iter().all(|chip| chip / domain == destinations[0] / domain);
         let setting = Setting { virtual_channels: classes, classes, class_rule, choice, ..setting(fabric, options, payload, stays) };
-        Ok(Self { machine: Machine { nodes: nodes.collect(), channels }, routes, setting, rotation: options.rotation, notes })
+        Ok(Self {
+            machine: Machine { nodes: nodes.collect(), channels },
+            routes,
+            setting,
+            rotation: options.rotation,
+            level_sizes: fabric.level_sizes.clone(),
+            notes,
+        })
     }
 
     /// What was assumed, a sentence each.
@@ -181,12 +194,13 @@ impl PacketLevel {
             let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
             Ok((last, outcome.counts.hops))
         };
-        if packets <= LONG_MESSAGE_PACKETS || in_all <= FULL_PACKETS {
+        let long = (STEADY_PACKETS / partners(&pairs)).clamp(SHORT_MESSAGE_PACKETS, LONG_MESSAGE_PACKETS);
+        if packets <= long || in_all <= FULL_PACKETS {
             let (last, hops) = run(bytes.get())?;
             return Ok(Played { time: seconds(last), hops, extrapolated_from: None });
         }
         let payload = f64::from(self.setting.payload_bytes);
-        let (short, long) = (LONG_MESSAGE_PACKETS / 2, LONG_MESSAGE_PACKETS);
+        let short = long / 2;
         let ((first, first_hops), (second, second_hops)) = (run(short as f64 * payload)?, run(long as f64 * payload)?);
         let per_packet = (second as f64 - first as f64) / (long - short) as f64;
         let time = second as f64 + per_packet * (bytes.get() / payload - long as f64);
@@ -202,8 +216,9 @@ impl PacketLevel {
             let skew = if receiver == 0 { imbalance } else { cold };
             pattern.each_sender(group, receiver, |sender, weight| {
                 let place = match self.rotation {
-                    Rotation::Rotated => (receiver + ranks - sender) % ranks,
-                    Rotation::Same => receiver,
+                    Rotation::Rotated => u64::from(self.distance_round(group.chip(sender), group.chip(receiver))),
+                    Rotation::Shuffled => mix(mix(self.setting.seed ^ u64::from(sender)) ^ u64::from(receiver)),
+                    Rotation::Same => u64::from(receiver),
                 };
                 pairs.push((sender, place, receiver, weight * skew));
             });
@@ -212,11 +227,27 @@ impl PacketLevel {
         pairs.into_iter().map(|(sender, _, receiver, weight)| (group.chip(sender), group.chip(receiver), weight)).collect()
     }
 
+    /// How many places on a chip stands, counted round each level by itself, the outermost level first.
+    fn distance_round(&self, from: u32, to: u32) -> u32 {
+        let (mut distance, mut below) = (0, 1);
+        for &size in &self.level_sizes {
+            let place = |chip: u32| chip / below % size;
+            distance += (place(to) + size - place(from)) % size * below;
+            below *= size;
+        }
+        distance
+    }
+
     /// Channels and nodes, as the engine has them.
     #[must_use]
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
+}
+
+/// Partners of the sender that has most; pairs of one sender stand together.
+fn partners(pairs: &[(u32, u32, f64)]) -> u64 {
+    pairs.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or(1) as u64
 }
 
 /// Largest payload among the links that join chips, switches and NICs. Links with smaller packets carry several for one of these.

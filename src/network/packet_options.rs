@@ -6,9 +6,12 @@ use crate::units::Bytes;
 /// In which order a chip sends to its partners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Rotation {
-    /// To the next rank first, and round the group: no two chips send to one at once.
+    /// To the next position first, and round the positions, at every level of the machine: no two chips send to one at once, and no two
+    /// chips of a scale-up domain to one chip of another.
     #[default]
     Rotated,
+    /// In an order of its own, drawn at random for every chip: nobody waits for anybody.
+    Shuffled,
     /// All to rank 0 first, then to rank 1 and so on.
     Same,
 }

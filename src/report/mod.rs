@@ -22,6 +22,7 @@ mod frontier;
 mod load;
 mod model;
 mod optimize;
+mod packet_replay;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod phases;

@@ -5,13 +5,14 @@ use serde_json::{Value as Json, json};
 use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section};
+use super::packet_replay::{packet_replay_json, packet_replay_sections};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
 use super::transients::{transients_json, transients_sections};
 use crate::footprint::Transients;
 use crate::input::document::Precisions;
 use crate::serving::{OperatingPoint, Phase};
-use crate::study::{Simulation, grouped};
+use crate::study::{PacketReplay, Simulation, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 use crate::validation::{Comparison, MedianBound, scores};
 
@@ -48,6 +49,8 @@ pub struct SimulateReport {
     pub cautions: Vec<String>,
     /// Whether the mappings that were not chosen are shown too.
     pub explain: bool,
+    /// Decode with packets, if asked for.
+    pub packets: Option<PacketReplay>,
 }
 
 /// Quantities from the nearest to tokens a second on.
@@ -295,6 +298,9 @@ impl Report for SimulateReport {
             "published": self.published.iter().map(comparison_json).collect::<Vec<_>>(),
             "cautions": self.cautions,
         });
+        if let Some(replay) = &self.packets {
+            json["packets"] = packet_replay_json(replay);
+        }
         if self.explain {
             json["explain"] = self.explain_json();
         }
@@ -339,6 +345,7 @@ impl Report for SimulateReport {
             sections.push(Section::Title("Where the time of a step goes".into()));
             sections.push(Section::Table(time));
         }
+        sections.extend(self.packets.iter().flat_map(packet_replay_sections));
         sections.extend(self.explain_sections());
         sections.extend(power_sections(&simulation.power, simulation.verdict.service.rate, "served", &self.levels));
         sections.extend(transients_sections(&self.transients, &simulation.power));

@@ -12,6 +12,7 @@ mod fail;
 mod frontier;
 mod goodput;
 mod optimize;
+mod packet_replay;
 mod plan;
 mod preview;
 mod progress;
@@ -34,6 +35,7 @@ pub use fail::{Chances, DegradedMachine, Draw, Remaining, SingleFailure, availab
 pub use frontier::{Curve, FrontierPoint, frontier};
 pub use goodput::{Goodput, MONTH, goodput};
 pub use optimize::{Budget, Optimum, Tried, optimize};
+pub use packet_replay::{PacketReplay, packet_replay};
 pub use plan::{Basis, Design, Fleet, days, demand_on, design, fleet};
 pub use progress::Progress;
 pub use sensitivity::{BETTER, Case, Gain, PARAMETERS, sensitivity};

@@ -1,8 +1,11 @@
 //! Packets on shipped machines, against the flow level and against what the commands promise.
 
 use crate::command::Project;
+use crate::machines::fabric;
+use rayon::prelude::*;
 use serde_json::Value;
-use supernode::fabric::{Policy, build};
+use supernode::fabric::{Fabric, Policy, build};
+use supernode::input::catalog::shipped_in;
 use supernode::input::spec::load_supernode;
 use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, Pattern};
 use supernode::units::{Bytes, Seconds};
@@ -64,6 +67,38 @@ fn rotated_bulk_all_to_all_takes_what_the_flow_level_says() {
         let packets = level.play(&group, Pattern::AllPairs, bytes).unwrap().time;
         assert!((packets / fair - 1.0).abs() < 0.02, "{name}: {packets:?} for {fair:?}");
     }
+}
+
+/// Packets of each chip in the shorter of two runs, where every path has one switch, and where packets meet in several: enough for every
+/// port of every chip to be busy all the time, and for packets that are spread by turns to be spread evenly.
+const PACKETS_OF_A_CHIP: [u32; 2] = [300, 1500];
+
+/// Time that every further packet adds to a rotated all-to-all in steady state, over what it adds at fair rates.
+fn steady_ratio(fabric: &Fabric) -> f64 {
+    let network = Network::new(fabric);
+    let group = Group::first(fabric.chips);
+    let level = PacketLevel::new(&network, group.chips(), &PacketOptions::default()).unwrap();
+    let profile = network.all_to_all(fabric.chips);
+    let least = PACKETS_OF_A_CHIP[usize::from(profile.hops > 2)].div_ceil(fabric.chips - 1);
+    // As many packets of each message on every port of its sender.
+    let ports = level.machine().channels.iter().filter(|channel| channel.from == 0).count() as u32;
+    let short = if fabric.chips <= 128 { least.next_multiple_of(ports) } else { least };
+    let long = 2 * short;
+    let time = |packets: u32| level.play(&group, Pattern::AllPairs, level.payload() * f64::from(packets)).unwrap().time;
+    let bulk = Bytes::new(1e9);
+    let fair = profile.serialisation(fabric, level.payload(), bulk).0;
+    (time(long) - time(short)) / f64::from(long - short) / fair
+}
+
+/// On every shipped machine of up to 384 chips.
+#[test]
+fn bulk_all_to_all_takes_what_the_flow_level_says_on_every_machine() {
+    let machines = shipped_in("topologies").into_iter().map(|name| (fabric(&load_supernode(&name).unwrap()), name));
+    let small: Vec<_> = machines.filter(|(fabric, _)| (2..=384).contains(&fabric.chips)).collect();
+    assert!(small.len() > 40);
+    let ratios: Vec<(f64, &String)> = small.par_iter().map(|(fabric, name)| (steady_ratio(fabric), name)).collect();
+    let off: Vec<String> = ratios.iter().filter(|(ratio, _)| (ratio - 1.0).abs() > 0.01).map(|(ratio, name)| format!("{name} {ratio:.4}")).collect();
+    assert!(off.is_empty(), "{}", off.join("\n"));
 }
 
 /// Two runs of short messages give the time of a long one.
@@ -160,4 +195,27 @@ fn buffers_that_are_not_stated_are_assumed_aloud() {
     let assumed = notes(PacketOptions::default());
     assert!(assumed.iter().any(|note| note.contains("no packet buffer stated; assumed")), "{assumed:?}");
     assert!(notes(PacketOptions { port_buffer: Some(Bytes::new(65536.0)), ..PacketOptions::default() }).is_empty());
+}
+
+/// The step with packets differs from the one at flow level by what its transfers add, and not without the flag.
+#[test]
+fn a_decode_step_is_replayed_with_packets() {
+    let project = Project::new("packets-simulate");
+    let arguments = ["simulate", "hgx-h100", "--workload", "llama-3.1-70b-fp8", "--fidelity", "packet"];
+    let found = json(&project, &arguments);
+    let replay = &found["packets"];
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
+    assert_eq!(number(replay, "flow_tpot_s"), number(&found["decode"], "tpot_s"));
+    let transfers = replay["transfers"].as_array().unwrap();
+    assert!(!transfers.is_empty());
+    for transfer in transfers {
+        let added = if transfer["left_out"].is_null() {
+            number(&transfer["packets"], "packet_wire_s") - number(&transfer["packets"], "flow_wire_s")
+        } else {
+            0.0
+        };
+        assert!((number(transfer, "time_s") - number(transfer, "flow_time_s") - added).abs() < 1e-12);
+    }
+    assert!((0.9..1.2).contains(&number(replay, "ratio")));
+    assert!(json(&project, &arguments[..4]).get("packets").is_none());
 }

@@ -305,7 +305,7 @@ fn both_tiers_agree() {
             }
         }
     }
-    assert!(worst[0] < 0.25 && worst[1] < 0.35, "{worst:?}");
+    assert!(worst[0] < 0.30 && worst[1] < 0.35, "{worst:?}");
 }
 
 /// How far TPOT and TTFT served in time are from those of the closed form.

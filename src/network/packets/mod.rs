@@ -32,6 +32,7 @@ pub use model::{
     Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting,
     Time, Turn, picoseconds,
 };
+pub(super) use random::mix;
 pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
 pub use routes::{Dependencies, RouteTable};
 pub use run::{Traffic, Watch, simulate};

@@ -103,6 +103,19 @@ fn a_window_gives_window_over_round_trip_time() {
     assert_eq!(outcome.arrivals[0].acknowledged, 1299 * PACKET_TIME + round_trip);
 }
 
+/// Two messages to two receivers share the window of their sender: together they take what one message of both sizes takes.
+#[test]
+fn messages_of_one_sender_share_its_window() {
+    let round_trip = 2 * PACKET_TIME + 2 * 1280 + 2 * (200 + 250) * NANOSECOND;
+    for window in [1, 2, 5, 12] {
+        let setting = Setting { acknowledgement_bytes: 64, sender_window_packets: window, ..Setting::default() };
+        let bytes = u64::from(window) * 50 * 4096;
+        let outcome = send(&one_switch(3, &Parts::at(400.0)), &setting, vec![message(0, 1, bytes), message(0, 2, bytes)]);
+        let last = outcome.arrivals.iter().map(|arrival| arrival.acknowledged).max();
+        assert_eq!(last, Some(100 * round_trip + u64::from(window - 1) * PACKET_TIME), "window {window}");
+    }
+}
+
 /// One packet, one path of h links: store-and-forward h p + h L + (h-1) S, cut-through p + (h-1) header/R + h L + (h-1) S.
 #[test]
 fn latency_of_one_packet_is_exact() {

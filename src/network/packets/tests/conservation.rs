@@ -31,13 +31,14 @@ proptest! {
     /// Sent = delivered + dropped + damaged + discarded; what messages hold is delivered exactly once; all room is given back.
     #[test]
     fn packets_are_conserved(
-        control in controls(), queueing in queueings(), choice in choices(), window in 0_u32..20, errors in 0_u32..3,
+        control in controls(), queueing in queueings(), choice in choices(), window in 0_u32..20, shared in 0_u32..20, errors in 0_u32..3,
         pairs in prop::collection::vec((0_u32..12, 0_u32..12, 0_u64..200_000), 1..40),
     ) {
         let machine = leaf_spine(3, 4, 2, &Parts { control, queueing, ..Parts::at(400.0) });
         let setting = Setting {
             acknowledgement_bytes: 64,
             window_packets: window,
+            sender_window_packets: shared,
             choice,
             bit_error_rate: f64::from(errors) * 1e-6,
             recovery: Recovery::Selective,
@@ -86,6 +87,19 @@ fn around_the_ring(dateline: bool, classes: u8) -> Result<u64, PacketError> {
     let messages = (0..5).map(|host| message(5 + host, 5 + (host + 3) % 5, 400_000)).collect();
     let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default())?;
     Ok(outcome.counts.delivered)
+}
+
+/// Routes round a ring close a circle of channels; those of leaves and spines go up and down.
+#[test]
+fn circles_of_waiting_channels_are_found() {
+    let parts = Parts::at(400.0);
+    for (machine, has_cycle) in [(one_way_ring(5, &parts, false), true), (leaf_spine(3, 4, 2, &parts), false)] {
+        let far_ends: Vec<u32> = machine.channels.iter().map(|channel| channel.to).collect();
+        let found = RouteTable::shortest(&machine, false).dependencies(&far_ends);
+        assert_eq!(found.has_cycle, has_cycle);
+        let forwards: Vec<bool> = machine.nodes.iter().map(|node| node.forwards).collect();
+        assert_eq!(found.passing, forwards);
+    }
 }
 
 #[test]
