@@ -12,6 +12,7 @@ mod deployment;
 mod describe;
 mod experts;
 mod fail;
+mod fan_in;
 mod fidelity;
 mod frontier;
 mod kinds;
@@ -102,6 +103,7 @@ enum Command {
     Experts(experts::Arguments),
     Model(model::Arguments),
     Load(load::Arguments),
+    FanIn(fan_in::Arguments),
     Simulate(simulate::Arguments),
     Serve(serve::Arguments),
     Capacity(capacity::Arguments),
@@ -129,6 +131,7 @@ impl Command {
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Model(arguments) => model::run(arguments, format),
             Self::Load(arguments) => load::run(arguments, format),
+            Self::FanIn(arguments) => fan_in::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Serve(arguments) => serve::run(arguments, format),
             Self::Capacity(arguments) => capacity::run(arguments, format),

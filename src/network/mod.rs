@@ -18,6 +18,7 @@
 //! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
 //! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, the transfers of a step `packet_prices.rs`, latency against load `load_curve.rs` |
+//! | how well are links filled when many send to each? | `fan_in.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod afd;
@@ -31,6 +32,7 @@ mod cost;
 mod custom_all_reduce;
 mod fabric_metrics;
 pub mod fair_share;
+mod fan_in;
 mod far_memory;
 mod flows;
 mod group;
@@ -66,6 +68,7 @@ pub use concurrent::{ConcurrentCollective, ConcurrentError, ConcurrentTiming, Co
 pub use cost::Engines;
 pub use fabric_metrics::{FabricMetrics, fabric_metrics};
 pub use fair_share::completion::Accuracy;
+pub use fan_in::{FanIn, FanInPoint, fan_in, fan_in_efficiency};
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};

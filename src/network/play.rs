@@ -17,6 +17,7 @@ impl Network<'_> {
             Some(collapsed) => collapsed.profile(self),
             None => self.profile(&self.uncollapsed(group, pattern)),
         };
+        let play = || self.with_fan_in(play(), group, pattern);
         if group.in_level_order() { self.known().profile(pattern, group.ranks(), play) } else { play() }
     }
 

@@ -1,13 +1,10 @@
 //! Packets on shipped machines, against the flow level and against what the commands promise.
 
 use crate::command::Project;
-use crate::machines::fabric;
-use rayon::prelude::*;
 use serde_json::Value;
-use supernode::fabric::{Fabric, Policy, build};
-use supernode::input::catalog::shipped_in;
+use supernode::fabric::{Policy, build};
 use supernode::input::spec::load_supernode;
-use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, Pattern};
+use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, Pattern, fan_in_efficiency};
 use supernode::units::{Bytes, Seconds};
 
 fn json(project: &Project, arguments: &[&str]) -> Value {
@@ -69,36 +66,26 @@ fn rotated_bulk_all_to_all_takes_what_the_flow_level_says() {
     }
 }
 
-/// Packets of each chip in the shorter of two runs, where every path has one switch, and where packets meet in several: enough for every
-/// port of every chip to be busy all the time, and for packets that are spread by turns to be spread evenly.
-const PACKETS_OF_A_CHIP: [u32; 2] = [300, 1500];
-
-/// Time that every further packet adds to a rotated all-to-all in steady state, over what it adds at fair rates.
-fn steady_ratio(fabric: &Fabric) -> f64 {
-    let network = Network::new(fabric);
+/// Time that every further packet of a pair adds to a rotated all-to-all in steady state, over what it adds at fair rates: from runs of
+/// `packets` and of twice as many. A multiple of a chip's ports loads all of them alike.
+fn steady_ratio(name: &str, packets: u32) -> f64 {
+    let fabric = build(&load_supernode(name).unwrap()).unwrap();
+    let network = Network::new(&fabric);
     let group = Group::first(fabric.chips);
     let level = PacketLevel::new(&network, group.chips(), &PacketOptions::default()).unwrap();
-    let profile = network.all_to_all(fabric.chips);
-    let least = PACKETS_OF_A_CHIP[usize::from(profile.hops > 2)].div_ceil(fabric.chips - 1);
-    // As many packets of each message on every port of its sender.
-    let ports = level.machine().channels.iter().filter(|channel| channel.from == 0).count() as u32;
-    let short = if fabric.chips <= 128 { least.next_multiple_of(ports) } else { least };
-    let long = 2 * short;
     let time = |packets: u32| level.play(&group, Pattern::AllPairs, level.payload() * f64::from(packets)).unwrap().time;
     let bulk = Bytes::new(1e9);
-    let fair = profile.serialisation(fabric, level.payload(), bulk).0;
-    (time(long) - time(short)) / f64::from(long - short) / fair
+    let fair = network.all_to_all(fabric.chips).serialisation(&fabric, level.payload(), bulk).0;
+    (time(2 * packets) - time(packets)) / f64::from(packets) / fair
 }
 
-/// On every shipped machine of up to 384 chips.
+/// One switch, planes of switches, and domains behind NICs, where partners are rotated level by level.
 #[test]
-fn bulk_all_to_all_takes_what_the_flow_level_says_on_every_machine() {
-    let machines = shipped_in("topologies").into_iter().map(|name| (fabric(&load_supernode(&name).unwrap()), name));
-    let small: Vec<_> = machines.filter(|(fabric, _)| (2..=384).contains(&fabric.chips)).collect();
-    assert!(small.len() > 40);
-    let ratios: Vec<(f64, &String)> = small.par_iter().map(|(fabric, name)| (steady_ratio(fabric), name)).collect();
-    let off: Vec<String> = ratios.iter().filter(|(ratio, _)| (ratio - 1.0).abs() > 0.01).map(|(ratio, name)| format!("{name} {ratio:.4}")).collect();
-    assert!(off.is_empty(), "{}", off.join("\n"));
+fn bulk_all_to_all_takes_what_the_flow_level_says() {
+    for (name, packets) in [("gb200-nvl72", 18), ("gb300-64-ib-128", 1), ("helios-72", 18), ("ref-tomahawk-ultra-64", 8)] {
+        let ratio = steady_ratio(name, packets);
+        assert!((ratio - 1.0).abs() < 0.01, "{name}: {ratio:.4}");
+    }
 }
 
 /// Two runs of short messages give the time of a long one.
@@ -218,4 +205,32 @@ fn a_decode_step_is_replayed_with_packets() {
     }
     assert!((0.9..1.2).contains(&number(replay, "ratio")));
     assert!(json(&project, &arguments[..4]).get("packets").is_none());
+}
+
+/// Shallow input queues fill links less well the more chips send to each; an all-to-all at flow level takes as much longer where the
+/// switch's file says so.
+#[test]
+fn fan_in_is_measured_with_packets_and_used_at_flow_level() {
+    let project = Project::new("packets-fan-in");
+    let found = json(&project, &["fan-in", "hgx-h100", "--queueing", "input-fifo", "--port-buffer", "64KiB"]);
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
+    let (limit, rest) = (number(&found, "limit"), number(&found, "rest"));
+    let points = found["points"].as_array().unwrap();
+    assert_eq!(points.len(), 3);
+    for point in points {
+        assert!((number(point, "fitted") / number(point, "efficiency") - 1.0).abs() <= number(&found, "error") + 1e-12);
+    }
+    assert!(number(&points[2], "efficiency") < 0.9, "{found}");
+
+    let switch = format!("schema = 1\nextends = \"nvswitch3\"\n[switch]\nfan_in = {{ limit = {limit}, rest = {rest} }}\n");
+    let node =
+        "schema = 1\nextends = \"hgx-h100\"\n[supernode]\nname = \"held up\"\n[[level]]\nname = \"node\"\n[level.switch]\npart = \"./switch.toml\"\n";
+    let project = project.file("switch.toml", &switch).file("node.toml", node);
+    let busiest = |name: &str| {
+        let fabric = build(&load_supernode(name).unwrap()).unwrap();
+        let profile = Network::new(&fabric).all_to_all(8);
+        profile.peaks[0].bytes_per_link
+    };
+    let held_up = busiest(&project.path().join("node.toml").display().to_string());
+    assert!((busiest("hgx-h100") / held_up / fan_in_efficiency(limit, rest, 7.0) - 1.0).abs() < 1e-12);
 }

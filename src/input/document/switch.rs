@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Origin;
-use crate::units::{Bytes, Figure, JoulesPerBit, Seconds, Watts};
+use crate::units::{Bytes, Figure, JoulesPerBit, Ratio, Seconds, Watts};
 
 /// A switch chip.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -33,8 +33,23 @@ pub struct Switch {
     pub buffer: Option<Figure<Bytes>>,
     /// Where packets wait; at the output if absent. Read at packet level only.
     pub queueing: Option<SwitchQueueing>,
+    /// How well its links to chips are filled when many chips send to each, as `supernode fan-in` finds it; fully if absent. Not read at
+    /// packet level, which has the queues themselves.
+    pub fan_in: Option<FanIn>,
     /// Power.
     pub power: SwitchPower,
+}
+
+/// Share of the fair rate that is left when n chips send to one: `min(1, limit + rest / n)`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FanIn {
+    /// With very many senders.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub limit: Figure<Ratio>,
+    /// What one sender alone would add.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
+    pub rest: Figure<Ratio>,
 }
 
 /// Where the packets of a switch wait.
