@@ -147,6 +147,15 @@ const PUBLISHED: &[Published] = &[
     Published { name: "hgx-h20-ib-16", chips: 16, injection: Some((16.0 * 0.45, 0.01)), memory: Some((16.0 * 0.096, 0.01)), ..NOTHING },
     Published { name: "mi300x-roce-16", chips: 16, memory: Some((16.0 * 0.192, 0.01)), ..NOTHING },
     Published { name: "gb300-64-ib-128", chips: 128, ..NOTHING },
+    // A DGX-2 has 2 PFLOP/s, 512 GB and 300 GB/s a GPU both ways; its two boards of six switches are drawn as one.
+    Published {
+        name: "dgx-2-ib-256",
+        chips: 256,
+        injection: Some((256.0 * 0.15, 0.01)),
+        compute: Some((Precision::Bf16, 16.0 * 2.0, 0.01)),
+        memory: Some((16.0 * 0.512, 0.01)),
+        ..NOTHING
+    },
     // Four times the racks below.
     Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
     Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.02)), ..NOTHING },
