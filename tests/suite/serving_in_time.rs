@@ -320,11 +320,13 @@ fn tiers_apart(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, leng
     let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
     let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
     let sessions = Sessions { shared: 0.0, count: None };
-    let made = Made { requests: 1000, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
-    let trace = made.trace();
+    let made = Made { requests: 2000, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
+    // Near saturation a few per cent more arrivals than asked for are many more in the queue: the requests come at the rate to the last digit.
+    let last = made.trace().requests.last().unwrap().arrival.seconds();
+    let trace = Made { rate: rate * last / (1999.0 / rate), ..made }.trace();
     let served = Plan::new(spec, network, workload, &trace, &layout).unwrap().serve(&trace);
     // Without the requests that find the machine filling up or draining.
-    let steady: Vec<_> = served.outcome.sequences[300..800].iter().filter(|one| one.output > 1).collect();
+    let steady: Vec<_> = served.outcome.sequences[500..1700].iter().filter(|one| one.output > 1).collect();
     let mean = |of: &dyn Fn(&&Sequence) -> f64| steady.iter().map(of).sum::<f64>() / steady.len() as f64;
     let tpot = mean(&|one| one.last.since(one.first).seconds() / f64::from(one.output - 1));
     let ttft = mean(&|one| one.first.since(one.arrived).seconds());
@@ -377,7 +379,7 @@ fn what_is_validated_is_what_is_served() {
             served.itl.unwrap().p50 / replayed.gap.get() - 1.0,
         ];
         println!("{prompt}/{output} x{concurrency}: TTFT {:+.3}, TPOT {:+.3}, gap {:+.3}", off[0], off[1], off[2]);
-        assert!(off[0].abs() < 0.1 && off[1].abs() < 0.03 && off[2].abs() < 0.03, "{prompt}/{output} x{concurrency}: {off:?}");
+        assert!(off.iter().all(|off| off.abs() < 0.01), "{prompt}/{output} x{concurrency}: {off:?}");
     }
 }
 
