@@ -207,7 +207,16 @@ impl ServeReport {
         let at = |index: usize| length * (index as f64 + 0.5);
         let spans = || over_time.spans.iter().enumerate();
         let end = self.served.makespan.get();
-        let ticks = || (0..=4).map(|tick| (end * f64::from(tick) / 4.0, format!("{:.4}", end * f64::from(tick) / 4.0))).collect();
+        // Four to ten marks of 1, 2 or 5 and zeros.
+        let decade = 10_f64.powf((end / 4.0).max(1e-9).log10().floor());
+        let step = [5.0, 2.0, 1.0].into_iter().map(|times| times * decade).find(|step| end / step >= 4.0).unwrap_or(decade);
+        let ticks = || {
+            (0..=40)
+                .map(|tick| f64::from(tick) * step)
+                .take_while(|at| *at <= end + step * 0.999)
+                .map(|at| (at, format!("{at:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()))
+                .collect()
+        };
         let chart = |title: &str, y: &str, lines: Vec<Line>| LineChart {
             title: title.to_owned(),
             x: "time, s".to_owned(),

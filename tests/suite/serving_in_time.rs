@@ -277,15 +277,14 @@ proptest! {
     }
 }
 
-/// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, with lengths alike and spread,
-/// two batches, two machines, with an engine and without. docs/model.md states these bounds.
+/// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, a small batch with lengths alike
+/// and a large one with lengths spread, two machines, with an engine and without. docs/model.md states these bounds.
 ///
-/// Prompts exactly as long as one or two chunks, all alike, are left out where an engine's host makes a pass with prompts seven times as long
-/// as one without: there one more running sequence takes the last token of room from every prompt, each then needs a pass more, passes get
+/// Large batches of prompts exactly as long as one or two chunks, all alike, are left out: an engine's host makes a pass with prompts seven times as long
+/// as one without, so that one more running sequence takes the last token of room from every prompt, each then needs a pass more, passes get
 /// longer and still more sequences run. The same rate has two steady states, and the closed form gives one between them.
 #[test]
 fn both_tiers_agree() {
-    let mut worst = [0.0_f64; 2];
     for machine in ["hgx-h200", "hgx-b200"] {
         for engine in [None, Some("vllm")] {
             let spec = load_supernode(machine).unwrap();
@@ -293,19 +292,16 @@ fn both_tiers_agree() {
             let network = Network::new(&fabric);
             let mut workload = load_workload("llama-3.1-70b-fp8").unwrap().on(&spec.chip);
             workload.engine = engine.map(|name| Arc::new(load_engine(name).unwrap()));
-            for (input, output) in [(512, 256), (2048, 512), (1024, 1024), (400, 300)] {
-                for (sequences, variation) in [(8, 0.0), (64, 0.0), (8, 0.5), (64, 0.5)] {
-                    if engine.is_some() && variation == 0.0 && sequences == 64 && input % 512 == 0 {
-                        continue;
-                    }
+            let bounds = if engine.is_some() { [0.15, 0.35] } else { [0.04, 0.1] };
+            for (input, output) in [(512, 256), (2048, 512), (400, 300)] {
+                for (sequences, variation) in [(8, 0.0), (64, 0.5)] {
                     let off = tiers_apart(&spec, &network, &workload, [input, output], variation, sequences);
                     println!("{machine} {engine:?} {input}/{output} +-{variation} x{sequences}: TPOT {:+.3}, TTFT {:+.3}", off[0], off[1]);
-                    worst = [worst[0].max(off[0].abs()), worst[1].max(off[1].abs())];
+                    assert!(off[0].abs() < bounds[0] && off[1].abs() < bounds[1], "{machine} {engine:?} {input}/{output} x{sequences}: {off:?}");
                 }
             }
         }
     }
-    assert!(worst[0] < 0.30 && worst[1] < 0.35, "{worst:?}");
 }
 
 /// How far TPOT and TTFT served in time are from those of the closed form.
@@ -320,11 +316,13 @@ fn tiers_apart(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, leng
     let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
     let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
     let sessions = Sessions { shared: 0.0, count: None };
-    let made = Made { requests: 1000, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
-    let trace = made.trace();
+    let made = Made { requests: 2000, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
+    // Near saturation a few per cent more arrivals than asked for are many more in the queue: the requests come at the rate to the last digit.
+    let last = made.trace().requests.last().unwrap().arrival.seconds();
+    let trace = Made { rate: rate * last / (1999.0 / rate), ..made }.trace();
     let served = Plan::new(spec, network, workload, &trace, &layout).unwrap().serve(&trace);
     // Without the requests that find the machine filling up or draining.
-    let steady: Vec<_> = served.outcome.sequences[300..800].iter().filter(|one| one.output > 1).collect();
+    let steady: Vec<_> = served.outcome.sequences[500..1700].iter().filter(|one| one.output > 1).collect();
     let mean = |of: &dyn Fn(&&Sequence) -> f64| steady.iter().map(of).sum::<f64>() / steady.len() as f64;
     let tpot = mean(&|one| one.last.since(one.first).seconds() / f64::from(one.output - 1));
     let ttft = mean(&|one| one.first.since(one.arrived).seconds());
@@ -377,7 +375,7 @@ fn what_is_validated_is_what_is_served() {
             served.itl.unwrap().p50 / replayed.gap.get() - 1.0,
         ];
         println!("{prompt}/{output} x{concurrency}: TTFT {:+.3}, TPOT {:+.3}, gap {:+.3}", off[0], off[1], off[2]);
-        assert!(off[0].abs() < 0.1 && off[1].abs() < 0.03 && off[2].abs() < 0.03, "{prompt}/{output} x{concurrency}: {off:?}");
+        assert!(off.iter().all(|off| off.abs() < 0.01), "{prompt}/{output} x{concurrency}: {off:?}");
     }
 }
 

@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::clock::Picoseconds;
-use super::group::{Context, Group};
+use super::group::Group;
 use super::instance::{Instance, Prices};
 use super::memory::Memory;
+use super::pass::Context;
 use super::pool::{Pool, Tier};
 use super::record::{Histogram, OverTime, Span};
 use super::router::{Policy, Router};
@@ -345,10 +346,16 @@ impl<'a> Run<'a> {
             pooled: &mut self.pooled,
             drafts,
         };
-        instance.finish(&mut context, now, &mut accepted, &mut emit);
+        let counted = instance.finish(&mut context, now, &mut accepted, &mut emit);
         instance.busy = false;
         if times > 0 {
             gaps.add(common, times);
+        }
+        for (gap, count) in counted {
+            gaps.add(gap, count);
+            #[expect(clippy::cast_precision_loss, reason = "a count")]
+            let made = count as f64;
+            tokens += made;
         }
         self.outcome.over_time.add(now, now, &Span { tokens, first_token: first, ..Span::default() });
         for request in ended {

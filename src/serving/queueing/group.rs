@@ -9,56 +9,11 @@
 use std::collections::VecDeque;
 
 use super::clock::Picoseconds;
+use super::decoders::Decoders;
 use super::memory::{Found, Memory};
-use super::pool::Tier;
-use super::rules::Rules;
+use super::pass::{Context, Load, Part};
 use super::sequence::{Progress, Record, Stage};
-use super::trace::Trace;
 use crate::input::document::{Admission, Victim};
-
-/// What is known to the scheduler beside its own queues.
-pub struct Context<'a> {
-    /// The requests.
-    pub trace: &'a Trace,
-    /// The rules.
-    pub rules: &'a Rules,
-    /// By request.
-    pub sequences: &'a mut [Progress],
-    /// By request.
-    pub records: &'a mut [Record],
-    /// Memory beside the chips' that all instances share.
-    pub pooled: &'a mut Option<Tier>,
-    /// Draft tokens that a decoding sequence checks in a pass.
-    pub drafts: u32,
-}
-
-/// Tokens of one sequence in a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The request.
-    pub request: u32,
-    /// Tokens, those of drafts included.
-    pub tokens: u32,
-    /// Whether they make a token from the last one; otherwise they read a prompt.
-    pub decoding: bool,
-}
-
-/// What the parts of a pass add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
-    /// Decoding sequences.
-    pub decoding: u32,
-    /// Tokens in their caches, each with the one being made.
-    pub context: u64,
-    /// Tokens of prompts.
-    pub prompt_tokens: u32,
-    /// Twice the sum over them of the tokens that each sees.
-    pub twice_seen: u64,
-    /// Prompts that are read to the end.
-    pub prompts: u32,
-    /// Prompt tokens that are read from memory beside the chips: own hosts', shared.
-    pub loaded: [u64; 2],
-}
 
 /// Estimated share of what running sequences may still ask for that they will: where it starts, ends, and how fast it falls (SGLang).
 const ESTIMATE: [f64; 3] = [0.7, 0.7 * 0.14, 600.0];
@@ -72,6 +27,8 @@ pub struct Group {
     pub memory: Memory,
     /// In the order of admission.
     pub running: Vec<u32>,
+    /// Of the running ones those that make a token in every pass; none while any pass needs each on its own.
+    decoders: Decoders,
     /// The next one first.
     pub waiting: VecDeque<u32>,
     /// What has arrived and not been looked at yet.
@@ -95,6 +52,7 @@ impl Group {
         Self {
             memory,
             running: Vec::new(),
+            decoders: Decoders::default(),
             waiting: VecDeque::new(),
             inbox: VecDeque::new(),
             parts: Vec::new(),
@@ -125,7 +83,13 @@ impl Group {
         self.load = Load::default();
         let mut budget = context.rules.budget;
         if context.rules.mixed {
-            if self.run(context, &mut budget, |_| true) {
+            if self.decode(context, &mut budget) {
+                // Whoever is still reading was admitted last.
+                let reading = self.running.last().filter(|request| context.sequences[**request as usize].unread() > 0).copied();
+                if reading.is_none_or(|request| self.read_on(context, &mut budget, request)) {
+                    self.admit(context, &mut budget, now);
+                }
+            } else if self.run(context, &mut budget, |_| true) {
                 self.admit(context, &mut budget, now);
             }
         } else {
@@ -137,6 +101,59 @@ impl Group {
             }
         }
         self.load
+    }
+
+    /// Whether there is a pass to run.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.parts.is_empty() || self.decoders.count() > 0
+    }
+
+    /// Whether sequences that make tokens may be counted down together: one token each, and nothing that asks for one of them.
+    fn together(context: &Context<'_>) -> bool {
+        let rules = context.rules;
+        context.drafts == 0
+            && rules.mixed
+            && rules.longest_chunk.is_none()
+            && rules.budget >= rules.sequences
+            && rules.victim == Victim::LastAdmitted
+            && matches!(rules.admission, Admission::FirstChunk | Admission::Prompt)
+    }
+
+    /// Gives a token to all that are counted down together; false if none are, or blocks run out and each must be asked.
+    fn decode(&mut self, context: &mut Context<'_>, budget: &mut u32) -> bool {
+        if self.decoders.count() == 0 {
+            return false;
+        }
+        let short = self.decoders.short();
+        if short > self.memory.pool.available() {
+            self.decoders.sync(context.sequences);
+            return false;
+        }
+        if short > 0 {
+            self.memory.take(short, context.pooled);
+            self.decoders.grow(context.sequences, context.rules.block);
+        }
+        self.load.decoding = self.decoders.count();
+        self.load.context = self.decoders.context();
+        *budget -= self.load.decoding;
+        true
+    }
+
+    /// Gives tokens to a prompt that is being read beside those; false if it had to give its blocks up.
+    fn read_on(&mut self, context: &mut Context<'_>, budget: &mut u32, request: u32) -> bool {
+        let sequence = &context.sequences[request as usize];
+        let tokens = sequence.pending().min(*budget);
+        let cached = sequence.computed + tokens;
+        if tokens == 0 {
+            return true;
+        }
+        if !sequence.has_blocks_for(cached, context.rules.block) && !self.room_for(context, request, cached) {
+            return false;
+        }
+        self.part(context, request, tokens, cached, false);
+        *budget -= tokens;
+        true
     }
 
     /// Takes in what has arrived by `seen`.
@@ -351,8 +368,9 @@ impl Group {
         now: Picoseconds,
         accepted: &mut impl FnMut(u32, &Progress) -> u32,
         emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
-    ) {
+    ) -> (Picoseconds, u64) {
         self.give_back(context);
+        let counted = self.count_down(context, now, emit);
         for index in 0..self.parts.len() {
             let Part { request, tokens, decoding } = self.parts[index];
             let sequence = &mut context.sequences[request as usize];
@@ -384,12 +402,66 @@ impl Group {
             }
             emit(request, (sequence, record), gap, made);
         }
+        self.gather(context, now);
         self.parts.clear();
         if self.estimate > ESTIMATE[1] {
             self.estimate = (self.estimate - (ESTIMATE[0] - ESTIMATE[1]) / ESTIMATE[2]).max(ESTIMATE[1]);
         }
         if !context.rules.overlapped {
             self.give_back(context);
+        }
+        counted
+    }
+
+    /// Counts down those that make a token in every pass; the time since their last one, and how many go on.
+    fn count_down(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Picoseconds,
+        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+    ) -> (Picoseconds, u64) {
+        if self.decoders.count() == 0 {
+            return (Picoseconds(0), 0);
+        }
+        let first = self.ended.len();
+        let counted = self.decoders.step(now, context.sequences, &mut self.ended);
+        for &request in &self.ended[first..] {
+            let record = &mut context.records[request as usize];
+            record.stage = Stage::Finished;
+            emit(request, (&context.sequences[request as usize], record), counted.0, 1);
+        }
+        counted
+    }
+
+    /// Lets sequences that make tokens from now on be counted down together: those of this pass, or, after one that asked each, all if all do
+    /// but the last, which may still be reading.
+    fn gather(&mut self, context: &Context<'_>, now: Picoseconds) {
+        if !Self::together(context) {
+            return;
+        }
+        let decodes = |request: u32| {
+            let sequence = &context.sequences[request as usize];
+            sequence.decoding() && !sequence.ended()
+        };
+        let block = context.rules.block;
+        if self.decoders.count() > 0 {
+            for part in self.parts.iter().filter(|part| decodes(part.request)) {
+                self.decoders.add(part.request, &context.sequences[part.request as usize], block, now);
+            }
+            return;
+        }
+        let waits = |request: u32| {
+            let sequence = &context.sequences[request as usize];
+            !sequence.ended() && !(sequence.decoding() && sequence.last == now)
+        };
+        let before_last = self.running.len().saturating_sub(1);
+        if self.running[..before_last].iter().any(|request| waits(*request))
+            || self.running.last().is_some_and(|request| waits(*request) && context.sequences[*request as usize].decoding())
+        {
+            return;
+        }
+        for &request in self.running.iter().filter(|request| decodes(**request)) {
+            self.decoders.add(request, &context.sequences[request as usize], block, now);
         }
     }
 

@@ -1,7 +1,8 @@
 //! One instance of a model: attention groups that pass each layer together, so that the fullest sets the pace.
 
 use super::clock::Picoseconds;
-use super::group::{Context, Group, Load};
+use super::group::Group;
+use super::pass::{Context, Load};
 use super::sequence::{Progress, Record};
 
 /// What a pass costs.
@@ -63,7 +64,7 @@ impl Instance {
     }
 
     fn has_nothing(&self) -> bool {
-        self.groups.iter().all(|group| group.parts.is_empty())
+        !self.groups.iter().any(Group::has_work)
     }
 
     /// Plans every group's part of a pass; what the fullest one has of everything.
@@ -85,17 +86,17 @@ impl Instance {
         fullest
     }
 
-    /// Ends the pass that runs; see [`Group::finish`].
+    /// Ends the pass that runs; see [`Group::finish`]. Returns the tokens that many
+    /// sequences made at once: the time since the one before, and how many.
     pub fn finish(
         &mut self,
         context: &mut Context<'_>,
         now: Picoseconds,
         accepted: &mut impl FnMut(u32, &Progress) -> u32,
         emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
-    ) {
-        for group in &mut self.groups {
-            group.finish(context, now, accepted, emit);
-        }
+    ) -> Vec<(Picoseconds, u64)> {
+        let counted = self.groups.iter_mut().map(|group| group.finish(context, now, accepted, emit));
+        counted.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Requests that wait, and that run.

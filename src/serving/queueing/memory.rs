@@ -37,8 +37,17 @@ impl Memory {
         true
     }
 
+    /// Takes blocks that are available.
+    pub fn take(&mut self, blocks: u64, pooled: &mut Option<Tier>) {
+        self.pool.take(blocks, &mut self.evicted);
+        self.move_down(pooled);
+    }
+
     /// What gave way on the chips goes to the hosts, what gives way there to the memory that all share.
     fn move_down(&mut self, pooled: &mut Option<Tier>) {
+        if self.evicted.is_empty() {
+            return;
+        }
         for unit in self.evicted.drain(..) {
             match &mut self.host {
                 Some(host) => host.touch(unit, &mut self.lost),
@@ -81,7 +90,9 @@ impl Memory {
                 self.pool.hold(unit);
             } else {
                 let host = self.host.as_mut().filter(|host| host.has(unit));
-                loaded[usize::from(host.is_none())] += u64::from(end - unit_tokens * record.units);
+                // What the hosts dropped for a unit of this very prompt is read from them all the same.
+                let shared = host.is_none() && pooled.as_ref().is_some_and(|pooled| pooled.has(unit));
+                loaded[usize::from(shared)] += u64::from(end - unit_tokens * record.units);
                 match (host, pooled.as_mut()) {
                     (Some(host), _) => host.touch(unit, &mut self.lost),
                     (None, Some(pooled)) => pooled.touch(unit, &mut self.lost),

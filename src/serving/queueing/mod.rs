@@ -10,7 +10,7 @@
 //! | what happens next? | `fleet.rs`, the event loop |
 //! | what does an instance run as one pass? | `instance.rs` |
 //! | which sequences take part in it, and who must give way? | `group.rs`, by the rules of `rules.rs` |
-//! | what is known of a request in flight? | `sequence.rs` |
+//! | what is known of a request in flight? | `sequence.rs`; of many that make a token in every pass: `decoders.rs` |
 //! | which blocks are free, held or kept for others? | `memory.rs`, `pool.rs` |
 //! | how long does a pass take? | `prices.rs` |
 //! | what is left at the end? | `record.rs` |
@@ -18,10 +18,12 @@
 
 mod arrivals;
 mod clock;
+mod decoders;
 mod fleet;
 mod group;
 mod instance;
 mod memory;
+mod pass;
 mod pool;
 mod prefix_hits;
 mod prices;
@@ -34,8 +36,8 @@ mod trace;
 pub use arrivals::{Arrivals, Made, Sessions};
 pub use clock::Picoseconds;
 pub use fleet::{Fleet, Outcome, PoolSize, Transfer, serve};
-pub use group::Load;
 pub use instance::{Cost, Prices};
+pub use pass::Load;
 pub use prefix_hits::{Order, Spread, prefix_hits, spread_hits};
 pub use prices::{Deployment, PassPrices};
 pub use record::{Histogram, OverTime, Percentiles, Span, quantile};

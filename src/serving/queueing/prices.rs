@@ -4,8 +4,9 @@
 //! sees. Each corner is priced once, when a pass first comes near it.
 
 use super::clock::Picoseconds;
-use super::group::Load;
+
 use super::instance::{Cost, Prices};
+use super::pass::Load;
 use crate::execution::{Machine, Mapping, Step, StepShape, step};
 use crate::units::{Seconds, Watts};
 use crate::workload::AttentionBatch;

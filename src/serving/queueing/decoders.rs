@@ -1,0 +1,102 @@
+//! Sequences that make one token in every pass, in few words next to each other: nearly all work of a run is to count them down.
+//!
+//! While a sequence is here its [`Progress`] stands still, but for its blocks; [`Decoders::sync`] brings it up to date. All that are here take
+//! part in every pass, so that the time since the last token is the same for all.
+
+use super::clock::Picoseconds;
+use super::sequence::Progress;
+
+/// What a pass changes of a sequence.
+#[derive(Clone, Copy, Debug)]
+struct Decoder {
+    request: u32,
+    /// Tokens of the answer still to be made.
+    left: u32,
+    /// Tokens for which it has blocks beyond those in the cache.
+    room: u32,
+}
+
+/// Sequences of one attention group.
+#[derive(Debug, Default)]
+pub struct Decoders {
+    all: Vec<Decoder>,
+    /// Tokens in their caches, each with the one being made.
+    context: u64,
+    /// When their last tokens came.
+    last: Picoseconds,
+}
+
+impl Decoders {
+    /// How many.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Tokens in their caches, each with the one being made.
+    pub fn context(&self) -> u64 {
+        self.context
+    }
+
+    /// Takes a sequence in whose last token came at `last`, as that of all others did.
+    pub fn add(&mut self, request: u32, sequence: &Progress, block: u32, last: Picoseconds) {
+        debug_assert!(sequence.decoding() && !sequence.ended(), "it makes tokens");
+        self.last = last;
+        self.context += u64::from(sequence.computed) + 1;
+        let room = (sequence.covered + sequence.owned * block).saturating_sub(sequence.computed);
+        self.all.push(Decoder { request, left: sequence.output - sequence.made, room });
+    }
+
+    /// Those that need a block for the next token.
+    pub fn short(&self) -> u64 {
+        self.all.iter().map(|one| u64::from(one.room == 0)).sum()
+    }
+
+    /// Gives a block to each that needs one; the caller has taken them.
+    pub fn grow(&mut self, sequences: &mut [Progress], block: u32) {
+        for one in self.all.iter_mut().filter(|one| one.room == 0) {
+            one.room = block;
+            sequences[one.request as usize].owned += 1;
+        }
+    }
+
+    /// Every sequence makes a token at `now`: those that end with it leave, with what they have become; the time since the last token, and how
+    /// many go on.
+    pub fn step(&mut self, now: Picoseconds, sequences: &mut [Progress], ended: &mut Vec<u32>) -> (Picoseconds, u64) {
+        let gap = now.since(self.last);
+        self.last = now;
+        self.context += self.all.len() as u64;
+        let mut any = false;
+        for one in &mut self.all {
+            one.left -= 1;
+            one.room -= 1;
+            any |= one.left == 0;
+        }
+        if any {
+            let context = &mut self.context;
+            self.all.retain(|one| {
+                if one.left == 0 {
+                    let sequence = &mut sequences[one.request as usize];
+                    Self::update(sequence, 0, now);
+                    *context -= u64::from(sequence.computed) + 1;
+                    ended.push(one.request);
+                }
+                one.left > 0
+            });
+        }
+        (gap, self.all.len() as u64)
+    }
+
+    fn update(sequence: &mut Progress, left: u32, last: Picoseconds) {
+        sequence.made = sequence.output - left;
+        sequence.computed = sequence.known() - 1;
+        sequence.last = last;
+    }
+
+    /// Brings the progress of all up to date and lets them go.
+    pub fn sync(&mut self, sequences: &mut [Progress]) {
+        for one in self.all.drain(..) {
+            Self::update(&mut sequences[one.request as usize], one.left, self.last);
+        }
+        self.context = 0;
+    }
+}

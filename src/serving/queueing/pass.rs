@@ -1,0 +1,50 @@
+//! What a pass consists of, and what its scheduler knows.
+
+use super::pool::Tier;
+use super::rules::Rules;
+use super::sequence::{Progress, Record};
+use super::trace::Trace;
+
+/// What is known to the scheduler beside its own queues.
+pub struct Context<'a> {
+    /// The requests.
+    pub trace: &'a Trace,
+    /// The rules.
+    pub rules: &'a Rules,
+    /// By request.
+    pub sequences: &'a mut [Progress],
+    /// By request.
+    pub records: &'a mut [Record],
+    /// Memory beside the chips' that all instances share.
+    pub pooled: &'a mut Option<Tier>,
+    /// Draft tokens that a decoding sequence checks in a pass.
+    pub drafts: u32,
+}
+
+/// Tokens of one sequence in a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The request.
+    pub request: u32,
+    /// Tokens, those of drafts included.
+    pub tokens: u32,
+    /// Whether they make a token from the last one; otherwise they read a prompt.
+    pub decoding: bool,
+}
+
+/// What the parts of a pass add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Decoding sequences.
+    pub decoding: u32,
+    /// Tokens in their caches, each with the one being made.
+    pub context: u64,
+    /// Tokens of prompts.
+    pub prompt_tokens: u32,
+    /// Twice the sum over them of the tokens that each sees.
+    pub twice_seen: u64,
+    /// Prompts that are read to the end.
+    pub prompts: u32,
+    /// Prompt tokens that are read from memory beside the chips: own hosts', shared.
+    pub loaded: [u64; 2],
+}
