@@ -139,8 +139,6 @@ const PUBLISHED: &[Published] = &[
     Published { name: "grand-teton-8192", chips: 8192, memory: Some((786.432, 0.01)), ..NOTHING },
     Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
     // Two servers or two racks, as measured.
-    // 16 nodes of 16 V100 with 32 GB.
-    Published { name: "dgx-2-ib-256", chips: 256, memory: Some((256.0 * 0.032, 0.08)), ..NOTHING },
     // NVIDIA's data sheets of the two cards: 48 GB and 733 TFLOP/s of dense FP8; 96 GB, which are 96 x 2^30 bytes.
     Published { name: "l40s-8", chips: 8, compute: Some((Precision::Fp8, 5.864, 0.01)), memory: Some((0.384, 0.01)), ..NOTHING },
     Published { name: "rtx-pro-6000-8", chips: 8, memory: Some((0.8246, 0.01)), ..NOTHING },
