@@ -452,7 +452,7 @@ impl Group {
         }
         let waits = |request: u32| {
             let sequence = &context.sequences[request as usize];
-            !sequence.ended() && !(sequence.decoding() && sequence.last == now)
+            !(sequence.ended() || sequence.decoding() && sequence.last == now)
         };
         let before_last = self.running.len().saturating_sub(1);
         if self.running[..before_last].iter().any(|request| waits(*request))
