@@ -45,7 +45,7 @@ pub(super) fn host_time(host: Option<&HostCosts>, operators: &[Operator], part: 
 }
 
 /// Expected largest of `count` draws from a standard normal distribution (Cramer 1946, "Mathematical Methods of Statistics", section 28.6): with
-/// `s = sqrt(2 ln n)` it is `s - (ln ln n + ln 4 pi - 2 gamma) / 2 s`, within 2 % from ten draws up; nothing for one.
+/// `s = sqrt(2 ln n)` it is `s - (ln ln n + ln 4 pi - 2 gamma) / 2 s`, 6 % too large for ten draws and 2 % for a hundred; nothing for one.
 #[must_use]
 pub fn expected_largest(count: f64) -> f64 {
     const EULER: f64 = 0.577_215_664_901_532_9;
@@ -64,8 +64,8 @@ mod tests {
     /// Tables of order statistics have 1.539 for 10 draws, 2.508 for 100 and 3.241 for 1 000 (Harter 1961).
     #[test]
     fn the_slowest_of_many() {
-        for (count, expected) in [(10.0, 1.539), (100.0, 2.508), (1000.0, 3.241)] {
-            assert!((expected_largest(count) / expected - 1.0).abs() < 0.03, "{count}: {}", expected_largest(count));
+        for (count, expected, tolerance) in [(10.0, 1.539, 0.07), (100.0, 2.508, 0.03), (1000.0, 3.241, 0.015)] {
+            assert!((expected_largest(count) / expected - 1.0).abs() < tolerance, "{count}: {}", expected_largest(count));
         }
         assert_eq!(expected_largest(1.0), 0.0);
     }

@@ -74,6 +74,11 @@ impl Flow {
         !self.again.is_empty() || (self.next < self.packets && in_window)
     }
 
+    /// Whether the packet that is sent next was sent before.
+    pub(super) fn sends_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
     /// Number of the packet that is sent next, without sending it.
     pub(super) fn upcoming(&self) -> u32 {
         self.again.front().copied().unwrap_or(self.next)

@@ -53,10 +53,18 @@ impl State<'_> {
             }
             _ => members,
         };
+        // What is sent again needs no place in a window that flows share: it must not wait behind flows that do.
+        let goes_first = self.setting.sender_window_packets > 0 && own.sends_again();
         for &port in &members.to_vec() {
             let bit = 1_u128 << self.place_out[port as usize];
             let own = &mut self.flows[flow as usize];
-            if own.ports & bit == 0 {
+            if goes_first {
+                own.ports |= bit;
+                let ring = &mut self.ports[port as usize].flows;
+                ring.retain(|&other| other != flow);
+                ring.push_front(flow);
+                self.compete(port);
+            } else if own.ports & bit == 0 {
                 own.ports |= bit;
                 self.ports[port as usize].flows.push_back(flow);
                 self.compete(port);

@@ -139,10 +139,11 @@ impl State<'_> {
         Offer::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
     }
 
-    /// Whether the window that a sender's flows share lets no further packet go.
+    /// Whether the window that a sender's flows share lets no further packet go. A packet that is sent again has its place in it already.
     fn is_window_full(&self, head: &Packet) -> bool {
         let window = self.setting.sender_window_packets;
-        window > 0 && head.flow != NONE && self.unacknowledged[head.source as usize] >= window
+        let is_full = window > 0 && head.flow != NONE && self.unacknowledged[head.source as usize] >= window;
+        is_full && !self.flows[head.flow as usize].sends_again()
     }
 
     /// Takes the first packet off its queue and gives the queue its next turn.
