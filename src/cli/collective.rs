@@ -4,10 +4,13 @@ use clap::builder::PossibleValuesParser;
 
 use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
-use super::{Outcome, Output, bad_option};
+use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, ConcurrentCollective, LevelUse, Network, Op, Peak, Placement, Pricing, concurrent_timings};
+use crate::network::{
+    Algorithm, Collective, ConcurrentCollective, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement, Pricing, concurrent_timings,
+    play_rounds,
+};
 use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
@@ -51,6 +54,9 @@ pub struct Arguments {
     /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
     #[arg(long, value_name = "POLICY", default_value = "spray")]
     routing: String,
+
+    #[command(flatten)]
+    fidelity: fidelity::Arguments,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -72,10 +78,28 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let beside: Vec<ConcurrentCollective> = beside.collect::<Result<_, _>>()?;
     let is_crowded = groups != Some(1) || !beside.is_empty();
     let mut pricing = Pricing::placed(&network, &library, placement.clone());
+    let options = arguments.fidelity.packets()?;
+    if is_crowded && options.is_some() {
+        return Err(bad_option("--fidelity", "packets are simulated for one group alone; leave out --groups and --beside"));
+    }
+    let level = match &options {
+        Some(options) => Some(packet_level(&network, &placement, ranks, options)?),
+        None => None,
+    };
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
         let failed = |error| bad_option("collective", error);
-        let timing = pricing.price(&collective, algorithm).map_err(failed)?;
+        let mut timing = pricing.price(&collective, algorithm).map_err(failed)?;
+        let mut packets = None;
+        if let Some(level) = &level {
+            if algorithm.is_none() && timing.algorithm == Algorithm::InNetwork {
+                // Packets have no reduction in switches; the best of the others.
+                let ranking = pricing.ranking(&collective).map_err(failed)?;
+                timing = ranking.into_iter().find(|timing| timing.algorithm != Algorithm::InNetwork).unwrap_or(timing);
+            }
+            let (group, rounds) = pricing.rounds(&collective, timing.algorithm).map_err(failed)?;
+            packets = Some(play_rounds(level, &group, &rounds).map_err(|error| bad_option("--fidelity packet", error))?);
+        }
         let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
         let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
         let levels = level_rows(&fabric, levels);
@@ -87,7 +111,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| ConcurrentRow { collective: crowd.collective, timing }).collect(),
             levels: level_rows(&fabric, together.levels),
         });
-        Ok(CollectiveRow { collective, timing, runner_up, levels, together })
+        Ok(CollectiveRow { collective, timing, packets, runner_up, levels, together })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
     let report = CollectiveReport {
@@ -97,9 +121,21 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         placement: arguments.placement.clone(),
         op,
         ranks,
+        notes: level.map_or_else(Vec::new, |level| level.notes().to_vec()),
         rows,
     };
     Ok(Output::report(&report, format))
+}
+
+/// The fabric ready for packets between the ranks.
+fn packet_level(
+    network: &Network<'_>,
+    placement: &Placement,
+    ranks: u32,
+    options: &PacketOptions,
+) -> Result<PacketLevel, crate::input::problem::Problems> {
+    let group = placement.group(ranks.clamp(1, network.fabric().chips), network.fabric()).map_err(|error| bad_option("--placement", error))?;
+    PacketLevel::new(network, group.chips(), options).map_err(|error| bad_option("--fidelity packet", error))
 }
 
 fn level_rows(fabric: &fabric::Fabric, levels: Vec<LevelUse>) -> Vec<LevelRow> {

@@ -3,10 +3,10 @@
 use clap::builder::PossibleValuesParser;
 
 use super::sizes::parse_sizes;
-use super::{Outcome, Output, bad_option};
+use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric;
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{ExpertTraffic, Network};
+use crate::network::{ExpertTraffic, Network, PacketLevel};
 use crate::report::{self, ExpertsReport, ExpertsRow};
 
 /// Price MoE dispatch and combine over the first N ranks, each token straight to its experts or once to each node
@@ -46,6 +46,9 @@ pub struct Arguments {
     /// One way only
     #[arg(long, value_parser = PossibleValuesParser::new(["direct", "relayed"]))]
     way: Option<String>,
+
+    #[command(flatten)]
+    fidelity: fidelity::Arguments,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -75,6 +78,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some((from, to)) = profile.unreachable {
         return Err(bad_option("--ranks", format!("no path leads from chip {from} to chip {to}")));
     }
+    let level = match arguments.fidelity.packets()? {
+        Some(options) => {
+            let chips: Vec<u32> = (0..ranks.div_ceil(fabric.chip.ranks)).collect();
+            Some(PacketLevel::new(&network, &chips, &options).map_err(|error| bad_option("--fidelity packet", error))?)
+        }
+        None => None,
+    };
     let mut rows = Vec::new();
     let mut is_relayed = false;
     for message in sizes {
@@ -90,9 +100,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
                 let own = library.token_kernels.keys().map(|own| format!(", `{own}`")).collect::<String>();
                 bad_option("--kernel", format!("`{name}` is none of `dispatch`, `combine`, `bulk-dispatch`, `bulk-combine`{own}"))
             })?;
-            let row = |way, time, sent| ExpertsRow { message, kernel: name.clone(), way, time, sent };
+            let row = |way, time, sent| ExpertsRow { message, kernel: name.clone(), way, time, packets: None, sent };
             if wants("direct") {
-                rows.push(row("direct", traffic.time(&network, &profile, kernel).0, traffic.sent_bytes(kernel)));
+                let packets = level.as_ref().map(|level| traffic.with_packets(&network, &profile, kernel, level)).transpose();
+                let packets = packets.map_err(|error| bad_option("--fidelity packet", error))?;
+                rows.push(ExpertsRow { packets, ..row("direct", traffic.time(&network, &profile, kernel).0, traffic.sent_bytes(kernel)) });
             }
             if wants("relayed")
                 && let Some(relayed) = traffic.relayed(&network, kernel)
@@ -108,6 +120,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             if 2 * node <= there_are { format!("a multiple of {node}, at least {}", 2 * node) } else { "which this machine does not have".into() };
         return Err(bad_option("--way", format!("tokens are relayed between ranks that fill several nodes ({such_as}); use direct")));
     }
-    let report = ExpertsReport { supernode: spec.id, library: library.name.clone(), ranks, tokens: arguments.tokens, rows };
+    let report = ExpertsReport {
+        supernode: spec.id,
+        library: library.name.clone(),
+        ranks,
+        tokens: arguments.tokens,
+        notes: level.map_or_else(Vec::new, |level| level.notes().to_vec()),
+        rows,
+    };
     Ok(Output::report(&report, format))
 }

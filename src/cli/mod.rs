@@ -10,8 +10,10 @@ mod compare;
 mod describe;
 mod experts;
 mod fail;
+mod fidelity;
 mod kinds;
 mod list;
+mod load;
 mod model;
 mod optimize;
 mod plan;
@@ -93,6 +95,7 @@ enum Command {
     Collective(collective::Arguments),
     Experts(experts::Arguments),
     Model(model::Arguments),
+    Load(load::Arguments),
     Simulate(simulate::Arguments),
     Train(train::Arguments),
     Fail(fail::Arguments),
@@ -116,6 +119,7 @@ impl Command {
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Model(arguments) => model::run(arguments, format),
+            Self::Load(arguments) => load::run(arguments, format),
             Self::Simulate(arguments) => simulate::run(arguments, format),
             Self::Train(arguments) => train::run(arguments, format),
             Self::Fail(arguments) => fail::run(arguments, format),

@@ -15,7 +15,7 @@
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
-//! | what do queues, credits and collisions add? | `packets/`: a simulation of every packet |
+//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
 mod afd;
@@ -30,11 +30,14 @@ pub mod fair_share;
 mod far_memory;
 mod flows;
 mod group;
+mod load_curve;
 mod loads;
 mod moe;
 #[expect(clippy::module_inception, reason = "the file holds the `Network`")]
 mod network;
 mod op;
+mod packet_level;
+mod packet_rounds;
 pub mod packets;
 mod pattern;
 mod play;
@@ -54,10 +57,13 @@ pub use fair_share::completion::Accuracy;
 pub use far_memory::{FarMemory, Reach};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
+pub use load_curve::{LoadCurve, LoadPattern, LoadPoint, QueuePlace, load_curve};
 pub use loads::ChannelLoads;
 pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
+pub use packet_level::{PacketLevel, PacketOptions, Played, Rotation};
+pub use packet_rounds::{PacketRounds, play_rounds};
 pub use pattern::Pattern;
-pub use pricing::Pricing;
+pub use pricing::{Pricing, Round};
 pub use profile::{Peak, Profile};

@@ -3,6 +3,9 @@
 
 use super::group::Group;
 use super::network::Network;
+use super::packet_level::PacketLevel;
+use super::packet_rounds::PacketRounds;
+use super::packets::PacketError;
 use super::pattern::Pattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
@@ -70,6 +73,28 @@ impl ExpertTraffic {
             None => Seconds::ZERO,
         };
         (self.kernel_time(network, kernel, outside.max(inside), f64::from(self.ranks) - 1.0, profile.latency), bottleneck)
+    }
+
+    /// The exchange with packets: the first chip is the busiest, the others share the rest evenly. `profile` as for
+    /// [`ExpertTraffic::time`]; what passes between ranks of one package is left out.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::play`].
+    pub fn with_packets(
+        &self,
+        network: &Network<'_>,
+        profile: &Profile,
+        kernel: &TokenKernel,
+        level: &PacketLevel,
+    ) -> Result<PacketRounds, PacketError> {
+        let fabric = network.fabric();
+        let ranks_per_chip = f64::from(fabric.chip.ranks.min(self.ranks));
+        let pair = self.pair_bytes(kernel) * (ranks_per_chip * ranks_per_chip);
+        let message = self.message + kernel.message_overhead.value;
+        let flows = profile.serialisation(fabric, pair * self.imbalance, message).0 + profile.latency;
+        let group = Group::first(self.chips(fabric.chip.ranks));
+        let played = level.play_skewed(&group, Pattern::AllPairs, pair, self.imbalance)?;
+        Ok(PacketRounds { packets: played.time, flows, hops: played.hops, extrapolated_from: played.extrapolated_from })
     }
 
     /// The form of [`ExpertTraffic::time`] for a given time on the wire, number of peers and path.

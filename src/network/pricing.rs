@@ -40,6 +40,19 @@ pub struct Pricing<'a> {
     profiles: BTreeMap<(Pattern, u32), Profile>,
 }
 
+/// A round of an algorithm on the bare fabric, without the library.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    /// Who talks to whom.
+    pub pattern: Pattern,
+    /// How often it is played, one after the other.
+    pub times: f64,
+    /// What one unit of the pattern's weight moves each time.
+    pub bytes: Bytes,
+    /// Path and wire at max-min fair rates, each time.
+    pub time: Seconds,
+}
+
 /// A group and what algorithms ask of it.
 #[derive(Debug)]
 struct Members {
@@ -156,6 +169,23 @@ impl<'a> Pricing<'a> {
         }
         timings.sort_by(|a, b| a.total().get().total_cmp(&b.total().get()));
         Ok(timings)
+    }
+
+    /// The rounds of an algorithm and the group that plays them.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn rounds(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<(Group, Vec<Round>), CollectiveError> {
+        let phases = self.phases(collective, algorithm)?;
+        let fabric = self.network.fabric();
+        let mut rounds = Vec::new();
+        for phase in phases {
+            let profile = self.profile(phase.pattern, collective.ranks);
+            let wire = profile.serialisation(fabric, collective.bytes * phase.share, collective.bytes * phase.message).0;
+            let time = profile.latency + wire / phase.rounds;
+            rounds.push(Round { pattern: phase.pattern, times: phase.rounds, bytes: collective.bytes * (phase.share / phase.rounds), time });
+        }
+        Ok((self.groups[&collective.ranks].group.clone(), rounds))
     }
 
     /// How busy each level is while `collective` runs as `timing` says, the busiest first.

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::fabric::Policy;
-use crate::network::{Collective, ConcurrentTiming, LevelUse, Op, Timing};
+use crate::network::{Collective, ConcurrentTiming, LevelUse, Op, PacketRounds, Timing};
 use crate::units::{Bytes, Seconds, render};
 
 /// One size.
@@ -14,6 +14,8 @@ pub struct CollectiveRow {
     pub collective: Collective,
     /// The algorithm taken.
     pub timing: Timing,
+    /// The rounds with packets, if asked for.
+    pub packets: Option<PacketRounds>,
     /// The next best, where the choice was free and there was one.
     pub runner_up: Option<Timing>,
     /// How busy the fabric is, busiest first.
@@ -57,6 +59,11 @@ pub struct LevelRow {
 }
 
 impl CollectiveRow {
+    /// At the fidelity asked for.
+    fn time(&self) -> Seconds {
+        self.packets.map_or(self.timing.total(), |packets| packets.corrected(self.timing.total()))
+    }
+
     /// Words for the most loaded channels.
     fn bottleneck(&self) -> &str {
         self.levels.first().map_or("nothing", |row| &row.channels)
@@ -78,6 +85,8 @@ pub struct CollectiveReport {
     pub op: Op,
     /// By how many chips.
     pub ranks: u32,
+    /// What the packet level assumed.
+    pub notes: Vec<String>,
     /// In size order as asked.
     pub rows: Vec<CollectiveRow>,
 }
@@ -89,13 +98,14 @@ impl Report for CollectiveReport {
             .iter()
             .map(|row| {
                 let (collective, timing) = (&row.collective, &row.timing);
-                json!({
+                let algorithm_bandwidth = collective.bytes / row.time();
+                let mut result = json!({
                     "bytes": collective.bytes,
                     "algorithm": timing.algorithm.name(),
                     "protocol": timing.protocol.name(),
-                    "time_s": timing.total(),
-                    "algbw_bytes_per_s": timing.algorithm_bandwidth(collective),
-                    "busbw_bytes_per_s": timing.bus_bandwidth(collective),
+                    "time_s": row.time(),
+                    "algbw_bytes_per_s": algorithm_bandwidth,
+                    "busbw_bytes_per_s": algorithm_bandwidth * collective.op.bus_factor(collective.ranks),
                     "lower_bound_s": timing.lower_bound,
                     "launch_s": timing.launch,
                     "synchronisation_s": timing.synchronisation,
@@ -107,10 +117,15 @@ impl Report for CollectiveReport {
                     "levels": row.levels.iter().map(level_json).collect::<Vec<_>>(),
                     "runner_up": row.runner_up.map(|timing| json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })),
                     "together": row.together.as_ref().map(together_json),
-                })
+                });
+                if let Some(packets) = &row.packets {
+                    result["flow_time_s"] = json!(timing.total());
+                    result["packets"] = packets_json(packets);
+                }
+                result
             })
             .collect();
-        json!({
+        let mut report = json!({
             "supernode": self.supernode,
             "op": self.op.name(),
             "ranks": self.ranks,
@@ -118,7 +133,12 @@ impl Report for CollectiveReport {
             "routing": self.routing.to_string(),
             "placement": self.placement,
             "results": results,
-        })
+        });
+        if self.rows.iter().any(|row| row.packets.is_some()) {
+            report["fidelity"] = json!("packet");
+            report["notes"] = json!(self.notes);
+        }
+        report
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -145,11 +165,11 @@ impl Report for CollectiveReport {
                 format!("{:.0}", collective.bytes.get()),
                 timing.algorithm.name().to_owned(),
                 timing.protocol.name().to_owned(),
-                format!("{:.2}", timing.total().microseconds()),
-                format!("{:.2}", timing.algorithm_bandwidth(collective).get() / 1e9),
-                format!("{:.2}", timing.bus_bandwidth(collective).get() / 1e9),
+                format!("{:.2}", row.time().microseconds()),
+                format!("{:.2}", (collective.bytes / row.time()).get() / 1e9),
+                format!("{:.2}", (collective.bytes / row.time()).get() / 1e9 * collective.op.bus_factor(collective.ranks)),
                 format!("{:.2}", timing.lower_bound.microseconds()),
-                format!("{:.0} %", 100.0 * (timing.lower_bound / timing.total())),
+                format!("{:.0} %", 100.0 * (timing.lower_bound / row.time())),
                 format!("{:.2}", (timing.launch + timing.synchronisation).microseconds()),
                 format!("{:.2}", timing.propagation.microseconds()),
                 format!("{:.2}", timing.serialisation.microseconds()),
@@ -159,6 +179,10 @@ impl Report for CollectiveReport {
         }
         let mut sections =
             vec![Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)), Section::Table(table)];
+        let with_packets: Vec<&CollectiveRow> = self.rows.iter().filter(|row| row.packets.is_some()).collect();
+        if !with_packets.is_empty() {
+            sections.extend(packet_sections(&with_packets, &self.notes));
+        }
         if let Some(last) = self.rows.last() {
             if let Some(runner_up) = last.runner_up {
                 sections.push(Section::Note(format!("Runner-up at the last size: {}, {}.", runner_up.algorithm.name(), render(runner_up.total()))));
@@ -179,9 +203,49 @@ impl Report for CollectiveReport {
             )));
             sections.push(Section::Table(level_table(&together.levels)));
         }
-        sections.push(Section::Note(QUEUES.to_owned()));
+        if with_packets.is_empty() {
+            sections.push(Section::Note(QUEUES.to_owned()));
+        }
         sections
     }
+}
+
+/// Rounds with packets beside rounds at fair rates.
+fn packet_sections(rows: &[&CollectiveRow], notes: &[String]) -> Vec<Section> {
+    let mut table = Table::new(&["size", "packets µs", "flows µs", "ratio", "time µs", "flow level µs", "hops simulated"]);
+    for row in rows {
+        let packets = row.packets.unwrap_or_default();
+        table.row([
+            binary_size(row.collective.bytes),
+            format!("{:.2}", packets.packets.microseconds()),
+            format!("{:.2}", packets.flows.microseconds()),
+            format!("{:.3}", packets.ratio()),
+            format!("{:.2}", row.time().microseconds()),
+            format!("{:.2}", row.timing.total().microseconds()),
+            packets.hops.to_string(),
+        ]);
+    }
+    let mut sections = vec![
+        Section::Note(
+            "With packets: path and wire of the rounds alone; the time of the collective is that of the flow level and what packets add.".to_owned(),
+        ),
+        Section::Table(table),
+    ];
+    if let Some(packets) = rows.iter().filter_map(|row| row.packets?.extrapolated_from).max() {
+        sections.push(Section::Note(format!("Long messages are extrapolated from their first {packets} packets, the steady state.")));
+    }
+    sections.extend(notes.iter().map(|note| Section::Note(format!("{note}."))));
+    sections
+}
+
+pub(super) fn packets_json(packets: &PacketRounds) -> Json {
+    json!({
+        "packet_wire_s": packets.packets,
+        "flow_wire_s": packets.flows,
+        "ratio": packets.ratio(),
+        "hops": packets.hops,
+        "extrapolated_from_packets": packets.extrapolated_from,
+    })
 }
 
 /// What the times leave out.

@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::collective::binary_size;
+use super::collective::{binary_size, packets_json};
 use super::format::{Report, Section, Table};
+use crate::network::PacketRounds;
 use crate::units::{Bytes, Seconds};
 
 /// One kernel, one way, one size.
@@ -15,8 +16,10 @@ pub struct ExpertsRow {
     pub kernel: String,
     /// `direct` or `relayed`.
     pub way: &'static str,
-    /// Time of the kernel.
+    /// Time of the kernel at flow level.
     pub time: Seconds,
+    /// The exchange with packets, if asked for; direct only.
+    pub packets: Option<PacketRounds>,
     /// What one rank sends: to all others, or relayed to other nodes.
     pub sent: Bytes,
 }
@@ -32,20 +35,34 @@ pub struct ExpertsReport {
     pub ranks: u32,
     /// Tokens that each rank sends.
     pub tokens: u32,
+    /// What the packet level assumed.
+    pub notes: Vec<String>,
     /// In the order asked for.
     pub rows: Vec<ExpertsRow>,
+}
+
+impl ExpertsRow {
+    /// At the fidelity asked for.
+    fn time_asked_for(&self) -> Seconds {
+        self.packets.map_or(self.time, |packets| packets.corrected(self.time))
+    }
 }
 
 impl Report for ExpertsReport {
     fn json(&self) -> Json {
         let row = |row: &ExpertsRow| {
-            json!({
+            let mut result = json!({
                 "token_bytes": row.message,
                 "kernel": row.kernel,
                 "way": row.way,
-                "time_s": row.time,
+                "time_s": row.time_asked_for(),
                 "sent_bytes": row.sent,
-            })
+            });
+            if let Some(packets) = &row.packets {
+                result["flow_time_s"] = json!(row.time);
+                result["packets"] = packets_json(packets);
+            }
+            result
         };
         json!({
             "supernode": self.supernode,
@@ -63,13 +80,31 @@ impl Report for ExpertsReport {
                 binary_size(row.message),
                 row.kernel.clone(),
                 row.way.to_owned(),
-                format!("{:.2}", row.time.microseconds()),
+                format!("{:.2}", row.time_asked_for().microseconds()),
                 format!("{:.3}", row.sent.get() / 1e6),
             ]);
         }
         let title = format!("experts on {}, {} ranks, {} tokens each, {}", self.supernode, self.ranks, self.tokens, self.library);
         let note = "Sent is what one rank sends: direct to all others, relayed to other nodes only. Relayed takes the library's constants, \
                     which were fitted on direct kernels.";
-        vec![Section::Title(title), Section::Table(table), Section::Note(note.to_owned())]
+        let mut sections = vec![Section::Title(title), Section::Table(table), Section::Note(note.to_owned())];
+        let mut with_packets = Table::new(&["token", "<kernel", "packets µs", "flows µs", "ratio", "time µs", "flow level µs"]);
+        for (row, packets) in self.rows.iter().filter_map(|row| Some((row, row.packets?))) {
+            with_packets.row([
+                binary_size(row.message),
+                row.kernel.clone(),
+                format!("{:.2}", packets.packets.microseconds()),
+                format!("{:.2}", packets.flows.microseconds()),
+                format!("{:.3}", packets.ratio()),
+                format!("{:.2}", row.time_asked_for().microseconds()),
+                format!("{:.2}", row.time.microseconds()),
+            ]);
+        }
+        if self.rows.iter().any(|row| row.packets.is_some()) {
+            let note = "With packets: path and wire of the direct exchange alone; the kernel's time is that of the flow level and what packets add.";
+            sections.extend([Section::Note(note.to_owned()), Section::Table(with_packets)]);
+            sections.extend(self.notes.iter().map(|note| Section::Note(format!("{note}."))));
+        }
+        sections
     }
 }

@@ -17,6 +17,7 @@ mod experts;
 mod explain;
 mod fail;
 mod format;
+mod load;
 mod model;
 mod optimize;
 #[cfg(feature = "parquet")]
@@ -49,6 +50,7 @@ pub use drawing::{Drawing, draw};
 pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use format::{Align, Column, Format, Report, Section, Table, render};
+pub use load::LoadReport;
 pub use model::ModelReport;
 pub use optimize::OptimizeReport;
 pub use plan::{PlanDay, PlanReport};

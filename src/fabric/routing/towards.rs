@@ -185,6 +185,11 @@ impl<'a> Routes<'a> {
         Some(self.nodes[node as usize].distance).filter(|&hops| hops != UNREACHED)
     }
 
+    /// Next hops of all reached nodes: node, channel, parallel links of the channel.
+    pub fn next_hops(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
+        self.steps.iter().map(|step| (step.tail, step.channel, step.count))
+    }
+
     /// Latency of the slowest shortest path from `node`, if it was reached.
     #[must_use]
     pub fn slowest(&self, node: u32) -> Option<Seconds> {

@@ -54,14 +54,14 @@ pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
 pub use prices::Prices;
-pub use protocol::{Flit, Protocol};
+pub use protocol::{Flit, FlowControl, LinkRetry, Protocol};
 pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, Stretch, Study, StudyDocument, StudyFile};
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Supernode, Supply};
-pub use switch::{Forwarding, Switch, SwitchPower};
+pub use switch::{Forwarding, Switch, SwitchPower, SwitchQueueing};
 pub use target::{Target, Video};
 pub use training::{Captured, Checkpoint, HostCosts, Optimizer, PipelineSchedule, StateBytes, Training};
 pub use workload::{

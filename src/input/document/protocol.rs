@@ -25,6 +25,30 @@ pub struct Protocol {
     pub packet_overhead: Figure<Bytes>,
     /// Fixed-size units that packets are cut into; absent where packets go as they are.
     pub flit: Option<Flit>,
+    /// What keeps a sender from overrunning its receiver; credits if absent. Read at packet level only.
+    pub flow_control: Option<FlowControl>,
+    /// How a link repairs damaged packets; not at all if absent. Read at packet level only.
+    pub link_retry: Option<LinkRetry>,
+}
+
+/// What keeps a sender from overrunning its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowControl {
+    /// The sender counts the receiver's room.
+    Credits,
+    /// The receiver stops and restarts the sender (priority flow control, IEEE 802.1Qbb).
+    Pause,
+}
+
+/// How a link repairs damaged packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkRetry {
+    /// It sends the damaged packet and all that followed it again.
+    GoBackN,
+    /// It sends only the damaged packet again.
+    Selective,
 }
 
 /// Fixed-size units on the wire.

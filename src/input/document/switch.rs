@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Origin;
-use crate::units::{Figure, JoulesPerBit, Seconds, Watts};
+use crate::units::{Bytes, Figure, JoulesPerBit, Seconds, Watts};
 
 /// A switch chip.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -28,8 +28,25 @@ pub struct Switch {
     pub forwarding: Forwarding,
     /// Whether it adds up what its ports send (in-network reduction) and copies what one port sends (multicast).
     pub in_network_reduction: bool,
+    /// Packet memory of the whole chip, shared evenly by its lanes; absent where it is not published. Read at packet level only.
+    #[schemars(extend("x-positive" = true))]
+    pub buffer: Option<Figure<Bytes>>,
+    /// Where packets wait; at the output if absent. Read at packet level only.
+    pub queueing: Option<SwitchQueueing>,
     /// Power.
     pub power: SwitchPower,
+}
+
+/// Where the packets of a switch wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SwitchQueueing {
+    /// At the output, in order of arrival.
+    Output,
+    /// In one queue an input; its first packet holds up the rest.
+    InputFifo,
+    /// In one queue for each input and output.
+    VirtualOutput,
 }
 
 /// When a packet leaves.

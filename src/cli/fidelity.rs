@@ -1,0 +1,91 @@
+//! `--fidelity packet` and what belongs to it: the same flags on every command that has them.
+
+use clap::builder::PossibleValuesParser;
+
+use super::bad_option;
+use super::sizes::parse_sizes;
+use crate::input::document::SwitchQueueing;
+use crate::input::problem::Problems;
+use crate::network::{PacketOptions, Rotation};
+use crate::units::Bytes;
+
+/// How finely traffic is simulated.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// flow: fair rates on a fabric without queues; packet: every packet, with queues, credits and collisions
+    #[arg(long, default_value = "flow", value_parser = PossibleValuesParser::new(["flow", "packet"]))]
+    fidelity: String,
+
+    #[command(flatten)]
+    options: PacketArguments,
+}
+
+/// What a simulation of packets may be told.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Packets")]
+pub struct PacketArguments {
+    /// Payload of a packet; the protocol's largest if absent
+    #[arg(long, value_name = "SIZE")]
+    packet: Option<String>,
+
+    /// Buffer of each switch port and virtual channel; the switch part's share if absent
+    #[arg(long, value_name = "SIZE")]
+    port_buffer: Option<String>,
+
+    /// Where packets wait in switches; as the switch part says if absent
+    #[arg(long, value_parser = PossibleValuesParser::new(["output", "input-fifo", "virtual-output"]))]
+    queueing: Option<String>,
+
+    /// Chance that a bit arrives damaged
+    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    bit_error_rate: f64,
+
+    /// Partners of a chip: the next rank first and round the group, or rank 0 first for all
+    #[arg(long, default_value = "rotated", value_parser = PossibleValuesParser::new(["rotated", "same"]))]
+    order: String,
+
+    /// A packet for each partner in turn, or one partner after the other
+    #[arg(long, default_value = "interleaved", value_parser = PossibleValuesParser::new(["interleaved", "one-by-one"]))]
+    turn: String,
+
+    /// Seed of all random draws
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Arguments {
+    /// What packets are told; `None` at flow level.
+    pub fn packets(&self) -> Result<Option<PacketOptions>, Problems> {
+        if self.fidelity == "packet" { self.options.read().map(Some) } else { Ok(None) }
+    }
+}
+
+impl PacketArguments {
+    pub fn read(&self) -> Result<PacketOptions, Problems> {
+        if !(0.0..1.0).contains(&self.bit_error_rate) {
+            return Err(bad_option("--bit-error-rate", format!("{} is not at least 0 and below 1", self.bit_error_rate)));
+        }
+        Ok(PacketOptions {
+            packet: one_size("--packet", self.packet.as_deref(), 1 << 20)?,
+            port_buffer: one_size("--port-buffer", self.port_buffer.as_deref(), 1 << 30)?,
+            queueing: self.queueing.as_deref().map(|name| match name {
+                "input-fifo" => SwitchQueueing::InputFifo,
+                "virtual-output" => SwitchQueueing::VirtualOutput,
+                _ => SwitchQueueing::Output,
+            }),
+            bit_error_rate: self.bit_error_rate,
+            rotation: if self.order == "same" { Rotation::Same } else { Rotation::Rotated },
+            one_by_one: self.turn == "one-by-one",
+            seed: self.seed,
+        })
+    }
+}
+
+fn one_size(option: &str, text: Option<&str>, most: u32) -> Result<Option<Bytes>, Problems> {
+    let Some(text) = text else { return Ok(None) };
+    let sizes = parse_sizes(text).map_err(|message| bad_option(option, message))?;
+    match sizes[..] {
+        [size] if size.get() >= 1.0 && size.get() <= f64::from(most) => Ok(Some(size)),
+        _ => Err(bad_option(option, format!("`{text}` is not one size from 1 B to {most} B"))),
+    }
+}

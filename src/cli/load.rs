@@ -1,0 +1,95 @@
+//! `supernode load`: latency of packets against offered load.
+
+use clap::builder::PossibleValuesParser;
+
+use super::{Outcome, Output, bad_option, fidelity};
+use crate::fabric::{self, Fabric, Policy};
+use crate::input::spec::load_supernode;
+use crate::network::{LoadPattern, Network, PacketLevel, QueuePlace, load_curve};
+use crate::report::{self, LoadReport};
+
+/// Latency of packets against offered load, the saturation point, and where queues build up
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+
+    /// Who sends to whom
+    #[arg(long, default_value = "uniform", value_parser = PossibleValuesParser::new(LoadPattern::NAMES))]
+    pattern: String,
+
+    /// Lowest load, of what a chip can send
+    #[arg(long, default_value_t = 0.1)]
+    from: f64,
+
+    /// Highest load
+    #[arg(long, default_value_t = 0.95)]
+    to: f64,
+
+    /// Loads from lowest to highest, evenly apart
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    steps: u32,
+
+    /// Packets for the most popular chip over the mean, under --pattern experts; 1 to 2
+    #[arg(long, default_value_t = 1.25)]
+    imbalance: f64,
+
+    /// How traffic spreads over its ways: spray, ecmp:SEED, dimension-order, adaptive
+    #[arg(long, value_name = "POLICY", default_value = "spray")]
+    routing: String,
+
+    #[command(flatten)]
+    packets: fidelity::PacketArguments,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let (from, to) = (arguments.from, arguments.to);
+    if !(from > 0.0 && from <= to && to <= 1.0) {
+        return Err(bad_option("--from", format!("{from} to {to} is not a range of loads above 0 and up to 1")));
+    }
+    if !(1.0..=2.0).contains(&arguments.imbalance) {
+        return Err(bad_option(
+            "--imbalance",
+            format!("{} is not between 1 (even) and 2 (the least popular chip gets nothing)", arguments.imbalance),
+        ));
+    }
+    let options = arguments.packets.read()?;
+    let spec = load_supernode(&arguments.supernode)?;
+    let fabric = fabric::build(&spec)?;
+    if fabric.chips < 2 {
+        return Err(bad_option("load", "the machine has one chip, which sends to nobody"));
+    }
+    let network = Network::with_routing(&fabric, policy);
+    let pattern = match arguments.pattern.as_str() {
+        "permutation" => LoadPattern::Permutation,
+        "incast" => LoadPattern::Incast,
+        "hotspot" => LoadPattern::Hotspot,
+        "experts" => LoadPattern::Experts { imbalance: arguments.imbalance },
+        _ => LoadPattern::Uniform,
+    };
+    let chips: Vec<u32> = (0..fabric.chips).collect();
+    let level = PacketLevel::new(&network, &chips, &options).map_err(|error| bad_option("load", error))?;
+    let step = (to - from) / f64::from((arguments.steps - 1).max(1));
+    let offered: Vec<f64> = (0..arguments.steps).map(|number| from + step * f64::from(number)).collect();
+    let curve = load_curve(&network, &level, pattern, &offered).map_err(|error| bad_option("load", error))?;
+    let places = curve.points.iter().map(|point| point.queues.iter().map(|place| words(&fabric, place)).collect()).collect();
+    let report = LoadReport {
+        supernode: spec.id,
+        pattern: arguments.pattern.clone(),
+        routing: policy.to_string(),
+        curve,
+        places,
+        notes: level.notes().to_vec(),
+    };
+    Ok(Output::report(&report, format))
+}
+
+/// "ub-board-x2 of level `node`, from switches, inward".
+fn words(fabric: &Fabric, place: &QueuePlace) -> String {
+    let level = &fabric.level_names[place.level as usize];
+    let link = &fabric.links[place.link as usize].id;
+    let sender = if place.from_chip { "chips" } else { "switches" };
+    let direction = if place.outward { "outward" } else { "inward" };
+    format!("{link} of level `{level}`, from {sender}, {direction}")
+}

@@ -1,0 +1,196 @@
+//! Latency against load: packets at a given share of what chips can send, one run a point.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::group::Group;
+use super::network::{LONG_MESSAGE, Network};
+use super::packet_level::{PacketLevel, picoseconds};
+use super::packets::{Aim, Histogram, Load, Outcome, PacketError, Spacing, Watch};
+use super::pattern::Pattern;
+use crate::units::{Bytes, Seconds};
+
+/// Who sends to whom at a given rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LoadPattern {
+    /// Every chip to all others, drawn evenly.
+    Uniform,
+    /// Every chip to the one half the machine on.
+    Permutation,
+    /// All chips to the first; the load is the first one's.
+    Incast,
+    /// As uniform, but every eighth chip is drawn twice as often.
+    Hotspot,
+    /// As uniform, but how often chips are drawn falls evenly from `imbalance` times the mean to as far below the mean.
+    Experts {
+        /// Packets for the most popular chip over the mean, 1 to 2.
+        imbalance: f64,
+    },
+}
+
+/// Every so many chips one is hot.
+const HOT_EVERY: u32 = 8;
+
+/// Of the draws of other chips, those of a hot one.
+const HOT_WEIGHT: f64 = 2.0;
+
+/// Packets measured at each point at least, all senders together, and of each sender; as many again warm up half as long.
+const PACKETS_MEASURED: f64 = 200_000.0;
+const PACKETS_OF_A_SENDER: f64 = 500.0;
+
+/// Share of the offered load that is accepted below saturation: the rest is noise of a finite run.
+const SATURATED_BELOW: f64 = 0.97;
+
+/// One point of the curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadPoint {
+    /// Share of the sending rate that is offered; of the first chip's receiving rate in an incast.
+    pub offered: f64,
+    /// Share that arrives.
+    pub accepted: f64,
+    /// From ready at the sender until the last bit has arrived, waiting at the sender included.
+    pub latency: Histogram,
+    /// Where packets wait, most first.
+    pub queues: Vec<QueuePlace>,
+    /// Packets over channels.
+    pub hops: u64,
+}
+
+/// Channels of one level, link part and direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueuePlace {
+    /// Level of the edge.
+    pub level: u8,
+    /// Index into the fabric's links.
+    pub link: u16,
+    /// From the first node of the edge: chip to switch, leaf to spine.
+    pub outward: bool,
+    /// Whether the channel leaves a chip.
+    pub from_chip: bool,
+    /// Bytes that wait for one channel, mean over time and channels.
+    pub mean: Bytes,
+    /// Most bytes that waited for one of them.
+    pub peak: Bytes,
+}
+
+/// Latency against load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadCurve {
+    /// In order of load.
+    pub points: Vec<LoadPoint>,
+    /// Load from which on less than 97 % of what is offered arrives, between two points by a straight line; `None` if no point is so far.
+    pub saturation: Option<f64>,
+    /// Load at which max-min fair flows fill a channel.
+    pub flow_saturation: f64,
+    /// Slowest path and one packet, without queues.
+    pub flow_latency: Seconds,
+}
+
+impl LoadPattern {
+    /// Names on the command line.
+    pub const NAMES: [&'static str; 5] = ["uniform", "permutation", "incast", "hotspot", "experts"];
+
+    /// Weight with which a chip is drawn; mean 1 over all chips up to rounding of the eighths.
+    fn weight(self, chip: u32, chips: u32) -> f64 {
+        match self {
+            Self::Uniform | Self::Permutation | Self::Incast => 1.0,
+            Self::Hotspot => {
+                let hot = f64::from(chips.div_ceil(HOT_EVERY));
+                let scale = f64::from(chips) / (f64::from(chips) + hot * (HOT_WEIGHT - 1.0));
+                scale * if chip.is_multiple_of(HOT_EVERY) { HOT_WEIGHT } else { 1.0 }
+            }
+            Self::Experts { imbalance } => imbalance - 2.0 * (imbalance - 1.0) * f64::from(chip) / f64::from(chips.max(2) - 1),
+        }
+    }
+
+    fn aim(self, chip: u32, chips: u32, weights: &Arc<[(u32, f64)]>) -> Option<Aim> {
+        match self {
+            Self::Permutation => Some(Aim::At((chip + chips / 2) % chips)),
+            Self::Incast => (chip != 0).then_some(Aim::At(0)),
+            Self::Uniform | Self::Hotspot | Self::Experts { .. } => Some(Aim::Weighted(Arc::clone(weights))),
+        }
+    }
+
+    /// Load at which fair flows fill a channel: that of the fabric under even traffic, or of the most popular chip's own ports.
+    fn flow_saturation(self, network: &Network<'_>, chips: u32) -> f64 {
+        let pattern = match self {
+            Self::Permutation => Pattern::Shift(chips / 2),
+            Self::Incast => return 1.0,
+            Self::Uniform | Self::Hotspot | Self::Experts { .. } => Pattern::AllPairs,
+        };
+        let profile = network.play(&Group::first(chips), pattern);
+        let byte = Bytes::new(1.0);
+        let wire = profile.serialisation(network.fabric(), byte, LONG_MESSAGE).0;
+        let sent = byte * (profile.sent_bytes / f64::from(chips)) / network.injection();
+        let popular = (0..chips).map(|chip| self.weight(chip, chips)).fold(1.0, f64::max);
+        (sent / wire).min(1.0 / popular)
+    }
+}
+
+/// Runs every point, in parallel.
+///
+/// # Errors
+/// Chips that are not joined, packets that wait for each other in a circle.
+pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64]) -> Result<LoadCurve, PacketError> {
+    let chips = network.fabric().chips;
+    let points: Vec<LoadPoint> = offered.par_iter().map(|&offered| point(network, level, pattern, offered)).collect::<Result<_, _>>()?;
+    let packet = level.payload() / network.injection();
+    let flow_latency = network.all_to_all(chips).latency + packet;
+    Ok(LoadCurve { saturation: saturation(&points), points, flow_saturation: pattern.flow_saturation(network, chips), flow_latency })
+}
+
+fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64) -> Result<LoadPoint, PacketError> {
+    let chips = network.fabric().chips;
+    let weights: Arc<[(u32, f64)]> = (0..chips).map(|chip| (chip, pattern.weight(chip, chips))).collect();
+    let senders: Vec<(u32, Aim)> = (0..chips).filter_map(|chip| Some((chip, pattern.aim(chip, chips, &weights)?))).collect();
+    let count = senders.len() as f64;
+    let each = if pattern == LoadPattern::Incast { offered / count } else { offered };
+    let interval = level.payload() / (network.injection() * each);
+    let measured = interval * (PACKETS_MEASURED / count).max(PACKETS_OF_A_SENDER);
+    let warm_up = picoseconds(measured * 0.5);
+    let load = Load {
+        senders,
+        interval: interval.get() * 1e12,
+        spacing: Spacing::Exponential,
+        payload_bytes: level.payload().get() as u32,
+        warm_up,
+        until: warm_up + picoseconds(measured),
+    };
+    let outcome = level.load(load, &Watch::default())?;
+    let arrived = Bytes::new(outcome.accepted_bytes as f64) / measured;
+    let full = network.injection() * if pattern == LoadPattern::Incast { 1.0 } else { count };
+    Ok(LoadPoint { offered, accepted: arrived / full, queues: queue_places(network, &outcome), hops: outcome.counts.hops, latency: outcome.latency })
+}
+
+/// Waiting bytes by kind of channel.
+fn queue_places(network: &Network<'_>, outcome: &Outcome) -> Vec<QueuePlace> {
+    let fabric = network.fabric();
+    let mut places: Vec<(QueuePlace, f64)> = Vec::new();
+    for (number, queue) in outcome.queues.iter().enumerate() {
+        let (edge, outward) = (&fabric.graph.raw_edges()[number / 2], number % 2 == 0);
+        let from = if outward { edge.source() } else { edge.target() };
+        let from_chip = from.index() < fabric.chips as usize;
+        let key = (edge.weight.level, edge.weight.link, outward, from_chip);
+        let same = places.iter_mut().find(|(place, _)| (place.level, place.link, place.outward, place.from_chip) == key);
+        let (mean, peak) = (Bytes::new(queue.mean_bytes), Bytes::new(queue.peak_bytes as f64));
+        match same {
+            Some((place, channels)) => (place.mean, place.peak, *channels) = (place.mean + mean, place.peak.max(peak), *channels + 1.0),
+            None => places.push((QueuePlace { level: key.0, link: key.1, outward, from_chip, mean, peak }, 1.0)),
+        }
+    }
+    let mut places: Vec<QueuePlace> = places.into_iter().map(|(place, channels)| QueuePlace { mean: place.mean / channels, ..place }).collect();
+    places.retain(|place| place.peak > Bytes::ZERO);
+    places.sort_by(|a, b| b.mean.get().total_cmp(&a.mean.get()));
+    places
+}
+
+/// Where the accepted load falls behind the offered one.
+fn saturation(points: &[LoadPoint]) -> Option<f64> {
+    let short = |point: &LoadPoint| point.accepted / point.offered - SATURATED_BELOW;
+    let first = points.iter().position(|point| short(point) < 0.0)?;
+    let Some(before) = first.checked_sub(1) else { return Some(points[0].offered) };
+    let (low, high) = (&points[before], &points[first]);
+    let share = short(low) / (short(low) - short(high));
+    Some(low.offered + share * (high.offered - low.offered))
+}

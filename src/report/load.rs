@@ -1,0 +1,117 @@
+//! `supernode load`: latency against offered load, the saturation point, and where packets wait.
+
+use serde_json::{Value as Json, json};
+
+use super::format::{Report, Section, Table};
+use crate::network::LoadCurve;
+use crate::network::packets::Histogram;
+use crate::units::{Seconds, render};
+
+/// Latency against load on one machine.
+#[derive(Clone, Debug)]
+pub struct LoadReport {
+    /// Shipped name or path.
+    pub supernode: String,
+    /// As asked for.
+    pub pattern: String,
+    /// How traffic spreads.
+    pub routing: String,
+    /// The curve.
+    pub curve: LoadCurve,
+    /// Words for the queue places of each point, in their order.
+    pub places: Vec<Vec<String>>,
+    /// What the packet level assumed.
+    pub notes: Vec<String>,
+}
+
+/// Queues listed.
+const PLACES: usize = 5;
+
+fn percentile(latency: &Histogram, share: f64) -> Seconds {
+    Seconds::new(latency.percentile(share) / 1e12)
+}
+
+fn mean(latency: &Histogram) -> Seconds {
+    Seconds::new(latency.mean() / 1e12)
+}
+
+impl Report for LoadReport {
+    fn json(&self) -> Json {
+        let curve = &self.curve;
+        let point = |(point, places): (&crate::network::LoadPoint, &Vec<String>)| {
+            let latency = &point.latency;
+            let queue = |(queue, channels): (&crate::network::QueuePlace, &String)| json!({ "channels": channels, "mean_bytes": queue.mean, "peak_bytes": queue.peak });
+            json!({
+                "offered": point.offered,
+                "accepted": point.accepted,
+                "latency_s": {
+                    "mean": mean(latency),
+                    "p50": percentile(latency, 0.5),
+                    "p90": percentile(latency, 0.9),
+                    "p95": percentile(latency, 0.95),
+                    "p99": percentile(latency, 0.99),
+                    "p999": percentile(latency, 0.999),
+                },
+                "over_flow_latency": mean(latency) / curve.flow_latency,
+                "packets": latency.count(),
+                "hops": point.hops,
+                "queues": point.queues.iter().zip(places).take(PLACES).map(queue).collect::<Vec<_>>(),
+            })
+        };
+        json!({
+            "supernode": self.supernode,
+            "pattern": self.pattern,
+            "routing": self.routing,
+            "saturation": curve.saturation,
+            "flow_saturation": curve.flow_saturation,
+            "flow_latency_s": curve.flow_latency,
+            "points": curve.points.iter().zip(&self.places).map(point).collect::<Vec<_>>(),
+            "notes": self.notes,
+        })
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let curve = &self.curve;
+        let mut table = Table::new(&["offered", "accepted", "mean µs", "p50 µs", "p99 µs", "p99.9 µs", "mean over flow level", "packets"]);
+        for point in &curve.points {
+            let time = |time: Seconds| format!("{:.3}", time.microseconds());
+            table.row([
+                format!("{:.3}", point.offered),
+                format!("{:.3}", point.accepted),
+                time(mean(&point.latency)),
+                time(percentile(&point.latency, 0.5)),
+                time(percentile(&point.latency, 0.99)),
+                time(percentile(&point.latency, 0.999)),
+                format!("{:.2} x", mean(&point.latency) / curve.flow_latency),
+                point.latency.count().to_string(),
+            ]);
+        }
+        let saturation = match curve.saturation {
+            Some(load) => format!(
+                "Saturation at {load:.3} of what chips can send ({:.3} at flow level, ratio {:.2}).",
+                curve.flow_saturation,
+                load / curve.flow_saturation
+            ),
+            None => format!("No saturation up to the last load ({:.3} at flow level).", curve.flow_saturation),
+        };
+        let mut sections = vec![
+            Section::Title(format!("load on {}, {}, routing {}", self.supernode, self.pattern, self.routing)),
+            Section::Table(table),
+            Section::Note(saturation),
+            Section::Note(format!(
+                "Flow level: slowest path and one packet, {}. Latency includes waiting at the sender.",
+                render(curve.flow_latency)
+            )),
+        ];
+        if let (Some(point), Some(places)) = (curve.points.last(), self.places.last()) {
+            let mut queues = Table::new(&["<waiting for", "mean KiB", "peak KiB"]);
+            for (queue, channels) in point.queues.iter().zip(places).take(PLACES) {
+                queues.row([channels.clone(), format!("{:.2}", queue.mean.get() / 1024.0), format!("{:.1}", queue.peak.get() / 1024.0)]);
+            }
+            sections.push(Section::Note(format!("Where packets wait at {:.3}, bytes a channel:", point.offered)));
+            sections.push(Section::Table(queues));
+        }
+        sections.extend(self.notes.iter().map(|note| Section::Note(format!("{note}."))));
+        sections
+    }
+}
