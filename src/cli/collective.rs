@@ -7,7 +7,7 @@ use super::sizes::parse_sizes;
 use super::{Outcome, Output, bad_option};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
-use crate::network::{Algorithm, Collective, ConcurrentCollective, LevelUse, Network, Op, Peak, Placement, Pricing, concurrent_timings};
+use crate::network::{Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, Peak, Placement, Pricing, concurrent_timings};
 use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
 /// Price a collective over the first N chips, as nccl-tests prints it
@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     ranks: Option<u32>,
 
-    /// The algorithm, or the fastest that applies
+    /// The algorithm, or the fastest that the library offers
     #[arg(long, default_value = "auto", value_parser = PossibleValuesParser::new(Algorithm::ALL.map(|(_, name)| name).into_iter().chain(["auto"])))]
     algorithm: String,
 
@@ -43,6 +43,14 @@ pub struct Arguments {
     /// Groups of N ranks that do the same at once: a number, or all that fit beside each other
     #[arg(long, value_name = "GROUPS", default_value = "1")]
     groups: String,
+
+    /// Ranks on every chip of the group, joined by the link between its dies
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    ranks_per_chip: u32,
+
+    /// Calls inside a captured graph, where the all-reduce kernels of serving engines take part
+    #[arg(long)]
+    graph: bool,
 
     /// What else runs at once, as op=all_to_all,size=64MiB,ranks=64,placement=strided:8,groups=all (the default); may be repeated
     #[arg(long, value_name = "OP=...,SIZE=...")]
@@ -66,17 +74,21 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let network = Network::with_routing(&fabric, policy);
     let op = Op::ALL.iter().find(|(_, name)| *name == arguments.op).map_or(Op::Send, |entry| entry.0);
     let algorithm = Algorithm::ALL.iter().find(|(_, name)| *name == arguments.algorithm).map(|entry| entry.0);
-    let ranks = arguments.ranks.or(placement.ranks()).unwrap_or(fabric.chips);
+    let ranks = arguments.ranks.or(placement.ranks()).unwrap_or(fabric.chips * arguments.ranks_per_chip);
     let groups = parse_groups(&arguments.groups).map_err(|message| bad_option("--groups", message))?;
     let beside = arguments.beside.iter().map(|text| parse_beside(text, fabric.chips).map_err(|message| bad_option("--beside", message)));
     let beside: Vec<ConcurrentCollective> = beside.collect::<Result<_, _>>()?;
     let is_crowded = groups != Some(1) || !beside.is_empty();
-    let mut pricing = Pricing::placed(&network, &library, placement.clone());
+    let mut pricing = Pricing::placed(&network, &library, placement.clone()).with_ranks_per_chip(arguments.ranks_per_chip);
+    if arguments.graph {
+        pricing = pricing.in_graph(Engines::All);
+    }
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
         let failed = |error| bad_option("collective", error);
         let timing = pricing.price(&collective, algorithm).map_err(failed)?;
         let runner_up = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)?.get(1).copied() } else { None };
+        let not_offered = if algorithm.is_none() { pricing.faster_elsewhere(&collective).map_err(failed)? } else { None };
         let levels = pricing.level_use(&collective, &timing).map_err(failed)?;
         let levels = level_rows(&fabric, levels);
         let mut crowds = vec![ConcurrentCollective { collective, algorithm, placement: placement.clone(), groups }];
@@ -87,7 +99,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| ConcurrentRow { collective: crowd.collective, timing }).collect(),
             levels: level_rows(&fabric, together.levels),
         });
-        Ok(CollectiveRow { collective, timing, runner_up, levels, together })
+        Ok(CollectiveRow { collective, timing, runner_up, not_offered, levels, together })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
     let report = CollectiveReport {

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{AfdTraffic, ExpertTraffic, FarMemory, Network, Profile, Reach, custom_all_reduce};
-use crate::units::{Bytes, BytesPerSecond, Seconds};
-
-/// All-reduces of larger groups are not asked for: no model's heads divide further.
-const MOST_REDUCING: u32 = 64;
+use crate::network::{AfdTraffic, ExpertTraffic, FarMemory, Network, Op, Prices, Profile, Reach, Relay, Transfer};
+use crate::units::{Bytes, Seconds};
 
 /// Ranks with attention and ranks with experts of attention-FFN disaggregation (AFD), in chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,9 +28,19 @@ struct AfdProfiles {
 struct Walks {
     /// All-to-all over the first n chips, by n.
     all_to_all: Vec<OnceLock<Box<Profile>>>,
-    /// Reduction of one byte of every chip in the switches, and its way back, over the first n chips; `None` where no switches can.
-    in_switch: Vec<OnceLock<Option<Box<Profile>>>>,
+    /// Both stages of tokens that are relayed, over the first n ranks, by n; `None` where they fill no several nodes.
+    relays: RwLock<BTreeMap<u32, Option<Arc<Relay>>>>,
+    prices: Prices,
     afd: RwLock<BTreeMap<AfdSplit, Arc<AfdProfiles>>>,
+}
+
+/// Tokens on their way to experts or back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exchange {
+    /// Time of the kernel.
+    pub time: Seconds,
+    /// Bytes that one rank sends.
+    pub sent: Bytes,
 }
 
 /// Prices of the transfers inside one instance of a model.
@@ -41,6 +48,7 @@ struct Walks {
 pub struct Communication<'a> {
     network: &'a Network<'a>,
     library: &'a Library,
+    captured: bool,
     walks: Arc<Walks>,
     /// In the order of [`Reach::ALL`]; the rate depends on the library.
     far_memory: [OnceLock<Result<FarMemory, String>>; Reach::ALL.len()],
@@ -59,16 +67,19 @@ fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
 }
 
 impl<'a> Communication<'a> {
-    /// Prices transfers over `network` by `library`.
+    /// Prices transfers over `network` by `library`, each started by the host.
     #[must_use]
     pub fn new(network: &'a Network<'a>, library: &'a Library) -> Self {
         let cells = |largest: u32| (0..=largest).map(|_| OnceLock::new()).collect();
-        let walks = Walks {
-            all_to_all: cells(network.fabric().chips),
-            in_switch: (0..=MOST_REDUCING).map(|_| OnceLock::new()).collect(),
-            afd: RwLock::default(),
-        };
-        Self { network, library, walks: Arc::new(walks), far_memory: Default::default() }
+        let walks =
+            Walks { all_to_all: cells(network.fabric().chips), relays: RwLock::default(), prices: Prices::new(network), afd: RwLock::default() };
+        Self { network, library, captured: false, walks: Arc::new(walks), far_memory: Default::default() }
+    }
+
+    /// The same with transfers inside captured graphs, as serving engines run them.
+    #[must_use]
+    pub fn in_graph(self) -> Self {
+        Self { captured: true, ..self }
     }
 
     /// The same walks with another library.
@@ -77,7 +88,7 @@ impl<'a> Communication<'a> {
     where
         'a: 'b,
     {
-        Communication { network: self.network, library, walks: Arc::clone(&self.walks), far_memory: Default::default() }
+        Communication { network: self.network, library, captured: self.captured, walks: Arc::clone(&self.walks), far_memory: Default::default() }
     }
 
     /// Memory of `reach`.
@@ -110,12 +121,6 @@ impl<'a> Communication<'a> {
         computed(&self.walks.all_to_all[chips as usize], walk).as_ref()
     }
 
-    /// The all-reduce by switches over the first `chips` chips, where they can.
-    fn in_switch(&self, chips: u32) -> Option<&Profile> {
-        let cell = self.walks.in_switch.get(chips as usize)?;
-        computed(cell, || self.network.in_switch_all_reduce(chips).map(Box::new)).as_deref()
-    }
-
     fn afd_profiles(&self, split: AfdSplit) -> Arc<AfdProfiles> {
         let walks = &self.walks.afd;
         if let Some(known) = walks.read().unwrap_or_else(PoisonError::into_inner).get(&split) {
@@ -126,107 +131,38 @@ impl<'a> Communication<'a> {
         Arc::clone(walks.write().unwrap_or_else(PoisonError::into_inner).entry(split).or_insert_with(|| Arc::new(walked)))
     }
 
-    /// What one chip sends in a second, one way, while every chip of the machine sends as much to every other.
+    /// `op` among the first `ranks` ranks of the machine.
     #[must_use]
-    pub fn chip_to_all(&self) -> BytesPerSecond {
-        self.chip_among(self.network.fabric().chips)
+    pub fn collective(&self, op: Op, ranks: u32, bytes: Bytes) -> Seconds {
+        self.walks.prices.time(&self.transfer(op, ranks, bytes))
     }
 
-    /// The same among the first `chips` chips alone; what a chip's ports carry if it is the only one.
+    /// `op` among ranks that stand `stride` apart, while all groups of the first `ranks x stride` ranks do the same.
     #[must_use]
-    pub fn chip_among(&self, chips: u32) -> BytesPerSecond {
-        let fabric = self.network.fabric();
-        let others = f64::from(chips.saturating_sub(1));
-        let pair = Bytes::new(1e9);
-        let time = if chips > 1 { self.profile(chips).serialisation(fabric, pair, pair).0 } else { Seconds::ZERO };
-        let carried = if time > Seconds::ZERO { pair * others / time } else { self.network.sending_rate() };
-        carried.min(self.network.sending_rate()) * self.library.wire_efficiency.value.get()
+    pub fn strided_collective(&self, op: Op, ranks: u32, stride: u32, bytes: Bytes) -> Seconds {
+        self.walks.prices.strided_time(&self.transfer(op, ranks, bytes), stride)
     }
 
-    /// Latency of the longest path of the machine.
-    #[must_use]
-    pub fn farthest(&self) -> Seconds {
-        self.profile(self.network.fabric().chips).latency
-    }
-
-    /// All-reduce of `bytes` among the first `ranks` ranks, inside a captured graph: the fastest engine kernel that the library has; or
-    /// else the faster of reduce-scatter and all-gather, all pairs at once, and of one trip through switches that reduce.
-    #[must_use]
-    pub fn all_reduce(&self, ranks: u32, bytes: Bytes) -> Seconds {
-        if ranks < 2 || bytes <= Bytes::ZERO {
-            return Seconds::ZERO;
-        }
-        let fabric = self.network.fabric();
-        // Engines bring kernels of their own for groups inside the innermost level, where all reach each other at full rate.
-        let inside_one_level = fabric.chip.ranks == 1 && ranks <= fabric.level_sizes[0];
-        let captured = self.library.captured_all_reduce.values().map(|kernel| custom_all_reduce(self.network, kernel, ranks, bytes));
-        if let Some(fastest) = captured.reduce(Seconds::min).filter(|_| inside_one_level) {
-            return fastest;
-        }
-        let (busy, latency) = self.exchange_pairs(ranks, bytes / f64::from(ranks));
-        let (launch, round, efficiency) = (self.library.launch.value, self.library.round.value, self.library.wire_efficiency.value.get());
-        let by_pairs = launch + (round + latency) * 2.0 + busy * (2.0 / efficiency);
-        // Ranks that share a chip add up there first: such machines do not ask.
-        match Some(ranks).filter(|_| fabric.chip.ranks == 1).and_then(|ranks| self.in_switch(ranks)) {
-            Some(profile) => {
-                let efficiency = self.library.reduction_efficiency.as_ref().map_or(efficiency, |figure| figure.value.get());
-                let busy = profile.serialisation(fabric, bytes, bytes).0;
-                by_pairs.min(launch + round + profile.latency + busy / efficiency)
-            }
-            None => by_pairs,
-        }
-    }
-
-    /// Time on the busiest wire while each of the first `ranks` ranks sends `pair` to each other, and the latency of the longest path.
-    fn exchange_pairs(&self, ranks: u32, pair: Bytes) -> (Seconds, Seconds) {
-        let fabric = self.network.fabric();
-        let per_chip = fabric.chip.ranks.min(ranks);
-        let inside = match &fabric.chip.io.die_to_die {
-            Some(rate) => pair * f64::from(per_chip - 1) / rate.value,
-            None => Seconds::ZERO,
-        };
-        let chips = ranks.div_ceil(fabric.chip.ranks);
-        let (outside, latency) = if chips > 1 {
-            let profile = self.profile(chips);
-            let squared = f64::from(per_chip * per_chip);
-            (profile.serialisation(fabric, pair * squared, pair).0, profile.latency)
-        } else {
-            (Seconds::ZERO, Seconds::ZERO)
-        };
-        (outside.max(inside), latency)
+    fn transfer(&self, op: Op, ranks: u32, bytes: Bytes) -> Transfer<'_> {
+        Transfer { network: self.network, library: self.library, captured: self.captured, op, ranks, bytes }
     }
 
     /// All-to-all in which each of the first `ranks` ranks sends `pair` to each other, all at once.
     #[must_use]
     pub fn all_to_all(&self, ranks: u32, pair: Bytes) -> Seconds {
-        if ranks < 2 {
-            return Seconds::ZERO;
-        }
-        let (wire, latency) = self.exchange_pairs(ranks, pair);
-        self.library.launch.value + self.library.round.value + latency + wire / self.library.wire_efficiency.value.get()
-    }
-
-    /// Hands `bytes` of each rank to its peer in the next pipeline stage of an instance of `chips` chips. All ranks send at once, each
-    /// over its share of the chip's ports; the path is the instance's longest.
-    #[must_use]
-    pub fn send(&self, chips: u32, bytes: Bytes) -> Seconds {
-        let ports = self.network.sending_rate() / f64::from(self.network.fabric().chip.ranks);
-        let wire = bytes / (ports * self.library.wire_efficiency.value.get());
-        self.library.launch.value + self.library.round.value + self.profile(chips).latency + wire
+        self.collective(Op::AllToAll, ranks, pair * f64::from(ranks))
     }
 
     /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens.
     #[must_use]
-    pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Seconds {
-        let kernel = self.dispatch_kernel(bulk);
-        self.exchange(traffic, kernel)
+    pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
+        self.exchange(traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
     }
 
     /// Combine of the experts' results.
     #[must_use]
-    pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Seconds {
-        let kernel = self.combine_kernel(bulk);
-        self.exchange(traffic, kernel)
+    pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
+        self.exchange(traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
     }
 
     /// The dispatch kernel for few or many tokens.
@@ -249,8 +185,25 @@ impl<'a> Communication<'a> {
         [there.time(self.network, &profiles.dispatch, &self.library.dispatch), back.time(self.network, &profiles.combine, &self.library.combine)]
     }
 
-    fn exchange(&self, traffic: &ExpertTraffic, kernel: &TokenKernel) -> Seconds {
+    /// The kernel of one domain; where the ranks span several and the library has a kernel for that, that one: straight to the experts' ranks
+    /// for few tokens, by way of the equal rank of their node for many.
+    fn exchange(&self, traffic: &ExpertTraffic, kernel: &TokenKernel, across: &str, bulk: bool) -> Exchange {
         let chips = traffic.chips(self.network.fabric().chip.ranks);
-        traffic.time(self.network, self.profile(chips), kernel).0
+        let across = self.library.token_kernel(across).filter(|_| chips > self.network.domain_chips());
+        if let Some((kernel, relay)) = across.filter(|_| bulk).zip(self.relay(traffic.ranks)) {
+            let relayed = traffic.relayed_over(self.network, &relay, kernel);
+            return Exchange { time: relayed.time, sent: relayed.across + relayed.inside };
+        }
+        let kernel = across.filter(|_| !bulk).unwrap_or(kernel);
+        Exchange { time: traffic.time(self.network, self.profile(chips), kernel).0, sent: traffic.sent_bytes(kernel) }
+    }
+
+    fn relay(&self, ranks: u32) -> Option<Arc<Relay>> {
+        let relays = &self.walks.relays;
+        if let Some(known) = relays.read().unwrap_or_else(PoisonError::into_inner).get(&ranks) {
+            return known.clone();
+        }
+        let walked = Relay::new(self.network, ranks).map(Arc::new);
+        relays.write().unwrap_or_else(PoisonError::into_inner).entry(ranks).or_insert(walked).clone()
     }
 }

@@ -35,7 +35,7 @@ mod timeline;
 pub use activity::{Activity, Limit, OperatorWork, StageWork};
 pub use bound::Bound;
 pub use chip_power::{Pace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, running_power, work_energy, work_power};
-pub use communication::Communication;
+pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};

@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::communication::Communication;
+use super::communication::{Communication, Exchange};
 use super::host::run_by;
 use super::mapping::Mapping;
 use crate::input::document::{Attention, Chip, ExpertPlacement, Experts, Ffn, LayerGroup, Library, Model, Precision};
 use crate::input::spec::WorkloadSpec;
-use crate::network::{AfdTraffic, ExpertTraffic, Network};
+use crate::network::{AfdTraffic, ExpertTraffic, Network, Op};
 use crate::units::{Bytes, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, dense_block, expert_block, expert_slots, gate, head, sequence_exchange, shared_block,
@@ -34,7 +34,7 @@ impl<'a> Machine<'a> {
         if let Some(deployed) = &workload.engine {
             run_by(&mut device, &deployed.engine);
         }
-        Self { communication: Communication::new(network, library), device, workload }
+        Self { communication: Communication::new(network, library).in_graph(), device, workload }
     }
 }
 
@@ -229,7 +229,10 @@ impl<'a> MicroBatch<'a> {
         let precisions = &self.workload.workload.precision;
         let tp = self.shape.mapping.tp;
         let exchange = self.sequence_exchange(&group.attention);
-        let reduce = (tp > 1).then(|| Transfer { time: self.machine.communication.all_reduce(tp, self.stream_bytes()), sent: self.reduced_bytes() });
+        let reduce = (tp > 1).then(|| {
+            let time = self.machine.communication.collective(Op::AllReduce, tp, self.stream_bytes());
+            Transfer { time, sent: self.reduced_bytes() }
+        });
         let block = match &group.ffn {
             Ffn::Dense(dense) => Block::Dense(dense_block(self.model(), dense, precisions, tp, self.own_tokens())),
             Ffn::None => Block::Dense(Vec::new()),
@@ -267,9 +270,9 @@ impl<'a> MicroBatch<'a> {
             imbalance: load.imbalance,
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
-        let dispatch = Transfer { time: communication.dispatch(&out, bulk), sent: out.sent_bytes(communication.dispatch_kernel(bulk)) };
-        let combine = Transfer { time: communication.combine(&back, bulk), sent: back.sent_bytes(communication.combine_kernel(bulk)) };
-        Block::Experts { gate, routed, exchange: Some([dispatch, combine]) }
+        let exchanges = [communication.dispatch(&out, bulk), communication.combine(&back, bulk)];
+        let exchange = exchanges.map(|Exchange { time, sent }| Transfer { time, sent });
+        Block::Experts { gate, routed, exchange: Some(exchange) }
     }
 
     /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
@@ -350,7 +353,7 @@ impl<'a> MicroBatch<'a> {
         }
         let bytes = self.stream_bytes() * (f64::from(self.shape.micro_batches) / f64::from(mapping.tp));
         let times = f64::from(mapping.pp - 1);
-        let chips = mapping.chips(self.machine.communication.network().fabric().chip.ranks);
-        (self.machine.communication.send(chips, bytes) * times, bytes * (times / f64::from(mapping.pp)))
+        let time = self.machine.communication.collective(Op::Send, mapping.ranks(), bytes);
+        (time * times, bytes * (times / f64::from(mapping.pp)))
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! S is the size as nccl-tests means it, n the number of ranks. A phase is a pattern played in so many rounds; `share` is what one
 //! unit of the pattern's weight moves in all of them together, `message` one contiguous piece, both as parts of S.
+//!
+//! Ranks that fill several hosts behind NICs use all rails: a ring enters and leaves each host by the same NIC, one ring for each; a tree
+//! joins equal positions of all hosts, one for each position. What runs inside the hosts meanwhile is a phase that runs beside the phase
+//! between them. Sources: `src/graph/connect.cc`, `src/graph/search.cc` and `src/graph/tuning.cc` of NCCL 2.27.
 
 use super::op::Op;
 use super::pattern::{Pattern, tree_depth};
@@ -28,6 +32,25 @@ pub(super) struct Phase {
     pub message: f64,
     /// Ranks that the data passes through one after the other, chunk by chunk.
     pub stages: f64,
+    /// Whether its bytes move at the same time as those of the phase before it.
+    pub beside: bool,
+}
+
+impl Phase {
+    /// One round between neighbours, after the phase before it.
+    fn new(pattern: Pattern, rounds: f64, share: f64, message: f64) -> Self {
+        Self { pattern, rounds, share, message, stages: 2.0, beside: false }
+    }
+
+    /// One round in which every pair moves so much of the size in one message.
+    pub fn whole(pattern: Pattern, share: f64) -> Self {
+        Self::new(pattern, 1.0, share, share)
+    }
+
+    /// The same at the same time as the phase before it.
+    fn beside(self) -> Self {
+        Self { beside: true, ..self }
+    }
 }
 
 /// What an algorithm needs to know of a group.
@@ -39,6 +62,19 @@ pub(super) struct Shape {
     /// Children of each level of the machine.
     pub level_sizes: Vec<u32>,
     /// Whether reducing switches reach all ranks.
+    pub reduces: bool,
+    /// Where the ranks spread evenly over several scale-up domains that NICs join.
+    pub rails: Option<Rails>,
+}
+
+/// Ranks in equal numbers in several scale-up domains, in rank order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rails {
+    /// Ranks in each domain.
+    pub inside: u32,
+    /// Domains.
+    pub domains: u32,
+    /// Whether switches that reduce join the ranks of a domain.
     pub reduces: bool,
 }
 
@@ -63,6 +99,8 @@ pub enum Obstacle {
     OneLevel,
     /// No switch that reduces reaches all ranks.
     NoReducingSwitch,
+    /// The ranks are inside one scale-up domain, or not in equal numbers in several.
+    OneDomain,
 }
 
 /// More rings than this would only repeat the strides.
@@ -71,32 +109,27 @@ const RINGS_MAX: u32 = 16;
 /// The phases of an algorithm for an op.
 pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
     let n = f64::from(shape.ranks);
-    let direct = Phase { pattern: Pattern::AllPairs, rounds: 1.0, share: 1.0 / n, message: 1.0 / n, stages: 2.0 };
+    let direct = Phase::new(Pattern::AllPairs, 1.0, 1.0 / n, 1.0 / n);
     // Reduce-scatter and all-gather are mirror images; an all-reduce is both.
     let passes = if op == Op::AllReduce { 2.0 } else { 1.0 };
     match (op, algorithm) {
-        (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::Ring) => {
-            let rounds = passes * (n - 1.0);
-            Ok(vec![Phase { pattern: Pattern::Ring, rounds, share: rounds / n, message: 1.0 / n, stages: 2.0 }])
-        }
+        (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::Ring) => Ok(ring(shape, passes)),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::MultiRing) => {
-            let (block, rounds) = (innermost_block(shape)?, passes * (n - 1.0));
-            let rings = block.min(RINGS_MAX);
-            let message = 1.0 / n / f64::from(rings);
-            Ok(vec![Phase { pattern: Pattern::MultiRing { block, rings }, rounds, share: rounds / n, message, stages: 2.0 }])
+            if shape.rails.is_some() {
+                return Ok(ring(shape, passes));
+            }
+            Ok(vec![rings(shape.ranks, innermost_block(shape)?, passes)])
         }
         // A chain: every link carries the whole buffer once, the last rank starts n - 1 hops later.
-        (Op::Broadcast, Algorithm::Ring) => Ok(vec![Phase { pattern: Pattern::Ring, rounds: n - 1.0, share: 1.0, message: 1.0, stages: n }]),
+        (Op::Broadcast, Algorithm::Ring) => Ok(vec![Phase { stages: n, ..Phase::new(Pattern::Ring, n - 1.0, 1.0, 1.0) }]),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::HalvingDoubling) => halving_doubling(shape.ranks, passes),
-        (Op::AllReduce, Algorithm::DoubleTree) => {
-            let rounds = 2.0 * f64::from(tree_depth(shape.ranks));
-            Ok(vec![Phase { pattern: Pattern::Trees, rounds, share: 0.5, message: 0.5, stages: rounds + 1.0 }])
-        }
+        (Op::AllReduce, Algorithm::DoubleTree) => Ok(double_tree(shape)),
+        (Op::AllReduce, Algorithm::SwitchTree) => switch_tree(shape),
         (Op::AllReduce, Algorithm::Direct) => Ok(vec![direct, direct]),
         (Op::AllGather | Op::ReduceScatter | Op::AllToAll, Algorithm::Direct) => Ok(vec![direct]),
         // The root scatters, then all gather.
         (Op::Broadcast, Algorithm::Direct) => Ok(vec![Phase { pattern: Pattern::FromRoot, ..direct }, direct]),
-        (Op::Send, Algorithm::Direct) => Ok(vec![Phase { pattern: Pattern::OnePair, share: 1.0, message: 1.0, ..direct }]),
+        (Op::Send, Algorithm::Direct) => Ok(vec![Phase::new(Pattern::OnePair, 1.0, 1.0, 1.0)]),
         (Op::AllReduce, Algorithm::OneShot) => Ok(vec![Phase { share: 1.0, message: 1.0, ..direct }]),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll, Algorithm::Hierarchical) => hierarchical(op, shape, passes),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::Broadcast, Algorithm::InNetwork) => in_network(op, shape),
@@ -105,8 +138,66 @@ pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<
             Ok((1..shape.ranks).map(round).collect())
         }
         (Op::AllToAll, Algorithm::Bruck) => Ok(bruck(shape.ranks)),
-        _ => Err(Obstacle::Op),
+        (_, Algorithm::Ring | Algorithm::MultiRing | Algorithm::HalvingDoubling | Algorithm::DoubleTree | Algorithm::SwitchTree) => Err(Obstacle::Op),
+        (_, Algorithm::OneShot | Algorithm::Hierarchical | Algorithm::InNetwork) => Err(Obstacle::Op),
+        // Not played on channels: `custom_all_reduce.rs` has its form.
+        (_, Algorithm::Pairwise | Algorithm::Bruck | Algorithm::EngineKernel) => Err(Obstacle::Op),
     }
+}
+
+/// `rings` rings of n - 1 steps a pass.
+fn rings(ranks: u32, block: u32, passes: f64) -> Phase {
+    let (n, rings) = (f64::from(ranks), block.min(RINGS_MAX));
+    let rounds = passes * (n - 1.0);
+    Phase::new(Pattern::MultiRing { block, rings }, rounds, rounds / n, 1.0 / n / f64::from(rings))
+}
+
+/// One ring inside a domain. Over several one for every NIC: a ring enters and leaves a domain by the same NIC, and its steps inside spread
+/// over all pairs there. Of its steps as many cross as there are domains but one; the others wait for the shorter paths inside.
+fn ring(shape: &Shape, passes: f64) -> Vec<Phase> {
+    let n = f64::from(shape.ranks);
+    let steps = passes * (n - 1.0);
+    let Some(Rails { inside, domains, .. }) = shape.rails else {
+        return vec![Phase::new(Pattern::Ring, steps, steps / n, 1.0 / n)];
+    };
+    let (across, w) = (passes * f64::from(domains - 1), f64::from(inside));
+    let mut phases = vec![Phase::new(Pattern::Shift(inside), across, steps / n / w, 1.0 / n / w)];
+    if inside > 1 {
+        phases.push(Phase::new(Pattern::Inside { block: inside }, steps - across, steps / n / w, 1.0 / n / w).beside());
+    }
+    phases
+}
+
+/// A double binary tree over the domains on every rail, each with its part of the buffer; inside a chain that carries it to the rail's rank
+/// and back.
+fn double_tree(shape: &Shape) -> Vec<Phase> {
+    let Some(Rails { inside, domains, .. }) = shape.rails else {
+        let rounds = 2.0 * f64::from(tree_depth(shape.ranks));
+        return vec![Phase { stages: rounds + 1.0, ..Phase::new(Pattern::Trees, rounds, 0.5, 0.5) }];
+    };
+    let w = f64::from(inside);
+    let mut phases = vec![trees_on_rails(inside, domains)];
+    if inside > 1 {
+        phases.push(Phase::new(Pattern::Inside { block: inside }, 2.0 * (w - 1.0), 2.0 / w, 1.0 / w).beside());
+    }
+    phases
+}
+
+fn trees_on_rails(inside: u32, domains: u32) -> Phase {
+    let (w, rounds) = (f64::from(inside), 2.0 * f64::from(tree_depth(domains)));
+    Phase { stages: rounds + 1.0, ..Phase::new(Pattern::RailTrees { block: inside }, rounds, 0.5 / w, 0.5 / w) }
+}
+
+/// Switches add up and copy inside each domain while a double binary tree on every rail joins the domains.
+fn switch_tree(shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+    let rails = shape.rails.ok_or(Obstacle::OneDomain)?;
+    if !rails.reduces {
+        return Err(Obstacle::NoReducingSwitch);
+    }
+    let w = f64::from(rails.inside);
+    let stages = switch_stages(rails.inside);
+    let inside = Phase { stages, ..Phase::new(Pattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
+    Ok(vec![trees_on_rails(rails.inside, rails.domains), inside.beside()])
 }
 
 /// Ranks in one child of the innermost level that the group spreads over.
@@ -128,7 +219,7 @@ fn halving_doubling(ranks: u32, passes: f64) -> Result<Vec<Phase>, Obstacle> {
     }
     let round = |k: u32| {
         let piece = 0.5_f64.powi(k.cast_signed() + 1);
-        Phase { pattern: Pattern::Exchange(1 << k), rounds: passes, share: passes * piece, message: piece, stages: 2.0 }
+        Phase::new(Pattern::Exchange(1 << k), passes, passes * piece, piece)
     };
     Ok((0..ranks.trailing_zeros()).map(round).collect())
 }
@@ -146,7 +237,10 @@ fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstac
             pieces *= f64::from(width);
             let piece = if op == Op::AllToAll { 1.0 / f64::from(width) } else { 1.0 / pieces };
             let pattern = Pattern::Across { level, below, size };
-            phases.push(Phase { pattern, rounds: passes, share: passes * piece, message: piece, stages: 2.0 });
+            let phase = Phase::new(pattern, passes, passes * piece, piece);
+            // Over NICs, chunks of an all-to-all are on both stages of their way at once (NCCL's PXN).
+            let beside = op == Op::AllToAll && shape.rails.is_some() && !phases.is_empty();
+            phases.push(Phase { beside, ..phase });
         }
         below *= size;
     }
@@ -154,20 +248,26 @@ fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstac
 }
 
 /// All-reduce: every rank lets the switches add up one n-th of all buffers, and lets them copy the result to all, so that S leaves and
-/// S / n enters it in the first half, S / n leaves and S enters it in the second; the halves overlap. The switches take the place of
-/// the rounds' additions, not of their handshakes: measured starts (NCCL, 2 to 8 GPUs) are those of a ring.
+/// S / n enters it in the first half, S / n leaves and S enters it in the second; the halves overlap. One trip up and one down, whatever
+/// the number of ranks: the tiers of switches are in the path.
 fn in_network(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
     if !shape.reduces {
         return Err(Obstacle::NoReducingSwitch);
     }
     let n = f64::from(shape.ranks);
-    let (up, down, share, rounds) = match op {
-        Op::AllReduce => (true, true, 1.0 + 1.0 / n, 2.0 * (n - 1.0)),
-        Op::ReduceScatter => (true, false, 1.0, n - 1.0),
-        Op::AllGather => (false, true, 1.0, n - 1.0),
-        _ => (true, true, 1.0, 1.0),
+    let (up, down, share) = match op {
+        Op::AllReduce => (true, true, 1.0 + 1.0 / n),
+        Op::ReduceScatter => (true, false, 1.0),
+        Op::AllGather => (false, true, 1.0),
+        Op::AllToAll | Op::Broadcast | Op::Send => (true, true, 1.0),
     };
-    Ok(vec![Phase { pattern: Pattern::Aggregate { up, down }, rounds, share, message: 1.0 / n, stages: 2.0 }])
+    Ok(vec![Phase { stages: switch_stages(shape.ranks), ..Phase::new(Pattern::Aggregate { up, down }, 1.0, share, 1.0 / n) }])
+}
+
+/// Stages of the pipeline where switches add up: a chunk holds a part for every rank, so that filling it takes longer the more ranks there
+/// are. Libraries' ramps are fitted on hosts of eight ranks, where this pipeline is as deep as one between neighbours.
+fn switch_stages(ranks: u32) -> f64 {
+    1.0 + f64::from(ranks) / 8.0
 }
 
 /// In round k every rank sends on, 2^k places ahead, the blocks whose distance still to go has bit k set.
@@ -175,7 +275,7 @@ fn bruck(ranks: u32) -> Vec<Phase> {
     let rounds = ranks.next_power_of_two().trailing_zeros();
     let round = |k: u32| {
         let blocks = (1..ranks).filter(|distance| distance >> k & 1 == 1).count() as f64 / f64::from(ranks);
-        Phase { pattern: Pattern::Shift(1 << k), rounds: 1.0, share: blocks, message: blocks, stages: 2.0 }
+        Phase::new(Pattern::Shift(1 << k), 1.0, blocks, blocks)
     };
     (0..rounds).map(round).collect()
 }

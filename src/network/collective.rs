@@ -128,6 +128,8 @@ pub enum CollectiveError {
         /// Receiving chip.
         to: u32,
     },
+    /// No engine's all-reduce kernel takes part.
+    NoEngineKernel,
     /// The algorithm does not carry out this op on this group.
     DoesNotApply {
         /// Algorithm.
@@ -155,6 +157,10 @@ impl fmt::Display for CollectiveError {
             Self::Unreachable { from, to } => {
                 write!(out, "no path leads from chip {from} to chip {to}; join their switches, or choose ranks that are joined")
             }
+            Self::NoEngineKernel => write!(
+                out,
+                "algorithm `engine_kernel` needs a captured graph (--graph), a library with `captured_all_reduce`, and ranks in the innermost level"
+            ),
             Self::DoesNotApply { algorithm, op, obstacle, instead } => {
                 match obstacle {
                     Obstacle::Op => write!(out, "algorithm `{}` does not do {}", algorithm.name(), op.name())?,
@@ -165,6 +171,9 @@ impl fmt::Display for CollectiveError {
                         write!(out, "algorithm `{}` needs ranks that fill whole groups, such as a multiple of {group}", algorithm.name())?;
                     }
                     Obstacle::OneLevel => write!(out, "algorithm `{}` needs ranks in several groups of a level", algorithm.name())?,
+                    Obstacle::OneDomain => {
+                        write!(out, "algorithm `{}` needs ranks in equal numbers in several hosts behind NICs", algorithm.name())?;
+                    }
                     Obstacle::NoReducingSwitch => {
                         write!(out, "algorithm `{}` needs switches with in_network_reduction that reach all ranks", algorithm.name())?;
                     }

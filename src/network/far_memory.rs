@@ -52,7 +52,7 @@ impl Network<'_> {
     /// rate = memories / max( max over channels (bytes / payload rate), chips / bandwidth of a memory )
     /// ```
     ///
-    /// with one byte from every memory to every chip of its pool. `efficiency` is the share of the wire that copies reach.
+    /// with one byte from every memory to every chip of its pool; no more than a chip's loads in flight carry. `efficiency` is the share of the wire that copies reach.
     ///
     /// # Errors
     /// What the machine lacks.
@@ -92,7 +92,9 @@ impl Network<'_> {
         }
         let wire = loads.bytes.iter().zip(self.capacities()).map(|(bytes, rate)| bytes / (rate * efficiency)).fold(0.0, f64::max);
         let capacity = pools.iter().flat_map(|pool| &pool.memories).map(|&node| self.memory(node).0).sum();
-        Ok(FarMemory { capacity, rate: BytesPerSecond::new(1.0 / wire.max(slowest)), latency: loads.latency })
+        let rate = BytesPerSecond::new(1.0 / wire.max(slowest));
+        let rate = self.window_rate(loads.latency).map_or(rate, |window| rate.min(window));
+        Ok(FarMemory { capacity, rate, latency: loads.latency })
     }
 
     /// Memories and the chips that read them: one pool of all, or one for each set of chips that hosts serve.

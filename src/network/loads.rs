@@ -96,6 +96,12 @@ impl Network<'_> {
         if let Pattern::Aggregate { up, down } = pattern {
             return self.aggregate(group, up, down);
         }
+        // Blocks are alike; the first shows what a channel of each carries.
+        if let Pattern::AggregateInside { block } | Pattern::Inside { block } = pattern {
+            let first = Group::of(group.chips()[..block as usize].to_vec());
+            let aggregates = matches!(pattern, Pattern::AggregateInside { .. });
+            return if aggregates { self.aggregate(&first, true, true) } else { self.full_loads(&first, Pattern::AllPairs) };
+        }
         let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS;
         match self.router().policy() {
             Policy::Ecmp { .. } | Policy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),

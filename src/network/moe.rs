@@ -53,7 +53,7 @@ impl ExpertTraffic {
     /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + path + x + sqrt(ramp x)` with `x = (wire^4 + local^4)^(1/4)`.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
-    /// package, the die-to-die link's; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
+    /// package, the die-to-die link's, and inside one scale-up domain that of the loads and stores in flight; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
     /// the wire and matters when few ranks take part. Form and exponent were chosen on measured kernels (docs/model.md, "Experts").
     #[must_use]
     pub fn time(&self, network: &Network<'_>, profile: &Profile, kernel: &TokenKernel) -> (Seconds, Option<Peak>) {
@@ -69,7 +69,13 @@ impl ExpertTraffic {
             Some(rate) => pair * (ranks_per_chip - 1.0) / rate.value,
             None => Seconds::ZERO,
         };
-        (self.kernel_time(network, kernel, outside.max(inside), f64::from(self.ranks) - 1.0, profile.latency), bottleneck)
+        let window = if self.chips(fabric.chip.ranks) > network.domain_chips() {
+            Seconds::ZERO
+        } else {
+            network.window_time(pair * (ranks_per_chip * (f64::from(self.ranks) - ranks_per_chip)), profile.latency)
+        };
+        let busy = outside.max(inside).max(window);
+        (self.kernel_time(network, kernel, busy, f64::from(self.ranks) - 1.0, profile.latency), bottleneck)
     }
 
     /// The form of [`ExpertTraffic::time`] for a given time on the wire, number of peers and path.
@@ -113,6 +119,7 @@ impl ExpertTraffic {
         if let Some(rate) = &fabric.chip.io.die_to_die {
             inner = inner.max(to_neighbour * (per_chip - 1.0) / rate.value);
         }
+        inner = inner.max(network.window_time(to_neighbour * (per_chip * (w - 1.0)), inside.latency));
         let path = across.latency + inside.latency;
         let time = self.kernel_time(network, kernel, outer.max(inner), m - 1.0 + w - 1.0, path);
         let bottleneck = if outer > inner { outer_peak } else { inner_peak };

@@ -20,6 +20,31 @@ pub struct Network<'a> {
     channel_classes: Vec<u32>,
     /// Asked for by every transfer.
     injection: BytesPerSecond,
+    egress: BytesPerSecond,
+    nics: Option<Nics>,
+}
+
+/// NICs that stand between chips and a level.
+#[derive(Clone, Copy, Debug)]
+struct Nics {
+    /// The innermost level behind NICs.
+    level: usize,
+    /// Chips below it: those of one scale-up domain.
+    domain_chips: u32,
+    /// Shortest time from one message of a NIC to its next.
+    message_interval: Seconds,
+}
+
+impl Nics {
+    fn of(fabric: &Fabric) -> Option<Self> {
+        let graph = &fabric.graph;
+        let stands_between = |node: &NodeIndex| matches!(graph[*node].endpoint, Endpoint::Nic(_)) && graph[*node].forwards;
+        let nic = graph.node_indices().find(stands_between)?;
+        let Endpoint::Nic(part) = graph[nic].endpoint else { return None };
+        let level = usize::from(graph.edges(nic).map(|edge| edge.weight().level).min()?);
+        let message_interval = fabric.nics[part as usize].1.message_interval.as_ref().map_or(Seconds::ZERO, |figure| figure.value);
+        Some(Self { level, domain_chips: fabric.level_sizes[..level].iter().product(), message_interval })
+    }
 }
 
 /// Payload rate of the first chip's links to what `counts`.
@@ -41,7 +66,9 @@ impl<'a> Network<'a> {
     pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
         let scale_up = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
         let injection = if scale_up > BytesPerSecond::ZERO { scale_up } else { ports(fabric, |endpoint| matches!(endpoint, Endpoint::Nic(_))) };
-        Self { fabric, router: Router::new(fabric, policy), channel_classes: channel_classes(fabric), injection }
+        let egress = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)));
+        let router = Router::new(fabric, policy);
+        Self { fabric, router, channel_classes: channel_classes(fabric), injection, egress, nics: Nics::of(fabric) }
     }
 
     /// The fabric.
@@ -83,7 +110,28 @@ impl<'a> Network<'a> {
     /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.
     #[must_use]
     pub fn egress(&self) -> BytesPerSecond {
-        ports(self.fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)))
+        self.egress
+    }
+
+    /// Chips that reach each other without a NIC between them: one host, one rack, or the whole machine.
+    #[must_use]
+    pub fn domain_chips(&self) -> u32 {
+        self.nics.map_or(self.fabric.chips, |nics| nics.domain_chips).max(1)
+    }
+
+    /// The innermost level behind NICs.
+    pub(super) fn nic_level(&self) -> Option<usize> {
+        self.nics.map(|nics| nics.level)
+    }
+
+    /// Shortest time from one message of a NIC between domains to its next.
+    pub(super) fn message_interval(&self) -> Seconds {
+        self.nics.map_or(Seconds::ZERO, |nics| nics.message_interval)
+    }
+
+    /// Equal runs of chips inside which an engine's kernels read each other's memory at the full rate of a chip: the innermost level.
+    pub(super) fn memory_reach(&self) -> u32 {
+        self.fabric.level_sizes.first().map_or(self.fabric.chips, |&size| size.min(self.domain_chips())).max(1)
     }
 
     /// What one chip can move with its loads and stores over a path of the given latency one way: bytes in flight over the round trip.
@@ -92,6 +140,11 @@ impl<'a> Network<'a> {
     pub fn window_rate(&self, latency: Seconds) -> Option<BytesPerSecond> {
         let window = self.fabric.chip.io.load_store_window.as_ref()?;
         (latency > Seconds::ZERO).then(|| window.value / (latency * 2.0))
+    }
+
+    /// Time that loads and stores in flight leave one chip at least for sending `sent` along a path of the given latency.
+    pub(super) fn window_time(&self, sent: Bytes, latency: Seconds) -> Seconds {
+        self.window_rate(latency).map_or(Seconds::ZERO, |rate| sent / rate)
     }
 
     /// Payload rate of every channel, all its parallel links together, in long messages, bytes/s.

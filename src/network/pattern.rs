@@ -26,6 +26,16 @@ pub enum Pattern {
     Exchange(u32),
     /// The edges of both trees of a double binary tree, both directions.
     Trees,
+    /// The same among the ranks at each position of all blocks.
+    RailTrees {
+        /// Ranks in a block; divides the group.
+        block: u32,
+    },
+    /// Everybody to everybody else inside its own block.
+    Inside {
+        /// Ranks in a block; divides the group.
+        block: u32,
+    },
     /// Everybody to everybody who differs in position at this level only.
     Across {
         /// The level, 0 innermost.
@@ -52,6 +62,11 @@ pub enum Pattern {
         /// From the roots.
         down: bool,
     },
+    /// [`Pattern::Aggregate`] up and down inside each block.
+    AggregateInside {
+        /// Ranks in a block; divides the group.
+        block: u32,
+    },
 }
 
 impl Pattern {
@@ -60,21 +75,31 @@ impl Pattern {
     pub fn senders_at_most(self, ranks: u32) -> u32 {
         match self {
             Self::AllPairs => ranks - 1,
-            Self::Ring | Self::Shift(_) | Self::Exchange(_) | Self::FromRoot | Self::OnePair | Self::Aggregate { .. } => 1,
+            Self::Ring | Self::Shift(_) | Self::Exchange(_) | Self::FromRoot | Self::OnePair => 1,
+            Self::Aggregate { .. } | Self::AggregateInside { .. } => 1,
+            Self::Inside { block } => block - 1,
             Self::MultiRing { rings, .. } => rings,
             Self::OneSided { senders } => senders,
-            Self::Trees => 6,
+            Self::Trees | Self::RailTrees { .. } => 6,
             Self::Across { size, .. } => size - 1,
         }
     }
 
-    /// Ranks that send.
+    /// Whether switches add up and copy, so that ranks do not wait for each other in rounds.
+    #[must_use]
+    pub fn is_reduced_by_switches(self) -> bool {
+        matches!(self, Self::Aggregate { .. } | Self::AggregateInside { .. })
+    }
+
+    /// Ranks that send when the pattern is played; of blocks that are alike only the first is.
     #[must_use]
     pub fn senders(self, ranks: u32) -> u32 {
         match self {
             Self::FromRoot | Self::OnePair => 1,
             Self::OneSided { senders } => senders,
-            _ => ranks,
+            Self::AllPairs | Self::Ring | Self::MultiRing { .. } | Self::Shift(_) | Self::Exchange(_) | Self::Trees => ranks,
+            Self::RailTrees { .. } | Self::Across { .. } | Self::Aggregate { .. } => ranks,
+            Self::Inside { block } | Self::AggregateInside { block } => block,
         }
     }
 
@@ -112,15 +137,14 @@ impl Pattern {
                     each(ring_predecessor(ranks, block, ring, receiver), 1.0 / f64::from(rings));
                 }
             }
-            Self::Trees => {
-                for shift in [0, 1] {
-                    let place = |rank: u32| (rank + ranks - shift) % ranks;
-                    let rank_at = |place: u32| (place + shift) % ranks;
-                    if let Some(parent) = tree_parent(place(receiver), ranks) {
-                        each(rank_at(parent), 1.0);
-                    }
-                    tree_children(place(receiver), ranks, |child| each(rank_at(child), 1.0));
-                }
+            Self::Trees => double_tree_neighbours(receiver, ranks, each),
+            Self::RailTrees { block } => {
+                let (own, position) = (receiver / block, receiver % block);
+                double_tree_neighbours(own, ranks / block, |sender, weight| each(sender * block + position, weight));
+            }
+            Self::Inside { block } => {
+                let first = receiver / block * block;
+                (first..first + block).filter(|&sender| sender != receiver).for_each(|sender| each(sender, 1.0));
             }
             Self::Across { below, size, .. } => {
                 let receiving = group.chip(receiver);
@@ -149,12 +173,24 @@ impl Pattern {
                 }
             }
             // No rank sends to a rank: switches stand between.
-            Self::Aggregate { .. } => {}
+            Self::Aggregate { .. } | Self::AggregateInside { .. } => {}
         }
     }
 }
 
-/// The rank before `rank` on the given ring of [`Pattern::multi_ring`].
+/// Those that send to `place` of a double binary tree over `0..places`.
+fn double_tree_neighbours(place: u32, places: u32, mut each: impl FnMut(u32, f64)) {
+    for shift in [0, 1] {
+        let shifted = (place + places - shift) % places;
+        let unshifted = |place: u32| (place + shift) % places;
+        if let Some(parent) = tree_parent(shifted, places) {
+            each(unshifted(parent), 1.0);
+        }
+        tree_children(shifted, places, |child| each(unshifted(child), 1.0));
+    }
+}
+
+/// The rank before `rank` on the given ring of [`Pattern::MultiRing`].
 fn ring_predecessor(ranks: u32, block: u32, ring: u32, rank: u32) -> u32 {
     let blocks = ranks / block;
     // The first few strides only: a block may have thousands. One is coprime to everything, so there is always a next.

@@ -16,6 +16,8 @@ pub struct CollectiveRow {
     pub timing: Timing,
     /// The next best, where the choice was free and there was one.
     pub runner_up: Option<Timing>,
+    /// The fastest algorithm, where the library does not offer it and the choice was free.
+    pub not_offered: Option<Timing>,
     /// How busy the fabric is, busiest first.
     pub levels: Vec<LevelRow>,
     /// What becomes of it beside others, if any were asked for.
@@ -105,7 +107,8 @@ impl Report for CollectiveReport {
                     "ramp_s": timing.ramp,
                     "bottleneck": row.bottleneck(),
                     "levels": row.levels.iter().map(level_json).collect::<Vec<_>>(),
-                    "runner_up": row.runner_up.map(|timing| json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })),
+                    "runner_up": row.runner_up.as_ref().map(named_time),
+                    "not_offered": row.not_offered.as_ref().map(named_time),
                     "together": row.together.as_ref().map(together_json),
                 })
             })
@@ -163,6 +166,10 @@ impl Report for CollectiveReport {
             if let Some(runner_up) = last.runner_up {
                 sections.push(Section::Note(format!("Runner-up at the last size: {}, {}.", runner_up.algorithm.name(), render(runner_up.total()))));
             }
+            if let Some(faster) = last.not_offered {
+                let (name, time) = (faster.algorithm.name(), render(faster.total()));
+                sections.push(Section::Note(format!("Faster at the last size, but not offered by the library: {name}, {time}.")));
+            }
             sections.push(Section::Note(format!("Where the wire is busy at {}, share of the time:", binary_size(last.collective.bytes))));
             sections.push(Section::Table(level_table(&last.levels)));
         }
@@ -187,6 +194,10 @@ impl Report for CollectiveReport {
 /// What the times leave out.
 const QUEUES: &str = "Rates are max-min fair on a fabric that loses nothing. Waiting is for more loaded channels further in; packets that \
                       queue behind each other in a switch add to the path of short messages under load, and are not modelled.";
+
+fn named_time(timing: &Timing) -> Json {
+    json!({ "algorithm": timing.algorithm.name(), "time_s": timing.total() })
+}
 
 fn together_table(rows: &[CollectiveRow]) -> Table {
     let mut table = Table::new(&["size", "<op", "ranks", "groups", "<algorithm", "alone µs", "first µs", "last µs", "slowdown"]);

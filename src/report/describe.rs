@@ -130,6 +130,7 @@ impl Report for DescribeReport {
                 "latency, chip to chip".to_owned(),
                 format!("{} nearest, {} mean, {} farthest", render(metrics.latency_min), render(metrics.latency_mean), render(metrics.latency_max)),
             ),
+            ("load, there and back".to_owned(), format!("{} nearest", render(metrics.latency_min * 2.0))),
         ];
         let mut parts = Table::new(&["<part", "<level", "count", "<medium", "optical modules", "length m"]);
         for (part, count) in self.inventory.cpus.iter().chain(&self.inventory.nics).chain(&self.inventory.memories) {

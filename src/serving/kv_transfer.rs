@@ -3,6 +3,7 @@
 use crate::execution::Machine;
 use crate::execution::Mapping;
 use crate::execution::draft;
+use crate::network::Op;
 use crate::units::{Bytes, Seconds};
 use crate::workload::prompt_cache_per_token;
 
@@ -19,17 +20,18 @@ pub struct KvTransfer {
 }
 
 impl KvTransfer {
-    /// Caches of `prompts` prompts of `tokens` tokens leave an instance with this mapping. Every rank sends an equal part, a chip at what the
-    /// fabric carries when all chips send to all others; the chips that answer receive as fast.
+    /// Caches of `prompts` prompts of `tokens` tokens leave an instance with this mapping. Every rank sends an equal part, at what an all-to-all
+    /// of the whole machine takes; the chips that answer receive as fast.
     pub(super) fn new(machine: &Machine<'_>, mapping: &Mapping, tokens: f64, prompts: f64) -> Self {
         let workload = machine.workload;
         let communication = &machine.communication;
         let chips = f64::from(mapping.chips(communication.network().fabric().chip.ranks));
         let model = prompt_cache_per_token(&workload.model, &workload.workload.precision, tokens);
         let prompt = (model + draft::cache_per_token(workload, tokens)) * tokens;
-        let time = prompt * prompts / (communication.chip_to_all() * chips);
-        let library = communication.library();
-        let start = library.launch.value + library.round.value + communication.farthest();
-        Self { prompt, time, exposed: start + time / f64::from(workload.model.layers()) }
+        let fabric = communication.network().fabric();
+        let ranks = fabric.chips * fabric.chip.ranks;
+        let sent = prompt * prompts / (chips * f64::from(fabric.chip.ranks));
+        let move_out = |bytes: Bytes| communication.collective(Op::AllToAll, ranks, bytes);
+        Self { prompt, time: move_out(sent), exposed: move_out(sent / f64::from(workload.model.layers())) }
     }
 }

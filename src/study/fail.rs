@@ -127,7 +127,13 @@ fn slowed_library(library: &Library, slowed: f64) -> Library {
     slow(&mut library.combine);
     library.bulk_dispatch.iter_mut().for_each(slow);
     library.bulk_combine.iter_mut().for_each(slow);
-    library.wire_efficiency.value = library.wire_efficiency.value / slowed;
+    library.token_kernels.values_mut().for_each(slow);
+    let kernels = library.captured_all_reduce.values_mut().map(|kernel| &mut kernel.efficiency);
+    let reduction = library.reduction_efficiency.iter_mut().chain(&mut library.low_latency_efficiency);
+    let across = library.across_hosts.iter_mut().map(|across| &mut across.wire_efficiency);
+    for share in kernels.chain(reduction).chain(across).chain([&mut library.wire_efficiency]) {
+        share.value = share.value / slowed;
+    }
     library
 }
 

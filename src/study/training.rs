@@ -1,13 +1,13 @@
 //! A training step on one supernode.
 
-use crate::execution::port_energy;
+use crate::execution::{Communication, port_energy};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, DutyStretch, Power, Transients, inventory, power, rack_watts, transients};
 use crate::input::document::{Chip, ExpertPlacement, Library, Precision, Training};
 use crate::input::spec::{Spec, TrainingSpec};
 use crate::network::{Network, Profile};
 use crate::training::{
-    Event, Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, TrainingTimelineEntry, communication, model_flop_per_token, remedy, search,
+    Event, Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, TrainingTimelineEntry, model_flop_per_token, remedy, search,
     training_timeline,
 };
 use crate::units::{BytesPerSecond, Flop, FlopPerSecond, Joules, Seconds, TokensPerSecond, Watts};
@@ -78,20 +78,12 @@ fn trains_in(chip: &Chip, training: &Training) -> Precision {
     if asked == Precision::Bf16 || chip.compute.fp8.is_some() { asked } else { Precision::Bf16 }
 }
 
-/// What is trained on the machine of `network`, with the transfers that `request` asks for.
+/// What is trained on the machine of `network`.
 #[must_use]
-pub fn training_task<'a>(
-    network: &'a Network<'a>,
-    library: &'a Library,
-    device: Device,
-    workload: &'a TrainingSpec,
-    request: &TrainingRequest,
-) -> Task<'a> {
+pub fn training_task<'a>(network: &'a Network<'a>, library: &'a Library, device: Device, workload: &'a TrainingSpec) -> Task<'a> {
     let TrainingSpec { training, model, .. } = workload;
-    let (communication, relays) = communication(network, library, training, model, request);
     Task {
-        communication,
-        relays,
+        communication: Communication::new(network, library),
         device,
         model,
         precisions: training.precisions(trains_in(&network.fabric().chip, training)),
@@ -108,10 +100,10 @@ pub fn training_task<'a>(
 #[must_use]
 pub fn simulate_training(spec: &Spec, fabric: &Fabric, workload: &TrainingSpec, request: &TrainingRequest) -> TrainingSimulation {
     let network = Network::new(fabric);
-    let task = training_task(&network, &spec.library, Device::new(&spec.chip), workload, request);
+    let task = training_task(&network, &spec.library, Device::new(&spec.chip), workload);
     let search = search(&task, &workload.training, request);
     let remedy = if search.found.is_empty() {
-        let open = training_task(&network, &spec.library, Device::new(&spec.chip), workload, &TrainingRequest::default());
+        let open = training_task(&network, &spec.library, Device::new(&spec.chip), workload);
         remedy(&open, &workload.training, request)
     } else {
         None

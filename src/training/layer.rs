@@ -4,15 +4,13 @@
 //! (Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.2.2). Its input is kept as the
 //! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
-use std::collections::BTreeMap;
-
 use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
 use super::framework::{Part, host_time};
 use super::saved_activations::kept;
-use crate::execution::{Communication, Resource, Stage};
+use crate::execution::{Communication, Exchange, Resource, Stage};
 use crate::input::document::{Attention, ExpertPlacement, Ffn, HostCosts, LayerGroup, Model, Precisions};
-use crate::network::{ExpertTraffic, Relay};
+use crate::network::{ExpertTraffic, Op};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
     AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel, layer_attention,
@@ -24,8 +22,6 @@ use crate::workload::{
 pub struct Task<'a> {
     /// Transfers.
     pub communication: Communication<'a>,
-    /// Groups of experts that span several nodes, by their ranks.
-    pub relays: BTreeMap<u32, Relay>,
     /// One rank.
     pub device: Device,
     /// The model.
@@ -169,24 +165,25 @@ impl<'a> Task<'a> {
             stages.push(self.both(name, operators));
             return;
         }
-        // Each rank sends its part of the tokens to every other, or that one's part of its sums.
-        let time = self.communication.all_to_all(tp, stream / split);
+        // A gather and a scatter of the same tokens; backward each takes the other's place.
+        let [gathering, scattering] = [Op::AllGather, Op::ReduceScatter].map(|op| self.communication.collective(op, tp, stream));
         let once = stream * ((split - 1.0) / split);
         stages.sent[0] += once * 2.0;
         stages.sent[1] += once * 3.0;
         let products = Products::new(&self.device, operators, self.gradient_bytes);
-        let in_chunks = |product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
-        let gather = [in_chunks(products.first), in_chunks(products.last_input_gradient)];
+        let in_chunks = |time: Seconds, product: Seconds| if self.chunked_tensor { exposed_in_chunks(time, product, split) } else { time };
+        let gather = [in_chunks(gathering, products.first), in_chunks(gathering, products.last_input_gradient)];
         // Backward, sums go while the first product's weights get their gradient.
-        let scatter = [in_chunks(products.last), if self.chunked_tensor { less(time, products.weight_gradient) } else { time }];
+        let beside_gradient = if self.chunked_tensor { less(scattering, products.weight_gradient) } else { scattering };
+        let scatter = [in_chunks(scattering, products.last), beside_gradient];
         // The input is gathered again beside the product that makes its gradient.
-        let again = less(time, products.input_gradient);
+        let again = less(gathering, products.input_gradient);
         stages.push([transfer("all-gather", gather[0]), transfer("reduce-scatter", scatter[1])]);
         stages.backward.push(transfer("all-gather of the input", again));
         stages.push(self.both(name, operators));
         stages.push([transfer("reduce-scatter", scatter[0]), transfer("all-gather", gather[1])]);
-        stages.beside[0] += time * 2.0 - gather[0] - scatter[0];
-        stages.beside[1] += time * 3.0 - gather[1] - scatter[1] - again;
+        stages.beside[0] += gathering + scattering - gather[0] - scatter[0];
+        stages.beside[1] += gathering * 2.0 + scattering - gather[1] - scatter[1] - again;
     }
 
     /// Ranks that share a sequence send each other the keys and values of their tokens part by part, beside the attention over the part that has
@@ -213,25 +210,16 @@ impl<'a> Task<'a> {
         stages.sent[1] += sent * 2.0;
     }
 
-    /// Dispatch and combine of a token's `message` bytes: the faster of straight to the experts' ranks and, over several nodes with a
-    /// library that has measured kernels for it, relayed; or the all-to-all of every copy. With the bytes that a rank sends.
+    /// Dispatch, or combine, of a token's `message` bytes by the library's kernels for many tokens; or the all-to-all of every copy. With the
+    /// bytes that a rank sends.
     fn exchange(&self, traffic: &ExpertTraffic, back: bool) -> (Seconds, Bytes) {
         let communication = &self.communication;
         if self.all_to_all {
             let pair = traffic.message * (traffic.tokens * traffic.copies / f64::from(traffic.ranks));
             return (communication.all_to_all(traffic.ranks, pair * traffic.imbalance), pair * f64::from(traffic.ranks - 1));
         }
-        let (kernel, name, direct) = if back {
-            (communication.combine_kernel(true), "relayed-combine", communication.combine(traffic, true))
-        } else {
-            (communication.dispatch_kernel(true), "relayed-dispatch", communication.dispatch(traffic, true))
-        };
-        let relayed = self.relays.get(&traffic.ranks).zip(communication.library().token_kernel(name));
-        let relayed = relayed.map(|(relay, kernel)| traffic.relayed_over(communication.network(), relay, kernel));
-        match relayed.filter(|relayed| relayed.time < direct) {
-            Some(relayed) => (relayed.time, relayed.across + relayed.inside),
-            None => (direct, traffic.sent_bytes(kernel)),
-        }
+        let Exchange { time, sent } = if back { communication.combine(traffic, true) } else { communication.dispatch(traffic, true) };
+        (time, sent)
     }
 
     fn layer(&self, group: &LayerGroup, [tp, cp, ep]: [u32; 3], sequences: f64) -> Layer {

@@ -34,6 +34,6 @@ pub use layer::{Layer, Task, model_flop_per_token};
 pub use layout::{Recompute, TrainingLayout, TrainingRequest, layouts};
 pub use memory::{TrainingMemory, memory};
 pub use paced::LayersByClock;
-pub use search::{Remedy, TrainingSearch, communication, remedy, search};
+pub use search::{Remedy, TrainingSearch, remedy, search};
 pub use step::{DataExchange, Pass, TrainingStep, bubble, train_step};
 pub use timeline::{Event, TrainingTimelineEntry, training_timeline};

@@ -1,17 +1,15 @@
 //! Every layout of a machine that fits in memory, fastest first; and where none does, the nearest thing that works.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
 use super::layer::Task;
-use super::layout::{TrainingLayout, TrainingRequest, expert_degrees, layouts, shapes};
+use super::layout::{TrainingLayout, TrainingRequest, layouts};
 use super::memory::memory;
 use super::paced::LayersByClock;
 use super::step::{TrainingStep, train_step};
-use crate::execution::Communication;
-use crate::input::document::{Library, Model, Training};
-use crate::network::{Network, Relay};
+use crate::input::document::Training;
 use crate::units::Bytes;
 
 /// Everything that a search found.
@@ -38,26 +36,6 @@ pub struct Remedy {
 
 /// Machines this many times larger are looked at for one that would do.
 const MOST_TIMES: u32 = 1024;
-
-/// Transfers of all groups that the search asks for, and the relays of those of experts.
-#[must_use]
-pub fn communication<'a>(
-    network: &'a Network<'a>,
-    library: &'a Library,
-    training: &Training,
-    model: &Model,
-    request: &TrainingRequest,
-) -> (Communication<'a>, BTreeMap<u32, Relay>) {
-    let per_chip = network.fabric().chip.ranks;
-    let shapes = shapes(training, model, network.fabric().chips * per_chip, request);
-    let groups: BTreeSet<u32> = shapes.into_iter().flat_map(|[tp, cp, dp, _]| expert_degrees(model, tp * cp * dp, request)).collect();
-    let relays = if library.token_kernel("relayed-dispatch").is_some() {
-        groups.into_iter().filter_map(|ep| Some((ep, Relay::new(network, ep)?))).collect()
-    } else {
-        BTreeMap::new()
-    };
-    (Communication::new(network, library), relays)
-}
 
 /// Layouts whose layers are the same: of equal TP, CP, EP and micro-batch.
 type Alike = BTreeMap<[u32; 4], Vec<TrainingLayout>>;

@@ -19,6 +19,7 @@ use super::optimizer::update;
 use super::paced::LayersByClock;
 use crate::execution::{Activity, OperatorWork, Pace, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_power, work_power};
 use crate::input::document::{PipelineSchedule, Training};
+use crate::network::Op;
 use crate::units::{Bytes, Joules, Seconds};
 use crate::workload::{Device, Operator, Work, head, kernel};
 
@@ -151,16 +152,11 @@ pub fn bubble(stages: u32, micro_batches: u32, interleave: u32) -> f64 {
     wait / (f64::from(micro_batches) + wait)
 }
 
-/// A group of `ranks` gathers or scatters `bytes` in all on every rank, beside all other groups of a stage of `chips` chips: each rank
-/// sends the `ranks - 1` parts that are not its own.
-fn data_exchange(task: &Task<'_>, chips: u32, ranks: f64, bytes: f64) -> Seconds {
-    if ranks < 2.0 || bytes <= 0.0 {
-        return Seconds::ZERO;
-    }
-    let communication = &task.communication;
-    let each = Bytes::new(bytes * (ranks - 1.0) / ranks * f64::from(communication.network().fabric().chip.ranks));
-    let library = communication.library();
-    library.launch.value + library.round.value + communication.profile(chips).latency + each / communication.chip_among(chips)
+/// Groups of `copies` ranks of a stage gather or scatter `bytes` in all on every rank, all groups at once. Ranks that hold the same
+/// parameters stand as far apart as a stage has different parts.
+fn data_exchange(task: &Task<'_>, op: Op, stage_ranks: u32, copies: f64, bytes: f64) -> Seconds {
+    let copies = copies.round() as u32;
+    task.communication.strided_collective(op, copies, stage_ranks / copies.max(1), Bytes::new(bytes))
 }
 
 /// An exchange layer by layer beside `room` of computing over `layers` layers.
@@ -280,18 +276,16 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Laye
     let head = head_and_loss(task, &layout, tokens);
     let [mut forward, mut backward_pass] = passes(task, device, layers, &layout, &head);
 
-    let fabric = task.communication.network().fabric();
-    let per_chip = fabric.chip.ranks;
     let handed = Bytes::new(tokens * f64::from(model.hidden) * 2.0 / f64::from(layout.tp));
-    let hop = if layout.pp > 1 { task.communication.send(layout.mapping().chips(per_chip), handed) } else { Seconds::ZERO };
+    let hop = if layout.pp > 1 { task.communication.collective(Op::Send, layout.mapping().ranks(), handed) } else { Seconds::ZERO };
     let [common, experts] = parameters(task, layers, &layout);
     let [common_copies, expert_copies] = layout.copies();
-    let stage_chips = (layout.tp * layout.cp * layout.dp).div_ceil(per_chip);
-    let exchange = |bytes: f64| {
-        data_exchange(task, stage_chips, common_copies, common * bytes) + data_exchange(task, stage_chips, expert_copies, experts * bytes)
+    let stage = layout.tp * layout.cp * layout.dp;
+    let exchange = |op: Op, bytes: f64| {
+        data_exchange(task, op, stage, common_copies, common * bytes) + data_exchange(task, op, stage, expert_copies, experts * bytes)
     };
     let in_stage = f64::from(model.layers()) * share;
-    let (scatter, fetch) = (exchange(training.state.gradients), exchange(training.state.weights));
+    let (scatter, fetch) = (exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights));
     let (reduce, gather) = if training.shard_weights {
         // Every micro-batch fetches weights forward and backward, and adds its gradients up.
         forward.with(beside(fetch, forward.kernels, in_stage));

@@ -124,7 +124,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
     let (network, spec) = (bench.network, bench.spec);
     let fabric = network.fabric();
     request.check(&workload.training, &workload.model, fabric.chips * fabric.chip.ranks)?;
-    let task = training_task(network, &bench.parts.library, device_under(bench, case)?, &workload, &request);
+    let task = training_task(network, &bench.parts.library, device_under(bench, case)?, &workload);
     let found = search(&task, &workload.training, &request);
     let simulation = describe_training(spec, &task, &workload, found, None);
     let Some(step) = simulation.best() else { return Err("does not fit".to_owned()) };
@@ -146,7 +146,7 @@ pub fn layers(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result
     let request = request(settings)?;
     let fabric = bench.network.fabric();
     request.check(&workload.training, &workload.model, fabric.chips * fabric.chip.ranks)?;
-    let task = training_task(bench.network, &bench.parts.library, bench.device.clone(), &workload, &request);
+    let task = training_task(bench.network, &bench.parts.library, bench.device.clone(), &workload);
     let kinds = task.layers([settings.count("tp")?, 1, settings.count("ep")?, settings.count("micro_batch")?]);
     let layer = kinds.iter().find(|layer| layer.expert_parameters > 0.0).ok_or("the model has no experts")?;
     let count = settings.count("layers")?;

@@ -2,23 +2,28 @@
 
 use super::bench::{Bench, bandwidth_in, time_in};
 use crate::input::cases::{Case, Unit};
-use crate::network::{Algorithm, Collective, ExpertTraffic, Op, Pricing, custom_all_reduce};
+use crate::network::{Algorithm, Collective, Engines, ExpertTraffic, Op, Pricing};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Time, or bus bandwidth as nccl-tests defines it.
 pub fn collective(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["op", "ranks", "bytes", "algorithm", "library"])?;
+    settings.only(&["op", "ranks", "bytes", "algorithm", "library", "graph"])?;
     let op = settings.one_of("op", &Op::ALL.map(|(op, name)| (name, op)))?;
     let algorithm = match settings.optional("algorithm") {
         Some(_) => Some(settings.one_of("algorithm", &Algorithm::ALL.map(|(algorithm, name)| (name, algorithm)))?),
         None => None,
     };
     let collective = Collective { op, ranks: settings.count("ranks")?, bytes: Bytes::new(settings.number("bytes")?) };
+    let graph = settings.optional("graph").is_some() && settings.one_of("graph", &[("false", false), ("true", true)])?;
+    let price = |pricing: &mut Pricing<'_>| {
+        // Engines' kernels are measured as `captured_all_reduce`.
+        if graph { pricing.price_in_graph(&collective, algorithm, Engines::None) } else { pricing.price(&collective, algorithm) }
+    };
     let timing = match settings.optional("library") {
-        None => pricing.price(&collective, algorithm),
+        None => price(pricing),
         // Measurements that name another library are few: nothing is kept for the next.
-        named => Pricing::new(bench.network, bench.parts.library(named)?).price(&collective, algorithm),
+        named => price(&mut Pricing::new(bench.network, bench.parts.library(named)?)),
     };
     let timing = timing.map_err(|error| error.to_string())?;
     match case.unit {
@@ -32,12 +37,12 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
     let settings = &case.settings;
     settings.only(&["engine", "ranks", "bytes"])?;
     let engine = settings.text("engine")?;
-    let kernel =
-        bench.parts.library.captured_all_reduce.get(engine).ok_or_else(|| format!("the library has no constants for the engine `{engine}`"))?;
+    if !bench.parts.library.captured_all_reduce.contains_key(engine) {
+        return Err(format!("the library has no constants for the engine `{engine}`"));
+    }
     let collective = Collective { op: Op::AllReduce, ranks: settings.count("ranks")?, bytes: Bytes::new(settings.number("bytes")?) };
-    let library = pricing.price(&collective, None).map_err(|error| error.to_string())?.total();
-    let own = custom_all_reduce(bench.network, kernel, collective.ranks, collective.bytes);
-    time_in(case.unit, own.min(library))
+    let timing = pricing.price_in_graph(&collective, None, Engines::Named(engine)).map_err(|error| error.to_string())?;
+    time_in(case.unit, timing.total())
 }
 
 /// Time, or bandwidth a rank as papers print it: all copies of all tokens, those that stay included, over the time.

@@ -3,8 +3,9 @@
 use supernode::execution::{Machine, Mapping};
 use supernode::fabric;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload_with};
-use supernode::network::Network;
+use supernode::network::{Network, Op};
 use supernode::serving::{OperatingPoint, aggregated_at, decode_at, most_requests, prefill_at};
+use supernode::units::Bytes;
 
 const MAPPING: Mapping = Mapping { ep: 72, dp: 72, ..Mapping::ONE };
 
@@ -81,14 +82,14 @@ fn the_cache_of_a_prompt_is_handed_over() {
     let network = Network::new(&fabric);
     let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
     let communication = &machine.communication;
-    let (rate, start) = (communication.chip_to_all(), spec.library.launch.value + spec.library.round.value + communication.farthest());
     let phase = workload.workload.prefill.as_ref().expect("it reads prompts");
     let point = prefill_at(&machine, phase, Mapping { ep: 32, dp: 32, ..Mapping::ONE }, 2.0, 1).unwrap_or_else(|no| panic!("{no}"));
     let transfer = point.kv_transfer.expect("answers are made elsewhere");
     assert_eq!(transfer.prompt.get(), 61.0 * 576.0 * 2.0 * 4096.0);
-    // 32 groups read 2 prompts each; 16 chips send.
-    let time = transfer.prompt.get() * 64.0 / (rate.get() * 16.0);
-    assert!((transfer.time.get() / time - 1.0).abs() < 1e-12);
-    assert!((transfer.exposed.get() / (start.get() + time / 61.0) - 1.0).abs() < 1e-12);
+    // 32 groups read 2 prompts each; 32 ranks send, each to all 768.
+    let move_out = |bytes: f64| communication.collective(Op::AllToAll, 768, Bytes::new(bytes));
+    let sent = transfer.prompt.get() * 64.0 / 32.0;
+    assert!((transfer.time.get() / move_out(sent).get() - 1.0).abs() < 1e-12);
+    assert!((transfer.exposed.get() / move_out(sent / 61.0).get() - 1.0).abs() < 1e-12);
     assert!((point.latency().get() / (1.5 * point.step.time.get() + transfer.exposed.get()) - 1.0).abs() < 1e-12);
 }

@@ -25,6 +25,7 @@ mod machines;
 mod models;
 mod models_bad_input;
 mod odd_machines;
+mod one_price;
 mod plan;
 mod power;
 mod prefix_cache;

@@ -43,7 +43,8 @@ fn gains_are_the_finite_differences() {
         let gain = gains.iter().find(|gain| gain.name == name).unwrap();
         assert!((gain.tokens.unwrap() - (after.0 / before.0 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");
         assert!((gain.per_joule.unwrap() - (after.1 / before.1 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");
-        assert!(gain.tokens.unwrap() > 0.0);
+        // Loads and stores in flight bound this chip at the rate of its links: faster links alone gain nothing.
+        assert!(gain.tokens.unwrap() > if name == "HBM bandwidth" { 0.0 } else { -1e-9 });
     }
     assert!(gains.windows(2).all(|pair| pair[0].tokens >= pair[1].tokens), "largest first");
 }

@@ -2,13 +2,14 @@
 
 use crate::command::Project;
 use serde_json::Value;
+use supernode::execution::Communication;
 use supernode::fabric::{self, Fabric};
 use supernode::input::document::{Captured, ExpertPlacement, HostCosts, Optimizer, PipelineSchedule, Precision};
 use supernode::input::spec::{Spec, TrainingSpec, load_supernode, load_training};
-use supernode::network::Network;
+use supernode::network::{Collective, Network, Op, Placement, Pricing};
 use supernode::training::{
-    Event, LayersByClock, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, communication, layouts, memory,
-    model_flop_per_token, search, train_step, training_timeline,
+    Event, LayersByClock, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, layouts, memory, model_flop_per_token, search,
+    train_step, training_timeline,
 };
 use supernode::units::{Bytes, Figure, Seconds};
 use supernode::workload::Device;
@@ -18,14 +19,12 @@ fn train(arguments: &[&str]) -> Value {
 }
 
 /// What is trained on a machine, with the transfers of `request`.
-fn with_task<T>(spec: &Spec, workload: &TrainingSpec, request: &TrainingRequest, ask: impl FnOnce(&Task<'_>) -> T) -> T {
+fn with_task<T>(spec: &Spec, workload: &TrainingSpec, _: &TrainingRequest, ask: impl FnOnce(&Task<'_>) -> T) -> T {
     let fabric: Fabric = fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"));
     let network = Network::new(&fabric);
     let TrainingSpec { training, model, .. } = workload;
-    let (communication, relays) = communication(&network, &spec.library, training, model, request);
     ask(&Task {
-        communication,
-        relays,
+        communication: Communication::new(&network, &spec.library),
         device: Device::new(&spec.chip),
         model,
         precisions: training.precisions(*training.gemm),
@@ -156,12 +155,12 @@ fn bytes_of_exchanges_by_hand() {
         let stream = 8192.0 * 8192.0 * 2.0 * 7.0 / 8.0;
         let layer = &task.layers([8, 1, 1, 1])[0];
         assert_eq!(layer.sent, [Bytes::new(4.0 * stream), Bytes::new(6.0 * stream)]);
-        // In the time that seven parts of an eighth take.
-        let once = task.communication.all_to_all(8, Bytes::new(stream / 7.0));
-        let gathers = layer.forward.iter().filter(|stage| stage.resource == supernode::execution::Resource::Fabric);
-        assert!(gathers.map(|stage| stage.time).all(|time| time == once));
-        let wire = task.communication.chip_among(8);
-        assert!((once.get() / (Bytes::new(stream) / wire).get() - 1.0).abs() < 0.1, "{once:?}");
+        // Every gather and scatter takes what a collective of all eight parts takes.
+        let tokens = Bytes::new(8192.0 * 8192.0 * 2.0);
+        let [gather, scatter] = [Op::AllGather, Op::ReduceScatter].map(|op| task.communication.collective(op, 8, tokens));
+        let transfers = layer.forward.iter().filter(|stage| stage.resource == supernode::execution::Resource::Fabric);
+        assert!(transfers.clone().count() > 0);
+        assert!(transfers.map(|stage| stage.time).all(|time| time == gather || time == scatter));
     });
     let workload = training("deepseek-v3-fp8");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,ep=64,dp=64,pp=1"), |task| {
@@ -187,11 +186,14 @@ fn gradients_and_weights_by_hand() {
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=8,dp=8,pp=1"), |task| {
         let step = train_step(task, &workload.training, &LayersByClock::new(task, [8, 1, 1, 1]), layout);
         let communication = &task.communication;
-        let library = communication.library();
-        let waiting = library.launch.value + library.round.value + communication.profile(64).latency;
-        let wire = |bytes: f64| Bytes::new(bytes * 7.0 / 8.0) / communication.chip_among(64);
-        assert_eq!(step.reduce.time, waiting + wire(35_276_193_792.0));
-        assert_eq!(step.gather.time, waiting + wire(17_638_096_896.0));
+        let placement = Placement::Strided { first: 0, stride: 8 };
+        let mut pricing = Pricing::placed(communication.network(), communication.library(), placement);
+        let mut price = |op, bytes| pricing.price(&Collective { op, ranks: 8, bytes: Bytes::new(bytes) }, None).unwrap().total();
+        for (found, expected) in
+            [(step.reduce.time, price(Op::ReduceScatter, 35_276_193_792.0)), (step.gather.time, price(Op::AllGather, 17_638_096_896.0))]
+        {
+            assert!((found.get() / expected.get() - 1.0).abs() < 1e-9, "{found:?} is not {expected:?}");
+        }
         // The rest of 80 layers hides beside computing of as many, the last cannot.
         assert_eq!(step.reduce.exposed, step.reduce.time / 80.0);
     });
@@ -209,10 +211,9 @@ fn fully_sharded_by_hand() {
         assert_eq!(step.memory.weights, Bytes::new(2.0 * 2_813_657_088.0));
         assert_eq!(step.memory.gradients, Bytes::new(4.0 * 2_813_657_088.0));
         assert_eq!(step.memory.optimizer, Bytes::new(13_228_572_672.0));
-        let library = task.communication.library();
-        let waiting = library.launch.value + library.round.value + task.communication.profile(64).latency;
-        let wire = |bytes: f64| Bytes::new(70_552_387_584.0 * bytes * 63.0 / 64.0) / task.communication.chip_among(64);
-        for (pass, expected) in [(step.forward, waiting + wire(2.0)), (step.backward, waiting * 2.0 + wire(6.0))] {
+        let all = |op, bytes: f64| task.communication.collective(op, 64, Bytes::new(70_552_387_584.0 * bytes));
+        let fetch = all(Op::AllGather, 2.0);
+        for (pass, expected) in [(step.forward, fetch), (step.backward, fetch + all(Op::ReduceScatter, 4.0))] {
             let all = pass.exposed() + pass.hidden;
             assert!((all.get() / expected.get() - 1.0).abs() < 1e-9, "{all:?} is not {expected:?}");
         }

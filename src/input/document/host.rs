@@ -62,6 +62,8 @@ pub struct Nic {
     pub lanes: u32,
     /// From host side to network side, one pass, without software.
     pub latency: Figure<Seconds>,
+    /// Shortest time from one message to the next; no limit if absent.
+    pub message_interval: Option<Figure<Seconds>>,
     /// Powered, no traffic.
     pub idle: Figure<Watts>,
     /// Per bit that passes.

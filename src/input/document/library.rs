@@ -39,6 +39,14 @@ pub struct Library {
     /// Share of the payload rate that reduction in the switches reaches; as `wire_efficiency` if absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub reduction_efficiency: Option<Figure<Ratio>>,
+    /// Once a call inside a captured graph, which spares the host's part; as `launch` if absent.
+    pub captured_launch: Option<Figure<Seconds>>,
+    /// Once a call whose additions switches do; as `launch` if absent.
+    pub reduction_launch: Option<Figure<Seconds>>,
+    /// Added to a round for every peer that a rank sends to: descriptors to write, flags to poll; none if absent.
+    pub per_peer: Option<Figure<Seconds>>,
+    /// What transfers over NICs take instead; as inside a host if absent.
+    pub across_hosts: Option<AcrossHosts>,
     /// Share of the matrix cores that communication takes while it runs; 0 where DMA engines copy.
     #[schemars(extend("x-range" = [0.0, 0.99]))]
     pub core_share: Figure<Ratio>,
@@ -85,7 +93,28 @@ impl Library {
     }
 }
 
-/// A one-shot or two-shot all-reduce inside a captured graph; the form stands in `network/captured.rs`.
+/// Transfers over NICs between hosts or racks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcrossHosts {
+    /// Once a call, beside the library's own launch: threads of the host that drive the NICs, registration, the slowest host.
+    pub launch: Figure<Seconds>,
+    /// Once a round over NICs, in place of the library's own; the path's latency comes on top.
+    pub round: Figure<Seconds>,
+    /// Share of the NIC's payload rate that long messages reach.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub wire_efficiency: Figure<Ratio>,
+    /// R of the pipeline ramp between hosts, for every rank of a host.
+    pub ramp: Figure<Seconds>,
+    /// Share of the NIC's payload rate under the low-latency protocol; as inside a host if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub low_latency_efficiency: Option<Figure<Ratio>>,
+    /// Of the rate at which switches reduce inside a host, what is left while trees join hosts; all of it if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub reduction_share: Option<Figure<Ratio>>,
+}
+
+/// A one-shot or two-shot all-reduce inside a captured graph; the form stands in `network/custom_all_reduce.rs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomAllReduce {

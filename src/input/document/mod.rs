@@ -47,7 +47,7 @@ pub use demand::{Demand, DemandPoint};
 pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kind::Kind;
-pub use library::{CustomAllReduce, Library, TokenKernel};
+pub use library::{AcrossHosts, CustomAllReduce, Library, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tower, ffn_matrices};
 pub use pattern::{

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
+use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
 use crate::validation::{Parts, has_low_latency};
 
@@ -12,6 +12,8 @@ use crate::validation::{Parts, has_low_latency};
 pub enum Family {
     /// Collectives of the machine's communication library, or of one that measurements name.
     Collectives(Option<String>),
+    /// Collectives over NICs between hosts.
+    AcrossHosts,
     /// An engine's all-reduce.
     CustomAllReduce(String),
     /// A kernel that moves tokens to experts or back.
@@ -100,6 +102,7 @@ impl Family {
         };
         Ok(match kind {
             "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
+            "across-hosts" if name.is_empty() => Self::AcrossHosts,
             "gap" if name.is_empty() => Self::Gap,
             "power" if name.is_empty() => Self::Power,
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
@@ -113,7 +116,7 @@ impl Family {
             "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
                 ));
             }
         })
@@ -124,7 +127,7 @@ impl Family {
     pub fn part(&self) -> PartKind {
         match self {
             Self::Collectives(name) => PartKind::Library(name.clone()),
-            Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
+            Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
             Self::Engine(name) => PartKind::Engine(name.clone()),
             _ => PartKind::Chip,
         }
@@ -136,6 +139,7 @@ impl Family {
         match self {
             Self::Engine(_) => vec!["engine"],
             Self::Collectives(_) => vec!["library"],
+            Self::AcrossHosts => vec!["library", "across_hosts"],
             Self::CustomAllReduce(engine) => vec!["library", "captured_all_reduce", engine],
             Self::Tokens(kernel) => match kernel.as_str() {
                 "dispatch" => vec!["library", "dispatch"],
@@ -161,10 +165,12 @@ impl Family {
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
         let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
-        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)));
+        let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)) | Self::AcrossHosts);
         (case.unit.is_time() || any_unit)
             && match self {
                 Self::Collectives(library) => case.quantity == "collective" && case.settings.optional("library") == library.as_deref(),
+                // Of a machine of several hosts; its measurements inside one are of another machine.
+                Self::AcrossHosts => case.quantity == "collective" && case.settings.optional("library").is_none(),
                 Self::Engine(name) => is("serving_tpot", "engine", name) || is("serving_ttft", "engine", name),
                 Self::CustomAllReduce(engine) => is("captured_all_reduce", "engine", engine),
                 Self::Tokens(kernel) => is("exchange", "kernel", kernel),
@@ -205,7 +211,7 @@ impl Family {
             Self::Experts(Precision::W4a16 | Precision::W4a8) => &["ranks"],
             Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
             Self::Gap => &["format", "cache"],
-            Self::Collectives(_) | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
+            Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
         };
         let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
         Some(values.collect::<Vec<_>>().join("; "))
@@ -223,6 +229,7 @@ impl Family {
             Self::Collectives(None) => collective_constants(library),
             Self::Collectives(Some(name)) => collective_constants(libraries.get_mut(name).ok_or_else(missing)?),
             Self::Engine(name) => engine_constants(engines.get_mut(name).ok_or_else(missing)?),
+            Self::AcrossHosts => across_constants(library.across_hosts.as_mut().ok_or_else(missing)?),
             Self::CustomAllReduce(engine) => {
                 let kernel = library.captured_all_reduce.get_mut(engine).ok_or_else(missing)?;
                 vec![
@@ -271,6 +278,13 @@ fn collective_constants(library: &mut Library) -> Vec<Named<'_>> {
     ];
     found.extend(library.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
     found.extend(library.reduction_efficiency.as_mut().map(|figure| share("reduction_efficiency", figure)));
+    found
+}
+
+fn across_constants(across: &mut AcrossHosts) -> Vec<Named<'_>> {
+    let mut found = vec![time("launch", &mut across.launch), time("ramp", &mut across.ramp)];
+    found.extend(across.low_latency_efficiency.as_mut().map(|figure| share("low_latency_efficiency", figure)));
+    found.extend(across.reduction_share.as_mut().map(|figure| share("reduction_share", figure)));
     found
 }
 
@@ -327,6 +341,7 @@ impl fmt::Display for Family {
             Self::Collectives(None) => write!(out, "collectives"),
             Self::Collectives(Some(name)) => write!(out, "collectives:{name}"),
             Self::Engine(name) => write!(out, "engine:{name}"),
+            Self::AcrossHosts => write!(out, "across-hosts"),
             Self::CustomAllReduce(engine) => write!(out, "all-reduce:{engine}"),
             Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
             Self::Gemm(format) => write!(out, "gemm:{}", format.name()),

@@ -138,6 +138,10 @@ const PUBLISHED: &[Published] = &[
     Published { name: "grand-teton-256", chips: 256, memory: Some((24.576, 0.01)), ..NOTHING },
     Published { name: "grand-teton-8192", chips: 8192, memory: Some((786.432, 0.01)), ..NOTHING },
     Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
+    // Two servers or two racks, as measured.
+    Published { name: "hgx-h20-ib-16", chips: 16, injection: Some((16.0 * 0.45, 0.01)), memory: Some((16.0 * 0.096, 0.01)), ..NOTHING },
+    Published { name: "mi300x-roce-16", chips: 16, memory: Some((16.0 * 0.192, 0.01)), ..NOTHING },
+    Published { name: "gb300-64-ib-128", chips: 128, ..NOTHING },
     // Four times the racks below.
     Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
     Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.02)), ..NOTHING },
@@ -170,8 +174,8 @@ const PUBLISHED: &[Published] = &[
         compute: Some((Precision::Fp4, 2500.0, 0.01)),
         memory: Some((20.7, 0.01)),
     },
-    Published { name: "mi300x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.448, 0.01)), memory: Some((8.0 * 0.192, 0.01)), ..NOTHING },
-    Published { name: "mi355x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.5355, 0.01)), memory: Some((8.0 * 0.288, 0.01)), ..NOTHING },
+    Published { name: "mi300x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.336, 0.01)), memory: Some((8.0 * 0.192, 0.01)), ..NOTHING },
+    Published { name: "mi355x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.4032, 0.01)), memory: Some((8.0 * 0.288, 0.01)), ..NOTHING },
     // 260 TB/s both ways, less UALink's framing of 7 %; 31 TB; the 1.4 EFLOP/s FP8 quoted are probably sparse.
     Published {
         name: "helios-72",
