@@ -128,6 +128,8 @@ pub enum CollectiveError {
         /// Receiving chip.
         to: u32,
     },
+    /// Hosts hold unequal numbers of ranks, so that some rounds are played by a part of the group: only the flow level prices that.
+    UnevenRails,
     /// No engine's all-reduce kernel takes part.
     NoEngineKernel,
     /// The algorithm does not carry out this op on this group.
@@ -157,6 +159,7 @@ impl fmt::Display for CollectiveError {
             Self::Unreachable { from, to } => {
                 write!(out, "no path leads from chip {from} to chip {to}; join their switches, or choose ranks that are joined")
             }
+            Self::UnevenRails => write!(out, "hosts hold unequal numbers of ranks, which packets do not follow; choose as many in each"),
             Self::NoEngineKernel => write!(
                 out,
                 "algorithm `engine_kernel` needs a captured graph (--graph), a library with `captured_all_reduce`, and ranks in the innermost level"

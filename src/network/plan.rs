@@ -363,6 +363,11 @@ impl Plan {
         Ok(Some(work.total(call, offer.algorithm, self.ranks(), (dies, rounds), own)))
     }
 
+    /// Whether some phase is played by the ranks on rails alone while the group has others besides.
+    pub fn leaves_ranks_out(&self, phases: &[Phase]) -> bool {
+        self.members.rails.is_some() && phases.iter().any(|phase| phase.on_rails)
+    }
+
     /// Phases as rounds on the bare fabric: what [`Plan::one`] prices, without launch, waits, efficiency and ramp of the library.
     pub fn rounds(&self, call: &Call<'_>, phases: &[Phase]) -> Vec<Round> {
         if self.is_one_package() {

@@ -112,11 +112,14 @@ impl<'a> Pricing<'a> {
     /// The rounds of an algorithm on the bare fabric, and the group of chips that plays them.
     ///
     /// # Errors
-    /// As [`Pricing::price`].
+    /// As [`Pricing::price`], and where hosts hold unequal numbers of ranks.
     pub fn rounds(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<(Group, Vec<Round>), CollectiveError> {
         self.check(collective)?;
         let plan = &self.plans[&(collective.op, collective.ranks)];
         let phases = played_phases(collective, algorithm, &plan.members.shape)?;
+        if plan.leaves_ranks_out(&phases) {
+            return Err(CollectiveError::UnevenRails);
+        }
         Ok((plan.members.group.clone(), plan.rounds(&self.call(collective.bytes), &phases)))
     }
 

@@ -212,7 +212,7 @@ impl SimulateReport {
         medians.sort_by_key(|median| rank(&median.quantity));
         let shown: Vec<String> = medians.iter().take(5).map(|median| format!("{} {:.0} %", median.quantity, 100.0 * median.median)).collect();
         format!(
-            "median of measured against predicted: {}; `supernode validate --system {}` shows all, inside and outside the fit",
+            "median error against measurements of this machine: {}; `supernode validate --system {}` shows all, inside and outside the fit",
             shown.join(", "),
             self.supernode
         )

@@ -15,31 +15,26 @@ impl Project {
         Self(folder)
     }
 
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn file(self, name: &str, text: &str) -> Self {
         self.bytes(name, text.as_bytes())
     }
 
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn bytes(self, name: &str, bytes: &[u8]) -> Self {
         std::fs::write(self.0.join(name), bytes).unwrap();
         self
     }
 
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn folder(self, name: &str) -> Self {
         std::fs::create_dir_all(self.0.join(name)).unwrap();
         self
     }
 
     /// The folder.
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn path(&self) -> &std::path::Path {
         &self.0
     }
 
     /// Text of a file there.
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn text(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.join(name)).unwrap()
     }
@@ -62,25 +57,21 @@ impl Run {
     }
 
     /// Exit code and standard output.
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn code_and_output(&self) -> (Option<i32>, String) {
         (self.0.status.code(), String::from_utf8_lossy(&self.0.stdout).into_owned())
     }
 
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn succeeds(&self, expected: &str) {
         assert_eq!(self.output(), expected);
     }
 
     /// Standard error of a run that refused its input.
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn error(&self) -> String {
         assert_eq!(self.0.status.code(), Some(2));
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 
     /// Exit code 2, nothing on standard output, exactly this on standard error.
-    #[allow(dead_code, reason = "not every test file needs all of these")]
     pub fn fails(&self, expected: &str) {
         assert_eq!(String::from_utf8_lossy(&self.0.stderr), expected);
         assert_eq!(self.0.status.code(), Some(2));

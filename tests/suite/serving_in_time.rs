@@ -43,11 +43,13 @@ impl Prices for Linear {
     }
 }
 
-fn rules() -> Rules {
+/// Rules of an engine that is not named, one pass after the other.
+pub fn rules() -> Rules {
     Rules { overlapped: false, ..Rules::of(None) }
 }
 
-fn fleet(rules: Rules, blocks: u64) -> Fleet {
+/// One instance with so many blocks.
+pub fn fleet(rules: Rules, blocks: u64) -> Fleet {
     Fleet {
         rules,
         first: PoolSize { instances: 1, groups: 1, blocks },

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::serving_in_time::{fleet, rules};
 use proptest::prelude::*;
 use supernode::input::document::Length;
 use supernode::input::problem::Source;
 use supernode::input::trace::{load_trace, parse_trace};
-use supernode::serving::queueing::{
-    Arrivals, Fleet, Made, Order, Policy, PoolSize, Rules, Sessions, Spread, Stage, Trace, prefix_hits, serve, spread_hits,
-};
+use supernode::serving::queueing::{Arrivals, Made, Order, Rules, Sessions, Spread, Stage, Trace, prefix_hits, serve, spread_hits};
 
 use super::command::Project;
 use super::serving_in_time::Linear;
@@ -42,17 +41,7 @@ fn published_traces_find_what_independent_scripts_find() {
         let found = [u64::MAX / 2, 1562].map(|capacity| kinds.map(|kind| spread_hits(&trace, 8, capacity, Order::Reverse, kind).0));
         assert_eq!(found.concat(), spread, "{name}");
         // In time, with room for all, a request finds the blocks of every earlier one.
-        let fleet = Fleet {
-            rules: Rules { overlapped: false, sequences: 256, ..Rules::of(None) },
-            first: PoolSize { instances: 1, groups: 1, blocks: 1 << 40 },
-            second: None,
-            policy: Policy::RoundRobin,
-            host_units: 0,
-            pooled_units: 0,
-            drafts: (0, 0.0),
-            concurrency: None,
-            seed: 1,
-        };
+        let fleet = fleet(Rules { sequences: 256, ..rules() }, 1 << 40);
         let outcome = serve(&fleet, &trace, &mut Linear::new([12.7, 0.0415, 0.0123, 9.65e-5]));
         let found: u64 = outcome.sequences.iter().map(|one| u64::from(one.found_units)).sum();
         assert_eq!(found, bounded[3][0], "{name}");

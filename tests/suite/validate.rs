@@ -6,7 +6,7 @@ use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
 use supernode::validation::calibrate::{Calibration, Family, calibrate, outside};
-use supernode::validation::{Bench, Parts, exceeded, load_bounds, load_outside, quantile, scores, summaries, validate};
+use supernode::validation::{Bench, Comparison, Parts, exceeded, load_bounds, load_outside, quantile, scores, summaries, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
@@ -252,7 +252,12 @@ fn wire_shares_of_one_link_generation_predict_the_next() {
 fn one_batch_predicts_another() {
     // 96 and 112 requests a package on CloudMatrix384: nothing is fitted to either.
     let cases = load_cases("cloudmatrix384").expect("shipped measurements are readable");
-    for case in validate(&cases).iter().filter(|case| case.quantity == "tpot" || case.quantity == "decode_rate") {
+    let batches = ["batch=96;", "batch=112;"];
+    let named = |case: &&Comparison| batches.iter().any(|batch| case.settings.contains(batch));
+    let compared = validate(&cases);
+    let found: Vec<_> = compared.iter().filter(named).filter(|case| case.quantity == "tpot" || case.quantity == "decode_rate").collect();
+    assert_eq!(found.len(), 4);
+    for case in found {
         assert!(case.error().expect("predicted").abs() < 0.06, "{case:?}");
     }
 }

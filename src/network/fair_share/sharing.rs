@@ -53,52 +53,76 @@ pub struct Sharing {
 }
 
 /// What is wrong with a sharing problem, and where.
-#[allow(missing_docs, reason = "the messages below say what each field is")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum SharingError {
     /// `row_start` must begin with 0, never fall, and end at the number of entries.
     Rows {
+        /// The flow, from 0.
         flow: usize,
     },
     /// Two arrays that belong together differ in length.
     Length {
+        /// Which numbers.
         what: &'static str,
+        /// How many there are.
         found: usize,
+        /// How many there should be.
         expected: usize,
     },
     /// Flows or channels are numbered with 32 bits.
     TooMany {
+        /// Which numbers.
         what: &'static str,
+        /// How many there are.
         found: usize,
     },
+    /// A channel cannot have this capacity.
     Capacity {
+        /// The channel, from 0.
         channel: usize,
+        /// What stands there.
         found: f64,
     },
+    /// A flow cannot take this share of a channel.
     Share {
+        /// The flow, from 0.
         flow: usize,
+        /// The channel, from 0.
         channel: u32,
+        /// What stands there.
         found: f64,
     },
+    /// A flow cannot have this cap.
     Cap {
+        /// The flow, from 0.
         flow: usize,
+        /// What stands there.
         found: f64,
     },
+    /// A flow stands for none.
     Count {
+        /// The flow, from 0.
         flow: usize,
     },
+    /// A flow crosses a channel that there is not.
     UnknownChannel {
+        /// The flow, from 0.
         flow: usize,
+        /// The channel, from 0.
         channel: u32,
+        /// Channels in all.
         channels: usize,
     },
     /// The same channel twice in one row: add the shares up instead.
     RepeatedChannel {
+        /// The flow, from 0.
         flow: usize,
+        /// The channel, from 0.
         channel: u32,
     },
     /// Neither a channel nor a cap holds the flow, so its rate would be infinite.
     Unbounded {
+        /// The flow, from 0.
         flow: usize,
     },
 }

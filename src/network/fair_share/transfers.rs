@@ -30,32 +30,48 @@ pub struct Transfers<'a> {
 }
 
 /// What is wrong with transfers, and where.
-#[allow(missing_docs, reason = "the messages below say what each field is")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum TransfersError {
+    /// An array has not one entry for each flow.
     Length {
+        /// Which numbers.
         what: &'static str,
+        /// How many there are.
         found: usize,
+        /// Flows in all.
         flows: usize,
     },
+    /// A flow cannot carry so many bytes.
     Bytes {
+        /// The flow, from 0.
         flow: usize,
+        /// What stands there.
         found: f64,
     },
+    /// A time is out of range.
     Time {
+        /// Which numbers.
         what: &'static str,
+        /// The flow, from 0.
         flow: usize,
+        /// What stands there.
         found: f64,
     },
+    /// A dependency names a flow that there is not.
     UnknownFlow {
+        /// The flow, from 0.
         flow: u32,
+        /// Flows in all.
         flows: usize,
     },
     /// The flow waits, directly or through others, for itself.
     Cycle {
+        /// The flow, from 0.
         flow: u32,
     },
+    /// The tolerance is out of range.
     Tolerance {
+        /// What stands there.
         found: f64,
     },
 }
