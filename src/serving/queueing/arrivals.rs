@@ -1,4 +1,4 @@
-//! Requests made up: when they come and how long they are.
+//! Synthetic requests: arrival times and lengths.
 //!
 //! Gaps and lengths have random streams of their own, and gaps are drawn with mean one before they are divided by the rate: two runs that
 //! differ in the rate alone serve the same requests in the same order (common random numbers).
@@ -18,39 +18,39 @@ pub enum Arrivals {
     Gamma(f64),
     /// Equal gaps.
     Constant,
-    /// So many at once, with exponential gaps between.
+    /// Groups of this many requests at once, with exponential gaps between the groups.
     Burst(u32),
 }
 
-/// Prompts that start with what their session has said.
+/// Prompts that begin with the earlier prompts of their session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sessions {
-    /// Share of a prompt's tokens that a cache without bounds finds.
+    /// Fraction of a prompt's tokens that an unbounded cache would find.
     pub shared: f64,
-    /// Sessions that requests belong to, each as often; absent where whatever is shared is always found.
+    /// Number of sessions, equally frequent. If absent, every shared token is found.
     pub count: Option<u32>,
 }
 
-/// Requests to be made up.
+/// Parameters of synthetic requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Made {
-    /// How many.
+    /// Number of requests.
     pub requests: u32,
-    /// Requests that come in a second.
+    /// Arrivals per second.
     pub rate: f64,
-    /// Spread of their gaps.
+    /// Distribution of the gaps between arrivals.
     pub arrivals: Arrivals,
     /// Lengths of prompts: log-normal.
     pub input: Length,
     /// Lengths of answers: log-normal.
     pub output: Length,
-    /// What prompts share.
+    /// Which beginnings prompts share.
     pub sessions: Sessions,
     /// Seed of everything.
     pub seed: u64,
 }
 
-/// Tokens of the blocks that made-up prompts share.
+/// Tokens of one shared block of synthetic prompts.
 const BLOCK: u32 = 256;
 
 /// A standard normal number (Box and Muller).

@@ -1,18 +1,18 @@
-//! Sequences that make one token in every pass, in few words next to each other: nearly all work of a run is to count them down.
+//! Sequences that make one token in every pass. Counting them down is nearly all work of a run, so their state is small and contiguous.
 //!
-//! While a sequence is here its [`Progress`] stands still, but for its blocks; [`Decoders::sync`] brings it up to date. All that are here take
-//! part in every pass, so that the time since the last token is the same for all.
+//! While a sequence is here, its [`Progress`] is not updated except for its blocks; [`Decoders::sync`] updates it. Every sequence here takes part
+//! in every pass, so the time since the last token is equal for all of them.
 
 use super::clock::Picoseconds;
 use super::sequence::Progress;
 
-/// What a pass changes of a sequence.
+/// State of a sequence that a pass changes.
 #[derive(Clone, Copy, Debug)]
 struct Decoder {
     request: u32,
     /// Tokens of the answer still to be made.
     left: u32,
-    /// Tokens for which it has blocks beyond those in the cache.
+    /// Free token slots in the blocks of the sequence.
     room: u32,
 }
 
@@ -37,7 +37,7 @@ impl Decoders {
         self.context
     }
 
-    /// Takes a sequence in whose last token came at `last`, as that of all others did.
+    /// Adds a sequence. Its last token came at `last`, like the last token of every other sequence here.
     pub fn add(&mut self, request: u32, sequence: &Progress, block: u32, last: Picoseconds) {
         debug_assert!(sequence.decoding() && !sequence.ended(), "it makes tokens");
         self.last = last;
@@ -46,7 +46,7 @@ impl Decoders {
         self.all.push(Decoder { request, left: sequence.output - sequence.made, room });
     }
 
-    /// Those that need a block for the next token.
+    /// Number of sequences that need a block for their next token.
     pub fn short(&self) -> u64 {
         self.all.iter().map(|one| u64::from(one.room == 0)).sum()
     }
@@ -59,8 +59,8 @@ impl Decoders {
         }
     }
 
-    /// Every sequence makes a token at `now`: those that end with it leave, with what they have become; the time since the last token, and how
-    /// many go on.
+    /// Every sequence makes a token at `now`. Finished sequences are removed and returned with their state. Also returns the time since the last
+    /// token and the number of remaining sequences.
     pub fn step(&mut self, now: Picoseconds, sequences: &mut [Progress], ended: &mut Vec<u32>) -> (Picoseconds, u64) {
         let gap = now.since(self.last);
         self.last = now;
@@ -92,7 +92,7 @@ impl Decoders {
         sequence.last = last;
     }
 
-    /// Brings the progress of all up to date and lets them go.
+    /// Updates the progress of all sequences and removes them.
     pub fn sync(&mut self, sequences: &mut [Progress]) {
         for one in self.all.drain(..) {
             Self::update(&mut sequences[one.request as usize], one.left, self.last);

@@ -1,5 +1,5 @@
-//! All instances in time: the event loop. Requests arrive, passes end, caches reach the instances that decode; what happens at one moment
-//! is handled in a fixed order, so a run is the same whatever the machine it runs on.
+//! The event loop over all instances: requests arrive, passes end, caches reach the decoding instances. Events of one moment are handled in a
+//! fixed order, so a run is the same on every computer.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -28,10 +28,10 @@ pub struct PoolSize {
     pub blocks: u64,
 }
 
-/// The way of a cache from the instance that read a prompt to the one that answers.
+/// Transfer of a cache from the instance that read the prompt to the instance that answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transfer {
-    /// Start and path.
+    /// Time to start the transfer, and latency of the path.
     pub latency: Picoseconds,
     /// Picoseconds a token while nothing else uses the instance's ports.
     pub per_token: f64,
@@ -39,7 +39,7 @@ pub struct Transfer {
     pub layers: u32,
 }
 
-/// A deployment and how requests come to it.
+/// A deployment, and how requests arrive.
 #[derive(Clone, Debug)]
 pub struct Fleet {
     /// Rules of the engine.
@@ -48,28 +48,28 @@ pub struct Fleet {
     pub first: PoolSize,
     /// Instances that only decode, and the way to them.
     pub second: Option<(PoolSize, Transfer)>,
-    /// How requests are spread.
+    /// Policy that chooses an instance for a request.
     pub policy: Policy,
-    /// Units of prompts that the hosts of a group keep.
+    /// Capacity of the host memory of one group, in units of prompts.
     pub host_units: u64,
-    /// Units of prompts that memory shared by all instances keeps.
+    /// Capacity of the memory that all instances share, in units of prompts.
     pub pooled_units: u64,
-    /// Draft tokens, and the chance that one is accepted if those before it were.
+    /// Number of draft tokens, and the probability that one is accepted if the tokens before it were.
     pub drafts: (u32, f64),
-    /// Requests in flight; if absent they come when the trace says.
+    /// Number of requests in flight (closed loop). If absent, requests arrive at the times of the trace.
     pub concurrency: Option<u32>,
     /// Seed of accepted drafts.
     pub seed: u64,
 }
 
-/// What a run leaves behind.
+/// Result of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// By request.
     pub sequences: Vec<Sequence>,
-    /// Gaps between tokens of a request, or between bursts of accepted drafts.
+    /// Gaps between tokens of a request, or between bursts of accepted draft tokens.
     pub gaps: Histogram,
-    /// What happened when.
+    /// Time series of the run.
     pub over_time: OverTime,
     /// When the last token came.
     pub end: Picoseconds,
@@ -79,17 +79,17 @@ pub struct Outcome {
     pub passes: u64,
     /// Instance-seconds with a pass to run.
     pub busy: f64,
-    /// Joules of chips beyond waiting.
+    /// Energy of the chips above their idle power, in joules.
     pub energy: f64,
-    /// Prompt tokens read from memory beside the chips: own hosts', shared.
+    /// Prompt tokens read from memory outside the chips: `[own hosts, shared]`.
     pub loaded: [u64; 2],
-    /// Cache blocks that sequences still hold: none, unless requests are left unserved.
+    /// Cache blocks that sequences still hold at the end. Zero unless requests are left unserved.
     pub blocks_left: u64,
     /// Prompt tokens whose caches went to other instances.
     pub transferred: u64,
 }
 
-/// What happens at a moment; of one moment's events the first kind comes first.
+/// An event. Events of one moment are handled in the order of these variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// The cache of a request has reached the instances that decode.
@@ -107,16 +107,16 @@ struct Run<'a> {
     pooled: Option<Tier>,
     routers: [Router; 2],
     events: BinaryHeap<Reverse<(Picoseconds, Event)>>,
-    /// Idle instances that something has come for.
+    /// Idle instances with new work.
     woken: Vec<u32>,
-    /// When the ports of each instance have sent what is on its way.
+    /// By instance: the moment at which its ports have finished all transfers under way.
     sending: Vec<Picoseconds>,
     /// The next request of the trace.
     next: usize,
     outcome: Outcome,
 }
 
-/// Serves `trace` on `fleet`, whose passes cost what `prices` says.
+/// Serves `trace` on `fleet`; `prices` gives the cost of each pass.
 ///
 /// # Panics
 /// If there is no instance.
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
         self.fleet.first.instances as usize
     }
 
-    /// The next request of the trace arrives; with a fixed number of requests in flight, those that can never be served make room at once.
+    /// The next request of the trace arrives. In a closed loop, a request that can never be served is replaced at once.
     fn arrive(&mut self, now: Picoseconds) {
         while self.next < self.trace.requests.len() {
             let request = self.next;
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends a request to an instance, unless no instance could ever end it.
+    /// Sends a request to an instance, unless its cache is too large for every instance.
     fn accept(&mut self, now: Picoseconds, request: usize) -> bool {
         let asked = &self.trace.requests[request];
         let block = self.fleet.rules.block;
@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// With a fixed number of requests in flight one that leaves makes room for the next.
+    /// In a closed loop, a request that leaves lets the next one arrive.
     fn arrive_after(&mut self, now: Picoseconds) {
         if self.fleet.concurrency.is_some() {
             self.arrive(now);
@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notes a pass in what happens over time.
+    /// Adds a pass to the time series.
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     fn note(&mut self, index: u32, from: Picoseconds, to: Picoseconds) {
         let instance = &self.instances[index as usize];
@@ -364,7 +364,7 @@ impl<'a> Run<'a> {
         self.wake(index as usize);
     }
 
-    /// A request leaves an instance: for good, or for one that decodes.
+    /// A request leaves an instance: it has ended, or it moves to a decoding instance.
     fn ends(&mut self, now: Picoseconds, instance: usize, request: u32) {
         self.outcome.end = self.outcome.end.max(now);
         let wanted = self.trace.requests[request as usize].output;
@@ -388,7 +388,7 @@ impl<'a> Run<'a> {
         self.events.push(Reverse((sent + transfer.latency, Event::Arrived(request))));
     }
 
-    /// The cache of a request is with the instances that decode.
+    /// The cache of a request has reached a decoding instance.
     fn cache_arrives(&mut self, now: Picoseconds, request: u32) {
         let readers = self.readers();
         let [reader, group] = self.records[request as usize].at.map(|index| index as usize);

@@ -1,10 +1,10 @@
 //! The scheduler of one attention group: which sequences take part in its next pass, with how many tokens.
 //!
-//! The rules are those of vLLM's engine core (`vllm/v1/core/sched/scheduler.py`): no phases, only tokens that a sequence has and tokens
-//! whose cache has been computed. Running sequences go first, in the order of their admission; when blocks run out a victim gives all of
-//! its blocks up and waits at the front to be read again. Waiting requests follow while nothing was preempted, in their order: the first
-//! that does not fit holds back those behind it. Engines that read prompts in passes of their own (SGLang) admit first, and decode when
-//! nothing could be read.
+//! The rules are those of vLLM's engine core (`vllm/v1/core/sched/scheduler.py`). There are no phases: a sequence has a number of tokens and a
+//! number of tokens whose cache is computed. Running sequences go first, in the order of their admission. When blocks run out, a victim gives up
+//! all of its blocks and waits at the front of the queue to be read again. If nothing was preempted, waiting requests follow in their order; the
+//! first one that does not fit blocks those behind it. Engines that read prompts in separate passes (SGLang) admit requests first, and decode
+//! only if there is no prompt to read.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use super::pass::{Context, Load, Part};
 use super::sequence::{Progress, Record, Stage};
 use crate::input::document::{Admission, Victim};
 
-/// Estimated share of what running sequences may still ask for that they will: where it starts, ends, and how fast it falls (SGLang).
+/// Estimated fraction of the remaining tokens of running sequences that they will ask for: start, end and rate of decrease (SGLang).
 const ESTIMATE: [f64; 3] = [0.7, 0.7 * 0.14, 600.0];
 /// Most tokens of an answer that an estimate counts.
 const FORESEEN: u32 = 4096;
@@ -27,18 +27,18 @@ pub struct Group {
     pub memory: Memory,
     /// In the order of admission.
     pub running: Vec<u32>,
-    /// Of the running ones those that make a token in every pass; none while any pass needs each on its own.
+    /// Running sequences that make a token in every pass. Empty while a pass must handle each sequence by itself.
     decoders: Decoders,
     /// The next one first.
     pub waiting: VecDeque<u32>,
-    /// What has arrived and not been looked at yet.
+    /// Requests that have arrived and that the scheduler has not seen yet.
     inbox: VecDeque<(Picoseconds, u32)>,
     /// The pass that runs.
     pub parts: Vec<Part>,
     load: Load,
-    /// Ended in the last pass, seats and blocks not yet given back.
+    /// Sequences that ended in the last pass and still occupy seats and blocks.
     ended: Vec<u32>,
-    /// Prompt tokens that wait or are still to be read.
+    /// Prompt tokens of waiting requests, and those that running requests still have to read.
     pub unread: u64,
     /// Preemptions so far.
     pub preemptions: u64,
@@ -76,7 +76,7 @@ impl Group {
         self.inbox.push_back((now, request));
     }
 
-    /// Plans the next pass, started at `now` with what had arrived by `seen`.
+    /// Plans the pass that starts at `now`, with the requests that arrived until `seen`.
     pub fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
         self.look(context, seen);
         self.parts.clear();
@@ -109,7 +109,7 @@ impl Group {
         !self.parts.is_empty() || self.decoders.count() > 0
     }
 
-    /// Whether sequences that make tokens may be counted down together: one token each, and nothing that asks for one of them.
+    /// Whether decoding sequences may be counted down together: one token each, and no event of a single sequence.
     fn together(context: &Context<'_>) -> bool {
         let rules = context.rules;
         context.drafts == 0
@@ -120,7 +120,8 @@ impl Group {
             && matches!(rules.admission, Admission::FirstChunk | Admission::Prompt)
     }
 
-    /// Gives a token to all that are counted down together; false if none are, or blocks run out and each must be asked.
+    /// Gives one token to every sequence that is counted down together. False if there is none, or if blocks run out, so that each sequence must
+    /// be handled by itself.
     fn decode(&mut self, context: &mut Context<'_>, budget: &mut u32) -> bool {
         if self.decoders.count() == 0 {
             return false;
@@ -140,7 +141,7 @@ impl Group {
         true
     }
 
-    /// Gives tokens to a prompt that is being read beside those; false if it had to give its blocks up.
+    /// Gives tokens to the prompt that is read in the same pass. False if the prompt had to give up its blocks.
     fn read_on(&mut self, context: &mut Context<'_>, budget: &mut u32, request: u32) -> bool {
         let sequence = &context.sequences[request as usize];
         let tokens = sequence.pending().min(*budget);
@@ -156,7 +157,7 @@ impl Group {
         true
     }
 
-    /// Takes in what has arrived by `seen`.
+    /// Moves requests that arrived until `seen` into the queue.
     fn look(&mut self, context: &Context<'_>, seen: Picoseconds) {
         while let Some((_, request)) = self.inbox.pop_front_if(|(arrived, _)| *arrived <= seen) {
             if context.rules.by_priority {
@@ -211,7 +212,8 @@ impl Group {
         }
     }
 
-    /// Before a pass: while the running sequences cannot all go on, those that have made least give their blocks up, one stays.
+    /// Before a pass: while there are not enough blocks for all running sequences, the one with the fewest made tokens gives up its blocks. At
+    /// least one sequence stays.
     fn retract(&mut self, context: &mut Context<'_>) {
         let (block, drafts) = (context.rules.block, context.drafts);
         let wants = |sequence: &Progress| u64::from(sequence.blocks_for(sequence.computed + 1 + drafts, block).saturating_sub(sequence.owned));
@@ -234,7 +236,7 @@ impl Group {
         }
     }
 
-    /// A sequence gives all of its blocks up and waits at the front, to be read again.
+    /// A sequence gives up all of its blocks and waits at the front of the queue to be read again.
     fn preempt(&mut self, context: &mut Context<'_>, victim: u32) {
         if context.sequences[victim as usize].ended() {
             // It has ended in the pass whose results are not in yet: nothing of it has to be read again.
@@ -296,7 +298,7 @@ impl Group {
         }
     }
 
-    /// Tokens of a waiting request that need not be read: those whose cache came with it, or those that the caches have.
+    /// Tokens of a waiting request that need not be read, because their cache came with the request or is in a prefix cache.
     fn found(&self, context: &Context<'_>, request: u32, sequence: &Progress) -> Found {
         if sequence.computed > 0 {
             return Found { tokens: sequence.computed, ..Found::default() };
@@ -313,7 +315,7 @@ impl Group {
         found
     }
 
-    /// Whether the blocks are there that the rule of admission asks for.
+    /// Whether enough blocks are free for the rule of admission.
     fn has_room(&self, context: &Context<'_>, sequence: &Progress, found: Found, tokens: u32) -> bool {
         let block = context.rules.block;
         let blocks = |tokens: u32| u64::from(tokens.div_ceil(block));
@@ -342,7 +344,7 @@ impl Group {
         alone || wanted + kept <= pool.available() + found.shared
     }
 
-    /// Notes a part of the pass; what it fills of the prompt may be found from now on.
+    /// Records a part of the pass. From now on other requests can find the units of the prompt that the part completes.
     fn part(&mut self, context: &mut Context<'_>, request: u32, tokens: u32, cached: u32, decoding: bool) {
         self.parts.push(Part { request, tokens, decoding });
         let sequence = &mut context.sequences[request as usize];
@@ -360,8 +362,8 @@ impl Group {
         }
     }
 
-    /// Ends the pass at `now`; `accepted` draws the draft tokens that a sequence keeps, and `emit` learns of every token or burst of tokens:
-    /// the request, and whether it has ended.
+    /// Ends the pass at `now`. `accepted` draws the number of draft tokens that a sequence keeps. `emit` is called for every token or burst of tokens
+    /// with the request and whether it has ended.
     pub fn finish(
         &mut self,
         context: &mut Context<'_>,
@@ -413,7 +415,7 @@ impl Group {
         counted
     }
 
-    /// Counts down those that make a token in every pass; the time since their last one, and how many go on.
+    /// Counts down the sequences that make a token in every pass. Returns the time since their last token and the number of remaining sequences.
     fn count_down(
         &mut self,
         context: &mut Context<'_>,
@@ -465,7 +467,7 @@ impl Group {
         }
     }
 
-    /// Gives back seats and blocks of what has ended.
+    /// Frees the seats and blocks of sequences that have ended.
     pub fn give_back(&mut self, context: &mut Context<'_>) {
         if self.ended.is_empty() {
             return;

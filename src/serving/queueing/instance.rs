@@ -1,4 +1,4 @@
-//! One instance of a model: attention groups that pass each layer together, so that the fullest sets the pace.
+//! One instance of a model. Its attention groups run each layer together, so the group with the most work sets the pace.
 
 use super::clock::Picoseconds;
 use super::group::Group;
@@ -10,15 +10,15 @@ use super::sequence::{Progress, Record};
 pub struct Cost {
     /// From start to end.
     pub time: Picoseconds,
-    /// Joules of all chips of the instance beyond waiting.
+    /// Energy of all chips of the instance above their idle power, in joules.
     pub energy: f64,
-    /// Of what its chips' ports carry, the share that the pass takes.
+    /// Fraction of the rate of the chips' ports that the pass uses.
     pub wire: f64,
 }
 
-/// Prices passes of instances; `pool` is 0 for those that read prompts, 1 for those that only decode.
+/// Prices passes. `pool` is 0 for instances that read prompts and 1 for instances that only decode.
 pub trait Prices {
-    /// The pass whose fullest group has this load.
+    /// Cost of a pass whose group with the most work has this load.
     fn price(&mut self, pool: usize, load: &Load) -> Cost;
 }
 
@@ -33,9 +33,9 @@ pub struct Instance {
     pub busy: bool,
     /// When the last pass started.
     started: Picoseconds,
-    /// What the pass that runs costs.
+    /// Cost of the running pass.
     pub cost: Cost,
-    /// Prompt tokens that all its groups read for it from memory beside the chips: own hosts', shared.
+    /// Prompt tokens that all groups read for the running pass from memory outside the chips: `[own hosts, shared]`.
     pub loaded: [u64; 2],
 }
 
@@ -67,7 +67,7 @@ impl Instance {
         !self.groups.iter().any(Group::has_work)
     }
 
-    /// Plans every group's part of a pass; what the fullest one has of everything.
+    /// Plans every group's part of a pass. Returns the maximum over the groups of each figure.
     fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
         let mut fullest = Load::default();
         self.loaded = [0; 2];
@@ -99,14 +99,14 @@ impl Instance {
         counted.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Requests that wait, and that run.
+    /// Numbers of waiting and of running requests.
     #[must_use]
     pub fn counts(&self) -> [usize; 2] {
         let waiting = self.groups.iter().map(Group::queue).sum();
         [waiting, self.groups.iter().map(|group| group.running.len()).sum()]
     }
 
-    /// Cache blocks that are in use, and all.
+    /// Numbers of used cache blocks and of all cache blocks.
     #[must_use]
     pub fn blocks(&self) -> [u64; 2] {
         let sum = |of: fn(&Group) -> u64| self.groups.iter().map(of).sum();

@@ -1,4 +1,4 @@
-//! Where the caches of an attention group are: blocks on its chips, and units of prompts in memory beside them.
+//! Caches of an attention group: blocks on its chips, and units of prompts in memory outside the chips.
 
 use super::pool::{Pool, Tier};
 use super::sequence::{Progress, Record};
@@ -10,7 +10,7 @@ pub struct Memory {
     pub pool: Pool,
     /// DRAM of the group's hosts, where the workload names it.
     pub host: Option<Tier>,
-    /// Units that had to give way, on their way out.
+    /// Units that were just evicted from the chips.
     evicted: Vec<u32>,
     lost: Vec<u32>,
 }
@@ -22,7 +22,7 @@ impl Memory {
         Self { pool, host, evicted: Vec::new(), lost: Vec::new() }
     }
 
-    /// Takes the blocks that a sequence lacks to have `tokens` tokens in the cache; false if they are not available.
+    /// Allocates the blocks that a sequence needs for `tokens` cached tokens. False if not enough blocks are available.
     pub fn grow(&mut self, sequence: &mut Progress, tokens: u32, block: u32, pooled: &mut Option<Tier>) -> bool {
         let more = sequence.blocks_for(tokens, block).saturating_sub(sequence.owned);
         if more == 0 {
@@ -43,7 +43,7 @@ impl Memory {
         self.move_down(pooled);
     }
 
-    /// What gave way on the chips goes to the hosts, what gives way there to the memory that all share.
+    /// Moves units that the chips evicted to the hosts, and units that the hosts evict to the shared memory.
     fn move_down(&mut self, pooled: &mut Option<Tier>) {
         if self.evicted.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl Memory {
         self.lost.clear();
     }
 
-    /// The longest run of `units`, from the first on, that is on the chips, and how far it goes on in memory beside them.
+    /// Longest prefix of `units` on the chips, and how many further units the memory outside the chips holds without a gap.
     #[must_use]
     pub fn find(&self, units: &[u32], pooled: Option<&Tier>) -> Found {
         let here = units.iter().take_while(|unit| self.pool.has(**unit)).count();
@@ -73,7 +73,7 @@ impl Memory {
         Found { tokens: 0, units: count(here + more), here: count(here), shared }
     }
 
-    /// Lets a sequence hold what was found for it; tokens that are read from the hosts, and from the memory that all share.
+    /// Lets a sequence hold the units that were found for it. Returns the tokens read from the hosts and from the shared memory.
     pub fn admit(
         &mut self,
         (sequence, record): (&mut Progress, &mut Record),
@@ -113,7 +113,7 @@ impl Memory {
         loaded
     }
 
-    /// Lets others find the units of a prompt that `cached` computed tokens fill.
+    /// Makes the units of a prompt that `cached` computed tokens complete findable for other requests.
     pub fn publish(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32], cached: u32, sizes: [u32; 2]) {
         let [unit_tokens, block] = sizes;
         while let Some(&unit) = units.get(record.units as usize) {
@@ -128,7 +128,7 @@ impl Memory {
         }
     }
 
-    /// Takes everything that a sequence has: its own blocks, and its hold on units, the last one first.
+    /// Frees the blocks of a sequence and releases its units, the last unit first.
     pub fn drop_all(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32]) {
         self.pool.give(u64::from(sequence.owned));
         for &unit in units[..record.units as usize].iter().rev() {
@@ -138,22 +138,22 @@ impl Memory {
     }
 }
 
-/// Where unit number `unit` of a prompt of `input` tokens ends in it, and the cache blocks that end in the unit.
+/// End of unit `unit` in a prompt of `input` tokens, and the number of cache blocks that end in the unit.
 fn span(input: u32, unit: u32, unit_tokens: u32, block: u32) -> (u32, u32) {
     let start = unit_tokens * unit;
     let end = (start + unit_tokens).min(input);
     (end, end / block - start / block)
 }
 
-/// What a waiting request finds.
+/// Units that a waiting request finds in the caches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Tokens that need not be read.
     pub tokens: u32,
-    /// Units that are somewhere, the first of the prompt.
+    /// Number of leading units of the prompt that some memory holds.
     pub units: u32,
-    /// Of them, the first in the chips' own memory.
+    /// How many of these units the chips hold.
     pub here: u32,
-    /// Blocks of those that other sequences hold: holding them too takes none that is available.
+    /// Blocks of these units that other sequences hold already. Holding them as well needs no free block.
     pub shared: u64,
 }

@@ -1,6 +1,6 @@
 //! Serving in time: requests arrive, wait, are batched as an engine batches them, and leave; a discrete-event simulation.
 //!
-//! May use `execution` and what stands beside this folder in `serving`. Must never price a pass itself: `prices.rs` asks `execution`.
+//! May use `execution` and the files next to this folder in `serving`. Must never price a pass itself: `prices.rs` asks `execution`.
 //! Time is counted in whole picoseconds and random numbers come from named streams, so a run gives the same bytes everywhere.
 //!
 //! | question | file |

@@ -1,11 +1,11 @@
-//! What a pass consists of, and what its scheduler knows.
+//! Contents of a pass, and the state that its scheduler reads.
 
 use super::pool::Tier;
 use super::rules::Rules;
 use super::sequence::{Progress, Record};
 use super::trace::Trace;
 
-/// What is known to the scheduler beside its own queues.
+/// State that the scheduler reads in addition to its own queues.
 pub struct Context<'a> {
     /// The requests.
     pub trace: &'a Trace,
@@ -15,7 +15,7 @@ pub struct Context<'a> {
     pub sequences: &'a mut [Progress],
     /// By request.
     pub records: &'a mut [Record],
-    /// Memory beside the chips' that all instances share.
+    /// Memory outside the chips that all instances share.
     pub pooled: &'a mut Option<Tier>,
     /// Draft tokens that a decoding sequence checks in a pass.
     pub drafts: u32,
@@ -28,11 +28,11 @@ pub struct Part {
     pub request: u32,
     /// Tokens, those of drafts included.
     pub tokens: u32,
-    /// Whether they make a token from the last one; otherwise they read a prompt.
+    /// True for a decoding sequence, false for a prompt that is read.
     pub decoding: bool,
 }
 
-/// What the parts of a pass add up to.
+/// Sums over the parts of a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Load {
     /// Decoding sequences.
@@ -45,6 +45,6 @@ pub struct Load {
     pub twice_seen: u64,
     /// Prompts that are read to the end.
     pub prompts: u32,
-    /// Prompt tokens that are read from memory beside the chips: own hosts', shared.
+    /// Prompt tokens read from memory outside the chips: `[own hosts, shared]`.
     pub loaded: [u64; 2],
 }

@@ -1,21 +1,21 @@
 //! The paged cache of an attention group: blocks of running sequences, and blocks of prompts that are kept for others.
 //!
-//! A *unit* is what a trace calls a block: a span of a prompt that other prompts may share. It takes the cache blocks that end in it: only
-//! whole blocks are shared. A unit is held by the sequences that use it; while none does it stays until its blocks are needed, least recently used first. All
-//! other blocks belong to one sequence each and are only counted.
+//! A *unit* is a span of a prompt that other prompts may share (a block of the trace). A unit owns the cache blocks that end in it, because only
+//! whole blocks are shared. Sequences that use a unit hold it. A unit that no sequence holds is kept until its blocks are needed; the least
+//! recently used unit is evicted first. All other blocks belong to one sequence each and are only counted.
 
 /// No unit.
 const NONE: u32 = 0;
 
-/// A word of a unit's state. An absent unit is all zero, so that tables of absent units take no memory until they are written: there is one
-/// for every attention group.
+/// State of a unit. An absent unit is all zero, so a table of absent units takes no memory until it is written. Every attention group has such
+/// a table.
 #[derive(Clone, Copy)]
 enum Word {
     /// Sequences that hold it.
     Holders,
-    /// Cache blocks that it takes (none if it is shorter than a block) and one more; zero if it is not here.
+    /// Cache blocks of the unit (zero if it is shorter than a block) plus one; zero if the unit is absent.
     Size,
-    /// Neighbours in the order of use, if nobody holds it: their numbers and one more.
+    /// Neighbours in the order of use if no sequence holds the unit: their numbers plus one.
     Older,
     Newer,
 }
@@ -28,11 +28,11 @@ pub struct Pool {
     owned: u64,
     /// Blocks of units that sequences hold.
     held: u64,
-    /// Blocks of units that nobody holds.
+    /// Blocks of units that no sequence holds.
     idle: u64,
     /// By number; empty where nothing is shared.
     units: Vec<[u32; 4]>,
-    /// Number and one more.
+    /// Number of a unit plus one.
     oldest: u32,
     newest: u32,
 }
@@ -69,7 +69,7 @@ impl Pool {
         self.owned + self.held
     }
 
-    /// Blocks that are empty or that nobody holds.
+    /// Blocks that are empty or belong to a unit that no sequence holds.
     #[must_use]
     pub fn available(&self) -> u64 {
         self.capacity - self.in_use()
@@ -81,13 +81,13 @@ impl Pool {
         self.get(unit, Word::Size) > 0
     }
 
-    /// Blocks of the unit if a sequence holds it: another that holds it too takes none that is available.
+    /// Blocks of the unit if a sequence holds it already. Holding it as well needs no free block.
     #[must_use]
     pub fn held_blocks(&self, unit: u32) -> u64 {
         if self.get(unit, Word::Holders) > 0 { self.blocks(unit) } else { 0 }
     }
 
-    /// Takes `blocks` blocks for one sequence, which must be available; names of units that give way are added to `evicted`.
+    /// Allocates `blocks` blocks, which must be available, for one sequence. Evicted units are added to `evicted`.
     pub fn take(&mut self, blocks: u64, evicted: &mut Vec<u32>) {
         debug_assert!(blocks <= self.available(), "the caller asks first");
         self.owned += blocks;
@@ -124,7 +124,7 @@ impl Pool {
         }
     }
 
-    /// A sequence holds the unit no more. What was let go last is evicted last.
+    /// A sequence releases the unit. The unit that was released last is evicted last.
     pub fn release(&mut self, unit: u32) {
         let holders = self.get(unit, Word::Holders);
         debug_assert!(holders > 0, "no unit is let go twice");
@@ -137,7 +137,7 @@ impl Pool {
         }
     }
 
-    /// Evicts until what is held, owned and kept fits.
+    /// Evicts units until all held, owned and kept blocks fit.
     fn make_room(&mut self, evicted: &mut Vec<u32>) {
         while self.in_use() + self.idle > self.capacity {
             let unit = self.oldest - 1;
@@ -171,7 +171,7 @@ impl Pool {
     }
 }
 
-/// Units kept in one memory beside the chips' own, least recently used first to go.
+/// Units kept in one memory outside the chips; the least recently used unit is evicted first.
 #[derive(Clone, Debug)]
 pub struct Tier {
     pool: Pool,
@@ -190,7 +190,7 @@ impl Tier {
         self.pool.has(unit)
     }
 
-    /// Puts a unit here as the one used last; names of units that give way are added to `evicted`.
+    /// Inserts a unit as the most recently used one. Evicted units are added to `evicted`.
     pub fn touch(&mut self, unit: u32, evicted: &mut Vec<u32>) {
         if self.pool.capacity == 0 {
             evicted.push(unit);

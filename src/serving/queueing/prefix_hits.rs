@@ -1,15 +1,15 @@
-//! What prefix caches find of a trace if its requests come one at a time, so that nothing is held while others look: an upper bound that
-//! does not depend on how long anything takes.
+//! Blocks of a trace that prefix caches find if requests come one at a time, so that no block is held by another request. This is an upper bound
+//! that does not depend on any time.
 
 use super::pool::Tier;
 use super::trace::Trace;
 
-/// In which order the blocks of a prompt are noted as used.
+/// Order in which the blocks of a prompt are marked as used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The last block is the one used last.
     Forward,
-    /// The first block is the one used last: of a prompt the tail goes first.
+    /// The first block is the one used last, so the end of a prompt is evicted first.
     Reverse,
 }
 

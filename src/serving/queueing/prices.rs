@@ -1,7 +1,7 @@
-//! Passes of a deployment at the price of everything else: the step of `execution` at the corners of a grid, linear between them.
+//! Prices of passes: the step of `execution` at the corners of a grid, and linear interpolation between the corners.
 //!
 //! The grid has powers of two of four figures: decoding sequences, tokens in the cache of one, prompt tokens, and tokens that one of them
-//! sees. Each corner is priced once, when a pass first comes near it.
+//! sees. Each corner is priced once, when a pass first needs it.
 
 use super::clock::Picoseconds;
 
@@ -21,13 +21,13 @@ pub struct Deployment<'a> {
     pub micro_batches: u32,
     /// Draft tokens of a decode pass.
     pub drafts: u32,
-    /// Watts of one chip beyond waiting while a step runs again and again.
+    /// Watts of one chip above its idle power while a step repeats.
     pub draws: &'a (dyn Fn(&Step) -> Watts + Sync),
-    /// Memory beside the chips, own hosts' and shared: seconds that a chip group reads a token of a prompt, and what comes first.
+    /// Memory outside the chips, `[own hosts, shared]`: seconds for a group to read the cache of one prompt token, and the start time before it.
     pub beside: [Option<(f64, Seconds)>; 2],
 }
 
-/// Smallest context, prompt chunk and tokens seen that are told apart.
+/// Smallest step of the grid for context, prompt chunk and tokens seen.
 const SMALLEST: f64 = 16.0;
 /// Powers of two of each figure; the last is far beyond any machine.
 const SIZES: [usize; 4] = [18, 22, 18, 22];
@@ -53,7 +53,7 @@ impl<'a> PassPrices<'a> {
     }
 }
 
-/// The places below and above a figure among 0 and the powers of two from `first` on, and how far it is between them.
+/// Grid positions below and above a figure (positions are 0 and the powers of two from `first` on), and the fraction of the way between them.
 fn between(value: f64, first: f64, size: usize) -> (usize, usize, f64) {
     if value <= 0.0 {
         return (0, 0, 0.0);

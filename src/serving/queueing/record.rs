@@ -1,4 +1,4 @@
-//! What a simulation in time leaves behind: distributions of times, and what happened when.
+//! Results of a simulation in time: distributions of times, and time series.
 
 use super::clock::Picoseconds;
 
@@ -59,7 +59,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// Steps of a [`Histogram`] in every octave: a value is known to one part in 1 024.
 const STEPS: u32 = 10;
 
-/// How often times came, in steps of one part in 1 024: percentiles of any number of gaps in little room.
+/// Histogram with steps of one part in 1 024: percentiles of any number of gaps in little memory.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     counts: Vec<u64>,
@@ -68,7 +68,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts a time so many times.
+    /// Adds a time `count` times.
     pub fn add(&mut self, time: Picoseconds, times: u64) {
         let step = Self::step(time.0);
         if step >= self.counts.len() {
@@ -122,7 +122,7 @@ impl Histogram {
 /// Spans of time that a [`OverTime`] keeps at most; when they are full, two become one.
 const SPANS: usize = 512;
 
-/// What happened in one span of time, as sums over its length.
+/// Integrals over one span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Span {
     /// Waiting requests times seconds.
@@ -135,7 +135,7 @@ pub struct Span {
     pub blocks: f64,
     /// Share of the ports' rate in use times seconds.
     pub wire: f64,
-    /// Joules of chips beyond waiting.
+    /// Energy of the chips above their idle power, in joules.
     pub energy: f64,
     /// Tokens made.
     pub tokens: f64,
@@ -157,7 +157,7 @@ impl Span {
     }
 }
 
-/// What happened over time, in spans of equal length.
+/// Time series in spans of equal length.
 #[derive(Clone, Debug)]
 pub struct OverTime {
     /// Length of a span.
@@ -173,7 +173,7 @@ impl Default for OverTime {
 }
 
 impl OverTime {
-    /// Adds what happened between two moments, spread evenly over them.
+    /// Adds the change between two moments, spread evenly over the time between them.
     pub fn add(&mut self, from: Picoseconds, to: Picoseconds, what: &Span) {
         while to.0 / self.length.0 >= SPANS as u64 {
             self.length.0 *= 2;

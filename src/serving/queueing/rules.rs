@@ -1,4 +1,4 @@
-//! What a scheduler of a serving engine decides by: the settings that launch scripts give, and the rules that engines differ in.
+//! Rules of an engine's scheduler: the settings of launch scripts, and the rules in which engines differ.
 
 use crate::input::document::{Admission, Scheduler, Victim};
 
@@ -13,18 +13,18 @@ pub struct Rules {
     pub block: u32,
     /// Whether a prompt may be read in parts.
     pub chunked: bool,
-    /// Whether prompts are read beside decoding sequences; otherwise in passes of their own, before any decode pass.
+    /// Whether one pass may read prompts and decode. If false, prompts are read in separate passes, before any decode pass.
     pub mixed: bool,
     /// Most tokens of one prompt in a pass.
     pub longest_chunk: Option<u32>,
     /// Blocks that must be free before a request is admitted.
     pub admission: Admission,
-    /// Of all blocks, those that stay free when a request is admitted while others run.
+    /// Fraction of all blocks that must stay free when a request is admitted while others run.
     pub watermark: f64,
     /// Which sequence gives its blocks up when they run out.
     pub victim: Victim,
-    /// Whether a pass is scheduled while the one before it runs: arrivals and freed blocks count one pass later, and the host's time is
-    /// hidden.
+    /// Whether a pass is scheduled while the previous pass runs. If so, arrivals and freed blocks count one pass later, and the time of the host
+    /// is hidden.
     pub overlapped: bool,
     /// Whether blocks of earlier prompts are kept and found.
     pub prefix_cache: bool,
@@ -33,7 +33,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules that an engine's file states; what it leaves open is as in vLLM's API server on a chip with at least 70 GiB.
+    /// The rules of an engine's file. A missing rule is that of vLLM's API server on a chip with at least 70 GiB.
     #[must_use]
     pub fn of(scheduler: Option<&Scheduler>) -> Self {
         let open = Scheduler::default();

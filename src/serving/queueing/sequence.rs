@@ -2,7 +2,7 @@
 
 use super::clock::Picoseconds;
 
-/// What every pass reads and writes of a request in flight: a few words, next to those of its neighbours.
+/// State of a request in flight that every pass reads and writes. It is small, and the states of all requests are contiguous.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Tokens of the prompt.
@@ -21,7 +21,7 @@ pub struct Progress {
     pub last: Picoseconds,
 }
 
-/// What few passes touch of a request.
+/// State of a request that only few passes read or write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Units of its prompt that it holds.
@@ -44,7 +44,7 @@ pub struct Record {
     pub at: [u32; 2],
 }
 
-/// What is known of a request when the run has ended.
+/// Result of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
     /// Tokens of the prompt.
@@ -74,7 +74,7 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Both parts together.
+    /// Joins both parts of the state.
     #[must_use]
     pub fn of(progress: &Progress, record: &Record) -> Self {
         let Progress { input, output, made, last, .. } = *progress;
@@ -102,7 +102,7 @@ impl Progress {
         self.made == self.output
     }
 
-    /// Prompt and what has been made of the answer: tokens whose cache the next token needs.
+    /// Prompt tokens and made answer tokens: the next token needs the cache of all of them.
     #[must_use]
     pub fn known(&self) -> u32 {
         self.input + self.made
@@ -114,7 +114,7 @@ impl Progress {
         self.known() - self.computed
     }
 
-    /// Whether it makes tokens: nothing but the last token is pending.
+    /// Whether the sequence decodes: only its last token is not in the cache yet.
     #[must_use]
     pub fn decoding(&self) -> bool {
         self.made > 0 && self.pending() == 1
@@ -138,7 +138,7 @@ impl Progress {
         u64::from(self.covered) + u64::from(self.owned) * u64::from(block) >= u64::from(tokens)
     }
 
-    /// Cache blocks of its own that it needs for `tokens` tokens beside the units that it holds.
+    /// Cache blocks that the sequence must own for `tokens` tokens, in addition to the units that it holds.
     #[must_use]
     pub fn blocks_for(&self, tokens: u32, block: u32) -> u32 {
         tokens.saturating_sub(self.covered).div_ceil(block)

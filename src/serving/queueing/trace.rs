@@ -15,7 +15,7 @@ pub struct Request {
     pub output: u32,
     /// Its blocks in [`Trace::blocks`]: the first covers the first tokens of the prompt. Empty where nothing is shared.
     pub prefix: Range<u32>,
-    /// Tokens of the prompt that are found whatever has been served before, as a workload without a bounded cache states.
+    /// Tokens of the prompt that are always found, for workloads that state a fixed hit rate and no bounded cache.
     pub found: u32,
     /// Whom to serve first under a priority policy: the lowest number.
     pub priority: i32,
@@ -30,7 +30,7 @@ pub struct Trace {
     pub blocks: Vec<u32>,
     /// Tokens of a block; the last one of a prompt may be shorter.
     pub block_tokens: u32,
-    /// Blocks that differ.
+    /// Number of distinct blocks.
     pub distinct: u32,
 }
 
