@@ -19,7 +19,7 @@
 //!                     WorkloadSpec -> Step  ------+-> Performance -> Power -> Verdict -> Report -> text, JSON
 //! ```
 //!
-//! `docs/design.md` is the map; `docs/model.md` states the equations and their sources. The stages are private; the feature `internals`
+//! `docs/design.md` is the map; `docs/model/` states the equations and their sources. The stages are private; the feature `internals`
 //! opens them to the project's own tests and benches, and promises nothing.
 
 #![warn(clippy::unwrap_used)]

@@ -12,7 +12,7 @@
 //! none. The root is the ramp of a pipeline over d stages with the best size of chunk: k chunks cost k x o + d T / k. d is 2 between
 //! neighbours and the depth of a tree or chain that passes chunks on. Between hosts e, R and the round are those of the library's
 //! `across_hosts`, and what moves inside the hosts at the same time counts only where it takes longer. The forms and their constants are
-//! fitted to measured tables; see `docs/model.md`. A chunk that crosses between hosts holds a part for every rank of a host, so that there R
+//! fitted to measured tables; see `docs/model/collectives.md`. A chunk that crosses between hosts holds a part for every rank of a host, so that there R
 //! counts once a rank.
 
 use super::algorithm::Phase;

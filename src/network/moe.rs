@@ -57,7 +57,7 @@ impl ExpertTraffic {
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
     /// package, the die-to-die link's, and inside one scale-up domain that of the loads and stores in flight; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
-    /// the wire and matters when few ranks take part. Form and exponent were chosen on measured kernels (docs/model.md, "Experts").
+    /// the wire and matters when few ranks take part. Form and exponent were chosen on measured kernels (docs/model/experts.md).
     #[must_use]
     pub fn time(&self, network: &Network<'_>, profile: &Profile, kernel: &TokenKernel) -> (Seconds, Option<Peak>) {
         if self.ranks < 2 {

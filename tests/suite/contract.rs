@@ -71,6 +71,6 @@ fn decode_points_of_the_paper_are_within_five_per_cent() {
     for id in ["CM-009", "CM-010", "CM-011", "CM-012"] {
         assert!(error(id) < 0.05, "{id}: {}", error(id));
     }
-    // No constant is fitted to this one either; two micro-batches hide more of the transfers than on the real machine (docs/model.md).
+    // No constant is fitted to this one either; two micro-batches hide more of the transfers than on the real machine (docs/model/limits.md).
     assert!(error("CM-001") < 0.51, "{}", error("CM-001"));
 }

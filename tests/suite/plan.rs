@@ -69,7 +69,7 @@ fn a_plan_meets_its_peak_and_says_when_it_guesses() {
         .fails("error: plan: 2026-07-02 is outside what is known of Doubao (2024-05-15 to 2026-06-15); --extrapolate follows its growth further\n");
 }
 
-/// The rates of `simulate` and the target's mix give what is served, by the formula of docs/model.md worked out here once more.
+/// The rates of `simulate` and the target's mix give what is served, by the formula of docs/model/verdict.md worked out here once more.
 #[test]
 fn video_takes_its_chips() {
     let project = Project::new("video");

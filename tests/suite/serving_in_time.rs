@@ -280,7 +280,7 @@ proptest! {
 }
 
 /// The closed form against serving in time, at the rate that the closed form gives: three shapes of requests, a small batch with lengths alike
-/// and a large one with lengths spread, two machines, with an engine and without. docs/model.md states these bounds.
+/// and a large one with lengths spread, two machines, with an engine and without. docs/model/serving.md states these bounds.
 ///
 /// Large batches of prompts exactly as long as one or two chunks, all alike, are left out: an engine's host makes a pass with prompts seven times as long
 /// as one without, so that one more running sequence takes the last token of room from every prompt, each then needs a pass more, passes get

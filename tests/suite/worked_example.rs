@@ -1,4 +1,4 @@
-//! The worked example of docs/model.md, digit by digit.
+//! The worked example of docs/model/experts.md, digit by digit.
 
 use supernode::fabric;
 use supernode::input::spec::load_supernode;

@@ -68,7 +68,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Adds a time `count` times.
+    /// Adds `time` as often as `times` says.
     pub fn add(&mut self, time: Picoseconds, times: u64) {
         let step = Self::step(time.0);
         if step >= self.counts.len() {

@@ -1,5 +1,5 @@
 //! How long a kernel takes on one rank. One form for each family, with few constants that the chip's file gives; the forms and the
-//! constants of measured chips come from fits on kernel timings (docs/model.md, "Kernels").
+//! constants of measured chips come from fits on kernel timings (docs/model/kernels.md).
 
 mod attention;
 mod evidence;
