@@ -1,4 +1,4 @@
-//! Tokens between chips that run attention and chips that hold experts alone: M ranks send to N others, and N send back.
+//! Tokens between ranks that run attention and ranks that hold only experts: M ranks send to N other ranks, and the N ranks send back.
 
 use super::moe::ExpertTraffic;
 use super::network::Network;
@@ -6,7 +6,7 @@ use super::profile::Profile;
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
 
-/// Tokens on their way between ranks with attention and ranks with experts.
+/// Traffic between attention ranks and expert ranks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AfdTraffic {
     /// Ranks with attention.
@@ -24,24 +24,24 @@ pub struct AfdTraffic {
 }
 
 impl AfdTraffic {
-    /// The same tokens, or so many, in a group of `ranks` that are all of one kind.
+    /// The same traffic as an exchange in one group of `ranks` equal ranks, with `tokens` tokens each.
     fn among(&self, ranks: u32, tokens: f64) -> ExpertTraffic {
         let Self { copies, message, imbalance, .. } = *self;
         ExpertTraffic { ranks, tokens, copies, message, imbalance }
     }
 
-    /// Bytes between one rank of either kind, one way.
+    /// Bytes from one attention rank to one expert rank.
     fn pair_bytes(&self, kernel: &TokenKernel) -> Bytes {
         self.among(self.experts, self.tokens).pair_bytes(kernel)
     }
 
-    /// Bytes that one rank with attention sends or gets back.
+    /// Bytes that one attention rank sends, and receives back.
     #[must_use]
     pub fn attention_bytes(&self, kernel: &TokenKernel) -> Bytes {
         self.pair_bytes(kernel) * f64::from(self.experts)
     }
 
-    /// Bytes that one rank with experts gets or sends back, on average.
+    /// Bytes that one expert rank receives, and sends back, on average.
     #[must_use]
     pub fn expert_bytes(&self, kernel: &TokenKernel) -> Bytes {
         self.pair_bytes(kernel) * f64::from(self.attention)

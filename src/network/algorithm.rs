@@ -1,19 +1,19 @@
 //! How collectives are carried out: for each algorithm its phases, and when it applies.
 //!
-//! S is the size as nccl-tests means it, n the number of ranks. A phase is a pattern played in so many rounds; `share` is what one
-//! unit of the pattern's weight moves in all of them together, `message` one contiguous piece, both as parts of S.
+//! S is the size as nccl-tests means it, n the number of ranks. A phase plays a pattern in a number of rounds. `share` is the fraction of S that
+//! one unit of the pattern's weight moves in all rounds together; `message` is the fraction of S in one contiguous piece.
 //!
 //! Ranks that fill several hosts behind NICs use all rails: a ring enters and leaves each host by the same NIC, one ring for each; a tree
-//! joins equal positions of all hosts, one for each position. What runs inside the hosts meanwhile is a phase that runs beside the phase
-//! between them. Sources: `src/graph/connect.cc`, `src/graph/search.cc` and `src/graph/tuning.cc` of NCCL 2.27.
+//! joins equal positions of all hosts, one for each position. Transfers inside the hosts are a phase that runs at the same time as the phase
+//! between the hosts. Sources: `src/graph/connect.cc`, `src/graph/search.cc` and `src/graph/tuning.cc` of NCCL 2.27.
 
 use super::op::Op;
 use super::pattern::{Pattern, tree_depth};
 use crate::input::document::Algorithm;
 
 impl Algorithm {
-    /// Whether another algorithm is at least as fast term by term, so that a free choice need not price it: pairwise all-to-all
-    /// plays one after the other what direct plays at once.
+    /// Whether another algorithm is at least as fast in every term, so a search need not price this one. Pairwise all-to-all is dominated: it
+    /// exchanges with one partner after the other, direct with all partners at once.
     #[must_use]
     pub fn is_dominated(self) -> bool {
         self == Self::Pairwise
@@ -24,18 +24,17 @@ impl Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Phase {
     pub pattern: Pattern,
-    /// How often, one after the other.
+    /// Number of rounds, one after the other.
     pub rounds: f64,
-    /// Of the size S, what one unit of weight moves in all these rounds together.
+    /// Fraction of S that one unit of weight moves in all rounds together.
     pub share: f64,
-    /// Of the size S, one contiguous message.
+    /// Fraction of S in one contiguous message.
     pub message: f64,
-    /// Ranks that the data passes through one after the other, chunk by chunk.
+    /// Depth of the pipeline: ranks that a chunk passes one after the other.
     pub stages: f64,
-    /// Whether its bytes move at the same time as those of the phase before it.
+    /// Whether the phase runs at the same time as the previous phase.
     pub beside: bool,
-    /// Whether it is played among the ranks on rails, as many in every domain, where the ranks do not spread evenly; the others hand their
-    /// parts to those beside them.
+    /// Whether only ranks on rails take part, if the domains hold unequal numbers of ranks. The other ranks hand their parts to neighbours.
     pub on_rails: bool,
 }
 
@@ -50,18 +49,18 @@ impl Phase {
         Self::new(pattern, 1.0, share, share)
     }
 
-    /// The same at the same time as the phase before it.
+    /// The same phase, running at the same time as the previous phase.
     fn beside(self) -> Self {
         Self { beside: true, ..self }
     }
 
-    /// The same among the ranks on rails.
+    /// The same phase among the ranks on rails only.
     fn on_rails(self) -> Self {
         Self { on_rails: true, ..self }
     }
 }
 
-/// What an algorithm needs to know of a group.
+/// Properties of a group that decide which algorithms apply.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shape {
     pub ranks: u32,
@@ -75,7 +74,7 @@ pub(super) struct Shape {
     pub rails: Option<Rails>,
 }
 
-/// Ranks on rails: as many in each of several scale-up domains, one domain after the other.
+/// Ranks on rails: an equal number in each of several scale-up domains, in the order of the domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rails {
     /// Ranks in each domain.
@@ -162,8 +161,9 @@ fn rings(ranks: u32, block: u32, passes: f64) -> Phase {
     Phase::new(Pattern::MultiRing { block, rings }, rounds, rounds / n, 1.0 / n / f64::from(rings))
 }
 
-/// One ring inside a domain. Over several one for every NIC: a ring enters and leaves a domain by the same NIC, and its steps inside spread
-/// over all pairs there. Of its steps as many cross as there are domains but one; the others wait for the shorter paths inside.
+/// Inside one domain: one ring. Over several domains: one ring for every NIC. A ring enters and leaves a domain by the same NIC, and its steps
+/// inside the domain are spread over all pairs. The number of steps between domains is the number of domains minus one; the other steps have the
+/// shorter paths inside a domain.
 fn ring(shape: &Shape, passes: f64) -> Vec<Phase> {
     let n = f64::from(shape.ranks);
     let steps = passes * (n - 1.0);

@@ -1,4 +1,4 @@
-//! What no algorithm can beat on a given fabric.
+//! Lower bounds of a collective's time on a given fabric, for any algorithm.
 
 use super::collective::Collective;
 use super::group::Group;
@@ -58,11 +58,12 @@ impl Cuts {
         Self { cuts }
     }
 
-    /// The longest that the bytes of a collective need to cross any of them.
+    /// Longest time that the bytes of a collective need to cross one of the cuts.
     ///
     /// m of n ranks inside, nccl-tests size S. All-to-all: each of the m sends S/n to each of the others, and back. All-gather: m parts
-    /// of S/n leave, the others' enter, each at least once. Reduce-scatter: the others' parts of the sum leave, m enter. All-reduce:
-    /// what is inside of the sum leaves, the rest enters, S each. Broadcast and send: S, where first and last rank are apart.
+    /// of S/n leave, the others' enter, each at least once. Reduce-scatter: the others' parts of the sum leave, m enter. All-reduce: the
+    /// partial sum of the inside leaves and the partial sum of the outside enters, S each. Broadcast and send: S, if the cut separates the first
+    /// and the last rank.
     fn time(&self, collective: &Collective) -> Seconds {
         let n = f64::from(collective.ranks);
         let time = |cut: &Cut| {
@@ -86,7 +87,7 @@ fn share_if(crosses: bool) -> f64 {
     f64::from(u8::from(crosses))
 }
 
-/// Chips in one child of each level and in one half of its children, but for the whole machine and single chips.
+/// Chips in one child of each level and in half of its children, without the whole machine and single chips.
 fn runs(level_sizes: &[u32]) -> Vec<u32> {
     let whole: u32 = level_sizes.iter().product();
     let mut below = 1;

@@ -24,7 +24,7 @@ impl ChannelLoads {
         Self { bytes: vec![0.0; channels], sent: 0.0, latency: Seconds::ZERO, hops: 0, unreachable: None }
     }
 
-    /// Adds `weight` times what another pattern does.
+    /// Adds `weight` times the loads of another pattern.
     pub fn add(&mut self, other: &Self, weight: f64) {
         for (bytes, more) in self.bytes.iter_mut().zip(&other.bytes) {
             *bytes += more * weight;
@@ -34,7 +34,7 @@ impl ChannelLoads {
         self.unreachable = self.unreachable.or(other.unreachable);
     }
 
-    /// As if the pattern were played so many times.
+    /// Multiplies the loads, as if the pattern were played several times.
     pub fn scale(&mut self, times: f64) {
         for bytes in &mut self.bytes {
             *bytes *= times;
@@ -42,7 +42,7 @@ impl ChannelLoads {
         self.sent *= times;
     }
 
-    /// Gives every channel the mean of its orbit, whose number is one of its members.
+    /// Sets every channel to the mean of its orbit. The number of an orbit is the number of one of its channels.
     pub(super) fn average_over(&mut self, orbit_of: &[u32]) {
         let mut totals = vec![(0.0, 0u32); self.bytes.len()];
         for (&orbit, &bytes) in orbit_of.iter().zip(&self.bytes) {

@@ -1,4 +1,4 @@
-//! Collectives: what can be asked for, and the answer.
+//! Collectives: the request and its result.
 
 use std::fmt;
 
@@ -27,9 +27,9 @@ pub struct Collective {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// Flags travel with the data: no handshake, little of the wire.
+    /// Flags travel with the data: no handshake, but a small share of the wire.
     LowLatency,
-    /// Chunks and handshakes: most of the wire.
+    /// Chunks with handshakes: a large share of the wire.
     Bulk,
     /// Switches add up and copy.
     InSwitch,
@@ -52,34 +52,34 @@ impl Protocol {
 pub struct Timing {
     /// The algorithm priced.
     pub algorithm: Algorithm,
-    /// The faster of the library's protocols.
+    /// The fastest protocol of the library.
     pub protocol: Protocol,
-    /// Once a call.
+    /// Start of a call.
     pub launch: Seconds,
-    /// Rounds x what the library spends on each.
+    /// Rounds times the library's time for a round.
     pub synchronisation: Seconds,
-    /// Rounds x the longest path.
+    /// Rounds times the latency of the longest path.
     pub propagation: Seconds,
-    /// Bytes over rates on the chips' own most loaded ports, at the library's efficiency.
+    /// Time on the most loaded ports of the chips, at the library's efficiency.
     pub serialisation: Seconds,
-    /// What a more loaded channel further in adds to that: waiting for each other.
+    /// Additional time if a channel inside the fabric is more loaded than the ports of the chips.
     pub waiting: Seconds,
     /// Filling the pipeline, chunk by chunk.
     pub ramp: Seconds,
     /// The most loaded channel; `None` if nothing moves.
     pub bottleneck: Option<Peak>,
-    /// What no algorithm can beat.
+    /// Lower bound for any algorithm.
     pub lower_bound: Seconds,
 }
 
 /// How busy the links of a level are while a collective runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LevelUse {
-    /// The channels meant, and how many of them are the most loaded.
+    /// The channels, and how many of them carry the largest load.
     pub peak: Peak,
     /// Share of the whole time in which the most loaded channels carry data.
     pub busiest: f64,
-    /// The same, mean over all channels that carry anything.
+    /// The same, as a mean over all channels that carry anything.
     pub mean: f64,
 }
 
@@ -128,7 +128,7 @@ pub enum CollectiveError {
         /// Receiving chip.
         to: u32,
     },
-    /// Hosts hold unequal numbers of ranks, so that some rounds are played by a part of the group: only the flow level prices that.
+    /// Hosts hold unequal numbers of ranks, so only a part of the group takes part in some rounds. The packet level does not support this.
     UnevenRails,
     /// No engine's all-reduce kernel takes part.
     NoEngineKernel,

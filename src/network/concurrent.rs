@@ -1,14 +1,14 @@
-//! Collectives of several groups at once: every tensor-parallel group, every expert-parallel group, a transfer beside them.
+//! Collectives of several groups at the same time: every tensor-parallel group, every expert-parallel group, and other transfers.
 //!
-//! Each group's traffic is one stream: its pairs keep pace with each other, its phases follow one another, and streams share every
-//! channel max-min fairly until they end. What that does to the time on the wire is carried over to the collective's own time:
+//! The traffic of each group is one stream: all pairs of a group have the same rate, phases follow one another, and streams share every channel
+//! max-min fairly until they end. The slowdown on the wire is applied to the collective's own time:
 //!
 //! ```text
 //! together = alone + wire x (shared / free - 1)       wire: serialisation and waiting of the collective alone
 //!                                                     free, shared: the same bytes at full rates, without and with the others
 //! ```
 //!
-//! Launch, rounds and paths stay as they are alone. Packets that queue behind each other in switches add to this; that is not modelled.
+//! Launch, rounds and paths do not change. Packets that queue behind each other in switches would add to this time; they are not modelled.
 
 use super::channel_loads::ChannelLoads;
 use super::collective::{Collective, CollectiveError, LevelUse, Timing};
@@ -38,20 +38,20 @@ pub struct ConcurrentCollective {
     pub groups: Option<u32>,
 }
 
-/// How long the groups of a crowd take.
+/// Times of the groups of a crowd.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConcurrentTiming {
     /// How many groups run.
     pub groups: u32,
-    /// The first group with the fabric to itself.
+    /// Time of the first group without other traffic.
     pub alone: Timing,
-    /// The group that ends first, beside all others.
+    /// Time of the group that ends first, with all other traffic.
     pub fastest: Seconds,
-    /// The group that ends last.
+    /// Time of the group that ends last.
     pub slowest: Seconds,
 }
 
-/// Crowds side by side.
+/// Result of several crowds that run at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConcurrentTimings {
     /// In the order asked for.

@@ -1,4 +1,4 @@
-//! What one call of one algorithm takes, from its phases as played on the fabric and the library's constants.
+//! Time of one call of one algorithm, from the loads of its phases and the constants of the library.
 //!
 //! With N rounds and T the serialisation of the real fabric (bytes over rate on the most loaded channel), the library's protocols take
 //!
@@ -24,8 +24,8 @@ use crate::fabric::payload_rate_of;
 use crate::input::document::{Algorithm, Library};
 use crate::units::{Bytes, Seconds};
 
-/// A peer's messages of an all-to-all run on one of this many channels of the library, so that few peers do not fill the wire under
-/// the low-latency protocol (NCCL; seen alike on three link generations).
+/// Channels of the library for an all-to-all. The messages of one peer use one channel, so few peers do not fill the wire under the low-latency
+/// protocol (NCCL; measured alike on three link generations).
 const LOW_LATENCY_CHANNELS: f64 = 32.0;
 
 /// A phase, played.
@@ -35,13 +35,13 @@ pub(super) struct Played {
     pub inside: Vec<Peak>,
     pub across: Vec<Peak>,
     pub latency: Seconds,
-    /// Of the op's size, what one sender sends, and to how many peers.
+    /// Fraction of the op's size that one sender sends, and the number of its peers.
     pub sent: f64,
     pub peers: f64,
     pub unreachable: Option<(u32, u32)>,
 }
 
-/// What one call takes.
+/// Time of one call, by part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cost {
     pub algorithm: Algorithm,
@@ -64,11 +64,11 @@ impl Cost {
 /// Serving engines whose all-reduce kernels may take part in a captured graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engines<'a> {
-    /// Of none: the library alone.
+    /// No engine: the library's algorithms only.
     None,
-    /// Of the one called so.
+    /// The kernels of the engine with this name.
     Named(&'a str),
-    /// Of all that the library's file knows.
+    /// The kernels of all engines in the library's file.
     All,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn reduces(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::InNetwork | Algorithm::SwitchTree)
 }
 
-/// What the phases of an algorithm ask of the fabric, added up from the last phase to the first.
+/// Demands of an algorithm's phases on the fabric, added up from the last phase to the first.
 pub(super) struct Work {
     op: Op,
     launch: Seconds,
@@ -238,9 +238,9 @@ impl Work {
         }
     }
 
-    /// How many times longer than its bytes over all ports of the NIC an all-to-all takes between domains. It uses some of the ports; and
-    /// where it sends to one group of g neighbouring ranks after the other, every group but a rank's own holds pairs across for some rank of
-    /// its domain, and all wait for those: of n / g steps one runs inside, where w / g would do (w ranks in a domain).
+    /// Factor by which an all-to-all between domains takes longer than its bytes over all ports of the NIC. It uses only some of the ports. If it
+    /// sends to one group of g neighbouring ranks after the other, then in every step but one some rank of the domain has a partner outside, and
+    /// the others wait for it: 1 of n / g steps runs inside, where w / g steps could (w ranks in a domain).
     fn all_to_all_share(&self, call: &Call<'_>) -> f64 {
         let Some(across) = call.library.across_hosts.as_ref().filter(|_| self.op == Op::AllToAll) else { return 1.0 };
         let ports = f64::from(call.network.nic_ports());
@@ -251,14 +251,14 @@ impl Work {
         fewer_ports * waiting.max(1.0)
     }
 
-    /// What a step of a ring over NICs waits longer in long messages than in short ones.
+    /// Additional wait of a ring's step over NICs in long messages, compared with short ones.
     fn ring_wait(&self, library: &Library, leaves: bool) -> Seconds {
         let Some(across) = library.across_hosts.as_ref().filter(|_| self.ring && self.domains > 1.0) else { return Seconds::ZERO };
         let (long, short) = if leaves { (&across.ring_step, across.round.value) } else { (&across.ring_step_inside, library.round.value) };
         long.as_ref().map_or(Seconds::ZERO, |long| (long.value - short).max(Seconds::ZERO))
     }
 
-    /// What the phases so far take at least.
+    /// Lower bound of the time of the phases added so far.
     pub fn least(&self) -> Seconds {
         self.launch + self.waits + self.propagation + Seconds::new(self.done[2].min(self.done[3]))
     }

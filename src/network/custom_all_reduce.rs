@@ -1,5 +1,6 @@
-//! All-reduce kernels inside a captured graph: everybody stores into everybody's buffer, or lets the switches copy. Those of serving engines
-//! open each other's memory inside one host; across hosts of one scale-up domain kernels with multicast stand in (NVIDIA calls it MNNVL).
+//! All-reduce kernels inside a captured graph: every rank stores into the buffers of all other ranks, or lets the switches copy. Kernels of
+//! serving engines open each other's memory, which works inside one host. Across the hosts of one scale-up domain kernels with multicast are used
+//! (NVIDIA calls this MNNVL).
 
 use super::group::Group;
 use super::network::Network;
@@ -7,7 +8,7 @@ use super::profile::{Peak, Profile};
 use crate::input::document::{CustomAllReduce, MulticastAllReduce};
 use crate::units::{Bytes, Seconds};
 
-/// What a kernel takes.
+/// Time of a kernel, by part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct EngineCost {
     /// Kernel and flags to all peers.

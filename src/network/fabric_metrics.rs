@@ -1,4 +1,4 @@
-//! What the fabric offers before any collective runs: injection, bisection, diameter, latency, oversubscription.
+//! Properties of the fabric without traffic: injection, bisection, diameter, latency, oversubscription.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use crate::units::{Bytes, BytesPerSecond, Seconds};
 /// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FabricMetrics {
-    /// What one chip can send.
+    /// Bandwidth with which one chip can send.
     pub injection: BytesPerSecond,
-    /// What the first half of the chips can send to the second half, all at once, over the routes that traffic takes.
+    /// Bandwidth from the first half of the chips to the second half, all at once, over the routes of real traffic.
     pub bisection: BytesPerSecond,
     /// Links on the longest shortest path between chips.
     pub diameter: u32,
@@ -27,20 +27,20 @@ pub struct FabricMetrics {
     pub latency_max: Seconds,
     /// Pairs of chips by the links between them, nearest first.
     pub distances: Vec<Distance>,
-    /// Groups from which less may leave than their chips can send, innermost first; the outermost level is no such group.
+    /// Groups with the bandwidth that leaves them, innermost first. The outermost level is not listed.
     pub groups: Vec<GroupReach>,
 }
 
-/// How much of what its chips can send may leave a group.
+/// Oversubscription of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupReach {
     /// Level of the group, or of the leaf switch that makes it one.
     pub name: String,
     /// Chips in it.
     pub chips: u32,
-    /// What may leave, all links together, one direction.
+    /// Bandwidth of all links out of the group, one direction.
     pub outward: BytesPerSecond,
-    /// What its chips can send over what may leave.
+    /// Bandwidth of its chips divided by the bandwidth out of the group.
     pub oversubscription: f64,
 }
 

@@ -1,8 +1,8 @@
-//! How well links are filled when many chips send to each: efficiency against the number of ranks, from packets, as two figures that a
-//! switch's file can state and the flow level uses.
+//! Efficiency of links when many chips send to one chip, against the number of ranks, from packet simulation. The result is two figures for the
+//! file of the switch, which the flow level uses.
 //!
-//! Every chip of an all-to-all serves its partners in an order of its own, drawn at random. In steady state each further packet a pair adds
-//! a time; the fair time over that one is the efficiency e. It is fitted, by least squares over n = ranks - 1 senders, as
+//! Every chip of an all-to-all serves its partners in a random order of its own. In steady state each further packet of a pair adds a constant
+//! time. The efficiency e is the fair time divided by this time. It is fitted, by least squares over n = ranks - 1 senders, as
 //! `e(n) = min(1, limit + rest / n)`: the form of the FIFO-input switch, whose throughput falls from 0.75 with two ports to 0.586 with many
 //! (Karol, Hluchyj, Morgan, IEEE T-COM 35(12), 1987), which `limit` 0.57 and `rest` 0.36 meet within 2 %.
 
@@ -25,7 +25,7 @@ const DRAWS: u64 = 3;
 /// Packets that each chip sends in the shorter of two runs.
 const PACKETS_OF_A_CHIP: u32 = 1000;
 
-/// All-to-all over so many ranks.
+/// Result of an all-to-all over `ranks` ranks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FanInPoint {
     /// Chips that take part.
@@ -45,7 +45,7 @@ pub struct FanIn {
     pub points: Vec<FanInPoint>,
     /// Efficiency with very many senders.
     pub limit: f64,
-    /// What one sender alone would add to it.
+    /// Coefficient of 1 / senders in the fitted form.
     pub rest: f64,
     /// Largest difference between form and points, over the point.
     pub error: f64,
@@ -57,7 +57,7 @@ pub fn fan_in_efficiency(limit: f64, rest: f64, senders: f64) -> f64 {
     (limit + rest / senders.max(1.0)).clamp(1e-3, 1.0)
 }
 
-/// Measures the fan-in efficiency of the first 2, 4, 8, ... chips of a machine with packets. What its switches state is not used.
+/// Measures the fan-in efficiency of the first 2, 4, 8, ... chips of a machine with packets. `fan_in` of its switches is not used.
 ///
 /// # Errors
 /// As [`PacketLevel::play`].

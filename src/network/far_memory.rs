@@ -1,4 +1,4 @@
-//! Memory beside the chips, read over the fabric: how much there is, and how fast all chips read it at once.
+//! Memory outside the chips, read over the fabric: its size, and the rate at which all chips read it at the same time.
 
 use std::collections::BTreeMap;
 
@@ -31,11 +31,11 @@ impl Reach {
 /// Memory that chips read over the fabric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FarMemory {
-    /// All of it together.
+    /// Total size.
     pub capacity: Bytes,
-    /// What one chip reads while every chip reads as much.
+    /// Rate of one chip while all chips read at this rate.
     pub rate: BytesPerSecond,
-    /// From the farthest part to a chip, memory and endpoints included, one way.
+    /// Latency from the farthest part of the memory to a chip, memory and endpoints included, one way.
     pub latency: Seconds,
 }
 
@@ -46,7 +46,7 @@ struct Pool {
 }
 
 impl Network<'_> {
-    /// The memory that chips reach so, and its rate when every chip reads at once, each an equal part from each memory:
+    /// The memory of this kind, and its rate when every chip reads at the same time, an equal part from each memory:
     ///
     /// ```text
     /// rate = memories / max( max over channels (bytes / payload rate), chips / bandwidth of a memory )

@@ -1,4 +1,4 @@
-//! Latency against load: packets at a given share of what chips can send, one run a point.
+//! Latency against load: packets at a given fraction of the chips' sending rate, one run for each point.
 
 use std::sync::Arc;
 
@@ -16,30 +16,30 @@ use crate::units::{Bytes, Seconds};
 pub enum LoadPattern {
     /// Every chip to all others, drawn evenly.
     Uniform,
-    /// Every chip to the one half the machine on.
+    /// Every chip to the chip half of the machine further on.
     Permutation,
     /// All chips to the first; the load is the first one's.
     Incast,
     /// As uniform, but every eighth chip is drawn twice as often.
     Hotspot,
-    /// As uniform, but how often chips are drawn falls evenly from `imbalance` times the mean to as far below the mean.
+    /// As uniform, but the probability of a receiver falls linearly from `imbalance` times the mean to equally far below the mean.
     Experts {
         /// Packets for the most popular chip over the mean, 1 to 2.
         imbalance: f64,
     },
 }
 
-/// Every so many chips one is hot.
+/// One of this many chips is hot.
 const HOT_EVERY: u32 = 8;
 
-/// Of the draws of other chips, those of a hot one.
+/// Probability of a hot chip over the probability of another chip.
 const HOT_WEIGHT: f64 = 2.0;
 
-/// Packets measured at each point at least, all senders together, and of each sender; as many again warm up half as long.
+/// Minimum number of packets measured at each point: in total, and of each sender. A warm-up of half the length comes before.
 const PACKETS_MEASURED: f64 = 200_000.0;
 const PACKETS_OF_A_SENDER: f64 = 500.0;
 
-/// Share of the offered load that is accepted below saturation: the rest is noise of a finite run.
+/// Fraction of the offered load that must be accepted below saturation; the rest is noise of a finite run.
 const SATURATED_BELOW: f64 = 0.97;
 
 /// How often the interval between two points that holds the saturation is halved, a run each time.
@@ -82,8 +82,8 @@ pub struct QueuePlace {
 pub struct LoadCurve {
     /// In order of load.
     pub points: Vec<LoadPoint>,
-    /// Load from which on less than 97 % of what is offered arrives: the middle of the interval between two points that holds it, which four
-    /// more runs have narrowed to a sixteenth. `None` if no point is so far.
+    /// Saturation: the load from which on less than 97 % of the offered load arrives. This is the middle of an interval between two points, which
+    /// four more runs have narrowed to a sixteenth. `None` if no point saturates.
     pub saturation: Option<f64>,
     /// Load at which max-min fair flows fill a channel.
     pub flow_saturation: f64,

@@ -1,5 +1,5 @@
-//! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back. `apart.rs` has it
-//! between ranks of two kinds.
+//! Mixture-of-experts traffic: dispatch sends every token to the ranks of its experts, combine brings the results back. `afd.rs` has the
+//! exchange between attention ranks and expert ranks.
 
 use super::group::Group;
 use super::network::Network;
@@ -11,7 +11,7 @@ use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
 
-/// Tokens on their way between the ranks of an expert-parallel group.
+/// Traffic of dispatch or combine between the ranks of an expert-parallel group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExpertTraffic {
     /// Ranks of the group; rank r is on chip r / (ranks per chip).
@@ -81,8 +81,8 @@ impl ExpertTraffic {
         (self.kernel_time(network, kernel, busy, f64::from(self.ranks) - 1.0, profile.latency), bottleneck)
     }
 
-    /// The exchange with packets: the first chip is the busiest, the others share the rest evenly. `profile` as for
-    /// [`ExpertTraffic::time`]; what passes between ranks of one package is left out.
+    /// The exchange with packets: the first chip is the busiest, and the others receive equal parts of the rest. `profile` as for
+    /// [`ExpertTraffic::time`]. Traffic between ranks of one package is left out.
     ///
     /// # Errors
     /// As [`PacketLevel::play`].
@@ -121,9 +121,9 @@ impl ExpertTraffic {
         waiting + path + Seconds::new(moving + ramp)
     }
 
-    /// The same in two stages, as kernels do that save the outer levels (DeepEP's for many tokens): a token crosses once to every node in
-    /// which it has experts, to the rank that stands there where its own stands here, and that one hands it on inside. `None` where
-    /// the ranks do not fill several nodes, children of the innermost level.
+    /// The same exchange in two stages, like kernels that save bandwidth of the outer levels (DeepEP's for many tokens). A token is sent once to
+    /// every node that holds some of its experts, to the rank at the sender's own position; this rank forwards it inside the node. `None` if the
+    /// ranks do not fill several nodes (children of the innermost level).
     #[must_use]
     pub fn relayed(&self, network: &Network<'_>, kernel: &TokenKernel) -> Option<Relayed> {
         Relay::new(network, self.ranks).map(|relay| self.relayed_over(network, &relay, kernel))
@@ -157,15 +157,15 @@ impl ExpertTraffic {
     }
 }
 
-/// Ranks in equal nodes as relayed traffic sees them.
+/// Ranks in nodes of equal size, for relayed traffic.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    /// Every rank to its equals in the other nodes.
+    /// Every rank to the ranks at the same position of the other nodes.
     across: Profile,
     /// Every rank to the others in its node.
     inside: Profile,
     nodes: f64,
-    /// Nodes that the experts of one token may lie in: all, or as many groups as the router keeps.
+    /// Number of nodes that may hold the experts of one token: all, or the limit of the router.
     reached: f64,
     ranks_of_node: f64,
 }
@@ -186,7 +186,7 @@ impl Relay {
         Some(Self { across, inside, nodes, reached: nodes, ranks_of_node: f64::from(node * per_chip) })
     }
 
-    /// The same where the router keeps the experts of a token in so many nodes.
+    /// The same, if the router limits the experts of a token to this many nodes.
     #[must_use]
     pub fn within(self, nodes: f64) -> Self {
         Self { reached: self.reached.min(nodes.max(1.0)), ..self }

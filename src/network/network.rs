@@ -1,4 +1,4 @@
-//! A fabric ready for traffic.
+//! A fabric with its routes and with the walks that were done already.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl<'a> Network<'a> {
         Self::over(fabric, (Arc::new(Routed::new(fabric, policy)), Arc::default()))
     }
 
-    /// As [`Network::new`], for designs that follow each other: what no route of theirs sees is not walked again.
+    /// As [`Network::new`], for a series of designs: patterns whose routes do not change are not walked again.
     #[must_use]
     pub fn among(fabric: &'a Fabric, known: &RoutedFabrics) -> Self {
         Self::over(fabric, known.like(Routed::new(fabric, Policy::Spray)))
@@ -89,14 +89,14 @@ impl<'a> Network<'a> {
         Self { fabric, routed, known, injection, egress, nics: Nics::of(fabric) }
     }
 
-    /// The same network for those who ask only how many bytes go where: all paths take no time, so that more symmetries hold.
+    /// The same network without latencies. Callers that need only bytes on channels use it, because more symmetries hold.
     #[must_use]
     pub fn without_latencies(&self) -> Self {
         Self { routed: Arc::new(Routed::with_router(self.fabric, self.router().without_latencies())), known: Arc::default(), ..*self }
     }
 
-    /// Nodes and channels that no bytes can tell apart: symmetries of the graph map them onto others of the same part, number of links and
-    /// rate. Latencies are not looked at. `None` where no such symmetry is found.
+    /// Classes of nodes and channels under the symmetries of the graph, which preserve part, number of links and rate. Latencies are ignored.
+    /// `None` if no symmetry is found.
     #[must_use]
     pub fn orbits_of_bytes(&self) -> Option<Orbits> {
         let graph = &self.fabric.graph;
@@ -122,7 +122,7 @@ impl<'a> Network<'a> {
         &self.routed.router
     }
 
-    /// What has been walked already.
+    /// Walks that were done already.
     pub(super) fn known(&self) -> &Known {
         &self.known
     }
@@ -142,8 +142,8 @@ impl<'a> Network<'a> {
         self.router().plane(channel)
     }
 
-    /// What one chip can send on the scale-up fabric, one direction, in long messages: the sum over its links to switches and to other
-    /// chips. Links to its own host, memory or NIC are not counted; those to NICs are where it has no others. Zero for a chip alone.
+    /// Bandwidth with which one chip sends into the scale-up fabric, one direction, in long messages: the sum over its links to switches and to
+    /// other chips. Links to its own host, memory or NIC do not count; links to NICs count if it has no others. Zero for a machine of one chip.
     #[must_use]
     pub fn injection(&self) -> BytesPerSecond {
         self.injection
@@ -157,7 +157,7 @@ impl<'a> Network<'a> {
         if self.injection > BytesPerSecond::ZERO { self.injection } else { between_dies() }
     }
 
-    /// What one chip can send by all ways that can lead to another chip: [`Network::injection`] and its NICs.
+    /// Bandwidth with which one chip sends to other chips by any path: [`Network::injection`] plus its NICs.
     #[must_use]
     pub fn egress(&self) -> BytesPerSecond {
         self.egress
@@ -184,20 +184,20 @@ impl<'a> Network<'a> {
         self.nics.map_or(1, |nics| nics.ports)
     }
 
-    /// Equal runs of chips inside which an engine's kernels read each other's memory at the full rate of a chip: the innermost level.
+    /// Number of consecutive chips among which an engine's kernels read each other's memory at a chip's full rate: the innermost level.
     pub(super) fn memory_reach(&self) -> u32 {
         self.fabric.level_sizes.first().map_or(self.fabric.chips, |&size| size.min(self.domain_chips())).max(1)
     }
 
-    /// What one chip can move with its loads and stores over a path of the given latency one way: bytes in flight over the round trip.
-    /// `None` where its part names no window, or the path takes no time.
+    /// Rate of one chip's loads and stores over a path of the given one-way latency: bytes in flight divided by the round trip. `None` if the
+    /// part states no window, or if the path takes no time.
     #[must_use]
     pub fn window_rate(&self, latency: Seconds) -> Option<BytesPerSecond> {
         let window = self.fabric.chip.io.load_store_window.as_ref()?;
         (latency > Seconds::ZERO).then(|| window.value / (latency * 2.0))
     }
 
-    /// Time that loads and stores in flight leave one chip at least for sending `sent` along a path of the given latency.
+    /// Minimum time for one chip to send `sent` along a path of the given latency, with its limit of loads and stores in flight.
     pub(super) fn window_time(&self, sent: Bytes, latency: Seconds) -> Seconds {
         self.window_rate(latency).map_or(Seconds::ZERO, |rate| sent / rate)
     }

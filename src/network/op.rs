@@ -1,8 +1,8 @@
-//! What a group of chips can do together.
+//! Operations of a collective.
 
 use serde::Serialize;
 
-/// What a group of chips does together.
+/// Operation of a collective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {

@@ -1,4 +1,4 @@
-//! What packets add to the transfers of a step: each is replayed once, and its time at flow level corrected by the difference.
+//! Corrections of a step's transfers from packets: each transfer is replayed once, and the difference is added to its time at flow level.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,14 +22,14 @@ use crate::units::{Bytes, Seconds, render};
 pub struct Replayed {
     /// Op, size and ranks.
     pub what: String,
-    /// At flow level, the library's constants included.
+    /// Time at flow level, with the library's constants.
     pub flow: Seconds,
-    /// Path and wire of its rounds with packets and with flows.
+    /// Time of its rounds on path and wire, with packets and with flows.
     pub rounds: Result<PacketRounds, String>,
 }
 
 impl Replayed {
-    /// The flow level's time with what packets add to it.
+    /// Time at flow level plus the correction from packets.
     #[must_use]
     pub fn time(&self) -> Seconds {
         self.rounds.as_ref().map_or(self.flow, |rounds| rounds.corrected(self.flow))
@@ -54,13 +54,13 @@ impl<'a> PacketPrices<'a> {
         Self { network, library, options, levels: Mutex::default(), replayed: Mutex::default() }
     }
 
-    /// What was asked for so far, in that order.
+    /// Transfers requested so far, in order.
     #[must_use]
     pub fn replayed(&self) -> Vec<Replayed> {
         self.replayed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the packet level assumed.
+    /// Assumptions of the packet level.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl<'a> PacketPrices<'a> {
         self.time(what, flow, || self.rounds(&Collective { op, ranks, bytes }))
     }
 
-    /// Tokens on their way to experts or back, over the all-to-all `profile` of their chips.
+    /// Dispatch or combine, over the all-to-all `profile` of the chips.
     #[must_use]
     pub fn exchange(&self, name: &str, traffic: &ExpertTraffic, profile: &Profile, kernel: &TokenKernel, flow: Seconds) -> Seconds {
         let what = format!("{name} of {:.1} tokens a rank among {} ranks", traffic.tokens, traffic.ranks);

@@ -1,4 +1,4 @@
-//! Whole algorithms with packets: round after round, beside what the flow level says of the same rounds.
+//! Whole algorithms with packets, round after round, compared with the same rounds at flow level.
 
 use super::group::Group;
 use super::packet_level::{PacketLevel, Played};
@@ -26,7 +26,7 @@ impl PacketRounds {
         if self.flows > Seconds::ZERO { self.packets / self.flows } else { 1.0 }
     }
 
-    /// A time of the flow level with what packets add to the rounds in it.
+    /// A time at flow level plus the difference of its rounds with packets.
     #[must_use]
     pub fn corrected(&self, flow_level: Seconds) -> Seconds {
         flow_level + self.packets - self.flows

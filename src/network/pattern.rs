@@ -1,13 +1,13 @@
-//! Who talks to whom in a round.
+//! Traffic patterns: which rank sends to which rank in a round.
 
 use super::group::Group;
 
 /// A traffic pattern among the ranks of a group, one byte a unit of weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pattern {
-    /// Everybody to everybody else.
+    /// Every rank to every other rank.
     AllPairs,
-    /// Everybody to the next, the last one to the first.
+    /// Every rank to the next rank, the last one to the first.
     Ring,
     /// Several rings at once, an equal part of the byte on each.
     ///
@@ -20,7 +20,7 @@ pub enum Pattern {
         /// How many rings.
         rings: u32,
     },
-    /// Everybody to the rank so many places on, counted round the group.
+    /// Every rank to the rank this many places further on, modulo the size of the group.
     Shift(u32),
     /// Pairs whose numbers differ in one bit; both directions.
     Exchange(u32),
@@ -31,12 +31,12 @@ pub enum Pattern {
         /// Ranks in a block; divides the group.
         block: u32,
     },
-    /// Everybody to everybody else inside its own block.
+    /// Every rank to every other rank of its block.
     Inside {
         /// Ranks in a block; divides the group.
         block: u32,
     },
-    /// Everybody to everybody who differs in position at this level only.
+    /// Every rank to every rank whose position differs at this level only.
     Across {
         /// The level, 0 innermost.
         level: u8,
@@ -45,7 +45,7 @@ pub enum Pattern {
         /// Children of the level.
         size: u32,
     },
-    /// Everybody to those at the same position in all other groups of the innermost level.
+    /// Every rank to the ranks at the same position in all other groups of the innermost level.
     Equals {
         /// Chips in a group of the innermost level.
         node: u32,
@@ -102,7 +102,7 @@ impl Pattern {
         matches!(self, Self::Aggregate { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. })
     }
 
-    /// Ranks that send when the pattern is played; of blocks that are alike only the first is.
+    /// Ranks that send. If all blocks are alike, only the first block is played.
     #[must_use]
     pub fn senders(self, ranks: u32) -> u32 {
         match self {
@@ -114,14 +114,14 @@ impl Pattern {
         }
     }
 
-    /// Whether it looks the same from every rank under all permutations of the children of every level.
+    /// Whether the pattern is invariant under all permutations of the children of every level.
     #[must_use]
     pub fn looks_alike_from_everywhere(self) -> bool {
         matches!(self, Self::AllPairs | Self::Across { .. } | Self::Equals { .. })
     }
 
-    /// The shift of all ranks, counted round the group, that maps it onto itself; any multiple of it does so too. `None` where no
-    /// shift does, or other symmetries say more.
+    /// Smallest shift of all ranks, modulo the size of the group, that maps the pattern onto itself. `None` if there is no such shift, or if other
+    /// symmetries are stronger.
     #[must_use]
     pub fn turns_by(self) -> Option<u32> {
         match self {
@@ -137,8 +137,8 @@ impl Pattern {
         }
     }
 
-    /// Whether a rank sends, and whether it receives, if all that a pattern says is which ranks do: each that sends then sends one byte to
-    /// each other that receives. `None` for patterns that say more.
+    /// Whether a rank sends and whether it receives, for patterns in which each sending rank sends one byte to each receiving rank. `None` for
+    /// other patterns.
     #[must_use]
     pub fn roles(self, rank: u32) -> Option<(bool, bool)> {
         match self {

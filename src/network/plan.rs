@@ -1,5 +1,5 @@
-//! The price of one op among one group of ranks, for any size: every algorithm that applies, with its traffic played once. What a call
-//! then takes stands in `cost.rs`.
+//! Price of one op in one group of ranks, for any size: all algorithms that apply, with the loads of their traffic patterns. `cost.rs` computes the
+//! time of a call from these loads.
 //!
 //! Several ranks of one package add up (or share out) over the link between its dies first, and then each takes part with its share; in an
 //! all-to-all both run at once.
@@ -19,12 +19,12 @@ use super::profile::Profile;
 use crate::input::document::{Algorithm, Algorithms, Library};
 use crate::units::{Bytes, Seconds};
 
-/// A group of chips, what algorithms ask of it, and its traffic patterns, each played when it is first asked for.
+/// A group of chips, its properties for the choice of algorithms, and the loads of its traffic patterns, computed at first use.
 #[derive(Debug)]
 pub(super) struct Members {
     pub group: Group,
     pub shape: Shape,
-    /// Groups that lie beside it in the same way and do the same at once.
+    /// Groups with the same placement that run the same op at the same time.
     siblings: Vec<Group>,
     /// Of the group and its siblings the ranks on rails, where those are not all of them.
     rails: Option<(Group, Vec<Group>)>,
@@ -40,7 +40,7 @@ impl Members {
         Self::beside(network, group, Vec::new())
     }
 
-    /// With groups that do the same at once.
+    /// With groups that run the same op at the same time.
     pub fn beside(network: &Network<'_>, group: Group, siblings: Vec<Group>) -> Self {
         let shape = shape(network, &group);
         let rails = rail_ranks(network, &group).filter(|ranks| *ranks != group);
@@ -131,7 +131,7 @@ pub struct Round {
     pub pattern: Pattern,
     /// How often it is played, one after the other.
     pub times: f64,
-    /// What one unit of the pattern's weight moves each time.
+    /// Bytes that one unit of the pattern's weight moves in each round.
     pub bytes: Bytes,
     /// Path and wire at max-min fair rates, each time.
     pub time: Seconds,
@@ -285,7 +285,7 @@ impl Plan {
         f64::from(self.members.group.ranks() * self.per_chip)
     }
 
-    /// What all ranks of a chip together bring to an op among chips.
+    /// Contribution of all ranks of one chip to an op among chips.
     fn chip_bytes(&self, bytes: Bytes) -> Bytes {
         match self.op {
             Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::Broadcast => bytes,
@@ -326,7 +326,7 @@ impl Plan {
         }
     }
 
-    /// No fabric lets these phases end sooner: launch, rounds, and the bytes through one chip's ports at the library's best.
+    /// Lower bound of these phases on any fabric: launch, rounds, and the bytes through one chip's ports at the library's best share of the wire.
     fn least(&self, call: &Call<'_>, offer: &Offer) -> Seconds {
         let (library, bytes) = (call.library, self.chip_bytes(call.bytes));
         let rate = call.network.egress() * best_efficiency(library);
@@ -337,8 +337,8 @@ impl Plan {
         launch(call, reduces, false) + waits + bytes * largest / rate
     }
 
-    /// What one algorithm takes; `None` where it takes longer than `limit`. The last phases are played first: where an algorithm has many
-    /// they reach farthest, and then the others need not be played at all.
+    /// Time of one algorithm; `None` if it exceeds `limit`. The last phases are priced first, because they have the longest paths. If they exceed
+    /// the limit, the other phases need not be priced.
     fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Cost>, (u32, u32)> {
         let bytes = self.chip_bytes(call.bytes);
         let (width, domains) = self.members.shape.rails.map_or((1, 1), |rails| (rails.inside, rails.domains));
@@ -414,8 +414,8 @@ impl Offer {
     }
 }
 
-/// Whether the library offers an algorithm for an op: every one that applies where the op is not listed. Switches behind NICs add up only for
-/// libraries that say so.
+/// Whether the library offers an algorithm for an op. If the library does not list the op, it offers every algorithm that applies. Switches behind
+/// NICs add only for libraries that state so.
 fn offers(library: &Library, op: Op, offer: &Offer, spans_hosts: bool) -> bool {
     let by_rails = offer.phases.iter().any(|phase| matches!(phase.pattern, Pattern::AggregateRails { .. }));
     if by_rails && !library.across_hosts.as_ref().is_some_and(|across| across.reduces_in_switches) {
@@ -431,7 +431,7 @@ fn listed_if(wanted: bool, algorithms: &Algorithms, op: Op) -> &[Algorithm] {
     listed(algorithms, op).filter(|_| wanted).map_or(&[], Vec::as_slice)
 }
 
-/// What a list offers for an op; `None` where the op is not listed.
+/// Algorithms of a list for an op; `None` if the op is not listed.
 fn listed(algorithms: &Algorithms, op: Op) -> Option<&Vec<Algorithm>> {
     match op {
         Op::AllReduce => algorithms.all_reduce.as_ref(),

@@ -16,11 +16,11 @@ use crate::units::{Bytes, Seconds};
 pub struct Transfer<'a> {
     /// Its network.
     pub network: &'a Network<'a>,
-    /// By which library.
+    /// Communication library.
     pub library: &'a Library,
     /// Whether it runs in a captured graph, where engines' kernels take part.
     pub captured: bool,
-    /// What is done.
+    /// Operation.
     pub op: Op,
     /// Ranks that take part.
     pub ranks: u32,
@@ -31,7 +31,7 @@ pub struct Transfer<'a> {
 /// Groups of ranks on one machine and what their transfers cost; each is laid out when it is first asked for.
 #[derive(Debug)]
 pub struct Prices {
-    /// The first so many ranks, and what each op costs among them.
+    /// By the number of first ranks: their plan for each op.
     first: Vec<[OnceLock<Plan>; Op::ALL.len()]>,
     members: Vec<OnceLock<Arc<Members>>>,
     /// By ranks and by the ranks from one to the next: the group of the first rank, beside all groups that lie like it.
@@ -51,7 +51,7 @@ pub(super) fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T
 }
 
 impl Prices {
-    /// Of a machine's groups; nothing is played yet.
+    /// Prices of a machine's groups. Nothing is computed yet.
     #[must_use]
     pub fn new(network: &Network<'_>) -> Self {
         let ranks = network.fabric().chips * network.fabric().chip.ranks;

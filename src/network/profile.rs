@@ -1,4 +1,4 @@
-//! What a traffic pattern does to the fabric, summed up once for one byte, so that any size is priced by a multiplication.
+//! Loads of a traffic pattern for one byte, by kind of channel, so that the price of any size is a multiplication.
 
 use super::channel_loads::ChannelLoads;
 use crate::fabric::{Endpoint, Fabric, payload_rate, payload_rate_of};
@@ -28,7 +28,7 @@ pub struct Peak {
     pub planes: (u16, u16),
 }
 
-/// What one byte a pair does to the fabric.
+/// Loads for one byte from each pair of the pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// One entry for each level, link part and direction that carries anything, most loaded first at equal payload rates.
@@ -52,7 +52,7 @@ pub struct Profile {
 pub(super) struct Alike {
     /// How many.
     pub channels: u32,
-    /// What they carry together.
+    /// Sum of their loads.
     pub bytes: f64,
     /// One of them.
     pub first: u32,
@@ -160,7 +160,7 @@ impl Peak {
         planes: (0, 0),
     };
 
-    /// Whether both speak of the same level, link part, direction and place.
+    /// Whether both are of the same level, link part, direction and place.
     #[must_use]
     pub fn is_of_the_kind_of(&self, other: &Self) -> bool {
         (self.link, self.level, self.outward, self.at_chip) == (other.link, other.level, other.outward, other.at_chip)

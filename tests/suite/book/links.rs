@@ -96,25 +96,30 @@ fn sources() -> Vec<String> {
     files
 }
 
-/// A word in backticks that names a source file names one that exists, so that the map of the code cannot rot.
+/// A word in backticks that names a source file names one that exists, in the documentation and in the heads of source files, so that the
+/// map of the code cannot rot.
 #[test]
 fn named_files_exist() {
     let sources = sources();
+    let mut texts: Vec<(String, String)> =
+        pages().into_iter().filter(|page| page.path != "CHANGELOG.md").map(|page| (page.path, page.text)).collect();
+    for source in &sources {
+        let head = fs::read_to_string(root().join("src").join(source)).unwrap();
+        let head: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
+        texts.push((format!("src/{source}"), head.join("\n")));
+    }
     let (mut missing, mut count) = (Vec::new(), 0);
-    for page in pages().into_iter().filter(|page| page.path != "CHANGELOG.md") {
-        for line in prose(&page.text) {
-            for word in line.split('`').skip(1).step_by(2) {
-                let folder = word.strip_suffix('/').is_some_and(|folder| folder.contains('/'));
-                if !(word.ends_with(".rs") || folder) || word.contains([' ', '*', '<']) || word.chars().any(|letter| letter.is_ascii_uppercase()) {
-                    continue;
-                }
-                count += 1;
-                let known =
-                    ["", "src", "docs", "topologies", "topologies/parts", "tests/suite"].iter().any(|base| root().join(base).join(word).exists())
-                        || sources.iter().any(|source| source == word || source.ends_with(&format!("/{word}")));
-                if !known {
-                    missing.push(format!("{}: {word}", page.path));
-                }
+    for (path, text) in &texts {
+        for word in prose(text).flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let folder = word.strip_suffix('/').is_some_and(|folder| folder.contains('/'));
+            if !(word.ends_with(".rs") || folder) || word.contains([' ', '*', '<']) || word.chars().any(|letter| letter.is_ascii_uppercase()) {
+                continue;
+            }
+            count += 1;
+            let known = ["", "src", "docs", "topologies", "topologies/parts", "tests/suite"].iter().any(|base| root().join(base).join(word).exists())
+                || sources.iter().any(|source| source == word || source.ends_with(&format!("/{word}")));
+            if !known {
+                missing.push(format!("{path}: {word}"));
             }
         }
     }
