@@ -25,6 +25,10 @@ pub struct Arguments {
     /// How requests arrive: one or more of poisson, gamma:CV, constant, burst:N; the first gives the answer
     #[arg(long, value_delimiter = ',', default_value = "poisson,gamma:2,gamma:4", value_parser = arrivals)]
     arrivals: Vec<Arrivals>,
+
+    /// Find each rate so many times with other seeds, and show the mean and its standard error
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    replications: u32,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -48,10 +52,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         workload: (workload.id.clone(), workload.workload.name.clone()),
         engine: plan.engine.clone(),
         mappings: plan.mappings.iter().map(ToString::to_string).collect(),
-        capacities: capacities(&plan, &made, &arguments.arrivals, &promises),
+        capacities: capacities(&plan, &made, &arguments.arrivals, &promises, arguments.replications),
         promises,
         requests: arguments.requests,
         seed: arguments.deployment.seed,
+        replications: arguments.replications,
     };
     Ok(Output::report(&report, format))
 }

@@ -12,8 +12,8 @@ use crate::input::spec::WorkloadSpec;
 use crate::input::trace::load_trace;
 use crate::network::Network;
 use crate::report::{self, RecordFormat, ServeReport};
-use crate::serving::queueing::{Arrivals, Trace};
-use crate::study::{Plan, made};
+use crate::serving::queueing::{Arrivals, Made, Trace};
+use crate::study::{Plan, made, replicate};
 
 /// Serve requests in time: queues, percentiles, goodput, caches, power
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     requests: u32,
 
+    /// Serve so many times with other seeds, and show the mean of every figure and its standard error
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "trace", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    replications: u32,
+
     /// Write one row a request: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     requests_out: Option<PathBuf>,
@@ -56,7 +60,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let (spec, workload) = arguments.deployment.load()?;
-    let (trace, requests) = requests(arguments, &workload)?;
+    let (source, requests) = requests(arguments, &workload)?;
+    let trace = match &source {
+        Source::File(trace) => trace.clone(),
+        Source::Made(made) => made.trace(),
+    };
     let layout = arguments.deployment.layout(&spec, &workload)?;
     // Files are opened before the run: a long one should not end in a path that cannot be written.
     let records = arguments
@@ -69,7 +77,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);
     let plan = Plan::new(&spec, &network, &workload, &trace, &layout).map_err(|reason| bad_option("serve", reason))?;
-    let served = plan.serve(&trace);
+    let (served, replications) = match &source {
+        Source::Made(made) if arguments.replications > 1 => {
+            let (first, all) = replicate(&plan, made, arguments.replications);
+            (first, Some(all))
+        }
+        _ => (plan.serve(&trace), None),
+    };
     let pools: Vec<_> = std::iter::once(plan.fleet.first).chain(plan.fleet.second.map(|(pool, _)| pool)).collect();
     let report = ServeReport {
         supernode: spec.id.clone(),
@@ -88,6 +102,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         kv_bytes: plan.kv_bytes,
         seed: arguments.deployment.seed,
         served,
+        replications,
     };
     if let Some((path, format, file)) = records {
         let mut out = BufWriter::new(file);
@@ -106,11 +121,17 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     Ok(output)
 }
 
-/// The requests, and where they come from.
-fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Trace, String), Problems> {
+/// Where requests come from.
+enum Source {
+    File(Trace),
+    Made(Made),
+}
+
+/// The requests, and in words where they come from.
+fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, String), Problems> {
     if let Some(path) = &arguments.trace {
         let file = load_trace(path)?;
-        return Ok((Trace::of(&file), format!("{} requests of {path}", file.rows.len())));
+        return Ok((Source::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
     }
     let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
     let rate = match arguments.rate.or(stated) {
@@ -124,7 +145,7 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Trace, St
         bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]")
     })?;
     let how = if arguments.deployment.is_closed() { "in a closed loop".to_owned() } else { format!("at {rate} a second") };
-    Ok((made.trace(), format!("{} made-up requests {how}", arguments.requests)))
+    Ok((Source::Made(made), format!("{} made-up requests {how}", arguments.requests)))
 }
 
 fn created(option: &str, path: &Path) -> Result<File, Problems> {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use super::serve::percentiles_json;
+use super::serve::{estimate_json, estimate_text, percentiles_json};
 use super::simulate::engine_text;
 use crate::serving::queueing::Arrivals;
 use crate::study::{Capacity, Promise};
@@ -28,6 +28,8 @@ pub struct CapacityReport {
     pub requests: u32,
     /// Seed.
     pub seed: u64,
+    /// How often each rate was found.
+    pub replications: u32,
     /// The capacity for each spread of gaps, Poisson first.
     pub capacities: Vec<Capacity>,
 }
@@ -58,6 +60,7 @@ impl Report for CapacityReport {
                 "ttft_s": percentiles_json(served.and_then(|served| served.ttft.as_ref())),
                 "tpot_s": percentiles_json(served.and_then(|served| served.tpot.as_ref())),
                 "output_tokens_per_s": served.map(|served| served.output_rate),
+                "replicated_requests_per_s": capacity.replicated.map(estimate_json),
             })
         };
         let first = self.capacities.first();
@@ -65,18 +68,22 @@ impl Report for CapacityReport {
             "supernode": self.supernode, "workload": self.workload.0, "engine": self.engine, "slo": self.slo(),
             "requests_per_s": first.map(|capacity| capacity.rate), "binding": first.and_then(|capacity| capacity.binding.as_ref()).map(ToString::to_string),
             "mappings": self.mappings, "requests": self.requests, "seed": self.seed,
+            "replications": self.replications,
             "by_arrivals": self.capacities.iter().map(one).collect::<Vec<_>>(),
         })
     }
 
     fn sections(&self) -> Vec<Section> {
-        let mut table =
-            Table::new(&["<arrivals", "requests/s", "of the first", "<broken first beyond it", "TTFT p99", "TPOT p99", "output tokens/s"]);
+        let mut heads = vec!["<arrivals", "requests/s", "of the first", "<broken first beyond it", "TTFT p99", "TPOT p99", "output tokens/s"];
+        if self.replications > 1 {
+            heads.insert(2, "mean of all seeds");
+        }
+        let mut table = Table::new(&heads);
         let first = self.capacities.first().map_or(0.0, |capacity| capacity.rate);
         for capacity in &self.capacities {
             let time = |found: Option<f64>| found.map_or("-".to_owned(), |seconds| render(Seconds::new(seconds)));
             let served = capacity.served.as_ref();
-            table.row([
+            let mut row = vec![
                 spread(capacity.arrivals),
                 format!("{:.3}", capacity.rate),
                 if first > 0.0 { format!("{:.0} %", 100.0 * capacity.rate / first) } else { "-".to_owned() },
@@ -84,7 +91,11 @@ impl Report for CapacityReport {
                 time(served.and_then(|served| served.ttft).map(|times| times.p99)),
                 time(served.and_then(|served| served.tpot).map(|times| times.p99)),
                 served.map_or("-".to_owned(), |served| format!("{:.0}", served.output_rate)),
-            ]);
+            ];
+            if self.replications > 1 {
+                row.insert(2, capacity.replicated.map_or("-".to_owned(), |rate| estimate_text(rate, |rate| format!("{rate:.3}"))));
+            }
+            table.row(row);
         }
         let facts = vec![
             ("service level".to_owned(), self.slo()),

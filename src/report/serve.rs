@@ -7,7 +7,7 @@ use super::format::{Report, Section, Table};
 use super::records::{Cells, Records};
 use super::simulate::engine_text;
 use crate::serving::queueing::{Percentiles, Policy, Rules, Stage};
-use crate::study::{Limits, Mode, Served, grouped};
+use crate::study::{Estimate, Limits, Metric, Mode, Replications, Served, grouped};
 use crate::units::{Bytes, Seconds, render};
 
 /// One run.
@@ -45,6 +45,8 @@ pub struct ServeReport {
     pub seed: u64,
     /// What came of it.
     pub served: Served,
+    /// The same with other seeds, if asked for.
+    pub replications: Option<Replications>,
 }
 
 /// Percentiles under the contract's keys.
@@ -52,22 +54,63 @@ pub(super) fn percentiles_json(found: Option<&Percentiles>) -> Json {
     found.map_or(Json::Null, |of| json!({ "mean": of.mean, "p50": of.p50, "p90": of.p90, "p95": of.p95, "p99": of.p99 }))
 }
 
+/// A mean over replications and its standard error under the contract's keys.
+pub(super) fn estimate_json(estimate: Estimate) -> Json {
+    json!({ "mean": estimate.mean, "standard_error": estimate.error })
+}
+
+/// A mean over replications and its standard error.
+pub(super) fn estimate_text(estimate: Estimate, text: impl Fn(f64) -> String) -> String {
+    let mean = text(estimate.mean);
+    estimate.error.map_or(mean.clone(), |error| format!("{mean} ± {}", text(error)))
+}
+
+const PERCENTILES: [&str; 5] = ["mean", "p50", "p90", "p95", "p99"];
+
+fn replications_json(all: &Replications) -> Json {
+    let mut json = json!({
+        "count": all.count(), "overloaded": all.overloaded(), "output_tokens_per_s": all.output_rate().map(estimate_json),
+        "goodput_requests_per_s": all.goodput().map(estimate_json),
+    });
+    for (metric, name) in Metric::ALL {
+        let of = |percentile: &&str| ((*percentile).to_owned(), json!(all.time(metric, percentile).map(estimate_json)));
+        json[format!("{name}_s")] = PERCENTILES.iter().map(of).collect::<serde_json::Map<_, _>>().into();
+    }
+    json
+}
+
+/// Percentiles over all replications, each with its standard error.
+fn replications_table(all: &Replications) -> Table {
+    let mut table = Table::new(&["<mean of all seeds", "mean", "p50", "p90", "p95", "p99"]);
+    for (metric, _) in Metric::ALL {
+        let seconds = |seconds: f64| render(Seconds::new(seconds));
+        let cell = |percentile: &str| all.time(metric, percentile).map_or("-".to_owned(), |estimate| estimate_text(estimate, seconds));
+        table.row(std::iter::once(time_name(metric).to_owned()).chain(PERCENTILES.map(cell)));
+    }
+    table
+}
+
+/// A time that users see, in words.
+fn time_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Queue => "queue",
+        Metric::Ttft => "time to first token",
+        Metric::Tpot => "time per output token",
+        Metric::Itl => "between two tokens",
+        Metric::E2e => "end to end",
+    }
+}
+
 /// Rows of percentiles.
 pub(super) fn percentile_table(served: &Served) -> Table {
     let mut table = Table::new(&["<time", "mean", "p50", "p90", "p95", "p99"]);
-    let rows = [
-        ("queue", &served.queue),
-        ("time to first token", &served.ttft),
-        ("time per output token", &served.tpot),
-        ("between two tokens", &served.itl),
-        ("end to end", &served.e2e),
-    ];
-    for (name, found) in rows {
+    for (metric, _) in Metric::ALL {
+        let found = metric.of(served);
         let cells = found.map_or_else(
             || [const { String::new() }; 5].map(|_: String| "-".to_owned()),
             |of| [of.mean, of.p50, of.p90, of.p95, of.p99].map(|seconds| render(Seconds::new(seconds))),
         );
-        table.row(std::iter::once(name.to_owned()).chain(cells));
+        table.row(std::iter::once(time_name(metric).to_owned()).chain(cells));
     }
     table
 }
@@ -269,11 +312,25 @@ impl Report for ServeReport {
             "cache_occupancy": served.occupancy, "busy": served.busy, "fabric_utilisation": served.wire, "power_w": served.power,
             "joules_per_token": served.energy_per_token, "transferred_tokens": served.outcome.transferred, "loaded_bytes": served.loaded,
             "seed": self.seed, "passes": served.outcome.passes, "over_time": { "span_s": length, "spans": spans },
+            "replications": self.replications.as_ref().map(replications_json),
         })
     }
 
     fn sections(&self) -> Vec<Section> {
         let title = if self.served.overloaded { format!("{}: OVERLOADED", self.title) } else { self.title.clone() };
-        vec![Section::Title(title), Section::Facts(self.facts()), Section::Table(percentile_table(&self.served))]
+        let mut sections = vec![Section::Title(title), Section::Facts(self.facts()), Section::Table(percentile_table(&self.served))];
+        if let Some(all) = &self.replications {
+            sections.push(Section::Table(replications_table(all)));
+            let rates = [("output tokens/s", all.output_rate()), ("requests/s within the limits", all.goodput())];
+            let rates = rates.into_iter().filter_map(|(name, rate)| Some(format!("{} {name}", estimate_text(rate?, |rate| format!("{rate:.3}")))));
+            let note = format!(
+                "Means and standard errors of {} runs with seeds of their own: {}; {} of them overloaded. Facts above and files show the first.",
+                all.count(),
+                rates.collect::<Vec<_>>().join(", "),
+                all.overloaded()
+            );
+            sections.push(Section::Note(note));
+        }
+        sections
     }
 }

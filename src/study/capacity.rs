@@ -2,42 +2,11 @@
 
 use rayon::prelude::*;
 
+use super::metric::Metric;
+use super::replications::{Estimate, seeds};
 use super::serve::{Limits, Plan, Served};
 use crate::serving::queueing::{Arrivals, Made, Percentiles};
 use crate::units::{Seconds, parse};
-
-/// A time that users see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// From arrival to the first pass.
-    Queue,
-    /// From arrival to the first token.
-    Ttft,
-    /// Mean time between tokens of a request.
-    Tpot,
-    /// Time between two tokens.
-    Itl,
-    /// From arrival to the last token.
-    E2e,
-}
-
-impl Metric {
-    /// Every metric with its name.
-    pub const ALL: [(Self, &'static str); 5] =
-        [(Self::Queue, "queue"), (Self::Ttft, "ttft"), (Self::Tpot, "tpot"), (Self::Itl, "itl"), (Self::E2e, "e2e")];
-
-    /// Its percentiles in a run.
-    #[must_use]
-    pub fn of(self, served: &Served) -> Option<Percentiles> {
-        match self {
-            Self::Queue => served.queue,
-            Self::Ttft => served.ttft,
-            Self::Tpot => served.tpot,
-            Self::Itl => served.itl,
-            Self::E2e => served.e2e,
-        }
-    }
-}
 
 /// One promise: a percentile of a metric is at most so long.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +77,8 @@ pub struct Capacity {
     pub served: Option<Served>,
     /// Runs that it took.
     pub runs: u32,
+    /// The rate over all replications; absent where there is one.
+    pub replicated: Option<Estimate>,
 }
 
 /// Rates are told apart to this part.
@@ -121,7 +92,7 @@ pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity 
     let mut runs = 0;
     let mut at = |rate: f64| {
         runs += 1;
-        let served = plan.serve(&Made { rate, ..*made }.trace());
+        let served = plan.serve_with_seed(&Made { rate, ..*made }.trace(), made.seed);
         let worst = promises.iter().max_by(|a, b| a.strain(&served).total_cmp(&b.strain(&served))).cloned();
         let strain = worst.as_ref().map_or(0.0, |promise| promise.strain(&served));
         let unserved = served.counts[1] < served.counts[0];
@@ -157,11 +128,20 @@ pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity 
     }
     let binding = bad.and_then(|(_, worst)| worst);
     let (rate, served) = good.map_or((0.0, None), |(rate, served)| (rate, Some(served)));
-    Capacity { arrivals: made.arrivals, rate, binding, served, runs }
+    Capacity { arrivals: made.arrivals, rate, binding, served, runs, replicated: None }
 }
 
-/// The capacity for every spread of gaps, side by side.
+/// The capacity for every spread of gaps, side by side, each found `replications` times with other seeds: the first of them, and the mean.
 #[must_use]
-pub fn capacities(plan: &Plan<'_>, made: &Made, spreads: &[Arrivals], promises: &[Promise]) -> Vec<Capacity> {
-    spreads.par_iter().map(|arrivals| capacity(plan, &Made { arrivals: *arrivals, ..*made }, promises)).collect()
+pub fn capacities(plan: &Plan<'_>, made: &Made, spreads: &[Arrivals], promises: &[Promise], replications: u32) -> Vec<Capacity> {
+    let replicated = |arrivals: &Arrivals| {
+        let made = Made { arrivals: *arrivals, ..*made };
+        let mut found: Vec<Capacity> = seeds(&made, replications).map(|made| capacity(plan, &made, promises)).collect();
+        let rates: Vec<f64> = found.iter().map(|one| one.rate).collect();
+        let mut first = found.swap_remove(0);
+        first.runs += found.iter().map(|one| one.runs).sum::<u32>();
+        first.replicated = if rates.len() > 1 { Estimate::of(&rates) } else { None };
+        first
+    };
+    spreads.par_iter().map(replicated).collect()
 }

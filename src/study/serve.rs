@@ -187,6 +187,12 @@ impl<'a> Plan<'a> {
     /// Serves requests.
     #[must_use]
     pub fn serve(&self, trace: &Trace) -> Served {
+        self.serve_with_seed(trace, self.fleet.seed)
+    }
+
+    /// Serves requests with another seed of accepted drafts.
+    #[must_use]
+    pub fn serve_with_seed(&self, trace: &Trace, seed: u64) -> Served {
         let chip = &self.spec.chip;
         let draws = |step: &Step| chip_power(&chip.power, chip.ranks, step) - chip.power.idle.value;
         let last = self.mappings.len() - 1;
@@ -198,7 +204,8 @@ impl<'a> Plan<'a> {
             draws: &draws,
             beside: self.tiers[index].reading,
         });
-        let outcome = serve(&self.fleet, trace, &mut PassPrices::new(deployments.collect()));
+        let fleet = Fleet { seed, ..self.fleet.clone() };
+        let outcome = serve(&fleet, trace, &mut PassPrices::new(deployments.collect()));
         Served::new(outcome, trace, self)
     }
 }

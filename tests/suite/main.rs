@@ -37,6 +37,7 @@ mod sane;
 mod sensitivity;
 mod sequence_parallel;
 mod serving_in_time;
+mod serving_options;
 mod serving_traces;
 mod studies;
 mod sweep;

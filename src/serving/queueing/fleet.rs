@@ -98,13 +98,28 @@ enum Event {
     PassEnds(u32),
 }
 
+/// What schedulers of all instances know: the requests, and memory that all instances share.
+struct Requests<'a> {
+    trace: &'a Trace,
+    rules: &'a Rules,
+    sequences: Vec<Progress>,
+    records: Vec<Record>,
+    pooled: Option<Tier>,
+}
+
+impl Requests<'_> {
+    /// As the scheduler of an instance whose decoding sequences check so many draft tokens in a pass sees them.
+    fn context(&mut self, drafts: u32) -> Context<'_> {
+        let Self { trace, rules, sequences, records, pooled } = self;
+        Context { trace, rules, sequences, records, pooled, drafts }
+    }
+}
+
 struct Run<'a> {
     fleet: &'a Fleet,
     trace: &'a Trace,
     instances: Vec<Instance>,
-    sequences: Vec<Progress>,
-    records: Vec<Record>,
-    pooled: Option<Tier>,
+    requests: Requests<'a>,
     routers: [Router; 2],
     events: BinaryHeap<Reverse<(Picoseconds, Event)>>,
     /// Idle instances with new work.
@@ -148,7 +163,7 @@ pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn Prices) -> Outcome {
         }
     }
     run.outcome.blocks_left = run.instances.iter().map(|instance| instance.blocks()[0]).sum();
-    run.outcome.sequences = run.sequences.iter().zip(&run.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
+    run.outcome.sequences = run.requests.sequences.iter().zip(&run.requests.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
     run.outcome
 }
 
@@ -185,9 +200,13 @@ impl<'a> Run<'a> {
             trace,
             sending: vec![Picoseconds(0); instances.len()],
             instances,
-            sequences: sequences.collect(),
-            records: vec![Record::default(); trace.requests.len()],
-            pooled: (fleet.pooled_units > 0).then(|| Tier::new(fleet.pooled_units, trace.distinct)),
+            requests: Requests {
+                trace,
+                rules: &fleet.rules,
+                sequences: sequences.collect(),
+                records: vec![Record::default(); trace.requests.len()],
+                pooled: (fleet.pooled_units > 0).then(|| Tier::new(fleet.pooled_units, trace.distinct)),
+            },
             routers: [Router::new(fleet.policy), Router::new(Policy::LeastLoaded)],
             events: BinaryHeap::new(),
             woken: Vec::new(),
@@ -220,22 +239,22 @@ impl<'a> Run<'a> {
     fn accept(&mut self, now: Picoseconds, request: usize) -> bool {
         let asked = &self.trace.requests[request];
         let block = self.fleet.rules.block;
-        let sequence = &mut self.sequences[request];
-        self.records[request].arrived = now;
+        let sequence = &mut self.requests.sequences[request];
+        self.requests.records[request].arrived = now;
         let fits = |tokens: u32, pool: PoolSize| u64::from(tokens.div_ceil(block)) <= pool.blocks;
         let served = match self.fleet.second {
             Some((second, _)) => fits(sequence.input, self.fleet.first) && fits(sequence.longest(), second),
             None => fits(sequence.longest(), self.fleet.first),
         };
         if !served {
-            self.records[request].stage = Stage::Rejected;
+            self.requests.records[request].stage = Stage::Rejected;
             return false;
         }
         if self.fleet.second.is_some() {
             sequence.output = 1;
         }
         let readers = self.readers();
-        let place = self.routers[0].route(&self.instances[..readers], self.trace, asked, block, self.pooled.as_ref());
+        let place = self.routers[0].route(&self.instances[..readers], self.trace, asked, block, self.requests.pooled.as_ref());
         self.enqueue(now, u32::try_from(request).unwrap_or(u32::MAX), place);
         true
     }
@@ -260,14 +279,7 @@ impl<'a> Run<'a> {
         woken.dedup();
         for index in woken {
             let instance = &mut self.instances[index as usize];
-            let mut context = Context {
-                trace: self.trace,
-                rules: &self.fleet.rules,
-                sequences: &mut self.sequences,
-                records: &mut self.records,
-                pooled: &mut self.pooled,
-                drafts: self.fleet.drafts.0,
-            };
+            let mut context = self.requests.context(self.fleet.drafts.0);
             if !instance.start(&mut context, now, prices) {
                 continue;
             }
@@ -338,14 +350,7 @@ impl<'a> Run<'a> {
             }
         };
         let instance = &mut self.instances[index as usize];
-        let mut context = Context {
-            trace: self.trace,
-            rules: &self.fleet.rules,
-            sequences: &mut self.sequences,
-            records: &mut self.records,
-            pooled: &mut self.pooled,
-            drafts,
-        };
+        let mut context = self.requests.context(drafts);
         let counted = instance.finish(&mut context, now, &mut accepted, &mut emit);
         instance.busy = false;
         if times > 0 {
@@ -368,12 +373,12 @@ impl<'a> Run<'a> {
     fn ends(&mut self, now: Picoseconds, instance: usize, request: u32) {
         self.outcome.end = self.outcome.end.max(now);
         let wanted = self.trace.requests[request as usize].output;
-        let sequence = &mut self.sequences[request as usize];
+        let sequence = &mut self.requests.sequences[request as usize];
         let Some((_, transfer)) = self.fleet.second.filter(|_| sequence.made < wanted) else {
             self.arrive_after(now);
             return;
         };
-        self.records[request as usize].stage = Stage::Open;
+        self.requests.records[request as usize].stage = Stage::Open;
         sequence.output = wanted;
         // Of the ports' rate, the passes of the instance leave this share; caches leave one after the other.
         let left = (1.0 - self.instances[instance].cost.wire).max(0.05);
@@ -391,15 +396,8 @@ impl<'a> Run<'a> {
     /// The cache of a request has reached a decoding instance.
     fn cache_arrives(&mut self, now: Picoseconds, request: u32) {
         let readers = self.readers();
-        let [reader, group] = self.records[request as usize].at.map(|index| index as usize);
-        let mut context = Context {
-            trace: self.trace,
-            rules: &self.fleet.rules,
-            sequences: &mut self.sequences,
-            records: &mut self.records,
-            pooled: &mut self.pooled,
-            drafts: 0,
-        };
+        let [reader, group] = self.requests.records[request as usize].at.map(|index| index as usize);
+        let mut context = self.requests.context(0);
         self.instances[reader].groups[group].leave(&mut context, request);
         self.wake(reader);
         let asked = &self.trace.requests[request as usize];
@@ -408,8 +406,8 @@ impl<'a> Run<'a> {
     }
 
     fn enqueue(&mut self, now: Picoseconds, request: u32, [instance, group]: [usize; 2]) {
-        let sequence = &mut self.sequences[request as usize];
-        self.records[request as usize].at = [instance, group].map(|index| u32::try_from(index).unwrap_or(u32::MAX));
+        let sequence = &mut self.requests.sequences[request as usize];
+        self.requests.records[request as usize].at = [instance, group].map(|index| u32::try_from(index).unwrap_or(u32::MAX));
         self.instances[instance].groups[group].enqueue(now, request, sequence);
         self.wake(instance);
     }
