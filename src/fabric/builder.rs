@@ -101,6 +101,7 @@ impl Builder {
             level_names: spec.levels.iter().map(|level| level.name.clone()).collect(),
             level_sizes: spec.levels.iter().map(|level| level.size).collect(),
             uniform: true,
+            radices: Vec::new(),
             sectors: None,
             lines: None,
         };

@@ -28,4 +28,4 @@ pub use collisions::fullest_over_mean;
 pub use framing::{payload_rate, payload_rate_of, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
-pub use routing::{Hop, Merge, Merged, Orbits, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};
+pub use routing::{Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

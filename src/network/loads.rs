@@ -160,7 +160,8 @@ impl Network<'_> {
             .then(|| {
                 let alone = |set: u32| merged.router.forwards(set) && role(set) != (false, false);
                 let roles = |set: u32| u64::from(role(set).0) | u64::from(role(set).1) << 1 | u64::from(alone(set)) << 2;
-                merged.router.orbits(|set| roles(set) | (members(set).len() as u64) << 3)
+                let places = self.level_places(merged.sets.len(), |chip| merged.set_of(chip));
+                merged.router.orbits(|set| roles(set) | (members(set).len() as u64) << 3, Some(&places))
             })
             .flatten();
         // One receiving set of every orbit, and how many it stands for.

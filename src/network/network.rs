@@ -7,7 +7,7 @@ use petgraph::visit::EdgeRef;
 
 use super::group::Group;
 use super::routed::{Known, Routed, RoutedFabrics};
-use crate::fabric::{Endpoint, Fabric, Orbits, Policy, Router, payload_rate};
+use crate::fabric::{Endpoint, Fabric, LevelPlaces, Orbits, Policy, Router, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Messages so long that headers and partly filled packets no longer matter.
@@ -101,13 +101,22 @@ impl<'a> Network<'a> {
     pub fn orbits_of_bytes(&self) -> Option<Orbits> {
         let graph = &self.fabric.graph;
         let rates: Vec<u64> = self.fabric.links.iter().map(|link| payload_rate(link, LONG_MESSAGE).get().to_bits()).collect();
-        self.router().labelled(|channel| rates[channel.link as usize]).orbits(|node| match graph[NodeIndex::new(node as usize)].endpoint {
+        let part = |node: u32| match graph[NodeIndex::new(node as usize)].endpoint {
             Endpoint::Chip => 0,
             Endpoint::Switch(part) => u64::from(part) << 3 | 1,
             Endpoint::Cpu(part) => u64::from(part) << 3 | 2,
             Endpoint::Nic(part) => u64::from(part) << 3 | 3,
             Endpoint::Memory(part) => u64::from(part) << 3 | 4,
-        })
+        };
+        let places = self.level_places(graph.node_count(), |chip| Some(chip));
+        self.router().labelled(|channel| rates[channel.link as usize]).orbits(part, Some(&places))
+    }
+
+    /// Where the chips stand among the levels, on a graph of so many nodes in which `node_of` tells each chip's, if it has one.
+    #[must_use]
+    pub fn level_places(&self, nodes: usize, node_of: impl Fn(u32) -> Option<u32>) -> LevelPlaces {
+        let chips = (0..self.fabric.chips).filter_map(|chip| Some((self.fabric.place(chip), node_of(chip)?)));
+        LevelPlaces::new(&self.fabric.radices, nodes, chips)
     }
 
     /// The fabric.

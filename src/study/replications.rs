@@ -100,8 +100,7 @@ pub(super) fn seeds(made: &Made, count: u32) -> impl IndexedParallelIterator<Ite
 #[must_use]
 pub fn replicate(plan: &Plan<'_>, made: &Made, count: u32) -> (Served, Replications) {
     let first = plan.serve(&made.trace());
-    let others: Vec<Replication> =
-        seeds(made, count).skip(1).map(|made| Replication::of(&plan.serve_with_seed(&made.trace(), made.seed))).collect();
+    let others: Vec<Replication> = seeds(made, count).skip(1).map(|made| Replication::of(&plan.serve_with_seed(&made.trace(), made.seed))).collect();
     let all = std::iter::once(Replication::of(&first)).chain(others).collect();
     (first, Replications(all))
 }

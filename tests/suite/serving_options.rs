@@ -105,7 +105,9 @@ fn replications_are_runs_with_other_seeds() {
     }
     assert!(singles[0]["replications"].is_null());
     let capacity = json(&project, &format!("capacity {SMALL} --shape 500/50 --requests 100 --arrivals poisson --replications 2"));
-    let seeds = [1, 2].map(|seed| number(&json(&project, &format!("capacity {SMALL} --shape 500/50 --requests 100 --arrivals poisson --seed {seed}")), "/requests_per_s"));
+    let seeds = [1, 2].map(|seed| {
+        number(&json(&project, &format!("capacity {SMALL} --shape 500/50 --requests 100 --arrivals poisson --seed {seed}")), "/requests_per_s")
+    });
     assert!((number(&capacity, "/by_arrivals/0/replicated_requests_per_s/mean") - f64::midpoint(seeds[0], seeds[1])).abs() < 1e-9);
     assert_eq!(number(&capacity, "/requests_per_s"), seeds[0]);
 }

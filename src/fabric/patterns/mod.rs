@@ -112,6 +112,21 @@ pub fn lines(level: &LevelSpec) -> Option<u32> {
     }
 }
 
+/// The ranges of the digits in which a child's number is written: the dimensions of a grid, children of a leaf and leaves, or all children.
+pub fn radices(level: &LevelSpec) -> Vec<u32> {
+    match &level.pattern {
+        PatternSpec::Torus { dimensions, .. } | PatternSpec::Mesh { dimensions } | PatternSpec::HyperX { dimensions } => dimensions.clone(),
+        PatternSpec::Clos { leaf: Some(leaf), .. } => vec![leaf.children_per_leaf, level.size / leaf.children_per_leaf],
+        PatternSpec::Switch { .. }
+        | PatternSpec::Clos { leaf: None, .. }
+        | PatternSpec::FullMesh
+        | PatternSpec::Dragonfly(_)
+        | PatternSpec::Rail { .. }
+        | PatternSpec::PcieTree(_)
+        | PatternSpec::Custom(_) => vec![level.size],
+    }
+}
+
 /// All chips of the children, each with its class and its child's orbit.
 fn chips(children: &[Group], orbits: &Orbits) -> Vec<Port> {
     concatenate(children, orbits, |child| &child.chips)

@@ -31,6 +31,8 @@ pub struct Merged {
     pub router: Router,
     /// Members of each of its nodes, in rising order; nodes are in the order of their first members.
     pub sets: Vec<Vec<u32>>,
+    /// Number of the set of each node; [`NONE`] for those left out.
+    set_of: Vec<u32>,
     /// Channel of the merged fabric that each channel is part of; [`NONE`] where an end is left out.
     part_of: Vec<u32>,
     /// One over how many edges each merged edge stands for.
@@ -38,6 +40,12 @@ pub struct Merged {
 }
 
 impl Merged {
+    /// The set that a node is part of, unless it is left out.
+    #[must_use]
+    pub fn set_of(&self, node: u32) -> Option<u32> {
+        self.set_of.get(node as usize).copied().filter(|set| *set != NONE)
+    }
+
     /// Gives each channel its part of what the merged ones carry.
     #[must_use]
     pub fn spread(&self, merged: &[f64]) -> Vec<f64> {
@@ -111,7 +119,7 @@ impl Router {
             plane,
             channels,
         };
-        Merged { router, sets, part_of, part }
+        Merged { router, sets, set_of, part_of, part }
     }
 }
 

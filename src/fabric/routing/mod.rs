@@ -7,12 +7,14 @@
 //! | all sources to one destination at once, without a list of paths | `towards.rs` |
 //! | which nodes are alike, and the fabric with one in place of all of them | `equivalent_nodes.rs` |
 //! | one source to one destination, by a search from both ends | `between.rs` |
+//! | moves of chips that the levels suggest as symmetries | `level_moves.rs` |
 //! | nodes and channels that symmetries of the graph map onto each other | `symmetries.rs` |
 //!
 //! Traffic passes through switches, and through chips only where the pattern says so ([`super::Fabric::forwards`]).
 
 mod between;
 mod equivalent_nodes;
+mod level_moves;
 mod policy;
 mod router;
 mod symmetries;
@@ -20,6 +22,7 @@ mod towards;
 
 pub use between::{Hop, Pathfinder, Route};
 pub use equivalent_nodes::{Merge, Merged};
+pub use level_moves::LevelPlaces;
 pub use policy::{Policy, PolicyError};
 pub use router::Router;
 pub use symmetries::Orbits;

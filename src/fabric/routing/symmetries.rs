@@ -7,8 +7,11 @@
 //! graph isomorphism II, J. Symbolic Computation 60, 2014). Every candidate is then checked link by link, so that a wrong guess costs time
 //! and nothing else. Not all symmetries need be found: those found form a group, and whatever it maps onto each other carries the same.
 
+use std::collections::HashMap;
+
 use petgraph::unionfind::UnionFind;
 
+use super::level_moves::LevelPlaces;
 use super::policy::mix;
 use super::router::{Router, narrow};
 
@@ -42,12 +45,45 @@ struct Search<'a> {
     labels: Vec<u64>,
 }
 
+/// Nodes and channels that are known to be alike.
+struct Alike {
+    nodes: UnionFind<u32>,
+    channels: UnionFind<u32>,
+    /// Whether any symmetry has been found.
+    found: bool,
+}
+
+impl Alike {
+    fn none(router: &Router) -> Self {
+        Self { nodes: UnionFind::new(router.nodes()), channels: UnionFind::new(router.channels.len()), found: false }
+    }
+
+    fn add(&mut self, image: &[u32], channels: &[u32]) {
+        self.found = true;
+        (0u32..).zip(image).for_each(|(node, &image)| _ = self.nodes.union(node, image));
+        (0u32..).zip(channels).for_each(|(channel, &image)| _ = self.channels.union(channel, image));
+    }
+
+    fn orbits(self) -> Option<Orbits> {
+        self.found.then(|| Orbits { nodes: self.nodes.into_labeling(), channels: self.channels.into_labeling() })
+    }
+}
+
 impl Router {
-    /// The orbits of the symmetries that keep `colour`; `None` if none but the identity is found.
+    /// The orbits of the symmetries that keep `colour`; `None` if none but the identity is found. Moves that the levels suggest are tried
+    /// first, where the places of the chips are known: they cost one check each, whatever the size of the group.
     #[must_use]
-    pub fn orbits(&self, colour: impl Fn(u32) -> u64) -> Option<Orbits> {
+    pub fn orbits(&self, colour: impl Fn(u32) -> u64, places: Option<&LevelPlaces>) -> Option<Orbits> {
         let search = Search::new(self, colour);
-        let mut path = vec![search.refined(search.given.iter().map(|&given| mix(given, 0, 0, 0)).collect(), None)];
+        let first = search.refined(search.given.iter().map(|&given| mix(given, 0, 0, 0)).collect(), None);
+        let mut alike = Alike::none(self);
+        if let Some(places) = places {
+            search.try_moves(places, &first, &mut alike);
+        }
+        if alike.found {
+            return alike.orbits();
+        }
+        let mut path = vec![first];
         let mut singled_out = Vec::new();
         while let Some(cell) = largest_cell(&path[path.len() - 1].colours) {
             if path.len() > DEPTH_MAX {
@@ -57,13 +93,13 @@ impl Router {
             singled_out.push(cell);
             path.push(next);
         }
-        let (mut nodes, mut channels) = (UnionFind::<u32>::new(self.nodes()), UnionFind::<u32>::new(self.channels.len()));
-        let (mut found, mut failures) = (false, 0);
+        let mut failures = 0;
         // Deepest first: what is found there spares candidates further up.
         for (depth, cell) in singled_out.iter().enumerate().rev() {
             let mut refuted: Vec<u32> = Vec::new();
             for &other in &cell[1..] {
-                let known = nodes.find(other) == nodes.find(cell[0]) || refuted.iter().any(|&node| nodes.find(node) == nodes.find(other));
+                let orbit = |node: u32| alike.nodes.find(node);
+                let known = orbit(other) == orbit(cell[0]) || refuted.iter().any(|&node| orbit(node) == orbit(other));
                 if known || failures >= FAILURES_MAX {
                     continue;
                 }
@@ -72,12 +108,10 @@ impl Router {
                     failures += 1;
                     continue;
                 };
-                found = true;
-                (0u32..).zip(image).for_each(|(node, image)| _ = nodes.union(node, image));
-                (0u32..).zip(image_of_channel).for_each(|(channel, image)| _ = channels.union(channel, image));
+                alike.add(&image, &image_of_channel);
             }
         }
-        found.then(|| Orbits { nodes: nodes.into_labeling(), channels: channels.into_labeling() })
+        alike.orbits()
     }
 }
 
@@ -89,6 +123,65 @@ impl<'a> Search<'a> {
         };
         let given = (0..narrow(router.nodes())).map(|node| colour(node) << 1 | u64::from(router.forwards[node as usize])).collect();
         Self { router, given, labels: router.half_edges.iter().map(label).collect() }
+    }
+
+    /// Adds the moves of `places` that are symmetries.
+    fn try_moves(&self, places: &LevelPlaces, colouring: &Colouring, alike: &mut Alike) {
+        let layers = self.layers(places);
+        let identity = |node: u32| node;
+        let mut above: HashMap<(u32, u64), Vec<u32>> = HashMap::new();
+        for node in (0..narrow(layers.len())).rev().filter(|&node| !places.is_chip(node)) {
+            above.entry((layers[node as usize], self.below(node, &layers, identity))).or_default().push(node);
+        }
+        for chips in places.suggestions(&colouring.colours) {
+            let Some(image) = self.extended(chips, &layers, above.clone()) else { continue };
+            if image.iter().zip(&self.given).any(|(&onto, given)| self.given[onto as usize] != *given) {
+                continue;
+            }
+            if let Some(channels) = self.router.images_of_channels(&image) {
+                alike.add(&image, &channels);
+            }
+        }
+    }
+
+    /// Links to the nearest chip, by node.
+    fn layers(&self, places: &LevelPlaces) -> Vec<u32> {
+        let mut layers = vec![u32::MAX; self.router.nodes()];
+        let mut order: Vec<u32> = (0..narrow(layers.len())).filter(|&node| places.is_chip(node)).collect();
+        order.iter().for_each(|&chip| layers[chip as usize] = 0);
+        let mut next = 0;
+        while let Some(&node) = order.get(next) {
+            next += 1;
+            for half in self.router.half_edges(node) {
+                if layers[half.neighbour as usize] == u32::MAX {
+                    layers[half.neighbour as usize] = layers[node as usize] + 1;
+                    order.push(half.neighbour);
+                }
+            }
+        }
+        layers
+    }
+
+    /// What tells a node from others of its layer: its own colour, and its links to images of nodes one layer below.
+    fn below(&self, node: u32, layers: &[u32], image: impl Fn(u32) -> u32) -> u64 {
+        let own = self.router.first[node as usize] as usize..self.router.first[node as usize + 1] as usize;
+        let around = self.router.half_edges[own.clone()].iter().zip(&self.labels[own]);
+        let lower = around.filter(|(half, _)| layers[half.neighbour as usize].wrapping_add(1) == layers[node as usize]);
+        lower.fold(scrambled(self.given[node as usize]), |sum, (half, label)| {
+            sum.wrapping_add(scrambled(scrambled(u64::from(image(half.neighbour))) ^ label))
+        })
+    }
+
+    /// The move of the chips with every other node moved where it finds the images of its neighbours one layer below; of several such nodes
+    /// any will do, the next in number is taken.
+    fn extended(&self, mut image: Vec<u32>, layers: &[u32], mut above: HashMap<(u32, u64), Vec<u32>>) -> Option<Vec<u32>> {
+        let mut order: Vec<u32> = (0..narrow(layers.len())).filter(|&node| layers[node as usize] > 0).collect();
+        order.sort_by_key(|&node| layers[node as usize]);
+        for node in order {
+            let key = (layers[node as usize], self.below(node, layers, |lower| image[lower as usize]));
+            image[node as usize] = above.get_mut(&key)?.pop()?;
+        }
+        Some(image)
     }
 
     /// Refines until no more colours appear, or as often as `rounds` says, so that colourings can be held against each other.
@@ -181,7 +274,7 @@ impl Router {
 }
 
 /// The finaliser of `SplitMix64` (Steele et al., OOPSLA 2014).
-fn scrambled(word: u64) -> u64 {
+pub(super) fn scrambled(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)

@@ -163,7 +163,8 @@ pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn Prices) -> Outcome {
         }
     }
     run.outcome.blocks_left = run.instances.iter().map(|instance| instance.blocks()[0]).sum();
-    run.outcome.sequences = run.requests.sequences.iter().zip(&run.requests.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
+    run.outcome.sequences =
+        run.requests.sequences.iter().zip(&run.requests.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
     run.outcome
 }
 
