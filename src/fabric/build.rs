@@ -84,7 +84,7 @@ fn finish(builder: &mut Builder, spec: &Spec) {
         builder.fabric.graph[NodeIndex::new(chip as usize)].class = class;
     }
     builder.fabric.uniform = (builder.symmetric && known.len() == 1) || builder.fabric.chips == 1;
-    builder.fabric.radices = spec.levels.iter().flat_map(patterns::radices).collect();
+    builder.fabric.radices = spec.levels.iter().map(patterns::radices).collect();
     let outermost = spec.levels.last().filter(|_| builder.symmetric);
     (builder.fabric.sectors, builder.fabric.lines) = (outermost.and_then(patterns::sectors), outermost.and_then(patterns::lines));
     if !builder.symmetric {

@@ -109,8 +109,8 @@ pub struct Fabric {
     pub level_names: Vec<String>,
     /// Children of each level's groups, innermost first.
     pub level_sizes: Vec<u32>,
-    /// The same with every grid's dimensions one by one: a chip's number in level order is written in digits of these ranges.
-    pub radices: Vec<u32>,
+    /// The same with every grid's dimensions one by one, by level: a chip's number in level order is written in digits of these ranges.
+    pub radices: Vec<Vec<u32>>,
     /// Whether any two chips are alike: some symmetry of the machine maps one onto the other.
     pub uniform: bool,
     /// Equal runs of chips, in level order, which the symmetries that keep the two halves of the machine apart map onto themselves

@@ -77,14 +77,15 @@ impl Network<'_> {
                 self.full_loads(&first, Pattern::AllPairs)
             };
         }
-        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS;
+        // Neighbours on rings are close to each other.
+        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, Pattern::MultiRing { .. });
         match self.router().policy() {
             Policy::Ecmp { .. } | Policy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
             Policy::Spray | Policy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
             Policy::Spray | Policy::DimensionOrder => self.pair_by_pair(group, pattern, receivers),
             Policy::AllPaths => {
                 let shortest = self.shortest(group, pattern, receivers);
-                self.best_mix(shortest, &self.walked(group, pattern, receivers, Push::Detours))
+                self.best_mix(shortest, &self.walked(group, pattern, &all_once(receivers), Push::Detours))
             }
             Policy::Valiant => self.by_way_of_all(group, pattern, receivers),
             Policy::Adaptive => {
@@ -96,20 +97,38 @@ impl Network<'_> {
 
     /// Everything over shortest paths only.
     fn shortest(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
-        self.walked_by_sets(group, pattern, receivers).unwrap_or_else(|| self.walked(group, pattern, receivers, Push::Shortest))
+        self.walked_by_sets(group, pattern, receivers)
+            .or_else(|| self.walked_by_level_orbits(group, pattern, receivers))
+            .unwrap_or_else(|| self.walked(group, pattern, &all_once(receivers), Push::Shortest))
     }
 
-    /// One walk for each receiver, as far as those that send to it.
-    fn walked(&self, group: &Group, pattern: Pattern, receivers: &[u32], push: Push) -> ChannelLoads {
+    /// One walk for each orbit of receivers under the moves that keep levels, for patterns that such moves map onto themselves: all ranks of
+    /// a machine that has all its chips.
+    fn walked_by_level_orbits(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> Option<ChannelLoads> {
+        let by_level = matches!(pattern, Pattern::Across { .. } | Pattern::Equals { .. });
+        let chips = self.fabric().level_sizes.iter().product::<u32>();
+        let whole = receivers.len() == group.chips().len() && group.ranks() == chips && self.fabric().chips == chips && group.in_level_order();
+        if !(by_level && whole && receivers.len() * self.router().channels().len() >= WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES) {
+            return None;
+        }
+        let orbits = self.level_orbits()?;
+        let standing = one_of_each(receivers, |receiver| orbits.nodes[receiver as usize], orbits.nodes.len());
+        let mut loads = self.walked(group, pattern, &standing, Push::Shortest);
+        loads.average_over(&orbits.channels);
+        Some(loads)
+    }
+
+    /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes.
+    fn walked(&self, group: &Group, pattern: Pattern, receivers: &[(u32, f64)], push: Push) -> ChannelLoads {
         in_parts(
             self.router().channels().len(),
             receivers,
             WALKS_PER_PART,
             || (self.router().routes(), vec![false; self.router().nodes()]),
-            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &receiver, loads| {
+            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &(receiver, likes), loads| {
                 let destination = group.chip(receiver);
                 let mut sources = Vec::new();
-                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight)));
+                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight * likes)));
                 let mut enough = 0;
                 for &(source, _) in &sources {
                     enough += usize::from(!std::mem::replace(&mut sends[source as usize], true));
@@ -164,19 +183,10 @@ impl Network<'_> {
                 merged.router.orbits(|set| roles(set) | (members(set).len() as u64) << 3, Some(&places))
             })
             .flatten();
-        // One receiving set of every orbit, and how many it stands for.
-        let mut standing: Vec<(u32, f64)> = Vec::new();
-        let mut place_of = vec![usize::MAX; orbits.as_ref().map_or(0, |orbits| orbits.nodes.len())];
-        for &set in &receiving {
-            let place = orbits.as_ref().map(|orbits| &mut place_of[orbits.nodes[set as usize] as usize]);
-            match place {
-                Some(&mut place) if place != usize::MAX => standing[place].1 += 1.0,
-                place => {
-                    place.into_iter().for_each(|place| *place = standing.len());
-                    standing.push((set, 1.0));
-                }
-            }
-        }
+        let standing = match &orbits {
+            Some(orbits) => one_of_each(&receiving, |set| orbits.nodes[set as usize], orbits.nodes.len()),
+            None => all_once(&receiving),
+        };
         let mut loads = in_parts(
             merged.router.channels().len(),
             &standing,
@@ -377,6 +387,26 @@ fn in_parts<Item: Sync, Scratch>(
         total.add(part, 1.0);
     }
     filled.swap_remove(0)
+}
+
+/// Every receiver, counted once.
+fn all_once(receivers: &[u32]) -> Vec<(u32, f64)> {
+    receivers.iter().map(|&receiver| (receiver, 1.0)).collect()
+}
+
+/// One receiver of every orbit, the first, and how many it stands for.
+fn one_of_each(receivers: &[u32], orbit: impl Fn(u32) -> u32, orbits: usize) -> Vec<(u32, f64)> {
+    let mut standing: Vec<(u32, f64)> = Vec::new();
+    let mut place_of = vec![usize::MAX; orbits];
+    for &receiver in receivers {
+        let place = &mut place_of[orbit(receiver) as usize];
+        if *place == usize::MAX {
+            *place = standing.len();
+            standing.push((receiver, 0.0));
+        }
+        standing[*place].1 += 1.0;
+    }
+    standing
 }
 
 /// A sender and another chip that it sends to.

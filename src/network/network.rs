@@ -112,6 +112,14 @@ impl<'a> Network<'a> {
         self.router().labelled(|channel| rates[channel.link as usize]).orbits(part, Some(&places))
     }
 
+    /// What symmetries map onto each other that keep every level's digit of a chip's number apart from the others'.
+    pub(super) fn level_orbits(&self) -> Option<&Orbits> {
+        self.known.level_orbits(|| {
+            let places = self.level_places(self.router().nodes(), Some).within_levels();
+            self.router().orbits_of_moves(&places)
+        })
+    }
+
     /// Where the chips stand among the levels, on a graph of so many nodes in which `node_of` tells each chip's, if it has one.
     #[must_use]
     pub fn level_places(&self, nodes: usize, node_of: impl Fn(u32) -> Option<u32>) -> LevelPlaces {

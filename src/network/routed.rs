@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::channel_class::channel_classes;
 use super::pattern::Pattern;
 use super::profile::Profile;
-use crate::fabric::{Fabric, Node, Policy, Router};
+use crate::fabric::{Fabric, Node, Orbits, Policy, Router};
 use crate::units::Seconds;
 
 /// Pairs of chips with equally many links between them.
@@ -58,6 +58,7 @@ pub(super) struct Routed {
     /// By edge.
     levels: Vec<u8>,
     level_sizes: Vec<u32>,
+    radices: Vec<Vec<u32>>,
     /// Sectors and lines.
     runs: [Option<u32>; 2],
     /// By switch part, whether it reduces.
@@ -75,6 +76,7 @@ pub(super) struct Known {
     rotations: Mutex<BTreeMap<u32, Option<Arc<Rotation>>>>,
     distances: OnceLock<Vec<Distance>>,
     between_halves: OnceLock<Vec<Carried>>,
+    level_orbits: OnceLock<Option<Orbits>>,
 }
 
 impl Routed {
@@ -89,6 +91,7 @@ impl Routed {
             nodes: fabric.graph.node_weights().copied().collect(),
             levels: fabric.graph.edge_weights().map(|edge| edge.level).collect(),
             level_sizes: fabric.level_sizes.clone(),
+            radices: fabric.radices.clone(),
             runs: [fabric.sectors, fabric.lines],
             reduces: fabric.switches.iter().map(|part| part.switch.in_network_reduction).collect(),
         }
@@ -96,7 +99,7 @@ impl Routed {
 
     /// Whether traffic cannot tell the two apart; what differs most often is looked at first.
     fn is_like(&self, other: &Self) -> bool {
-        (&self.runs, &self.reduces, &self.level_sizes) == (&other.runs, &other.reduces, &other.level_sizes)
+        (&self.runs, &self.reduces, &self.level_sizes, &self.radices) == (&other.runs, &other.reduces, &other.level_sizes, &other.radices)
             && self.router == other.router
             && self.channel_classes == other.channel_classes
             && self.levels == other.levels
@@ -123,6 +126,11 @@ impl Known {
     /// What channels carry when every chip of one half of the machine sends one byte to every chip of the other.
     pub fn between_halves(&self, walk: impl FnOnce() -> Vec<Carried>) -> &[Carried] {
         computed(&self.between_halves, walk).as_slice()
+    }
+
+    /// What symmetries that keep the levels map onto each other; `None` where there are none.
+    pub fn level_orbits(&self, search: impl FnOnce() -> Option<Orbits>) -> Option<&Orbits> {
+        computed(&self.level_orbits, search).as_ref()
     }
 
     /// The profile of all pairs from one run of chips to another.

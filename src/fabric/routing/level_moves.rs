@@ -21,6 +21,10 @@ const REFLECTIONS_MAX: usize = 2;
 pub struct LevelPlaces {
     /// Range of every digit, innermost first.
     radices: Vec<u32>,
+    /// Level of every digit.
+    levels: Vec<usize>,
+    /// Whether digits of two levels may be exchanged.
+    mixes_levels: bool,
     /// By node, the chip's number in level order with lost chips counted; [`NONE`] for what is no chip.
     place_of: Vec<u32>,
     /// By that number, the node; [`NONE`] for a lost chip.
@@ -28,9 +32,11 @@ pub struct LevelPlaces {
 }
 
 impl LevelPlaces {
-    /// `chips` are a chip's number and the node that stands for it; several may share a node, of `nodes` in all.
+    /// `radices` are the ranges of the digits by level; `chips` are a chip's number and the node that stands for it; several may share a node, of `nodes` in all.
     #[must_use]
-    pub fn new(radices: &[u32], nodes: usize, chips: impl Iterator<Item = (u32, u32)>) -> Self {
+    pub fn new(radices: &[Vec<u32>], nodes: usize, chips: impl Iterator<Item = (u32, u32)>) -> Self {
+        let levels = radices.iter().enumerate().flat_map(|(level, digits)| vec![level; digits.len()]).collect();
+        let radices: Vec<u32> = radices.concat();
         let (mut place_of, mut node_at) = (vec![NONE; nodes], vec![NONE; radices.iter().product::<u32>() as usize]);
         for (place, node) in chips {
             place_of[node as usize] = place_of[node as usize].min(place);
@@ -38,7 +44,13 @@ impl LevelPlaces {
                 *at = node;
             }
         }
-        Self { radices: radices.to_vec(), place_of, node_at }
+        Self { radices, levels, mixes_levels: true, place_of, node_at }
+    }
+
+    /// The same for traffic that tells levels apart: chips that differ at one level only keep doing so.
+    #[must_use]
+    pub fn within_levels(self) -> Self {
+        Self { mixes_levels: false, ..self }
     }
 
     fn chips(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
@@ -82,7 +94,9 @@ impl LevelPlaces {
             found.extend(values.filter_map(moved));
         }
         for second in 1..self.radices.len() {
-            for first in (0..second).filter(|&first| self.radices[first] == self.radices[second] && self.radices[first] > 1) {
+            let like = |&first: &usize| self.radices[first] == self.radices[second] && self.radices[first] > 1;
+            let may = |&first: &usize| self.mixes_levels || self.levels[first] == self.levels[second];
+            for first in (0..second).filter(like).filter(may) {
                 let Some(offset) = offset(&looks[first], &looks[second]) else { continue };
                 found.extend(self.moved(|place| self.exchanged(place, [first, second], offset)));
             }
@@ -149,12 +163,14 @@ mod tests {
     #[test]
     fn a_lost_chip_keeps_its_values_in_place() {
         let chips: Vec<u32> = (0..9).filter(|chip| *chip != 4).collect();
-        let places = LevelPlaces::new(&[3, 3], 8, chips.iter().copied().zip(0..));
+        let places = LevelPlaces::new(&[vec![3], vec![3]], 8, chips.iter().copied().zip(0..));
         let found = places.suggestions(&[7; 8]);
         let named: Vec<Vec<u32>> = found.iter().map(|image| image.iter().map(|&node| chips[node as usize]).collect()).collect();
         let swapped_inside = vec![2, 1, 0, 5, 3, 8, 7, 6];
         let swapped_outside = vec![6, 7, 8, 3, 5, 0, 1, 2];
         let exchanged = vec![0, 3, 6, 1, 7, 2, 5, 8];
-        assert_eq!(named, vec![swapped_inside.clone(), swapped_inside, swapped_outside.clone(), swapped_outside, exchanged]);
+        let shifts = vec![swapped_inside.clone(), swapped_inside, swapped_outside.clone(), swapped_outside];
+        assert_eq!(named, [shifts, vec![exchanged]].concat());
+        assert_eq!(places.within_levels().suggestions(&[7; 8]).len(), 4);
     }
 }

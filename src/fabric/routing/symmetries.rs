@@ -75,7 +75,7 @@ impl Router {
     #[must_use]
     pub fn orbits(&self, colour: impl Fn(u32) -> u64, places: Option<&LevelPlaces>) -> Option<Orbits> {
         let search = Search::new(self, colour);
-        let first = search.refined(search.given.iter().map(|&given| mix(given, 0, 0, 0)).collect(), None);
+        let first = search.first_colouring();
         let mut alike = Alike::none(self);
         if let Some(places) = places {
             search.try_moves(places, &first, &mut alike);
@@ -113,6 +113,15 @@ impl Router {
         }
         alike.orbits()
     }
+
+    /// The orbits of those moves that the levels suggest which are symmetries; `None` if none is.
+    #[must_use]
+    pub fn orbits_of_moves(&self, places: &LevelPlaces) -> Option<Orbits> {
+        let search = Search::new(self, |_| 0);
+        let mut alike = Alike::none(self);
+        search.try_moves(places, &search.first_colouring(), &mut alike);
+        alike.orbits()
+    }
 }
 
 impl<'a> Search<'a> {
@@ -123,6 +132,11 @@ impl<'a> Search<'a> {
         };
         let given = (0..narrow(router.nodes())).map(|node| colour(node) << 1 | u64::from(router.forwards[node as usize])).collect();
         Self { router, given, labels: router.half_edges.iter().map(label).collect() }
+    }
+
+    /// The given colours, refined.
+    fn first_colouring(&self) -> Colouring {
+        self.refined(self.given.iter().map(|&given| mix(given, 0, 0, 0)).collect(), None)
     }
 
     /// Adds the moves of `places` that are symmetries.

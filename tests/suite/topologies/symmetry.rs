@@ -165,6 +165,27 @@ proptest! {
         }
     }
 
+    /// What moves that keep levels map onto each other carries the same when chips exchange across one level, also where a link or switch is lost.
+    #[test]
+    fn moves_within_levels_keep_exchanges_across_a_level(text in levels(), lost in 0usize..100) {
+        let Some(fabric) = fitting(&text).filter(|fabric| (3..=60).contains(&fabric.chips)) else { return Ok(()) };
+        let parts = all_parts(&fabric);
+        let rest = damaged(&fabric, &Damage::of(&[parts[lost % parts.len()]]));
+        for fabric in [&rest, &fabric].into_iter().filter(|rest| rest.chips == fabric.chips) {
+            let network = Network::new(fabric);
+            let places = network.level_places(network.router().nodes(), Some).within_levels();
+            let Some(orbits) = network.router().orbits_of_moves(&places) else { continue };
+            let mut below = 1;
+            for (level, &size) in (0u8..).zip(&fabric.level_sizes) {
+                let loads = network.full_loads(&Group::first(fabric.chips), Pattern::Across { level, below, size });
+                for (channel, &orbit) in orbits.channels.iter().enumerate() {
+                    prop_assert!(close(loads.bytes[channel], loads.bytes[orbit as usize]), "level {level}, channels {channel} and {orbit}\n{text}");
+                }
+                below *= size;
+            }
+        }
+    }
+
     /// Rings and shifts by one step of a rotation of the machine against a search for every pair.
     #[test]
     fn rotated_equals_full(text in levels(), places in 1u32..40) {
