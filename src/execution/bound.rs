@@ -1,4 +1,4 @@
-//! What holds a pass back: its kernels by what they wait for, transfers that nothing hides, the power limit.
+//! Breakdown of the time of a pass: kernels by their bottleneck, exposed transfers, and the power limit.
 
 use super::pass::{Block, Machine, Pass};
 use super::schedule::Resource;
@@ -6,7 +6,7 @@ use super::streams::Streams;
 use crate::units::Seconds;
 use crate::workload::{Device, Operator, kernel};
 
-/// What holds a step back, as shares of its time.
+/// Fractions of a step's time by cause.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bound {
     /// Operators whose arithmetic takes longer than their memory traffic.
@@ -15,7 +15,7 @@ pub struct Bound {
     pub memory: Seconds,
     /// Launches and gaps between kernels, and waiting for the engine's host.
     pub launch: Seconds,
-    /// Transfers that nothing hides, and waiting for them.
+    /// Exposed transfers, and waiting for them.
     pub communication: Seconds,
     /// Running at a lower clock than the kernels could, and resting, to stay within the chips' power limit.
     pub power: Seconds,
@@ -47,7 +47,7 @@ impl Bound {
     }
 }
 
-/// Times of all kernels of a pass by what they wait for.
+/// Times of all kernels of a pass by bottleneck.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Split {
     compute: Seconds,

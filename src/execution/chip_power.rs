@@ -1,4 +1,4 @@
-//! What a chip draws while it works, and the clock at which it stays within its limit.
+//! Power of a working chip, and the clock at which it keeps to its limit.
 //!
 //! ```text
 //! v(c)  = max(v_low, 1 - (1 - v_low) (1 - c) / (1 - knee))      voltage at clock c, both as shares of the highest
@@ -62,7 +62,7 @@ pub fn work_energy(power: &ChipPower, activity: &Activity, ranks: f64, clock: f6
     (arithmetic_energy(power, &activity.flop, clock) + memory_energy(power, activity.memory) + port_energy(power, activity.sent)) * ranks
 }
 
-/// What running kernels draw beyond waiting at `clock`, whatever they do.
+/// Power of running kernels above idle at `clock`, independent of their work.
 #[must_use]
 pub fn running_power(power: &ChipPower, clock: f64) -> Watts {
     power.active() * (clock * switching(power, clock))
@@ -90,8 +90,8 @@ impl Pace {
     /// Nothing holds it back.
     pub const FULL: Self = Self { clock: 1.0, rest: 1.0 };
 
-    /// Where the clock lies between the lowest (1) and the highest (0) in what is proportional to the length of a cycle: a time that is
-    /// partly cycles is `highest + place x (lowest - highest)`.
+    /// Position of the clock on the scale of cycle lengths, from the highest clock (0) to the lowest (1). A time that depends partly on the clock is
+    /// `highest + place x (lowest - highest)`.
     #[must_use]
     pub fn place(clock: f64, lowest: f64) -> f64 {
         if lowest < 1.0 { (1.0 / clock - 1.0) / (1.0 / lowest - 1.0) } else { 0.0 }

@@ -1,4 +1,4 @@
-//! What a serving engine adds to the kernels of a pass: constants of its own, and time in which the chips wait for its host.
+//! Time that a serving engine adds to the kernels of a pass: its own constants, and waiting of the chips for its host.
 
 use super::shape::StepShape;
 use crate::input::document::{Engine, ExpertKernel, Model};

@@ -1,4 +1,4 @@
-//! What a rank must hold.
+//! Memory of a rank: weights and caches.
 
 use super::mapping::Mapping;
 use crate::input::document::{ExpertPlacement, Experts, Ffn, LayerGroup, Model, Precisions};
@@ -68,7 +68,7 @@ pub fn expert_rank_bytes(model: &Model, precisions: &Precisions, placement: Opti
     Bytes::new(groups(model).map(|(group, count)| layer(group) * count).sum())
 }
 
-/// What is left for the KV cache; `None` if the weights alone do not fit.
+/// Memory left for the KV cache; `None` if the weights do not fit.
 #[must_use]
 pub fn cache_room(device: &Device, weights: Bytes) -> Option<Bytes> {
     (weights < device.usable_memory).then(|| device.usable_memory - weights)

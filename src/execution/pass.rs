@@ -48,7 +48,7 @@ pub(super) struct Layers {
     pub drafts: u32,
     /// Shared with the group before if that has the same.
     pub attention: Rc<Vec<Operator>>,
-    /// What ranks that share sequences exchange before and after attention itself.
+    /// Exchanges before and after attention among ranks that share sequences.
     pub exchange: Option<Transfer>,
     /// All-reduces after attention and after the block that follows it, where ranks of one TP group make parts of the same sums.
     pub reduces: [Option<Transfer>; 2],
@@ -56,8 +56,8 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Sent by one rank in one layer for one micro-batch, where so large shares of it are a rank of an attention group and a rank that
-    /// holds experts alone.
+    /// Bytes that one rank sends per layer and micro-batch, averaged over all ranks. `attention` and `experts` are the fractions of ranks of each
+    /// kind.
     pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
         let [reduced, dense] = self.reduces.map(|reduce| reduce.map_or(Bytes::ZERO, |reduce| reduce.sent));
         let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
@@ -86,7 +86,7 @@ pub(super) struct Transfer {
     pub sent: Bytes,
 }
 
-/// What follows attention in a layer.
+/// Feed-forward block of a layer.
 #[derive(Debug)]
 pub(super) enum Block {
     Dense(Vec<Operator>),
@@ -103,7 +103,7 @@ pub(super) enum Block {
         gate: Vec<Operator>,
         /// Shared and routed experts.
         experts: Vec<Operator>,
-        /// There and back; the bytes are those that a rank of the sending kind sends.
+        /// Transfers to the experts and back, with the bytes that one sending rank sends.
         exchange: [Transfer; 2],
     },
 }
@@ -120,7 +120,7 @@ pub(super) struct Pass {
     /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
     pub handovers: (Seconds, Bytes),
     pub micro_batches: u32,
-    /// Of all ranks, those of attention groups and those that hold experts: all, where both share ranks.
+    /// Fractions of the ranks that are attention ranks and expert ranks. Both are 1 if the two share ranks.
     pub shares: [f64; 2],
 }
 

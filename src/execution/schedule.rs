@@ -1,4 +1,4 @@
-//! What runs beside what: the stages of micro-batches on a few resources, in the best of a few fixed orders.
+//! Overlap: the stages of all micro-batches on a few resources, in the best of a few fixed orders.
 //!
 //! Stages that follow each other on one resource make a run. Each micro-batch does its runs one after the other; each resource serves the
 //! runs in the order of their place in the layers, every micro-batch `lag` places behind the one before it. In a fixed order the end is a
@@ -7,7 +7,7 @@
 
 use crate::units::Seconds;
 
-/// What a stage occupies. One stage at a time on each.
+/// Resource that a stage occupies. A resource runs one stage at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     /// Matrix and vector cores, or the attention stream's part of them where decode splits the cores.
@@ -17,7 +17,7 @@ pub enum Resource {
     Fabric,
     /// The cores of chips that hold experts alone.
     Experts,
-    /// The way back from such chips, which links carry beside the way there.
+    /// Transfer back from these chips. Links carry both directions at the same time.
     Return,
 }
 
@@ -104,8 +104,8 @@ impl State {
         self.micro_batches.iter().copied().fold(0.0, f64::max)
     }
 
-    /// What the first `used` resources and the first `count` micro-batches have advanced by since `earlier`; `None` where it is not the
-    /// same for all.
+    /// Time by which the first `used` resources and the first `count` micro-batches advanced since `earlier`; `None` if they advanced by different
+    /// times.
     fn beat(&self, earlier: &Self, used: usize, count: usize) -> Option<f64> {
         let advance = self.micro_batches[0] - earlier.micro_batches[0];
         let same = |(now, before): (&f64, &f64)| (now - before - advance).abs() <= 1e-12 * now;
@@ -118,8 +118,8 @@ impl State {
     }
 }
 
-/// The order of all runs: `take(micro_batch, run, within)` for every run of every layer, each micro-batch `lag` places behind the one before it.
-/// After each place that begins a layer of the first micro-batch, with all others on their way, `skip(layers left)` may leave out layers.
+/// The order of all runs: calls `take(micro_batch, run, within)` for every run of every layer, each micro-batch `lag` places behind the previous
+/// one. When the first micro-batch begins a layer and all others have started, `skip(layers left)` may skip layers.
 fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl Order) {
     let (micro_batches, total) = (micro_batches as usize, runs * layers as usize);
     let filled = lag * (micro_batches - 1);
@@ -139,7 +139,7 @@ fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mu
     }
 }
 
-/// What happens to the runs in their order.
+/// Receives the runs in their order.
 trait Order {
     /// The `run`th run of a micro-batch, counted through all layers; the one `within` its layer.
     fn take(&mut self, micro_batch: usize, run: usize, within: usize);
@@ -156,7 +156,7 @@ struct End<'a> {
     used: usize,
     state: State,
     earlier: Option<State>,
-    /// What one layer of all micro-batches occupies each resource for.
+    /// Time for which one layer of all micro-batches occupies each resource.
     busy: [f64; Resource::ALL.len()],
     /// End of the best order so far: one that is sure to end later is not followed to its end.
     limit: f64,

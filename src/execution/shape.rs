@@ -1,4 +1,4 @@
-//! What one pass works on.
+//! Input of one pass: sequences and tokens.
 
 use super::mapping::Mapping;
 use crate::input::spec::WorkloadSpec;

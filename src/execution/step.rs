@@ -1,4 +1,4 @@
-//! How long a pass takes and what holds it back: operators and transfers of every layer, overlapped over micro-batches.
+//! Time of a pass and its breakdown: operators and transfers of every layer, overlapped over micro-batches.
 
 use super::activity::{Activity, OperatorWork, StageWork};
 use super::bound::{Bound, Split};

@@ -218,7 +218,7 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// Time of all layers with so many cores for attention and for experts.
+    /// Time of all layers with the given numbers of cores for attention and for experts.
     fn time(&mut self, for_attention: u32, for_experts: u32) -> Seconds {
         let pass = self.pass;
         if self.attention[for_attention as usize].is_none() {

@@ -1,4 +1,4 @@
-//! A whole pass, stage by stage: when each runs, what it waits for, what of it nothing hides, and what work it does.
+//! Timeline of a pass, stage by stage: start, duration, exposed time and work of each stage.
 
 use super::activity::StageWork;
 use super::schedule::{Slot, Stage, schedule};
@@ -16,7 +16,7 @@ pub struct TimelineEntry {
     pub stage: Stage,
     /// When it starts, from the start of the pass.
     pub start: Seconds,
-    /// Time in which all wires stand still if it occupies cores, and all cores if it is a transfer: what nothing hides.
+    /// Exposed time: for a kernel, time in which no transfer runs; for a transfer, time in which no kernel runs.
     pub exposed: Seconds,
     /// What one rank does in it.
     pub work: StageWork,

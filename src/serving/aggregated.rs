@@ -1,5 +1,5 @@
-//! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes read a chunk of waiting
-//! prompts beside them.
+//! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes also read a chunk of waiting
+//! prompts.
 
 use super::batch::largest_within;
 use super::chunks::Chunks;
@@ -61,7 +61,7 @@ impl<'a> Mixed<'a> {
         Prefixes { machine, mapping, cache: request.prefix_cache.as_ref(), unbounded: request.cache_hit, prompt, variation }
     }
 
-    /// What so many running sequences and the one that is being read leave for prefixes, and what is found of them.
+    /// Prefixes that are found if `sequences` sequences run and one prompt is read; both take room from the cache of prefixes.
     fn found(&self, sequences: u32) -> Result<PrefixUse, Infeasible> {
         let workload = self.machine.workload;
         let context = f64::from(*self.request.decode().context).max(f64::from(self.request.input.mean));
@@ -71,20 +71,20 @@ impl<'a> Mixed<'a> {
         self.known().found(if running < self.room { self.room - running } else { Bytes::ZERO })
     }
 
-    /// The passes that read prompts beside so many sequences, in chunks of at most `chunk` tokens.
+    /// Passes that read prompts while `sequences` sequences decode, in chunks of at most `chunk` tokens.
     fn chunks(&self, sequences: u32, chunk: u32, hit: f64) -> Chunks {
         let arriving = f64::from(sequences) * self.tokens_per_step() / f64::from(self.request.output.mean);
         Chunks::new(arriving, self.known().fresh(hit), self.request.input.variation, f64::from(chunk), f64::from(sequences))
     }
 
-    /// The same with the times of a pass that reads so many tokens.
+    /// `found` with the reading times of a pass that reads `tokens` prompt tokens.
     fn prefixes(&self, found: PrefixUse, tokens: f64) -> PrefixUse {
         let known = self.known();
         let prompts = tokens / known.fresh(found.hit) * f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
         known.times(found, prompts)
     }
 
-    /// A pass that reads so many tokens of prompts, if any.
+    /// A pass with `sequences` decoding sequences and `tokens` prompt tokens, if any.
     fn shape(&self, sequences: u32, tokens: Option<f64>, hit: f64) -> StepShape {
         let (request, known) = (self.request, self.known());
         let drafts = request.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
@@ -204,7 +204,7 @@ pub fn aggregated_at(
 /// The batch and chunk with the most requests per second whose TPOT, TTFT and memory hold, for one mapping and number of micro-batches.
 ///
 /// # Errors
-/// Why nothing works: of the chunks that are too slow, the one that comes nearest.
+/// Why nothing works: the reason of the chunk size that misses the limit by least.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
     most(machine, request, mapping, micro_batches).and_then(|found| described(&found))
 }

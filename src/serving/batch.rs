@@ -1,18 +1,18 @@
 //! The largest batch that keeps within limits.
 
-/// What a search over batches found.
+/// Result of a search over batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found<T> {
     /// Of all batches seen that keep within the limits, the one with the highest rate.
     pub best: u32,
     /// Whether the limits hold for the largest batch that was allowed.
     pub all: bool,
-    /// What else was found of the best.
+    /// Further result of the best batch.
     pub of_best: T,
 }
 
-/// Searches the batches `1..=most`, `most` at least 1. `at` gives a batch's strain (what it takes over what is allowed: 1 is the limit),
-/// its rate, and whatever else is to be known of the best; strain grows with the batch, nearly in a line.
+/// Searches the batches `1..=most`, `most` at least 1. `at` gives the strain of a batch (its time over the allowed time: 1 is the limit), its
+/// rate, and a further result. Strain grows with the batch, almost linearly.
 ///
 /// The batch is quadrupled while the strain allows, then narrowed down to the last one, by where the line through both ends meets the
 /// limit and by halving in turn, so that a bad line does not creep.

@@ -1,4 +1,4 @@
-//! How many passes read prompts, and how many tokens each, where prompts are read in chunks beside sequences that make tokens.
+//! Number of passes that read prompts, and tokens per pass, if prompts are read in chunks in the same passes that decode.
 //!
 //! A prompt alone takes as many passes as it has chunks, the last one seldom full. With `F` fresh tokens a prompt, chunks of `C`, and `m`
 //! prompts that arrive during a pass at random (Poisson):
@@ -11,10 +11,10 @@
 //! tokens g = m F / f                                  tokens that a pass reads if it reads
 //! ```
 //!
-//! `h` is the share of last chunks that no other prompt fills up: nobody waits behind (of prompts of a chunk or more, as after a customer
-//! of a queue that is busy a share `f` of the time; short ones leave together), and nobody else has come in the same pass. Without load a
-//! prompt has its passes for itself (`f = m A`), short prompts of one pass share it (`f = 1 - exp(-m)`), and near saturation every pass reads
-//! a whole chunk (`f = r`, `g = C`). Passes that read cost an engine's host the same however little they read, so that their number counts.
+//! `h` is the fraction of last chunks that no other prompt fills: no prompt waits behind (for prompts of at least one chunk, as behind a customer
+//! of a queue that is busy a fraction `f` of the time; short prompts leave together), and no other prompt arrives in the same pass. Without load
+//! every prompt has passes of its own (`f = m A`), short prompts of one pass share it (`f = 1 - exp(-m)`), and near saturation every pass reads a
+//! whole chunk (`f = r`, `g = C`). The host time of a pass that reads does not depend on the number of tokens, so the number of passes counts.
 
 /// Prompts as they are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,13 +25,13 @@ pub(super) struct Chunks {
     pub load: f64,
     /// Share of the passes that read.
     pub share: f64,
-    /// Tokens that one of them reads.
+    /// Prompt tokens of a pass that reads.
     pub tokens: f64,
 }
 
 impl Chunks {
-    /// Of `arriving` prompts a pass with `fresh` tokens each, whose standard deviation over the mean is `spread`, in chunks of `chunk` beside
-    /// `sequences` sequences on average: a budget of tokens leaves a chunk more or less room as their number changes.
+    /// For `arriving` prompts a pass with `fresh` tokens each (standard deviation over the mean: `spread`), in chunks of `chunk`, with `sequences`
+    /// decoding sequences on average. The token budget leaves a chunk more or less room as the number of sequences changes.
     pub fn new(arriving: f64, fresh: f64, spread: f64, chunk: f64, sequences: f64) -> Self {
         let mean = fresh / chunk;
         let spread = spread.hypot(sequences.sqrt() / chunk);

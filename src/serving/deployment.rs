@@ -1,4 +1,4 @@
-//! What an instance of a deployment has for its requests: room for caches, memory beside the chips, and the way to other instances.
+//! Resources of an instance: room for caches, memory outside the chips, and the path to other instances.
 
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
@@ -9,8 +9,8 @@ use crate::input::document::{CacheTier, PrefixCache};
 use crate::units::{Bytes, Seconds};
 use crate::workload::{prompt_cache_per_token, sequence_cache};
 
-/// Tokens whose caches fit beside the weights of an attention group, for sequences of `context` tokens on average: of caches that do not
-/// grow in proportion to the context, what such a sequence takes a token.
+/// Tokens whose caches fit beside the weights of an attention group, for sequences of `context` tokens on average. A cache that does not grow in
+/// proportion to the context counts with its bytes per token of such a sequence.
 ///
 /// # Errors
 /// Weights that do not fit.
@@ -25,7 +25,7 @@ pub fn cache_tokens(machine: &Machine<'_>, mapping: &Mapping, context: f64) -> R
     Ok(room / sequence * context)
 }
 
-/// Memory beside the chips that keeps prefixes, own hosts' and shared.
+/// Memory outside the chips that keeps prefixes: `[own hosts, shared]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tiers {
     /// Tokens that the hosts of one attention group keep, and tokens that the memory shared by all instances keeps.

@@ -12,7 +12,7 @@ use crate::workload::prompt_cache_per_token;
 pub struct KvTransfer {
     /// Cache of one prompt, all layers.
     pub prompt: Bytes,
-    /// Time in which the caches of all prompts of a pass leave the instance, beside the pass.
+    /// Time to transfer the caches of all prompts of a pass, beside the pass.
     pub time: Seconds,
     /// What a prompt waits for after its pass: the last layer's cache and the way to the farthest chip. Earlier layers leave while later
     /// ones are read.

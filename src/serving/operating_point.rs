@@ -1,4 +1,4 @@
-//! An operating point: a mapping, a batch, and what they bring; the same for decode, for prefill, and for both on the same chips.
+//! An operating point: a mapping, a batch, and their results, for decode, for prefill, and for both on the same chips.
 
 use super::kv_transfer::KvTransfer;
 use super::prefix_cache::PrefixUse;
@@ -6,12 +6,12 @@ use crate::execution::{Mapping, Step};
 use crate::input::document::{DecodePhase, PrefillPhase, Request};
 use crate::units::{Seconds, TokensPerSecond};
 
-/// What an instance does, and what is asked of it.
+/// Role of an instance, with its limits.
 #[derive(Clone, Copy, Debug)]
 pub enum Role<'a> {
-    /// It makes tokens of prompts that others read.
+    /// Decodes prompts that other instances read.
     Decode(&'a DecodePhase),
-    /// It reads prompts; others make the answers.
+    /// Reads prompts that other instances answer.
     Prefill(&'a PrefillPhase),
     /// It does both.
     Aggregated(&'a Request),
@@ -31,14 +31,14 @@ pub struct OperatingPoint {
     pub tpot: Option<Seconds>,
     /// Time to first token; absent where no prompts are read.
     pub ttft: Option<Seconds>,
-    /// Tokens per second of one instance: of the answers; where it reads prompts only, of those, without tokens that a prefix cache without
-    /// bounds finds (what is read again because the cache dropped it does not count).
+    /// Tokens per second of one instance: answer tokens, or prompt tokens if it only reads prompts. Prompt tokens that an unbounded prefix cache
+    /// would find do not count, even if they are read again because the cache evicted them.
     pub rate: TokensPerSecond,
     /// Whether memory, not time, keeps the batch from growing.
     pub fills_memory: bool,
-    /// What is found of earlier prompts, and what reading it takes beside a pass with prompts; absent where no prompts are read.
+    /// Prefixes found in caches, and the time to read them beside a pass with prompts. Absent if no prompts are read.
     pub prefixes: Option<PrefixUse>,
-    /// The caches' way to the chips that decode; absent where the chips that read a prompt answer it, or nothing is decoded.
+    /// Transfer of the caches to the decoding chips. Absent if the same chips answer, or if nothing is decoded.
     pub kv_transfer: Option<KvTransfer>,
     /// Whole requests; absent where an instance does a part of each.
     pub requests: Option<Requests>,
@@ -55,12 +55,12 @@ pub struct Requests {
     pub chunk: u32,
     /// Prompt tokens that it reads on average in a pass that reads any.
     pub read: f64,
-    /// Of all passes, those that read any.
+    /// Fraction of passes that read prompt tokens.
     pub reading: f64,
 }
 
 impl OperatingPoint {
-    /// What the service level limits first: the time per output token, or the time to first token where no tokens are made.
+    /// The limited latency: time per output token, or time to first token if the instance makes no tokens.
     #[must_use]
     pub fn latency(&self) -> Seconds {
         self.tpot.or(self.ttft).unwrap_or(Seconds::ZERO)

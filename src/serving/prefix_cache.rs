@@ -1,4 +1,4 @@
-//! Prefixes that earlier requests left: how many of the wanted ones are still there, and what reading them takes.
+//! Prefix cache: the fraction of wanted prefixes that is found, and the time to read them.
 //!
 //! ```text
 //! wanted   W = sessions x prompt x h x cache bytes a token        h: share of a prompt that a cache without bounds finds
@@ -25,15 +25,15 @@ use crate::workload::{prompt_cache_per_token, sequence_cache};
 pub struct PrefixUse {
     /// Share of a prompt's tokens that is found.
     pub hit: f64,
-    /// Room for prefixes on the whole supernode; absent where nothing bounds them.
+    /// Room for prefixes on the whole supernode. Absent if the cache is unbounded.
     pub capacity: Option<Bytes>,
     /// Prefixes of all sessions.
     pub wanted: Option<Bytes>,
-    /// What one chip reads in a second while all do; absent where all are in its own memory.
+    /// Rate at which one chip reads while all chips read. Absent if all prefixes are in the chip's own memory.
     pub rate: Option<BytesPerSecond>,
     /// Reading for one pass, beside it.
     pub time: Seconds,
-    /// What a prompt waits for before its first layer; without the times of a pass, the start and the path alone.
+    /// Wait of a prompt before its first layer. Before the times of a pass are known: start and path only.
     pub exposed: Seconds,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Prefixes<'a> {
     pub variation: f64,
 }
 
-/// What a tier offers.
+/// Properties of a tier.
 struct Tier {
     room: Bytes,
     session: Bytes,
@@ -80,7 +80,7 @@ impl Prefixes<'_> {
         prompt_cache_per_token(&workload.model, &workload.workload.precision, self.prompt) + draft::cache_per_token(workload, self.prompt)
     }
 
-    /// What is found when each rank has `left` of its memory to spare, without the times of a pass.
+    /// Prefixes found if each rank has `left` bytes of free memory, without the times of a pass.
     ///
     /// # Errors
     /// A tier that the machine does not have.

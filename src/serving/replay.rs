@@ -1,9 +1,9 @@
-//! A serving benchmark replayed: a fixed number of requests in flight on an engine that reads prompts beside its decode steps.
+//! Replay of a serving benchmark: a fixed number of requests in flight on an engine that reads prompts in the passes that decode.
 //!
-//! This is what public benchmarks of engines time. The client starts with all its requests at once and sends the next whenever one ends;
-//! the engine adds to each pass as much of the waiting prompts as its token budget leaves room for, first come first served, as long as
-//! their caches fit. What a request waits for follows: the first round queues behind itself, later rounds have drifted apart as far as
-//! the lengths differ, and beyond what the caches hold a request waits for another one to end.
+//! Public benchmarks of engines work like this. The client starts all requests at once and sends a new request whenever one ends. The engine adds
+//! waiting prompts to each pass, first come first served, until its token budget is full, as long as their caches fit. Waiting times follow: the
+//! first requests queue behind each other, later requests are spread by their different lengths, and if the caches are full a request waits until
+//! another request ends.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -26,7 +26,7 @@ pub struct Traffic {
     pub shortest: f64,
 }
 
-/// How an engine batches them: what its launch script says.
+/// How an engine batches requests, as its launch script says.
 #[derive(Clone, Copy, Debug)]
 pub struct Batching {
     /// Attention groups. They pass each layer together, so the fullest sets the pace.
@@ -119,7 +119,7 @@ struct Reading {
     ended: Vec<usize>,
 }
 
-/// Replays `traffic` on `engine`; `pass` prices a pass of so many decoding sequences and so many tokens of prompts in the fullest group.
+/// Replays `traffic` on `engine`. `pass` prices a pass by the decoding sequences and the prompt tokens of the group with the most work.
 pub fn replay(traffic: &Traffic, engine: &Batching, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
     let mut replay = Replay {
         traffic,
@@ -226,9 +226,9 @@ impl Replay<'_> {
         self.groups.iter().all(|group| group.running == 0)
     }
 
-    /// Takes in what has arrived, if it is time to look, and decides what the next pass reads.
+    /// Polls for arrivals, if it is time to, and decides which prompts the next pass reads.
     ///
-    /// An engine launches a pass before it has handled the results of the one before: what arrives then is seen one pass later.
+    /// An engine launches a pass before it has handled the results of the previous pass, so a request that arrives meanwhile is seen one pass later.
     fn next_reading(&mut self) -> Reading {
         let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
         let nothing_else = self.idle() && !waiting;

@@ -99,11 +99,11 @@ impl Ord for Descending {
 /// Numbers of micro-batches that are tried: one after the other, or two that hide each other's transfers.
 pub const MICRO_BATCHES: [u32; 2] = [1, 2];
 
-/// The same where experts have chips of their own: with one micro-batch either side waits for the other, and with four all of attention,
-/// experts and the two ways between them are at work (MegaScale-Infer, arXiv 2504.02263, section 4.1).
+/// Micro-batches if experts have chips of their own. With one micro-batch each side waits for the other; with four micro-batches attention,
+/// experts and both transfers are all busy (MegaScale-Infer, arXiv 2504.02263, section 4.1).
 pub const MICRO_BATCHES_AFD: [u32; 3] = [2, 3, 4];
 
-/// Numbers of micro-batches for a mapping: the one that is asked for, or those that are tried.
+/// Numbers of micro-batches to try for a mapping, or the requested one.
 fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
     let tried: &[u32] = if mapping.ffn.is_some() { &MICRO_BATCHES_AFD } else { &MICRO_BATCHES };
     asked.map_or_else(|| tried.to_vec(), |asked| vec![asked])
@@ -185,7 +185,7 @@ fn search_by<T: Send + Sync>(
     Search { found, refused, tried: count }
 }
 
-/// Whether memory that nothing needs keeps prefixes.
+/// Whether free memory of the chips keeps prefixes.
 fn room_is_worth_something(machine: &Machine<'_>) -> bool {
     let workload = &machine.workload.workload;
     let caches = [
@@ -195,8 +195,8 @@ fn room_is_worth_something(machine: &Machine<'_>) -> bool {
     caches.into_iter().flatten().any(|cache| cache.tiers.contains(&CacheTier::Hbm))
 }
 
-/// Candidates on equally many ranks a pipeline stage, in the order of their first: those without shared sequences, fewest stages first, then
-/// those with, fewest shares first.
+/// Candidates grouped by the ranks of a pipeline stage, in the order of the first candidate of each group. In a group: candidates without shared
+/// sequences (fewest stages first) and candidates with them (fewest shares first).
 fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
     let mut groups: Vec<[Vec<Mapping>; 2]> = Vec::new();
     let mut known = BTreeMap::new();
@@ -214,9 +214,9 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
     groups
 }
 
-/// More pipeline stages give each rank more room and nothing else: each token passes the same layers and some handovers on top. So more
-/// are tried only while memory is what stands in the way. Ranks that share sequences have more room as well and answer sooner, and exchange
-/// more for the same work: they are tried only where whole sequences lack room or miss the limit, or where room keeps prefixes.
+/// More pipeline stages give each rank more memory and no speed: a token passes the same layers, with additional transfers between stages. So
+/// more stages are tried only while memory is the obstacle. Ranks that share sequences also have more memory and a lower latency, but exchange
+/// more data for the same work. They are tried only if whole sequences lack memory or miss the limit, or if free memory keeps prefixes.
 fn while_it_lacks<T>(
     [whole, shared]: [Vec<Mapping>; 2],
     room_is_worth_something: bool,
