@@ -12,11 +12,11 @@ use super::collective::Protocol;
 use super::cost::{Call, Cost, Engines, Played, Work, best_efficiency, launch, reduces};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
 use super::group::Group;
-use super::network::Network;
+use super::network::{LONG_MESSAGE, Network};
 use super::op::Op;
 use super::pattern::Pattern;
 use super::profile::Profile;
-use crate::input::document::{Algorithm, Algorithms, Library};
+use crate::input::document::{Algorithm, Algorithms, Library, Semantics};
 use crate::units::{Bytes, Seconds};
 
 /// A group of chips, its properties for the choice of algorithms, and the loads of its traffic patterns, computed at first use.
@@ -24,6 +24,10 @@ use crate::units::{Bytes, Seconds};
 pub(super) struct Members {
     pub group: Group,
     pub shape: Shape,
+    /// Whether the group spans several operating systems.
+    pub spans_hosts: bool,
+    /// Whether engines' kernels reach the memory of every rank from every other.
+    in_memory_reach: bool,
     /// Groups with the same placement that run the same op at the same time.
     siblings: Vec<Group>,
     /// Of the group and its siblings the ranks on rails, where those are not all of them.
@@ -45,7 +49,15 @@ impl Members {
         let shape = shape(network, &group);
         let rails = rail_ranks(network, &group).filter(|ranks| *ranks != group);
         let rails = rails.map(|own| (own, siblings.iter().filter_map(|sibling| rail_ranks(network, sibling)).collect()));
-        Self { group, shape, siblings, rails, profiles: RwLock::default() }
+        let fabric = network.fabric();
+        let spans = |run: u32| group.chips().iter().any(|&chip| fabric.place(chip) / run != fabric.place(group.chip(0)) / run);
+        let (spans_hosts, in_memory_reach) = (spans(fabric.host_chips), !spans(network.memory_reach()));
+        Self { group, shape, spans_hosts, in_memory_reach, siblings, rails, profiles: RwLock::default() }
+    }
+
+    /// Whether all chips take part in level order, and no other group beside them.
+    fn is_whole_machine(&self, network: &Network<'_>) -> bool {
+        self.siblings.is_empty() && self.group.ranks() == network.fabric().chips && self.group.in_level_order()
     }
 
     fn can_play(&self, phases: &[Phase]) -> bool {
@@ -168,7 +180,7 @@ impl Plan {
     /// The fastest algorithm that the library offers and whose ranks all reach each other; of equals the first of [`Algorithm::ALL`].
     /// `None` if nothing applies.
     pub fn fastest(&self, call: &Call<'_>) -> Option<Result<Cost, (u32, u32)>> {
-        let spans = self.spans_hosts(call.network);
+        let spans = self.members.spans_hosts;
         self.fastest_of(call, |offer| offers(call.library, self.op, offer, spans))
     }
 
@@ -211,7 +223,7 @@ impl Plan {
         if self.is_one_package() {
             return vec![self.inside_package(call)];
         }
-        let spans = self.spans_hosts(call.network);
+        let spans = self.members.spans_hosts;
         let offered = self.offers.iter().filter(|offer| offers(call.library, self.op, offer, spans));
         let limit = Seconds::new(f64::INFINITY);
         offered.filter_map(|offer| self.cost(call, offer, limit).ok().flatten()).chain(self.engine_cost(call)).collect()
@@ -235,17 +247,15 @@ impl Plan {
             return None;
         }
         let (network, library, bytes) = (call.network, call.library, call.bytes);
-        let reach = network.memory_reach();
         let group = &self.members.group;
-        let place = |chip: u32| network.fabric().place(chip) / reach;
-        if group.chips().iter().any(|&chip| place(chip) != place(group.chip(0))) {
+        if !self.members.in_memory_reach {
             return None;
         }
         let profile = self.members.profile(network, Pattern::AllPairs, false);
         if profile.unreachable.is_some() {
             return None;
         }
-        let costs: Vec<EngineCost> = if self.spans_hosts(network) {
+        let costs: Vec<EngineCost> = if self.members.spans_hosts {
             let engines = library.multicast_all_reduce.as_ref().filter(|_| call.engines != Engines::None);
             let kernels = engines.into_iter().chain(&library.registered_all_reduce).filter(|_| self.members.shape.reduces);
             kernels.map(|kernel| multicast_cost(network, &profile, kernel, group, bytes)).collect()
@@ -270,14 +280,6 @@ impl Plan {
 
     fn is_one_package(&self) -> bool {
         self.members.group.ranks() == 1
-    }
-
-    /// Whether the group spans several operating systems.
-    pub fn spans_hosts(&self, network: &Network<'_>) -> bool {
-        let fabric = network.fabric();
-        let host = |&chip: &u32| fabric.place(chip) / fabric.host_chips;
-        let chips = self.members.group.chips();
-        chips.iter().any(|chip| host(chip) != host(&chips[0]))
     }
 
     /// Ranks that take part.
@@ -334,7 +336,15 @@ impl Plan {
         let reduces = reduces(offer.algorithm);
         let waits = offer.phases.iter().map(|phase| if reduces { Seconds::ZERO } else { round * phase.rounds }).sum();
         let largest = offer.phases.iter().map(|phase| phase.share).fold(0.0, f64::max);
-        launch(call, reduces, false) + waits + bytes * largest / rate
+        let ports = bytes * largest / rate;
+        // Where the bytes of all pairs have been counted, they say more than the ports.
+        let pairs = call.network.known_bytes_of_all_pairs().filter(|_| self.members.is_whole_machine(call.network));
+        let all_pairs = offer.phases.iter().filter(|phase| phase.pattern == Pattern::AllPairs).map(|phase| phase.share).sum::<f64>();
+        let wire = pairs.map_or(Seconds::ZERO, |pairs| {
+            let time = |semantics| pairs.serialisation_of(call.network.fabric(), bytes * all_pairs, LONG_MESSAGE, semantics).0;
+            time(Semantics::Messages).min(time(Semantics::LoadsAndStores)) / best_efficiency(library)
+        });
+        launch(call, reduces, false) + waits + ports.max(wire)
     }
 
     /// Time of one algorithm; `None` if it exceeds `limit`. The last phases are priced first, because they have the longest paths. If they exceed

@@ -41,6 +41,18 @@ impl Network<'_> {
         (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, Pattern::Aggregate { up: true, down: true }))
     }
 
+    /// As [`Network::all_to_all`] over all chips, for those who ask only how many bytes go where: the profile's latency is zero, and more
+    /// symmetries hold.
+    #[must_use]
+    pub fn bytes_of_all_pairs(&self) -> &Profile {
+        self.known().bytes_of_all_pairs(|| self.without_latencies().all_to_all(self.fabric().chips))
+    }
+
+    /// The same if they have been counted.
+    pub(super) fn known_bytes_of_all_pairs(&self) -> Option<&Profile> {
+        self.known().counted_bytes_of_all_pairs()
+    }
+
     /// As [`Network::all_to_all`] without use of symmetry.
     #[must_use]
     pub fn full_all_to_all(&self, members: u32) -> Profile {

@@ -77,6 +77,8 @@ pub(super) struct Known {
     distances: OnceLock<Vec<Distance>>,
     between_halves: OnceLock<Vec<Carried>>,
     level_orbits: OnceLock<Option<Orbits>>,
+    /// Of all pairs, without latencies.
+    bytes_of_all_pairs: OnceLock<Profile>,
 }
 
 impl Routed {
@@ -126,6 +128,16 @@ impl Known {
     /// What channels carry when every chip of one half of the machine sends one byte to every chip of the other.
     pub fn between_halves(&self, walk: impl FnOnce() -> Vec<Carried>) -> &[Carried] {
         computed(&self.between_halves, walk).as_slice()
+    }
+
+    /// The bytes of all pairs, latencies left out.
+    pub fn bytes_of_all_pairs(&self, play: impl FnOnce() -> Profile) -> &Profile {
+        computed(&self.bytes_of_all_pairs, play)
+    }
+
+    /// The same if they have been counted.
+    pub fn counted_bytes_of_all_pairs(&self) -> Option<&Profile> {
+        self.bytes_of_all_pairs.get()
     }
 
     /// What symmetries that keep the levels map onto each other; `None` where there are none.

@@ -93,9 +93,7 @@ impl<'a> DegradedMachine<'a> {
         let rest = damaged(self.fabric, damage);
         let network = Network::new(&rest);
         let intact = IntactMachine { degraded: self, rest: &rest };
-        // Pricing an all-reduce plays all pairs as well, then with latencies; on their own they are played with more symmetry.
-        let alone = || all_to_all(&network.without_latencies());
-        let all_to_all = intact.no_faster(if whole { all_to_all(&network) } else { alone() }, self.sound.all_to_all, IntactMachine::all_to_all);
+        let all_to_all = intact.no_faster(all_to_all(&network), self.sound.all_to_all, IntactMachine::all_to_all);
         let slowed = if all_to_all > BytesPerSecond::ZERO { (self.sound.all_to_all / all_to_all).max(1.0) } else { 1.0 };
         let all_reduce = if whole { self.all_reduce(&network) } else { None };
         let all_reduce =
@@ -187,7 +185,7 @@ fn all_to_all(network: &Network<'_>) -> BytesPerSecond {
     if chips < 2 {
         return BytesPerSecond::ZERO;
     }
-    let (time, _) = network.all_to_all(chips).serialisation(network.fabric(), LONG, LONG);
+    let (time, _) = network.bytes_of_all_pairs().serialisation(network.fabric(), LONG, LONG);
     LONG * f64::from(chips - 1) / time
 }
 
