@@ -93,6 +93,8 @@ pub(super) struct Call<'a> {
     pub engines: Engines<'a>,
     /// Size as nccl-tests means it, of one rank.
     pub bytes: Bytes,
+    /// Times that algorithms are known to take at least.
+    pub floors: &'a [(Algorithm, Seconds)],
 }
 
 /// Start of a call.

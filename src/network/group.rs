@@ -8,6 +8,7 @@ use crate::fabric::Fabric;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group {
     chips: Vec<u32>,
+    in_level_order: bool,
 }
 
 /// How ranks are laid on chips.
@@ -94,7 +95,7 @@ impl Placement {
             }
             chips.push(known);
         }
-        Ok(Group { chips })
+        Ok(Group::of(chips))
     }
 }
 
@@ -138,13 +139,14 @@ impl Group {
     /// The first `ranks` chips in level order.
     #[must_use]
     pub fn first(ranks: u32) -> Self {
-        Self { chips: (0..ranks).collect() }
+        Self { chips: (0..ranks).collect(), in_level_order: true }
     }
 
     /// These chips, all different, in rank order.
     #[must_use]
     pub fn of(chips: Vec<u32>) -> Self {
-        Self { chips }
+        let in_level_order = chips.iter().zip(0..).all(|(&chip, rank)| chip == rank);
+        Self { chips, in_level_order }
     }
 
     /// Number of ranks.
@@ -168,13 +170,23 @@ impl Group {
     /// The ranks at one position of all blocks of so many.
     #[must_use]
     pub fn rail(&self, block: u32, position: u32) -> Self {
-        Self { chips: self.chips.iter().copied().skip(position as usize).step_by(block as usize).collect() }
+        Self::of(self.chips.iter().copied().skip(position as usize).step_by(block as usize).collect())
     }
 
     /// Whether rank r is on chip r, for all ranks.
     #[must_use]
     pub fn in_level_order(&self) -> bool {
-        self.chips.iter().zip(0..).all(|(&chip, rank)| chip == rank)
+        self.in_level_order
+    }
+
+    /// The ranks on some chips of the machine, in rising order if those are.
+    pub(super) fn ranks_on(&self, chips: impl Iterator<Item = u32>, mut each: impl FnMut(u32)) {
+        if self.in_level_order {
+            chips.take_while(|&chip| chip < self.ranks()).for_each(each);
+            return;
+        }
+        let wanted: Vec<u32> = chips.collect();
+        (0..self.ranks()).filter(|&rank| wanted.binary_search(&self.chip(rank)).is_ok()).for_each(&mut each);
     }
 
     /// The group as a box: how many different positions it takes in each level, innermost first, if it takes all their

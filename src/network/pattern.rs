@@ -176,18 +176,15 @@ impl Pattern {
             }
             Self::Across { below, size, .. } => {
                 let receiving = group.chip(receiver);
-                let digit = |chip: u32| chip / below % size;
-                let without = |chip: u32| chip - digit(chip) * below;
-                for sender in 0..ranks {
-                    let chip = group.chip(sender);
-                    if sender != receiver && without(chip) == without(receiving) {
-                        each(sender, 1.0);
-                    }
-                }
+                let first = receiving - receiving / below % size * below;
+                let line = (0..size).map(|place| first + place * below);
+                group.ranks_on(line.filter(|&chip| chip != receiving), |sender| each(sender, 1.0));
             }
             Self::Equals { node } => {
-                let position = |rank: u32| group.chip(rank) % node;
-                (0..ranks).filter(|&sender| sender != receiver && position(sender) == position(receiver)).for_each(|sender| each(sender, 1.0));
+                let receiving = group.chip(receiver);
+                let last = if group.in_level_order() { ranks - 1 } else { group.chips().iter().copied().max().unwrap_or(0) };
+                let line = (receiving % node..=last).step_by(node as usize);
+                group.ranks_on(line.filter(|&chip| chip != receiving), |sender| each(sender, 1.0));
             }
             Self::OneSided { senders } => {
                 if receiver >= senders {

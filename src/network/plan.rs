@@ -196,8 +196,9 @@ impl Plan {
         let engine = self.engine_cost(call);
         let mut best = engine.map(|cost| (cost.total(), self.offers.len(), cost));
         let mut unreachable = None;
-        let mut order: Vec<(Seconds, usize)> =
-            self.offers.iter().enumerate().filter(|(_, offer)| is_offered(offer)).map(|(number, offer)| (self.least(call, offer), number)).collect();
+        let floor = |algorithm| call.floors.iter().find(|floor| floor.0 == algorithm).map_or(Seconds::ZERO, |floor| floor.1);
+        let offered = self.offers.iter().enumerate().filter(|(_, offer)| is_offered(offer));
+        let mut order: Vec<(Seconds, usize)> = offered.map(|(number, offer)| (self.least(call, offer).max(floor(offer.algorithm)), number)).collect();
         order.sort_unstable_by(|a, b| a.0.get().total_cmp(&b.0.get()).then(a.1.cmp(&b.1)));
         for (least, number) in order {
             let limit = best.as_ref().map_or(Seconds::new(f64::INFINITY), |best| best.0);

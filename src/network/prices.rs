@@ -115,6 +115,6 @@ fn strided_plan(network: &Network<'_>, op: Op, ranks: u32, stride: u32) -> Plan 
 
 fn time(plan: &Plan, transfer: &Transfer<'_>) -> Seconds {
     let &Transfer { network, library, captured, bytes, .. } = transfer;
-    let call = Call { network, library, captured, engines: Engines::All, bytes };
+    let call = Call { network, library, captured, engines: Engines::All, floors: &[], bytes };
     plan.fastest(&call).and_then(Result::ok).map_or(Seconds::new(f64::INFINITY), |cost| cost.total())
 }

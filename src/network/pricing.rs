@@ -13,7 +13,7 @@ use super::op::Op;
 use super::pattern::Pattern;
 use super::plan::{Members, Plan, Round, shape};
 use crate::input::document::{Algorithm, Library};
-use crate::units::Bytes;
+use crate::units::{Bytes, Seconds};
 
 /// Prices collectives; plays each traffic pattern once.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Pricing<'a> {
     ranks_per_chip: u32,
     captured: bool,
     engines: Engines<'a>,
+    floors: Vec<(Algorithm, Seconds)>,
     members: BTreeMap<u32, (Arc<Members>, Cuts)>,
     plans: BTreeMap<(Op, u32), Plan>,
 }
@@ -39,7 +40,7 @@ impl<'a> Pricing<'a> {
     #[must_use]
     pub fn placed(network: &'a Network<'a>, library: &'a Library, placement: Placement) -> Self {
         let (members, plans) = (BTreeMap::new(), BTreeMap::new());
-        Self { network, library, placement, ranks_per_chip: 1, captured: false, engines: Engines::All, members, plans }
+        Self { network, library, placement, ranks_per_chip: 1, captured: false, engines: Engines::All, floors: Vec::new(), members, plans }
     }
 
     /// With so many ranks on every chip of the group, which the link between its dies joins.
@@ -52,6 +53,13 @@ impl<'a> Pricing<'a> {
     #[must_use]
     pub fn in_graph(self, engines: Engines<'a>) -> Self {
         Self { captured: true, engines, ..self }
+    }
+
+    /// With times below which algorithms are known not to end, as on a machine that has lost parts: those that cannot be the fastest are not
+    /// played.
+    #[must_use]
+    pub fn no_faster_than(self, floors: Vec<(Algorithm, Seconds)>) -> Self {
+        Self { floors, ..self }
     }
 
     /// As [`Pricing::price`], inside a captured graph as [`Pricing::in_graph`] says.
@@ -72,17 +80,30 @@ impl<'a> Pricing<'a> {
         self.priced(collective, algorithm, &self.call(collective.bytes))
     }
 
+    /// As [`Pricing::price`], the time and the algorithm alone: on a machine without symmetry the lower bound can cost more than the price.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn time(&mut self, collective: &Collective, algorithm: Option<Algorithm>) -> Result<(Seconds, Algorithm), CollectiveError> {
+        self.check(collective)?;
+        let cost = self.cost(collective, algorithm, &self.call(collective.bytes))?;
+        Ok((cost.total(), cost.algorithm))
+    }
+
     fn priced(&self, collective: &Collective, algorithm: Option<Algorithm>, call: &Call<'_>) -> Result<Timing, CollectiveError> {
+        Ok(self.timing(collective, &self.cost(collective, algorithm, call)?))
+    }
+
+    fn cost(&self, collective: &Collective, algorithm: Option<Algorithm>, call: &Call<'_>) -> Result<Cost, CollectiveError> {
         let plan = &self.plans[&(collective.op, collective.ranks)];
-        let cost = match algorithm {
+        Ok(match algorithm {
             None => plan.fastest(call).ok_or(CollectiveError::TooFewRanks)?.map_err(unreachable)?,
             Some(Algorithm::EngineKernel) if collective.op == Op::AllReduce => plan.engine_cost(call).ok_or(CollectiveError::NoEngineKernel)?,
             Some(algorithm) => {
                 let phases = phases_on(collective.op, algorithm, &plan.members.shape)?;
                 plan.one(call, algorithm, phases).map_err(unreachable)?
             }
-        };
-        Ok(self.timing(collective, &cost))
+        })
     }
 
     /// The fastest algorithm that the program knows, if the library does not offer it and it is faster than all that the library offers.
@@ -184,7 +205,7 @@ impl<'a> Pricing<'a> {
     }
 
     fn call(&self, bytes: Bytes) -> Call<'_> {
-        Call { network: self.network, library: self.library, captured: self.captured, engines: self.engines, bytes }
+        Call { network: self.network, library: self.library, captured: self.captured, engines: self.engines, floors: &self.floors, bytes }
     }
 
     /// As [`Pricing::price`] for the first group, with an algorithm that applies to all of `groups`.

@@ -1,6 +1,7 @@
 //! What remains of a machine when parts fail: one at a time, a given set, or as chance has it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
@@ -10,12 +11,12 @@ use super::verdict::service;
 use crate::execution::{Communication, Machine, Mapping, mappings_for};
 use crate::fabric::{Endpoint, Fabric};
 use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, inventory, part_classes};
-use crate::input::document::{Clip, Library, Reliability, TokenKernel};
+use crate::input::document::{Algorithm, Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Group, Network, Op, Pattern, Placement, Pricing};
 use crate::serving::{Role, best, clip_at, largest_batch, prefill_at};
 use crate::units::SplitMix64;
-use crate::units::{Bytes, BytesPerSecond, TokensPerSecond};
+use crate::units::{Bytes, BytesPerSecond, Seconds, TokensPerSecond};
 
 /// Size at which collectives are compared: long enough for the wire to dominate.
 const LONG: Bytes = Bytes::new(1_073_741_824.0);
@@ -52,6 +53,8 @@ pub struct DegradedMachine<'a> {
     prompts: f64,
     video: Option<(&'a Clip, Communication<'a>, u32)>,
     sound: Remaining,
+    /// Time of the all-reduce on the sound machine by each algorithm; worked out when it is first asked for.
+    sound_times: OnceLock<Vec<(Algorithm, Seconds)>>,
 }
 
 impl<'a> DegradedMachine<'a> {
@@ -71,10 +74,15 @@ impl<'a> DegradedMachine<'a> {
             Some((clip, Communication::new(network, &spec.library), ranks))
         });
         let nothing = Remaining { chips: 0, all_to_all: BytesPerSecond::ZERO, all_reduce: None, tokens: TokensPerSecond::ZERO };
-        let mut degraded = Self { spec, fabric, network, target, machine, decode, prefill, prompts, video, sound: nothing };
+        let mut degraded =
+            Self { spec, fabric, network, target, machine, decode, prefill, prompts, video, sound: nothing, sound_times: OnceLock::new() };
         let all_to_all = all_to_all(network);
-        degraded.sound =
-            Remaining { chips: fabric.chips, all_to_all, all_reduce: degraded.all_reduce(network), tokens: degraded.tokens(fabric.chips, 1.0) };
+        degraded.sound = Remaining {
+            chips: fabric.chips,
+            all_to_all,
+            all_reduce: degraded.all_reduce(network).map(|found| found.0),
+            tokens: degraded.tokens(fabric.chips, 1.0),
+        };
         degraded
     }
 
@@ -95,16 +103,43 @@ impl<'a> DegradedMachine<'a> {
         let intact = IntactMachine { degraded: self, rest: &rest };
         let all_to_all = intact.no_faster(all_to_all(&network), self.sound.all_to_all, IntactMachine::all_to_all);
         let slowed = if all_to_all > BytesPerSecond::ZERO { (self.sound.all_to_all / all_to_all).max(1.0) } else { 1.0 };
-        let all_reduce = if whole { self.all_reduce(&network) } else { None };
-        let all_reduce =
-            all_reduce.map(|rate| intact.no_faster(rate, self.sound.all_reduce.unwrap_or(rate), |intact| intact.all_reduce().unwrap_or(rate)));
+        let all_reduce = if whole { self.all_reduce_of_rest(&network) } else { None };
+        let all_reduce = all_reduce.map(|(rate, algorithm)| {
+            intact.no_faster(rate, self.sound.all_reduce.unwrap_or(rate), |intact| {
+                // Most often the algorithm that is the fastest after the damage is as fast before it, and no other need be priced.
+                let same = intact.all_reduce(Some(algorithm)).filter(|same| *same >= rate);
+                same.or_else(|| intact.all_reduce(None)).unwrap_or(rate)
+            })
+        });
         Remaining { chips: rest.chips, all_to_all, all_reduce, tokens: self.tokens(rest.chips, slowed) }
     }
 
-    fn all_reduce(&self, network: &Network<'_>) -> Option<BytesPerSecond> {
-        let collective = Collective { op: Op::AllReduce, ranks: network.fabric().chips, bytes: LONG };
-        let timing = Pricing::new(network, &self.spec.library).price(&collective, None).ok()?;
-        Some(timing.bus_bandwidth(&collective))
+    fn all_reduce(&self, network: &Network<'_>) -> Option<(BytesPerSecond, Algorithm)> {
+        self.all_reduce_by(Pricing::new(network, &self.spec.library), network.fabric().chips, None)
+    }
+
+    /// The same on what damage left: no algorithm is faster there than on the sound machine, but for what fewer ranks save.
+    fn all_reduce_of_rest(&self, network: &Network<'_>) -> Option<(BytesPerSecond, Algorithm)> {
+        let chips = network.fabric().chips;
+        let fewer = f64::from(chips) / f64::from(self.fabric.chips);
+        let floors = self.sound_times().iter().map(|&(algorithm, time)| (algorithm, time * fewer)).collect();
+        self.all_reduce_by(Pricing::new(network, &self.spec.library).no_faster_than(floors), chips, None)
+    }
+
+    fn all_reduce_by(&self, mut pricing: Pricing<'_>, chips: u32, algorithm: Option<Algorithm>) -> Option<(BytesPerSecond, Algorithm)> {
+        let (time, algorithm) = pricing.time(&Collective { op: Op::AllReduce, ranks: chips, bytes: LONG }, algorithm).ok()?;
+        Some((LONG / time * Op::AllReduce.bus_factor(chips), algorithm))
+    }
+
+    fn sound_times(&self) -> &[(Algorithm, Seconds)] {
+        if let Some(known) = self.sound_times.get() {
+            return known;
+        }
+        // Outside of the lock: a thread that waits for its part of a walk may be handed a task that asks for the same.
+        let collective = Collective { op: Op::AllReduce, ranks: self.fabric.chips, bytes: LONG };
+        let timings = Pricing::new(self.network, &self.spec.library).ranking(&collective).unwrap_or_default();
+        let times = timings.iter().map(|timing| (timing.algorithm, timing.total())).collect();
+        self.sound_times.get_or_init(|| times)
     }
 
     /// Tokens per second of `chips` chips whose wires are `slowed` times slower.
@@ -153,11 +188,10 @@ impl IntactMachine<'_, '_> {
         LONG * f64::from(self.rest.chips - 1) / profile.serialisation(network.fabric(), LONG, LONG).0
     }
 
-    fn all_reduce(&self) -> Option<BytesPerSecond> {
-        let collective = Collective { op: Op::AllReduce, ranks: self.rest.chips, bytes: LONG };
-        let placement = Placement::Explicit(self.survivors());
-        let timing = Pricing::placed(self.degraded.network, &self.degraded.spec.library, placement).price(&collective, None).ok()?;
-        Some(timing.bus_bandwidth(&collective))
+    fn all_reduce(&self, algorithm: Option<Algorithm>) -> Option<BytesPerSecond> {
+        let DegradedMachine { network, spec, .. } = self.degraded;
+        let pricing = Pricing::placed(network, &spec.library, Placement::Explicit(self.survivors()));
+        Some(self.degraded.all_reduce_by(pricing, self.rest.chips, algorithm)?.0)
     }
 }
 
