@@ -23,7 +23,8 @@ struct AfdProfiles {
     combine: Profile,
 }
 
-/// Traffic profiles of one fabric. Each is walked when it is first asked for; later calls read it without a lock.
+/// Traffic profiles of one fabric, shared by designs whose traffic is alike. Each is walked when it is first asked for; later calls read it
+/// without a lock.
 #[derive(Debug)]
 struct Walks {
     /// All-to-all over the first n chips, by n.
@@ -32,6 +33,13 @@ struct Walks {
     relays: RwLock<BTreeMap<u32, Option<Arc<Relay>>>>,
     prices: Prices,
     afd: RwLock<BTreeMap<AfdSplit, Arc<AfdProfiles>>>,
+}
+
+impl Walks {
+    fn new(network: &Network<'_>) -> Self {
+        let all_to_all = (0..=network.fabric().chips).map(|_| OnceLock::new()).collect();
+        Self { all_to_all, relays: RwLock::default(), prices: Prices::new(network), afd: RwLock::default() }
+    }
 }
 
 /// Tokens on their way to experts or back.
@@ -72,10 +80,8 @@ impl<'a> Communication<'a> {
     /// Prices transfers over `network` by `library`, each started by the host.
     #[must_use]
     pub fn new(network: &'a Network<'a>, library: &'a Library) -> Self {
-        let cells = |largest: u32| (0..=largest).map(|_| OnceLock::new()).collect();
-        let walks =
-            Walks { all_to_all: cells(network.fabric().chips), relays: RwLock::default(), prices: Prices::new(network), afd: RwLock::default() };
-        Self { network, library, captured: false, packets: None, walks: Arc::new(walks), far_memory: Default::default() }
+        let walks = network.kept_above(|| Walks::new(network));
+        Self { network, library, captured: false, packets: None, walks, far_memory: Default::default() }
     }
 
     /// The same with transfers inside captured graphs, as serving engines run them.

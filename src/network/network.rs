@@ -1,5 +1,6 @@
 //! A fabric with its routes and with the walks that were done already.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
@@ -142,6 +143,13 @@ impl<'a> Network<'a> {
     /// Walks that were done already.
     pub(super) fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// What the floor above keeps of this fabric, shared by all designs whose traffic is alike: it must depend on nothing that such designs
+    /// differ in, as rates of links and figures of a library.
+    #[must_use]
+    pub fn kept_above<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        self.known.kept_above(make)
     }
 
     /// The same network on which nothing has been walked, to measure what walks cost.

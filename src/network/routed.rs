@@ -3,6 +3,7 @@
 //! Designs often differ in what no route sees: the rate of a link, the bandwidth of a memory, the constants of a library. Networks of such
 //! designs share what is [`Known`], so that a pattern is walked once for all of them.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,6 +12,7 @@ use super::channel_class::channel_classes;
 use super::pattern::Pattern;
 use super::profile::Profile;
 use crate::fabric::{Fabric, Node, Orbits, Policy, Router};
+use crate::input::document;
 use crate::units::Seconds;
 
 /// Pairs of chips with equally many links between them.
@@ -63,6 +65,10 @@ pub(super) struct Routed {
     runs: [Option<u32>; 2],
     /// By switch part, whether it reduces.
     reduces: Vec<bool>,
+    /// By switch part, limit and rest of its fan-in efficiency, as bits: profiles hold it.
+    fan_in: Vec<Option<[u64; 2]>>,
+    /// Chips of a host, and ranks of a chip.
+    ranks: [u32; 2],
 }
 
 /// What has been walked on a fabric.
@@ -79,6 +85,8 @@ pub(super) struct Known {
     level_orbits: OnceLock<Option<Orbits>>,
     /// Of all pairs, without latencies.
     bytes_of_all_pairs: OnceLock<Profile>,
+    /// What the floor above keeps of a fabric; this floor does not know its type.
+    kept_above: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Routed {
@@ -96,12 +104,15 @@ impl Routed {
             radices: fabric.radices.clone(),
             runs: [fabric.sectors, fabric.lines],
             reduces: fabric.switches.iter().map(|part| part.switch.in_network_reduction).collect(),
+            fan_in: fabric.switches.iter().map(|part| part.switch.fan_in.as_ref().map(fan_in_bits)).collect(),
+            ranks: [fabric.host_chips, fabric.chip.ranks],
         }
     }
 
     /// Whether traffic cannot tell the two apart; what differs most often is looked at first.
     fn is_like(&self, other: &Self) -> bool {
-        (&self.runs, &self.reduces, &self.level_sizes, &self.radices) == (&other.runs, &other.reduces, &other.level_sizes, &other.radices)
+        (&self.runs, &self.reduces, &self.fan_in, &self.ranks) == (&other.runs, &other.reduces, &other.fan_in, &other.ranks)
+            && (&self.level_sizes, &self.radices) == (&other.level_sizes, &other.radices)
             && self.router == other.router
             && self.channel_classes == other.channel_classes
             && self.levels == other.levels
@@ -130,6 +141,12 @@ impl Known {
         computed(&self.between_halves, walk).as_slice()
     }
 
+    /// What the floor above keeps of a fabric: made when it is first asked for. Only the first type that asks is kept.
+    pub fn kept_above<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        let kept = computed(&self.kept_above, || -> Arc<dyn Any + Send + Sync> { Arc::new(make()) });
+        Arc::clone(kept).downcast().unwrap_or_else(|_| Arc::new(make()))
+    }
+
     /// The bytes of all pairs, latencies left out.
     pub fn bytes_of_all_pairs(&self, play: impl FnOnce() -> Profile) -> &Profile {
         computed(&self.bytes_of_all_pairs, play)
@@ -149,6 +166,10 @@ impl Known {
     pub fn one_sided(&self, sources: &Range<u32>, destinations: &Range<u32>, play: impl FnOnce() -> Profile) -> Profile {
         kept(&self.one_sided, [sources.start, sources.end, destinations.start, destinations.end], play)
     }
+}
+
+fn fan_in_bits(fan_in: &document::FanIn) -> [u64; 2] {
+    [&fan_in.limit, &fan_in.rest].map(|figure| figure.value.get().to_bits())
 }
 
 /// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use super::policy::scrambled;
 use super::router::narrow;
-use super::symmetries::scrambled;
 
 /// No node, or no chip.
 const NONE: u32 = u32::MAX;

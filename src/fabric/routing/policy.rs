@@ -120,6 +120,13 @@ pub(super) fn mix(seed: u64, source: u32, destination: u32, node: u32) -> u64 {
     state
 }
 
+/// The finaliser of `SplitMix64` (Steele et al., OOPSLA 2014).
+pub(super) fn scrambled(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

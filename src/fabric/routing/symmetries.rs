@@ -7,12 +7,12 @@
 //! graph isomorphism II, J. Symbolic Computation 60, 2014). Every candidate is then checked link by link, so that a wrong guess costs time
 //! and nothing else. Not all symmetries need be found: those found form a group, and whatever it maps onto each other carries the same.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use petgraph::unionfind::UnionFind;
 
 use super::level_moves::LevelPlaces;
-use super::policy::mix;
+use super::policy::{mix, scrambled};
 use super::router::{Router, narrow};
 
 /// Nodes and channels that the symmetries found map onto each other.
@@ -143,7 +143,7 @@ impl<'a> Search<'a> {
     fn try_moves(&self, places: &LevelPlaces, colouring: &Colouring, alike: &mut Alike) {
         let layers = self.layers(places);
         let identity = |node: u32| node;
-        let mut above: HashMap<(u32, u64), Vec<u32>> = HashMap::new();
+        let mut above: BTreeMap<(u32, u64), Vec<u32>> = BTreeMap::new();
         for node in (0..narrow(layers.len())).rev().filter(|&node| !places.is_chip(node)) {
             above.entry((layers[node as usize], self.below(node, &layers, identity))).or_default().push(node);
         }
@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
 
     /// The move of the chips with every other node moved where it finds the images of its neighbours one layer below; of several such nodes
     /// any will do, the next in number is taken.
-    fn extended(&self, mut image: Vec<u32>, layers: &[u32], mut above: HashMap<(u32, u64), Vec<u32>>) -> Option<Vec<u32>> {
+    fn extended(&self, mut image: Vec<u32>, layers: &[u32], mut above: BTreeMap<(u32, u64), Vec<u32>>) -> Option<Vec<u32>> {
         let mut order: Vec<u32> = (0..narrow(layers.len())).filter(|&node| layers[node as usize] > 0).collect();
         order.sort_by_key(|&node| layers[node as usize]);
         for node in order {
@@ -285,13 +285,6 @@ impl Router {
         }
         Some(images)
     }
-}
-
-/// The finaliser of `SplitMix64` (Steele et al., OOPSLA 2014).
-pub(super) fn scrambled(word: u64) -> u64 {
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }
 
 fn sorted(colours: &[u64]) -> Vec<(u64, u32)> {
