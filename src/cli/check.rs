@@ -19,7 +19,7 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::read::parse;
 use crate::input::spec::{load_clip, load_supernode, load_target, load_training, load_workload};
 use crate::input::study::load_study;
-use crate::report::{Format, Report, Section, Table, render};
+use crate::report::{Format, Report, Section, Table};
 use crate::study::{Demands, Space, findings};
 
 /// Read and validate files; every problem is underlined
@@ -34,6 +34,10 @@ pub struct Arguments {
 struct Sound(Vec<(String, String)>);
 
 impl Report for Sound {
+    fn output(&self) -> &'static str {
+        "check"
+    }
+
     fn json(&self) -> serde_json::Value {
         json!({ "files": self.0.iter().map(|(file, holds)| json!({ "file": file, "ok": true, "holds": holds })).collect::<Vec<_>>() })
     }
@@ -54,11 +58,11 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
             Err(found) => problems.extend(found.into_list()),
         }
     }
-    let text = match format {
-        Format::Text => sound.iter().map(|(file, what)| format!("{file}: ok, {what}\n")).collect(),
-        other => render(&Sound(sound), other),
+    let output = match format {
+        Format::Text => Output::done(sound.iter().map(|(file, what)| format!("{file}: ok, {what}\n")).collect()),
+        other => Output::report(&Sound(sound), other),
     };
-    Problems::check(problems, Output::done(text))
+    Problems::check(problems, output)
 }
 
 /// Checks a file of this kind, given by a path that no shipped name is taken for and by its text, and says what it holds.

@@ -16,13 +16,17 @@ pub struct Arguments {
     #[arg(value_parser = kinds(Kind::plural), default_value = "supernodes")]
     kind: Kind,
 
-    /// Print this shipped file, as it is, instead of the names
+    /// Print this shipped file instead of the names
     name: Option<String>,
 }
 
 struct Names(Vec<String>);
 
 impl Report for Names {
+    fn output(&self) -> &'static str {
+        "list"
+    }
+
     fn json(&self) -> Json {
         json!({ "names": self.0 })
     }
@@ -41,6 +45,10 @@ struct Text {
 }
 
 impl Report for Text {
+    fn output(&self) -> &'static str {
+        "list-file"
+    }
+
     fn json(&self) -> Json {
         json!({ "path": self.path, "text": self.text })
     }
@@ -70,6 +78,19 @@ fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
         return Err(Problem::new(format!("none of the {word} is named `{name}`")).help(hint).into());
     }
     let found = find_in(name, &Mention::on_command_line(), folder, word, "toml")?;
-    let text = Text { path: found.source.name.clone(), text: found.source.text.clone() };
+    let text = Text { path: found.source.name.clone(), text: portable(kind, &found.source.text) };
     Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
+}
+
+/// A shipped file's text for any folder: its first line names a schema beside the shipped files, which an editor would not find elsewhere.
+fn portable(kind: Kind, text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#:schema ") => {
+            let word = kind.word();
+            format!(
+                "# Completed and checked in an editor after `supernode schema --all schema` with the line #:schema ./schema/{word}.json here.\n{rest}"
+            )
+        }
+        _ => text.to_owned(),
+    }
 }

@@ -38,9 +38,10 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::input::catalog::take_inputs;
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, WorkloadSpec, load_engine};
-use crate::report::{self, Report};
+use crate::report::{self, Document, RecordFormat, Records, Report};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,14 @@ struct Arguments {
     #[arg(long, global = true, value_enum, default_value_t = FormatArgument::Text)]
     format: FormatArgument,
 
+    /// The table that --format csv or parquet writes; the first that --tables lists if absent
+    #[arg(long, global = true, value_name = "NAME")]
+    table: Option<String>,
+
+    /// List the tables of the command's result with their columns, and end
+    #[arg(long, global = true)]
+    tables: bool,
+
     /// Threads to use; all cores if absent. Results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -85,8 +94,12 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormatArgument {
     Text,
+    /// All of a result, with the files that it was made from; `schema --all` writes its schema
     Json,
+    /// One table, raw, in SI units: see --tables and --table
     Csv,
+    /// One table, raw, in SI units, as Apache Parquet
+    Parquet,
     Markdown,
     /// A drawing for Graphviz; `describe` only
     Dot,
@@ -146,7 +159,7 @@ impl Command {
             Self::Optimize(arguments) => optimize::run(arguments, format),
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
-            Self::Schema(arguments) => Ok(schema::run(arguments)),
+            Self::Schema(arguments) => schema::run(arguments),
         }
     }
 }
@@ -162,6 +175,9 @@ fn arguments() -> Result<Arguments, clap::Error> {
 /// Runs the program on the process's arguments.
 #[must_use]
 pub fn run() -> Exit {
+    if let Some(tables) = listed_tables() {
+        return print(tables.as_bytes()).unwrap_or(Exit::Done);
+    }
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -181,6 +197,7 @@ pub fn run() -> Exit {
         FormatArgument::Text => report::Format::Text,
         FormatArgument::Json => report::Format::Json,
         FormatArgument::Csv => report::Format::Csv,
+        FormatArgument::Parquet => report::Format::Parquet,
         FormatArgument::Markdown => report::Format::Markdown,
         FormatArgument::Dot | FormatArgument::Svg => report::Format::Text,
     };
@@ -195,18 +212,8 @@ pub fn run() -> Exit {
         (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
         (command, None) => command.run(format),
     };
-    match result {
-        Ok(Output { text, exit }) => {
-            let mut out = std::io::stdout().lock();
-            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-                // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
-                    Exit::BadInput
-                }
-                _ => exit,
-            }
-        }
+    match result.and_then(|output| Ok((output.exit, output.bytes(format, arguments.table.as_deref())?))) {
+        Ok((exit, bytes)) => print(&bytes).map_or(exit, |failed| failed),
         Err(problems) => {
             let _ = writeln!(std::io::stderr(), "{problems}");
             Exit::BadInput
@@ -214,19 +221,93 @@ pub fn run() -> Exit {
     }
 }
 
+/// Writes standard output; how the program ends if that fails.
+fn print(bytes: &[u8]) -> Option<Exit> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
+            Some(Exit::BadInput)
+        }
+        _ => None,
+    }
+}
+
+/// The tables of the command on the command line, if that is what is asked: the result's arguments need not be there.
+fn listed_tables() -> Option<String> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if !words.iter().any(|word| word == "--tables") {
+        return None;
+    }
+    let command = words.iter().find(|word| Arguments::command().find_subcommand(word).is_some())?;
+    let variant = match command.as_str() {
+        "simulate" if words.iter().any(|word| word == "--clip" || word.starts_with("--clip=")) => "simulate-clip",
+        other => other,
+    };
+    Some(report::tables_text(variant)).filter(|text| !text.is_empty())
+}
+
 /// What a command leaves behind.
 struct Output {
-    text: String,
+    body: Body,
     exit: Exit,
+}
+
+enum Body {
+    /// For people, or a file as it is.
+    Text(String),
+    /// For programs.
+    Document(Box<Document>),
 }
 
 impl Output {
     fn done(text: String) -> Self {
-        Self { text, exit: Exit::Done }
+        Self { body: Body::Text(text), exit: Exit::Done }
     }
 
     fn report(report: &dyn Report, format: report::Format) -> Self {
-        Self::done(report::render(report, format))
+        match format {
+            report::Format::Text => Self::done(report::render_text(report)),
+            report::Format::Markdown => Self::done(report::render_markdown(report)),
+            report::Format::Json | report::Format::Csv | report::Format::Parquet => {
+                let document = Document::new(report.output(), report.json(), &take_inputs());
+                Self { body: Body::Document(Box::new(document)), exit: Exit::Done }
+            }
+        }
+    }
+
+    /// Puts a table first whose columns follow from the question.
+    fn with_rows(mut self, name: &'static str, rows: impl FnOnce() -> Records) -> Self {
+        if let Body::Document(document) = &mut self.body {
+            document.rows = Some((name, rows()));
+        }
+        self
+    }
+
+    /// What goes to standard output.
+    fn bytes(self, format: report::Format, table: Option<&str>) -> Result<Vec<u8>, Problems> {
+        let records = match format {
+            report::Format::Csv => RecordFormat::Csv,
+            report::Format::Parquet => RecordFormat::Parquet,
+            _ if table.is_some() => return Err(bad_option("--table", "text, Markdown and JSON hold all tables; add --format csv or parquet")),
+            _ => {
+                return Ok(match self.body {
+                    Body::Text(text) => text,
+                    Body::Document(document) => document.text(),
+                }
+                .into_bytes());
+            }
+        };
+        match self.body {
+            Body::Text(text) => Ok(text.into_bytes()),
+            Body::Document(document) => {
+                let mut bytes = Vec::new();
+                let written = document.write_table(table, records, &mut bytes);
+                written.map_err(|error| bad_option("--table", format!("{}{error}", table.map_or_else(String::new, |name| format!("`{name}`: ")))))?;
+                Ok(bytes)
+            }
+        }
     }
 }
 

@@ -1,22 +1,67 @@
 //! `supernode schema`: JSON Schemas of the files, for editors and other tools.
 
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value as Json, json};
 
-use super::Output;
 use super::kinds::kinds;
+use super::{Outcome, Output, bad_option};
 use crate::input::document::Kind;
+use crate::input::problem::Problems;
 use crate::input::shape::{resolve, tagged};
+use crate::report::{output_schema, outputs};
 
-/// Print the JSON Schema of a kind of file
+/// Print the JSON Schema of a kind of file, or of a command's JSON
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Kind of file
     #[arg(value_parser = kinds(Kind::word), default_value = "supernode")]
     kind: Kind,
+
+    /// Print the schema of this output instead: the `output` that JSON names
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "all"], value_parser = PossibleValuesParser::new(outputs().iter().map(|(name, _)| name.as_str())))]
+    output: Option<String>,
+
+    /// Write all of them into this folder: KIND.json, and output/NAME.json
+    #[arg(long, value_name = "FOLDER", conflicts_with = "kind")]
+    all: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> Output {
-    Output::done(format!("{:#}\n", extensible(arguments.kind.schema().clone())))
+pub fn run(arguments: &Arguments) -> Outcome {
+    if let Some(folder) = &arguments.all {
+        return write_all(folder).map(Output::done);
+    }
+    let schema = arguments.output.as_deref().and_then(output_schema).cloned();
+    Ok(Output::done(text(&schema.unwrap_or_else(|| of_kind(arguments.kind)))))
+}
+
+fn text(schema: &Json) -> String {
+    format!("{schema:#}\n")
+}
+
+/// The schema of a kind of file, with what names it.
+fn of_kind(kind: Kind) -> Json {
+    let word = kind.word();
+    let mut schema = Map::new();
+    schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+    schema.insert("$id".to_owned(), format!("urn:supernode:schema:1:{word}").into());
+    if let Json::Object(rest) = extensible(kind.schema().clone()) {
+        schema.extend(rest);
+    }
+    Json::Object(schema)
+}
+
+/// Writes every schema, and says how a file refers to its own.
+fn write_all(folder: &Path) -> Result<String, Problems> {
+    let kinds = Kind::ALL.map(|kind| (folder.join(format!("{}.json", kind.word())), of_kind(kind)));
+    let outputs = outputs().iter().map(|(name, schema)| (folder.join("output").join(format!("{name}.json")), schema.clone()));
+    let all: Vec<(PathBuf, Json)> = kinds.into_iter().chain(outputs).collect();
+    let written = std::fs::create_dir_all(folder.join("output"));
+    let written = written.and_then(|()| all.iter().try_for_each(|(path, schema)| std::fs::write(path, text(schema))));
+    written.map_err(|error| bad_option("--all", format!("cannot write into `{}`: {error}", folder.display())))?;
+    let shown = folder.display();
+    Ok(format!("{} schemas in `{shown}`; a file beside that folder begins with `#:schema ./{shown}/chip.json`\n", all.len()))
 }
 
 /// Asks for the required keys only where a file does not extend another: what it leaves out stands there.

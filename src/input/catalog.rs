@@ -1,10 +1,14 @@
 //! What ships with the program, embedded in the binary, and how a name or a path leads to a text.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use include_dir::{Dir, include_dir};
+
+use sha2::{Digest, Sha256};
 
 use super::document::{FileKind, Kind};
 use super::problem::{Place, Problem, Problems, Source, suggest};
@@ -19,6 +23,36 @@ pub const STANDARD_INPUT: &str = "-";
 
 /// No description comes near this; a file beyond it is a mistake.
 const LARGEST_FILE: u64 = 4 << 20;
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// As given; below the folder of its kind for a shipped one.
+    pub path: String,
+    /// `sha256:` and the digits.
+    pub hash: String,
+}
+
+thread_local! {
+    /// What this thread has read since it was last asked. Files are read where a question is asked, before its work spreads over threads.
+    static READ: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Writes down that a file was read.
+fn note(path: &str, bytes: &[u8]) {
+    READ.with_borrow_mut(|read| {
+        if !read.contains_key(path) {
+            let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            read.insert(path.to_owned(), format!("sha256:{digits}"));
+        }
+    });
+}
+
+/// The files that this thread has read since it was last asked, sorted by path.
+#[must_use]
+pub fn take_inputs() -> Vec<InputFile> {
+    READ.take().into_iter().map(|(path, hash)| InputFile { path, hash }).collect()
+}
 
 /// Names of the shipped files of a kind, sorted.
 #[must_use]
@@ -86,6 +120,7 @@ impl Found {
     /// A text from memory. It may name what ships; a path in it leads nowhere.
     #[must_use]
     pub fn in_memory(name: &str, text: &str) -> Self {
+        note(name, text.as_bytes());
         Self { source: Arc::new(Source { name: name.to_owned(), text: text.to_owned() }), folder: None }
     }
 
@@ -135,7 +170,9 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
     match file.and_then(|file| Some((file.path().display(), file.contents_utf8()?))) {
         Some((path, text)) => {
             let root = folder.split('/').next().unwrap_or_default();
-            Ok(Found { source: Arc::new(Source { name: format!("{root}/{path}"), text: text.to_owned() }), folder: None })
+            let name = format!("{root}/{path}");
+            note(&name, text.as_bytes());
+            Ok(Found { source: Arc::new(Source { name, text: text.to_owned() }), folder: None })
         }
         None => {
             let known = shipped_in(folder);
@@ -212,6 +249,7 @@ fn decoded(shown: &str, bytes: Vec<u8>) -> Result<Source, Problems> {
         let limit = LARGEST_FILE >> 20;
         return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} MiB are read")).into());
     }
+    note(shown, &bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         Problems::from(Problem::new(format!("`{shown}` is not text: byte {offset} is not UTF-8")).help("expected a TOML file in UTF-8"))

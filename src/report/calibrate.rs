@@ -19,6 +19,10 @@ fn percent(share: f64) -> String {
 }
 
 impl Report for CalibrateReport {
+    fn output(&self) -> &'static str {
+        "calibrate"
+    }
+
     fn json(&self) -> Json {
         let families = self.calibrations.iter().map(|calibration| {
             json!({

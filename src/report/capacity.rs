@@ -51,6 +51,10 @@ impl CapacityReport {
 }
 
 impl Report for CapacityReport {
+    fn output(&self) -> &'static str {
+        "capacity"
+    }
+
     fn json(&self) -> Json {
         let one = |capacity: &Capacity| {
             let served = capacity.served.as_ref();

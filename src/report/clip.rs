@@ -50,6 +50,10 @@ impl ClipReport {
 }
 
 impl Report for ClipReport {
+    fn output(&self) -> &'static str {
+        "simulate-clip"
+    }
+
     fn json(&self) -> Json {
         json!({
             "supernode": self.supernode,

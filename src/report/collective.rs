@@ -94,6 +94,10 @@ pub struct CollectiveReport {
 }
 
 impl Report for CollectiveReport {
+    fn output(&self) -> &'static str {
+        "collective"
+    }
+
     fn json(&self) -> Json {
         let results: Vec<Json> = self
             .rows

@@ -29,6 +29,10 @@ pub struct CompareReport {
 }
 
 impl Report for CompareReport {
+    fn output(&self) -> &'static str {
+        "compare"
+    }
+
     fn json(&self) -> Json {
         let figures: serde_json::Map<String, Json> =
             self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
@@ -42,7 +46,7 @@ impl Report for CompareReport {
         let held = self.same_chip.as_ref().map_or(String::new(), |chip| format!(", all with the chip {chip}"));
         let mut sections = vec![
             Section::Title(format!("{} against {}{held}", self.workload.1, self.target.1)),
-            Section::Table(self.table(true)),
+            Section::Table(self.table()),
             Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
         ];
         let named: Vec<String> =
@@ -57,24 +61,17 @@ impl Report for CompareReport {
         sections.push(Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)));
         sections
     }
-
-    fn plain_sections(&self) -> Vec<Section> {
-        vec![Section::Table(self.table(false))]
-    }
 }
 
 impl CompareReport {
-    /// Figures by design; for people with ratios to the first and the best marked.
-    fn table(&self, marks: bool) -> Table {
+    /// Figures by design, with ratios to the first and the best marked.
+    fn table(&self) -> Table {
         let headers: Vec<&str> = std::iter::once("<figure").chain(self.supernodes.iter().map(String::as_str)).collect();
         let mut table = Table::new(&headers);
         for row in &self.rows {
             let best = row.best();
             let cells = row.values.iter().enumerate().map(|(index, value)| {
-                let Some(value) = value else { return if marks { "- ".to_owned() } else { String::new() } };
-                if !marks {
-                    return digits(value / row.scale);
-                }
+                let Some(value) = value else { return "- ".to_owned() };
                 let mark = if best.contains(&index) { "*" } else { " " };
                 let ratio = match row.values[0] {
                     Some(first) if index > 0 && first > 0.0 => format!(" ({:.2}x)", value / first),

@@ -39,6 +39,10 @@ impl DescribeReport {
 }
 
 impl Report for DescribeReport {
+    fn output(&self) -> &'static str {
+        "describe"
+    }
+
     fn json(&self) -> Json {
         let level = |level: u8| self.levels.get(level as usize).cloned().unwrap_or_default();
         let switches: Vec<Json> =

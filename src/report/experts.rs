@@ -49,6 +49,10 @@ impl ExpertsRow {
 }
 
 impl Report for ExpertsReport {
+    fn output(&self) -> &'static str {
+        "experts"
+    }
+
     fn json(&self) -> Json {
         let row = |row: &ExpertsRow| {
             let mut result = json!({

@@ -80,6 +80,10 @@ impl FailReport {
 }
 
 impl Report for FailReport {
+    fn output(&self) -> &'static str {
+        "fail"
+    }
+
     fn json(&self) -> Json {
         let singles: Vec<Json> = self
             .singles

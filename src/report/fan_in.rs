@@ -19,6 +19,10 @@ pub struct FanInReport {
 }
 
 impl Report for FanInReport {
+    fn output(&self) -> &'static str {
+        "fan-in"
+    }
+
     fn json(&self) -> Json {
         let point =
             |point: &FanInPoint| json!({ "ranks": point.ranks, "efficiency": point.efficiency, "spread": point.spread, "fitted": point.fitted });

@@ -1,4 +1,4 @@
-//! One report, four formats: aligned text, JSON, CSV, Markdown.
+//! A report for people, as aligned text or Markdown. For programs it is JSON, and tables in CSV and Parquet: see `document.rs`.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,10 @@ pub enum Format {
     Text,
     /// The contract's keys.
     Json,
-    /// The tables, one after the other, each with its header.
+    /// One table, raw.
     Csv,
+    /// One table, raw, as Apache Parquet.
+    Parquet,
     /// Tables for a document.
     Markdown,
 }
@@ -80,39 +82,28 @@ pub enum Section {
 
 /// A result that can be printed.
 pub trait Report {
-    /// The contract's keys, without `schema`.
+    /// Name of the output: its schema is `schema/output/NAME.json`.
+    fn output(&self) -> &'static str;
+    /// The contract's keys, without those that every output has.
     fn json(&self) -> Json;
     /// Headings, facts and tables for people.
     fn sections(&self) -> Vec<Section>;
-    /// The same for programs that read tables, where marks for people would stand in the cells.
-    fn plain_sections(&self) -> Vec<Section> {
-        self.sections()
-    }
 }
 
-/// Lays a report out.
+/// Lays a report out for a terminal.
 #[must_use]
-pub fn render(report: &dyn Report, format: Format) -> String {
-    match format {
-        Format::Json => json(report.json()),
-        Format::Text => report.sections().iter().map(text).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"),
-        Format::Markdown => report.sections().iter().map(markdown).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"),
-        Format::Csv => report.plain_sections().iter().filter_map(csv).collect::<Vec<_>>().join("\n"),
-    }
+pub fn render_text(report: &dyn Report) -> String {
+    joined(report, text)
 }
 
-fn json(value: Json) -> String {
-    let mut object = serde_json::Map::new();
-    object.insert("schema".into(), 1.into());
-    match value {
-        Json::Object(map) => object.extend(map),
-        other => {
-            object.insert("result".into(), other);
-        }
-    }
-    let mut text = serde_json::to_string_pretty(&Json::Object(object)).unwrap_or_default();
-    text.push('\n');
-    text
+/// Lays a report out for a document.
+#[must_use]
+pub fn render_markdown(report: &dyn Report) -> String {
+    joined(report, markdown)
+}
+
+fn joined(report: &dyn Report, lay_out: fn(&Section) -> String) -> String {
+    report.sections().iter().map(lay_out).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Columns of a terminal that a text takes: two for a wide character.
@@ -185,34 +176,6 @@ fn markdown(section: &Section) -> String {
     }
 }
 
-/// `12 345` without the space between its thousands; any other text as it is.
-fn ungrouped(cell: &str) -> String {
-    let cell = cell.trim();
-    let mut groups = cell.trim_start_matches(['+', '-']).split(' ');
-    let is_number = |group: &str, most: usize| (1..=most).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit());
-    let grouped = groups.next().is_some_and(|first| is_number(first, 3)) && groups.all(|group| group.len() == 3 && is_number(group, 3));
-    if grouped { cell.replace(' ', "") } else { cell.to_owned() }
-}
-
-fn csv(section: &Section) -> Option<String> {
-    let quote = |cell: &str| if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() };
-    let line = |cells: Vec<String>| cells.join(",") + "\n";
-    match section {
-        Section::Table(table) => {
-            let mut out = line(table.columns.iter().map(|column| quote(&column.name)).collect());
-            for row in &table.rows {
-                out += &line(row.iter().map(|cell| quote(&ungrouped(cell))).collect());
-            }
-            Some(out)
-        }
-        Section::Facts(facts) => {
-            let rows = facts.iter().map(|(name, value)| line(vec![quote(name), quote(value)]));
-            Some(rows.collect())
-        }
-        Section::Title(_) | Section::Note(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,11 +186,5 @@ mod tests {
         table.row(["机柜".to_owned(), "1".to_owned()]);
         table.row(["rack".to_owned(), "20".to_owned()]);
         assert_eq!(text(&Section::Table(table)), "  name  GB\n  ----  --\n  机柜   1\n  rack  20\n");
-    }
-
-    #[test]
-    fn csv_has_numbers_without_spaces() {
-        let cells = ["1 234 567", "-12 345", "123", "8 x H100", "2026 04", "1 MiB", "9.5"];
-        assert_eq!(cells.map(ungrouped), ["1234567", "-12345", "123", "8 x H100", "2026 04", "1 MiB", "9.5"]);
     }
 }

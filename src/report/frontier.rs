@@ -75,6 +75,10 @@ impl FrontierReport {
 }
 
 impl Report for FrontierReport {
+    fn output(&self) -> &'static str {
+        "frontier"
+    }
+
     fn json(&self) -> Json {
         let curves: Vec<Json> = self
             .curves

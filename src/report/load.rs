@@ -36,6 +36,10 @@ fn mean(latency: &Histogram) -> Seconds {
 }
 
 impl Report for LoadReport {
+    fn output(&self) -> &'static str {
+        "load"
+    }
+
     fn json(&self) -> Json {
         let curve = &self.curve;
         let point = |(point, places): (&crate::network::LoadPoint, &Vec<String>)| {

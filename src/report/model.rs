@@ -103,6 +103,10 @@ fn object(counts: &BTreeMap<&'static str, u32>) -> Json {
 }
 
 impl Report for ModelReport {
+    fn output(&self) -> &'static str {
+        "model"
+    }
+
     fn json(&self) -> Json {
         let Totals { parameters, active_parameters, parts, mtp_parameters, flop_per_token, cache_per_token } = &self.totals;
         let bytes = Precision::ALL.map(|format| (snake(format.name()), json!(self.weight_bytes(format, format))));

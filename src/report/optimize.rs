@@ -23,6 +23,10 @@ impl OptimizeReport<'_> {
 }
 
 impl Report for OptimizeReport<'_> {
+    fn output(&self) -> &'static str {
+        "optimize"
+    }
+
     fn json(&self) -> Json {
         let best = self.found.best.map(|at| {
             let tried = &self.found.tried[at];

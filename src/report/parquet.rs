@@ -26,7 +26,7 @@ pub fn write(records: &Records, out: &mut (impl Write + Send)) -> io::Result<()>
 
 fn file(records: &Records, out: &mut (impl Write + Send)) -> Result<()> {
     let fields = records.columns.iter().map(|(name, cells)| field(name, cells)).collect::<Result<Vec<_>>>()?;
-    let schema = Type::group_type_builder("designs").with_fields(fields).build()?;
+    let schema = Type::group_type_builder("rows").with_fields(fields).build()?;
     let about = records.about.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
     let properties = WriterProperties::builder().set_created_by("supernode".to_owned()).set_key_value_metadata(Some(about)).build();
     let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
@@ -35,19 +35,20 @@ fn file(records: &Records, out: &mut (impl Write + Send)) -> Result<()> {
         let Some(mut column) = group.next_column()? else { break };
         match cells {
             Cells::Text(cells) => {
-                let values: Vec<ByteArray> = cells.iter().map(|cell| ByteArray::from(cell.as_str())).collect();
-                column.typed::<ByteArrayType>().write_batch(&values, None, None)?;
+                let values: Vec<ByteArray> = cells.iter().flatten().map(|cell| ByteArray::from(cell.as_str())).collect();
+                column.typed::<ByteArrayType>().write_batch(&values, Some(&levels(cells)), None)?;
             }
             Cells::Number(cells) => {
-                let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
                 let values: Vec<f64> = cells.iter().flatten().copied().collect();
-                column.typed::<DoubleType>().write_batch(&values, Some(&levels), None)?;
+                column.typed::<DoubleType>().write_batch(&values, Some(&levels(cells)), None)?;
             }
             Cells::Whole(cells) => {
-                column.typed::<Int64Type>().write_batch(cells, None, None)?;
+                let values: Vec<i64> = cells.iter().flatten().copied().collect();
+                column.typed::<Int64Type>().write_batch(&values, Some(&levels(cells)), None)?;
             }
             Cells::Truth(cells) => {
-                column.typed::<BoolType>().write_batch(cells, None, None)?;
+                let values: Vec<bool> = cells.iter().flatten().copied().collect();
+                column.typed::<BoolType>().write_batch(&values, Some(&levels(cells)), None)?;
             }
         }
         column.close()?;
@@ -57,13 +58,18 @@ fn file(records: &Records, out: &mut (impl Write + Send)) -> Result<()> {
     Ok(())
 }
 
+/// One where there is a value, zero where there is none.
+fn levels<T>(cells: &[Option<T>]) -> Vec<i16> {
+    cells.iter().map(|cell| i16::from(cell.is_some())).collect()
+}
+
 fn field(name: &str, cells: &Cells) -> Result<Arc<Type>> {
-    let (physical, repetition) = match cells {
-        Cells::Text(_) => (Physical::BYTE_ARRAY, Repetition::REQUIRED),
-        Cells::Number(_) => (Physical::DOUBLE, Repetition::OPTIONAL),
-        Cells::Whole(_) => (Physical::INT64, Repetition::REQUIRED),
-        Cells::Truth(_) => (Physical::BOOLEAN, Repetition::REQUIRED),
+    let physical = match cells {
+        Cells::Text(_) => Physical::BYTE_ARRAY,
+        Cells::Number(_) => Physical::DOUBLE,
+        Cells::Whole(_) => Physical::INT64,
+        Cells::Truth(_) => Physical::BOOLEAN,
     };
     let logical = matches!(cells, Cells::Text(_)).then_some(LogicalType::String);
-    Type::primitive_type_builder(name, physical).with_repetition(repetition).with_logical_type(logical).build().map(Arc::new)
+    Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build().map(Arc::new)
 }

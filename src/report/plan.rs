@@ -62,6 +62,10 @@ impl PlanReport {
 }
 
 impl Report for PlanReport {
+    fn output(&self) -> &'static str {
+        "plan"
+    }
+
     fn json(&self) -> Json {
         let designs: Vec<Json> = self
             .designs

@@ -31,19 +31,18 @@ impl Records {
     }
 
     fn csv(&self, out: &mut impl Write) -> io::Result<()> {
-        let quote = |cell: &str| if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() };
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| quote(name)).collect();
-        writeln!(out, "{}", header.join(","))?;
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(self.columns.iter().map(|(name, _)| name))?;
         for row in 0..self.rows() {
             let cells = self.columns.iter().map(|(_, cells)| match cells {
-                Cells::Text(cells) => quote(&cells[row]),
-                Cells::Number(cells) => cells[row].map_or(String::new(), |number| json!(number).to_string()),
-                Cells::Whole(cells) => cells[row].to_string(),
-                Cells::Truth(cells) => cells[row].to_string(),
+                Cells::Text(cells) => cells[row].clone(),
+                Cells::Number(cells) => cells[row].map(|number| json!(number).to_string()),
+                Cells::Whole(cells) => cells[row].map(|number| number.to_string()),
+                Cells::Truth(cells) => cells[row].map(|truth| truth.to_string()),
             });
-            writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
+            writer.write_record(cells.map(Option::unwrap_or_default))?;
         }
-        Ok(())
+        writer.flush()
     }
 
     /// The rows as JSON objects, a key a column.

@@ -1,21 +1,21 @@
 //! The rows of a study as a file for other tools: CSV, JSON lines, Parquet. One row a design, one column a label or figure, SI base
-//! units; an absent figure is empty or null.
+//! units; counts are whole; an absent figure is empty or null.
 
 use crate::input::study::{AxisSpec, Values};
-use crate::study::{Demands, Space, SweptRow};
+use crate::study::{Demands, Space, SweptRow, is_count};
 use crate::units::si;
 
-/// A column's cells.
+/// A column's cells; an absent one is null, and the column keeps its type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cells {
     /// Words.
-    Text(Vec<String>),
+    Text(Vec<Option<String>>),
     /// Figures.
     Number(Vec<Option<f64>>),
     /// Counts.
-    Whole(Vec<i64>),
+    Whole(Vec<Option<i64>>),
     /// Yes or no.
-    Truth(Vec<bool>),
+    Truth(Vec<Option<bool>>),
 }
 
 /// Named columns of equal length.
@@ -33,22 +33,31 @@ impl Records {
     #[must_use]
     pub fn of(space: &Space, demands: &Demands, rows: &[SweptRow]) -> Self {
         let labels: Vec<Vec<String>> = rows.iter().map(|row| space.labels(&space.point(row.index))).collect();
-        let design = Cells::Whole(rows.iter().map(|row| i64::try_from(row.index).unwrap_or(i64::MAX)).collect());
+        let design = Cells::Whole(rows.iter().map(|row| i64::try_from(row.index).ok()).collect());
         let mut columns = vec![("design".to_owned(), design)];
         for (at, name) in space.label_names().into_iter().enumerate() {
             let texts = labels.iter().map(|labels| labels[at].clone());
-            let is_number = at.checked_sub(3).is_some_and(|axis| numeric(&space.spec.axes[axis]));
-            let cells = if is_number { Cells::Number(texts.map(|text| si(&text)).collect()) } else { Cells::Text(texts.collect()) };
+            let axis = at.checked_sub(3).map(|axis| &space.spec.axes[axis]);
+            let cells = match axis {
+                Some(axis) if whole(axis) => Cells::Whole(texts.map(|text| text.parse().ok()).collect()),
+                Some(axis) if numeric(axis) => Cells::Number(texts.map(|text| si(&text)).collect()),
+                _ => Cells::Text(texts.map(Some).collect()),
+            };
             columns.push((name, cells));
         }
         for (at, key) in space.figures().into_iter().enumerate() {
-            columns.push((key, Cells::Number(rows.iter().map(|row| row.outcome.figures[at]).collect())));
+            let figures = rows.iter().map(|row| row.outcome.figures[at]);
+            #[expect(clippy::cast_possible_truncation, reason = "counts are whole and far below 2^53")]
+            let count = |figure: f64| figure as i64;
+            let cells =
+                if is_count(&key) { Cells::Whole(figures.map(|figure| figure.map(count)).collect()) } else { Cells::Number(figures.collect()) };
+            columns.push((key, cells));
         }
-        columns.push(("feasible".to_owned(), Cells::Truth(rows.iter().map(|row| demands.met(&row.outcome)).collect())));
+        columns.push(("feasible".to_owned(), Cells::Truth(rows.iter().map(|row| Some(demands.met(&row.outcome))).collect())));
         if !demands.objectives.is_empty() {
-            columns.push(("pareto".to_owned(), Cells::Truth(demands.front(rows))));
+            columns.push(("pareto".to_owned(), Cells::Truth(demands.front(rows).into_iter().map(Some).collect())));
         }
-        columns.push(("note".to_owned(), Cells::Text(rows.iter().map(|row| row.outcome.note.clone()).collect())));
+        columns.push(("note".to_owned(), Cells::Text(rows.iter().map(|row| Some(row.outcome.note.clone())).collect())));
         let about = vec![("study".to_owned(), space.spec.id.clone()), ("program".to_owned(), format!("supernode {}", env!("CARGO_PKG_VERSION")))];
         Self { columns, about }
     }
@@ -63,6 +72,11 @@ impl Records {
             Cells::Truth(cells) => cells.len(),
         })
     }
+}
+
+/// Whether all values of an axis are whole numbers without a unit.
+fn whole(axis: &AxisSpec) -> bool {
+    matches!(&axis.values, Values::Listed(values) if values.iter().all(|value| value.label.parse::<i64>().is_ok()))
 }
 
 /// Whether all values of an axis are numbers or quantities.

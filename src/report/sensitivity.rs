@@ -18,6 +18,10 @@ pub struct SensitivityReport {
 }
 
 impl Report for SensitivityReport {
+    fn output(&self) -> &'static str {
+        "sensitivity"
+    }
+
     fn json(&self) -> Json {
         let gains: Vec<Json> = self
             .gains

@@ -224,10 +224,10 @@ impl ServeReport {
     pub fn records(&self) -> Records {
         let all = &self.served.outcome.sequences;
         let number = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> Option<f64>| Cells::Number(all.iter().map(of).collect());
-        let whole = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> u32| Cells::Whole(all.iter().map(|one| i64::from(of(one))).collect());
+        let whole = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> u32| Cells::Whole(all.iter().map(|one| Some(i64::from(of(one)))).collect());
         let ended = |one: &crate::serving::queueing::Sequence| one.stage == Stage::Finished;
         let columns = vec![
-            ("id", Cells::Whole((0..all.len()).map(|index| i64::try_from(index).unwrap_or(i64::MAX)).collect())),
+            ("id", Cells::Whole((0..all.len()).map(|index| i64::try_from(index).ok()).collect())),
             ("arrival_s", number(&|one| Some(one.arrived.seconds()))),
             ("queue_s", number(&|one| Some(one.scheduled?.since(one.arrived).seconds()))),
             ("ttft_s", number(&|one| ended(one).then(|| one.first.since(one.arrived).seconds()))),
@@ -287,6 +287,10 @@ impl ServeReport {
 }
 
 impl Report for ServeReport {
+    fn output(&self) -> &'static str {
+        "serve"
+    }
+
     fn json(&self) -> Json {
         let served = &self.served;
         let [arrived, finished, rejected] = served.counts;

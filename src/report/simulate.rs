@@ -261,6 +261,10 @@ impl SimulateReport {
 }
 
 impl Report for SimulateReport {
+    fn output(&self) -> &'static str {
+        "simulate"
+    }
+
     fn json(&self) -> Json {
         let simulation = &self.simulation;
         let verdict = &simulation.verdict;

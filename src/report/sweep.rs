@@ -69,6 +69,10 @@ impl SweepReport<'_> {
 }
 
 impl Report for SweepReport<'_> {
+    fn output(&self) -> &'static str {
+        "sweep"
+    }
+
     fn json(&self) -> Json {
         let front = self.demands.front(self.rows);
         let on_front: Vec<u64> = self.rows.iter().zip(&front).filter(|(_, front)| **front).map(|(row, _)| row.index).collect();

@@ -138,6 +138,10 @@ fn loss(best: &TrainingStep, other: &TrainingStep) -> String {
 }
 
 impl Report for TrainingReport {
+    fn output(&self) -> &'static str {
+        "train"
+    }
+
     fn json(&self) -> Json {
         let simulation = &self.simulation;
         let best = simulation.best();

@@ -18,6 +18,10 @@ pub struct UncertaintyReport {
 }
 
 impl Report for UncertaintyReport {
+    fn output(&self) -> &'static str {
+        "uncertainty"
+    }
+
     fn json(&self) -> Json {
         let design = |design: &Uncertainty| {
             let figures: serde_json::Map<String, Json> = design

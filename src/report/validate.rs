@@ -107,6 +107,10 @@ impl ValidateReport {
 }
 
 impl Report for ValidateReport {
+    fn output(&self) -> &'static str {
+        "validate"
+    }
+
     fn json(&self) -> Json {
         json!({
             "cases": self.cases.iter().map(comparison_json).collect::<Vec<_>>(),

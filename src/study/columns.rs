@@ -116,6 +116,28 @@ pub const DETAILED: [Column; 18] = [
     column("mappings", "mappings tried", 1.0, Neither, |simulation| Some(tried(simulation))),
 ];
 
+/// Columns that count: whole numbers, and written as such.
+const COUNTS: [&str; 12] = [
+    "chips",
+    "switch_chips",
+    "optical_modules",
+    "supernodes",
+    "decode_tp",
+    "decode_ep",
+    "decode_pp",
+    "decode_micro_batches",
+    "prefill_tp",
+    "prefill_ep",
+    "prefill_pp",
+    "mappings",
+];
+
+/// Whether a column counts something.
+#[must_use]
+pub fn is_count(key: &str) -> bool {
+    COUNTS.contains(&key)
+}
+
 /// What a column's figures measure: the SI unit at the end of its key.
 #[must_use]
 pub fn dimension(key: &str) -> Dimension {

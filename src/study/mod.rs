@@ -31,7 +31,7 @@ mod verdict;
 pub use capacity::{Capacity, Promise, capacities, capacity, promises};
 pub use claim::{Claim, chosen, digits, findings, grouped};
 pub use clip::{ClipSimulation, simulate_clip};
-pub use columns::{Better, COMPARED, Column, DETAILED, dimension};
+pub use columns::{Better, COMPARED, Column, DETAILED, dimension, is_count};
 pub use compare::{Row, compare, with_chip};
 pub use fail::{Chances, DegradedMachine, Draw, Remaining, SingleFailure, availability, chances, drawn, every_single_failure, single_failures};
 pub use frontier::{Curve, FrontierPoint, frontier};

@@ -28,6 +28,7 @@ mod models;
 mod models_bad_input;
 mod odd_machines;
 mod one_price;
+mod outputs;
 mod packets;
 mod plan;
 mod power;

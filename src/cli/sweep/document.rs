@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::input::document::Chart;
 use crate::input::problem::{Problem, Problems};
-use crate::report::{Format, SweepReport, chart_of, render};
+use crate::report::{SweepReport, chart_of, render_markdown};
 use crate::study::{Space, figure};
 
 /// Whether every picture can be drawn.
@@ -44,7 +44,7 @@ pub fn write(report: &mut SweepReport<'_>, folder: &Path) -> Result<String, Prob
         save(&file, &chart_of(report.space, report.demands, report.rows, chart).svg())?;
         report.pictures.push((chart.title.clone(), file));
     }
-    let body = render(report, Format::Markdown).replacen("## ", "# ", 1);
+    let body = render_markdown(report).replacen("## ", "# ", 1);
     let made = format!("Made by `supernode sweep {name} --document docs/studies` from [`studies/{name}.toml`](../../studies/{name}.toml).\n");
     save(&format!("{name}.md"), &format!("{body}\n{made}"))?;
     Ok(format!("{}/{name}.md\n", folder.display()))

@@ -108,7 +108,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let mut report = SweepReport { space: &space, demands: &demands, rows: &rows, findings: told, pictures: Vec::new() };
     let mut output = match &arguments.document {
         Some(folder) => Output::done(document::write(&mut report, folder)?),
-        None => Output::report(&report, format),
+        None => Output::report(&report, format).with_rows("designs", || Records::of(&space, &demands, &rows)),
     };
     if missed {
         output.exit = Exit::Missed;

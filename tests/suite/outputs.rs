@@ -1,0 +1,182 @@
+//! What programs read: JSON by its schema, and tables of one type a column.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::command::Project;
+
+/// One cheap question for every output that has one; `.ci/schemas` and `.ci/open-tables` ask them all.
+const QUESTIONS: [(&str, &[&str]); 12] = [
+    ("describe", &["describe", "cloudmatrix384"]),
+    ("collective", &["collective", "hgx-h100", "--op", "all_reduce", "--size", "1KiB..4KiB"]),
+    ("collective", &["collective", "hgx-h100", "--op", "all_to_all", "--size", "1MiB", "--ranks", "4", "--groups", "all"]),
+    ("collective", &["collective", "hgx-h100", "--op", "all_to_all", "--size", "64KiB", "--fidelity", "packet"]),
+    ("experts", &["experts", "hgx-h100", "--size", "7KiB", "--tokens", "4", "--fidelity", "packet"]),
+    ("model", &["model", "deepseek-r1"]),
+    ("list", &["list", "links"]),
+    ("list-file", &["list", "links", "nvlink4-board"]),
+    ("simulate", &["simulate", "hgx-h100", "--workload", "llama-3.1-70b-fp8", "--explain"]),
+    ("simulate-clip", &["simulate", "hgx-h100", "--clip", "wan2.1-14b-480p"]),
+    ("compare", &["compare", "hgx-h100", "l40s-8", "--workload", "llama-3.1-70b-fp8"]),
+    ("plan", &["plan", "hgx-h100", "l40s-8", "--workload", "llama-3.1-70b-fp8"]),
+];
+
+fn schema(output: &str) -> Value {
+    let path = format!("{}/schema/output/{output}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// What a value breaks of a schema, with the place; only the words that the schemas here use.
+fn broken(root: &Value, node: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(name) = node["$ref"].as_str() {
+        return broken(root, &root["$defs"][name.rsplit('/').next().unwrap()], value, at, found);
+    }
+    if let Some(choices) = node["anyOf"].as_array() {
+        if value.is_null() && choices.iter().any(|choice| choice["type"] == "null") {
+            return;
+        }
+        return broken(root, &choices[0], value, at, found);
+    }
+    let types: Vec<&str> =
+        node["type"].as_str().map_or_else(|| node["type"].as_array().unwrap().iter().filter_map(Value::as_str).collect(), |one| vec![one]);
+    let is = |word: &&str| match *word {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        other => panic!("a type `{other}`"),
+    };
+    if !types.iter().any(is) || node.get("const").is_some_and(|only| only != value) {
+        found.push(format!("{at} is {value}, not {types:?}"));
+    }
+    for (number, entry) in value.as_array().into_iter().flatten().enumerate() {
+        broken(root, &node["items"], entry, &format!("{at}[{number}]"), found);
+    }
+    let known = node["properties"].as_object();
+    for required in node["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.is_object() && value.get(required).is_none() {
+            found.push(format!("{at} has no `{required}`"));
+        }
+    }
+    for (key, entry) in value.as_object().into_iter().flatten() {
+        let at = format!("{at}.{key}");
+        match known.and_then(|known| known.get(key)) {
+            Some(node) => broken(root, node, entry, &at, found),
+            None if node["additionalProperties"].is_object() => broken(root, &node["additionalProperties"], entry, &at, found),
+            None => found.push(format!("{at} is not in the schema")),
+        }
+    }
+}
+
+#[test]
+fn outputs_keep_to_their_schemas() {
+    let project = Project::new("outputs");
+    for (output, question) in QUESTIONS {
+        let arguments: Vec<&str> = question.iter().copied().chain(["--format", "json"]).collect();
+        let result: Value = serde_json::from_str(&project.run(&arguments).output()).unwrap();
+        let schema = schema(output);
+        let mut found = Vec::new();
+        broken(&schema, &schema, &result, output, &mut found);
+        assert!(found.is_empty(), "{question:?}: {found:#?}");
+        assert_eq!(result["output"], output);
+        assert_eq!(result["version"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+#[test]
+fn a_broken_output_is_noticed() {
+    let schema = schema("list");
+    let whole = serde_json::json!({ "schema": 1, "program": "supernode", "version": "1", "output": "list", "names": [3], "more": 1 });
+    let mut found = Vec::new();
+    broken(&schema, &schema, &whole, "list", &mut found);
+    assert_eq!(found, ["list has no `inputs`", "list.names[0] is 3, not [\"string\"]", "list.more is not in the schema"]);
+}
+
+/// The tables that `--tables` lists: names, and the columns of each with their types.
+fn listed(project: &Project, question: &[&str]) -> Vec<(String, Vec<(String, String)>)> {
+    let all: Vec<&str> = question.iter().copied().chain(["--tables"]).collect();
+    let text = project.run(&all).output();
+    let tables = text.split("\n\n").map(|block| {
+        let mut lines = block.lines();
+        let name = lines.next().unwrap().to_owned();
+        let column = |line: &str| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            (words.next().unwrap(), words.next().unwrap())
+        };
+        (name, lines.map(column).collect())
+    });
+    tables.collect()
+}
+
+fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    reader.deserialize().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn every_table_has_the_columns_and_types_that_are_listed() {
+    let project = Project::new("outputs-tables");
+    let mut filled = 0;
+    for (_, question) in QUESTIONS {
+        for (number, (table, columns)) in listed(&project, question).into_iter().enumerate() {
+            let arguments: Vec<&str> = question.iter().copied().chain(["--format", "csv", "--table", &table]).collect();
+            let csv = project.run(&arguments).output();
+            let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+            assert_eq!(header, columns.iter().map(|column| column.0.as_str()).collect::<Vec<_>>(), "{question:?} {table}");
+            if number == 0 {
+                let default: Vec<&str> = question.iter().copied().chain(["--format", "csv"]).collect();
+                assert_eq!(project.run(&default).output(), csv, "the first table is written if none is asked for");
+            }
+            for row in rows(&csv) {
+                for (name, kind) in &columns {
+                    let cell = &row[name];
+                    let is_right = match kind.as_str() {
+                        "integer" => cell.parse::<i64>().is_ok(),
+                        "number" => cell.parse::<f64>().is_ok() && cell.contains(['.', 'e']),
+                        "boolean" => cell == "true" || cell == "false",
+                        _ => true,
+                    };
+                    assert!(is_right || cell.is_empty(), "{question:?} {table} {name}: `{cell}` is no {kind}");
+                }
+                filled += 1;
+            }
+        }
+    }
+    assert!(filled > 200, "{filled} rows");
+}
+
+#[test]
+fn rows_of_tables_within_tables_say_where_they_belong() {
+    let project = Project::new("outputs-nested");
+    let all = ["collective", "hgx-h100", "--op", "all_to_all", "--size", "1MiB,2MiB", "--ranks", "4", "--groups", "all", "--format", "csv"];
+    let table = |name: &str| rows(&project.run(&all.iter().copied().chain(["--table", name]).collect::<Vec<_>>()).output());
+    let levels: Vec<String> = table("levels").iter().map(|row| row["bytes"].clone()).collect();
+    assert!(levels.contains(&"1048576".to_owned()) && levels.contains(&"2097152".to_owned()), "{levels:?}");
+    // A group's own size keeps its name; that of the row it stands in says whose it is.
+    assert!(table("concurrent").iter().all(|row| row["bytes"] == row["results_bytes"]));
+}
+
+#[test]
+fn inputs_are_the_files_read_with_their_hashes() {
+    let project = Project::new("outputs-inputs").file("own.toml", "schema = 1\nextends = \"hgx-h100\"\n");
+    let found: Value = serde_json::from_str(&project.run(&["describe", "own.toml", "--format", "json"]).output()).unwrap();
+    let inputs: BTreeMap<&str, &str> =
+        found["inputs"].as_array().unwrap().iter().map(|file| (file["path"].as_str().unwrap(), file["hash"].as_str().unwrap())).collect();
+    // sha256sum of the two lines.
+    assert_eq!(inputs["own.toml"], "sha256:64a0772eba30c179b99d77b807b6af742074cc9212eafe353ade82d8c563113e");
+    assert!(inputs.contains_key("topologies/hgx-h100.toml") && inputs.contains_key("topologies/parts/chips/h100.toml"), "{inputs:?}");
+    assert!(!inputs.keys().any(|path| path.contains("a100")), "only what was read: {inputs:?}");
+}
+
+#[test]
+fn tables_are_refused_where_there_are_none() {
+    let project = Project::new("outputs-refused");
+    let text = project.run(&["list", "--table", "names"]);
+    text.fails("error: --table: text, Markdown and JSON hold all tables; add --format csv or parquet\n");
+    project.run(&["list", "--table", "name", "--format", "csv"]).fails("error: --table: `name`: no such table; there are names, summary, inputs\n");
+}
