@@ -241,7 +241,9 @@ fn listed_tables() -> Option<String> {
         return None;
     }
     let command = words.iter().find(|word| Arguments::command().find_subcommand(word).is_some())?;
+    let names = words.iter().skip_while(|word| *word != command).skip(1).take_while(|word| !word.starts_with('-')).count();
     let variant = match command.as_str() {
+        "list" if names > 1 => "list-file",
         "simulate" if words.iter().any(|word| word == "--clip" || word.starts_with("--clip=")) => "simulate-clip",
         other => other,
     };
