@@ -336,8 +336,16 @@ impl Plan {
         let round = library.round.value.min(library.across_hosts.as_ref().map_or(library.round.value, |across| across.round.value));
         let reduces = reduces(offer.algorithm);
         let waits = offer.phases.iter().map(|phase| if reduces { Seconds::ZERO } else { round * phase.rounds }).sum();
-        let largest = offer.phases.iter().map(|phase| phase.share).fold(0.0, f64::max);
-        let ports = bytes * largest / rate;
+        // Phases follow each other, unless one runs beside those before it. Some chip sends at least one unit of every pattern's weight.
+        let (mut done, mut open) = (0.0, 0.0_f64);
+        for phase in &offer.phases {
+            if phase.beside {
+                open = open.max(phase.share);
+            } else {
+                (done, open) = (done + open, phase.share);
+            }
+        }
+        let ports = bytes * (done + open) / rate;
         // Where the bytes of all pairs have been counted, they say more than the ports.
         let pairs = call.network.known_bytes_of_all_pairs().filter(|_| self.members.is_whole_machine(call.network));
         let all_pairs = offer.phases.iter().filter(|phase| phase.pattern == Pattern::AllPairs).map(|phase| phase.share).sum::<f64>();

@@ -277,7 +277,7 @@ impl ServeReport {
             ],
         );
         let first = spans().filter(|(_, span)| span.first_token[1] > 0.0).map(|(index, span)| (at(index), span.first_token[0] / span.first_token[1]));
-        let latency = chart("Mean time to first token", "s", vec![Line { name: "TTFT".to_owned(), points: first.collect() }]);
+        let latency = chart("Mean time to first token", "time to first token, s", vec![Line { name: "TTFT".to_owned(), points: first.collect() }]);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 760\" width=\"760\" height=\"760\">\n{}<g transform=\"translate(0 380)\">\n{}</g>\n</svg>\n",
             queue.svg(),
