@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
     Problems::check(problems, output)
 }
 
-/// Checks a file of this kind, given by a path that no shipped name is taken for and by its text, and says what it holds.
+/// Checks a file of this kind, given by its path and text, and describes its contents.
 fn check_kind(kind: Kind, path: &str, found: Found) -> Result<String, Problems> {
     match kind {
         Kind::Study => check_study(path),
@@ -115,7 +115,7 @@ fn check(file: &str) -> Result<String, Problems> {
     }
 }
 
-/// What a `config.json` holds, and what of it was not read.
+/// Contents of a `config.json`, and keys that were not read.
 fn configuration(model: &Model) -> String {
     let mut holds = format!("model {}, {} layers", model.name, model.layers());
     if !model.ignored.is_empty() {
@@ -125,7 +125,7 @@ fn configuration(model: &Model) -> String {
     holds
 }
 
-/// Says of a name that ships that it needs no check.
+/// Message for a shipped name, which needs no check.
 fn shipped(problem: Problem, file: &str) -> Problem {
     if !Path::new(file).exists() && shipped_names::<SupernodeFile>().iter().any(|name| name == file) {
         return problem.help(format!("`{file}` ships with the program and is right: `supernode describe {file}`"));
@@ -144,7 +144,7 @@ fn check_supernode(path: &str) -> Result<String, Problems> {
     Ok(format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()))
 }
 
-/// Everything that `sweep` checks before it starts.
+/// The checks that `sweep` runs before it starts.
 fn check_study(path: &str) -> Result<String, Problems> {
     let space = Space::new(load_study(path)?)?;
     let demands = Demands::of(&space)?;

@@ -9,7 +9,7 @@ use crate::input::spec::{load_library, load_supernode};
 use crate::network::{ExpertTraffic, Network, PacketLevel};
 use crate::report::{self, ExpertsReport, ExpertsRow};
 
-/// Price MoE dispatch and combine over the first N ranks, each token straight to its experts or once to each node
+/// Price MoE dispatch and combine over the first N ranks: tokens sent directly to their experts, or relayed once to each node
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path

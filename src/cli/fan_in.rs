@@ -6,7 +6,7 @@ use crate::input::spec::load_supernode;
 use crate::network::{Network, PacketLevel, fan_in};
 use crate::report::{self, FanInReport};
 
-/// Efficiency of all-to-alls against the number of ranks, from packets, as figures for the switch's file
+/// Derive from packets how the efficiency of an all-to-all falls with the number of ranks, as figures for the switch's file
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path; chips on one type of switch

@@ -9,7 +9,7 @@ use crate::input::problem::Problems;
 use crate::network::{PacketOptions, Rotation};
 use crate::units::Bytes;
 
-/// How finely traffic is simulated.
+/// Level of detail at which traffic is simulated.
 #[derive(Debug, clap::Args)]
 pub struct FidelityArguments {
     /// flow: fair rates on a fabric without queues; packet: every packet, with queues, credits and collisions
@@ -20,7 +20,7 @@ pub struct FidelityArguments {
     options: PacketArguments,
 }
 
-/// What a simulation of packets may be told.
+/// Options of a packet simulation.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Packets")]
 pub struct PacketArguments {

@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     Ok(Output::report(&Names(names), format))
 }
 
-/// A shipped file of a kind: its text where text is asked for.
+/// A shipped file of a kind, as text or as JSON.
 fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
     let folder = kind.folder();
     let word = kind.plural();

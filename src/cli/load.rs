@@ -8,7 +8,7 @@ use crate::input::spec::load_supernode;
 use crate::network::{LoadPattern, Network, PacketLevel, QueuePlace, load_curve};
 use crate::report::{self, LoadReport};
 
-/// Latency of packets against offered load, the saturation point, and where queues build up
+/// Measure latency of packets against offered load, the saturation point, and where queues build up
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path

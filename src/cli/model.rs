@@ -5,7 +5,7 @@ use crate::input::catalog::Mention;
 use crate::input::spec::load_model;
 use crate::report::{self, ModelReport};
 
-/// Add up a model: parameters, bytes by format, cache, layers by kind, and what a config.json says that was not read
+/// Add up a model: parameters, bytes by format, cache, layers by kind, and keys of a config.json that were not read
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name, a model file, a Hugging Face config.json, or the folder that holds one

@@ -24,7 +24,7 @@ pub struct Complexity {
     pub retimers: u64,
     /// `SerDes` lanes of chips and of switches: used and built in.
     pub lanes: Vec<LaneUse>,
-    /// What one failed part takes with it, by class of like parts.
+    /// Loss through one failed part, by class of equivalent parts.
     pub blast_radius: Vec<Blast>,
 }
 
@@ -39,7 +39,7 @@ pub struct LaneUse {
     pub free: u64,
 }
 
-/// What one failed part takes with it.
+/// Loss through one failed part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blast {
     /// Which part.

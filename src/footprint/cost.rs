@@ -1,4 +1,4 @@
-//! What a machine costs to buy, and a token to serve.
+//! Price of a machine, and price of a served token.
 
 use super::inventory::Inventory;
 use super::power::Power;
@@ -48,7 +48,7 @@ pub struct CostLine {
     pub cost: Spread,
 }
 
-/// What a machine costs to buy.
+/// Price of a machine, by part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
     /// By part, the seller's margin last.
@@ -120,7 +120,7 @@ pub fn energy(power: Watts, prices: &Prices) -> Spread {
     Spread::of(&prices.kilowatt_hour).times(power.get() / KILOWATT_HOUR)
 }
 
-/// Dollars for a time at so many dollars a second.
+/// Dollars for a time at a rate of dollars per second.
 #[must_use]
 pub fn over(rate: Spread, time: Seconds) -> Spread {
     rate.times(time.get())

@@ -1,4 +1,4 @@
-//! Parts that can fail, which of them are alike, and the graph that is left when some are gone.
+//! Parts that can fail, classes of equivalent parts, and the graph that remains after failures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ impl Damage {
     }
 }
 
-/// What is left of a fabric: the surviving chips keep their order. Chips that no longer reach the others are lost as well.
+/// The remaining fabric. Surviving chips keep their order. Chips that no longer reach the others are lost as well.
 #[must_use]
 pub fn damaged(fabric: &Fabric, damage: &Damage) -> Fabric {
     let connected = connected_chips(fabric, damage);
@@ -185,7 +185,7 @@ pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<Part, usize>) 
     (classes, class_of)
 }
 
-/// Every single part, parallel links one by one: what a study without symmetry goes through.
+/// Every single part, parallel links one by one, for studies without symmetry.
 #[must_use]
 pub fn all_parts(fabric: &Fabric) -> Vec<Part> {
     let nodes = fabric.graph.node_indices().map(|node| Part::Node(number(node.index())));
@@ -193,7 +193,7 @@ pub fn all_parts(fabric: &Fabric) -> Vec<Part> {
     nodes.chain(links).collect()
 }
 
-/// The word for what stands at a node: "chip", or the name of its part.
+/// Word for a node: "chip", or the name of its part.
 fn kind_name(fabric: &Fabric, node: NodeIndex) -> String {
     match fabric.graph[node].endpoint {
         Endpoint::Chip => "chip".to_owned(),

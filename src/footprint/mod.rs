@@ -1,4 +1,4 @@
-//! What a design takes beside time: parts, power, energy.
+//! Parts, power, energy, price and failures of a design.
 //!
 //! Uses `execution` and everything below it; does not know `serving` or `training`. Must never hold: step times, or the clock of a chip.
 

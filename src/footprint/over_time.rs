@@ -1,6 +1,6 @@
 //! Watts from moment to moment of a step, all parts.
 //!
-//! Between two moments at which a stage begins or ends nothing changes: a chip draws `idle`, what kernels draw whatever they do, and the
+//! Power is constant between two moments at which a stage begins or ends. A chip draws `idle`, the constant power of running kernels, and the
 //! energy of every stage under way over the stage's time; the fabric what it forwards. So the integral over the step is the step's mean
 //! power times its time, part by part.
 
@@ -23,10 +23,10 @@ pub struct Stretch {
     pub power: Power,
 }
 
-/// What the chips do in a stretch of a step: start, end and duty.
+/// Activity of the chips in a stretch of a step: start, end and duty.
 pub type DutyStretch = (Seconds, Seconds, Duty);
 
-/// What the chips do from moment to moment while the share `busy` of them runs `step`, all instances in step.
+/// Activity of the chips over time while the fraction `busy` of them runs `step`, all instances in phase.
 #[must_use]
 pub fn duty_over_time(fabric: &Fabric, step: &Step, busy: f64) -> Vec<DutyStretch> {
     let moments = timeline(step);
@@ -57,7 +57,7 @@ pub fn duty_over_time(fabric: &Fabric, step: &Step, busy: f64) -> Vec<DutyStretc
     stretches.collect()
 }
 
-/// What a machine draws from moment to moment of a step.
+/// Power of a machine over the time of a step.
 #[must_use]
 pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duties: &[DutyStretch], profile: &Profile) -> Vec<Stretch> {
     let of = |(start, end, duty): &DutyStretch| Stretch { start: *start, end: *end, power: power(spec, fabric, inventory, duty, profile) };

@@ -1,4 +1,4 @@
-//! Power follows activity: what every kind of part draws while the machine waits, works, and at its rating, from the chips to the hall.
+//! Power of every kind of part, from the chips to the hall: while the machine waits, while it works, and at its rating.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::input::spec::Spec;
 use crate::network::Profile;
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, Watts};
 
-/// What the chips of a machine do on average while it runs one phase.
+/// Mean activity of a machine's chips in one phase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Duty {
     /// Watts of one chip beyond waiting, by operator; what kernels draw whatever they do is the last.
@@ -24,7 +24,7 @@ pub struct Duty {
 }
 
 impl Duty {
-    /// Name of what kernels draw whatever they do.
+    /// Name of the constant power of running kernels.
     pub const ALWAYS: &'static str = "clocks and caches";
 
     /// Chips of `ranks` ranks run `step` again and again; only the share `busy` of them has an instance to run.
@@ -33,7 +33,7 @@ impl Duty {
         Self::with(&fabric.chip.power, fabric.chip.ranks, step, busy)
     }
 
-    /// As [`Duty::of`], for a chip of so many ranks that is not the fabric's.
+    /// As [`Duty::of`], for a chip with `ranks` ranks that is not the fabric's chip.
     #[must_use]
     pub fn with(power: &ChipPower, ranks: u32, step: &Step, busy: f64) -> Self {
         Self::at_work(power, ranks, step.operators.clone(), (step.activity.sent, step.time), step.running, busy)
@@ -90,7 +90,7 @@ pub struct PowerLine {
     pub count: u64,
     /// All of them, powered and without work.
     pub waiting: Watts,
-    /// What their work adds.
+    /// Additional watts from their work.
     pub working: Watts,
     /// All of them at their rating: chips at their limit, ports at line rate.
     pub rated: Watts,
@@ -113,7 +113,7 @@ pub struct Power {
     pub purposes: Vec<(String, Watts)>,
     /// Time of a step over what it would be without the chips' power limit; the larger of the phases.
     pub slowdown: f64,
-    /// What hosts would add that the description lacks: a chip cannot work without one; none where hosts or other parts are described.
+    /// Watts of typical hosts if the description has none, since chips cannot work without hosts. Absent if hosts or other parts are described.
     pub missing_hosts: Option<Watts>,
     /// Racks that the machine fills, if stated.
     pub racks: Option<Racks>,
@@ -128,7 +128,7 @@ impl Power {
         self.lines.iter().map(PowerLine::power).sum()
     }
 
-    /// What the racks draw with every part at its rating: the number on the plate, for which the supply is built.
+    /// Watts of the racks with every part at its rating: the number on the plate.
     #[must_use]
     pub fn rated(&self) -> Watts {
         self.lines.iter().map(|line| line.rated).sum()
@@ -157,7 +157,7 @@ impl Power {
     }
 }
 
-/// What a machine draws at `duty`, when traffic spreads over the fabric as in `profile` (any multiple of it).
+/// Power of a machine at `duty`, if traffic is spread over the fabric as in `profile` or a multiple of it.
 #[must_use]
 pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile) -> Power {
     let mut lines = vec![chips(spec, inventory, duty)];
@@ -184,7 +184,7 @@ const TYPICAL_HOST: Watts = Watts::new(1600.0);
 /// Chips of such a host.
 const CHIPS_OF_A_HOST: u64 = 8;
 
-/// What typical hosts of a machine would draw that describes none.
+/// Power of typical hosts, for a machine that describes none.
 fn missing_hosts(spec: &Spec, inventory: &Inventory) -> Option<Watts> {
     let described = inventory.cpus.iter().any(|(_, count)| *count > 0) || spec.auxiliaries.iter().any(|part| part.count > 0);
     (!described).then(|| TYPICAL_HOST * real(inventory.chips.div_ceil(CHIPS_OF_A_HOST)))
@@ -240,7 +240,7 @@ fn switches(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profi
     lines.collect()
 }
 
-/// What all ports of the switches of a part and level send together at line rate.
+/// Bytes per second of all ports of the switches of a part and level at line rate.
 fn line_rates(fabric: &Fabric) -> BTreeMap<(usize, u8), BytesPerSecond> {
     let mut rates: BTreeMap<(usize, u8), BytesPerSecond> = BTreeMap::new();
     for node in fabric.graph.node_indices() {
@@ -349,7 +349,7 @@ fn crossing(fabric: &Fabric, links: &[NicLinks], sent: BytesPerSecond, profile: 
     [crossing.sum(), full.sum()]
 }
 
-/// A part that draws the same whatever it does.
+/// A part with constant power.
 fn constant(part: String, place: Place, count: u64, each: Watts) -> PowerLine {
     let all = each * real(count);
     PowerLine { part, place, count, waiting: all, working: Watts::ZERO, rated: all }

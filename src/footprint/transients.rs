@@ -8,7 +8,7 @@ use crate::input::spec::Spec;
 use crate::network::Profile;
 use crate::units::{BytesPerSecond, Joules, Seconds, Watts};
 
-/// What a supply sees of a step that runs again and again, all chips of the machine in step.
+/// Transients of a repeating step at the supply, with all chips of the machine in phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transients {
     /// Mean over a step.
@@ -17,20 +17,20 @@ pub struct Transients {
     pub highest_short: Watts,
     /// Highest average over [`Transients::LONG`].
     pub highest_long: Watts,
-    /// From waiting to the highest stretch of a step: what the supply must follow when all chips start together.
+    /// Rise from idle to the highest stretch of a step, which the supply must follow if all chips start together.
     pub ramp: Watts,
     /// From the start of a step to the start of that stretch.
     pub ramp_time: Seconds,
 }
 
 impl Transients {
-    /// Longer than capacitors bridge: what a power shelf sees.
+    /// Average over a time that capacitors do not bridge, as a power shelf sees it.
     pub const SHORT: Seconds = Seconds::new(0.010);
-    /// What a breaker or a generator sees.
+    /// Average over a time that matters to a breaker or a generator.
     pub const LONG: Seconds = Seconds::new(1.0);
 }
 
-/// What the racks draw in each stretch of what the chips do. Watts are linear in that, so three machines give those of any moment.
+/// Watts of the racks in each stretch. Watts are linear in the activity of the chips, so three machines give the watts of any moment.
 #[must_use]
 pub fn rack_watts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duties: &[DutyStretch], profile: &Profile) -> Vec<Watts> {
     let busy = duties.first().map_or(0.0, |(_, _, duty)| duty.busy);

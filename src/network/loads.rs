@@ -1,8 +1,9 @@
 //! What every channel carries when a pattern is played once, one byte a unit of weight.
 //!
-//! Loads are exact. Where every destination hears from many, its shortest-path DAG is walked once and all its sources' bytes are
-//! pushed down it, with twins among destinations, sources and switches as one; where few talk, each pair's own paths are found. Where
-//! symmetries of the machine map the pattern onto itself, one destination stands for all (`symmetry.rs`).
+//! Loads are exact. If destinations receive from many sources, the shortest-path DAG of each destination is walked once, and the bytes of all
+//! sources are pushed down the DAG; equivalent destinations, sources and switches are merged before. If destinations receive from few sources,
+//! the paths of each pair are searched. If symmetries of the machine map the pattern onto itself, one destination stands for all
+//! (`symmetry.rs`).
 
 use rayon::prelude::*;
 
@@ -24,8 +25,8 @@ const SEARCHES_PER_PART: usize = 256;
 /// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
 const DENSE_SENDERS: u32 = 16;
 
-/// Receivers whose walks cost about what looking for twins does.
-const RECEIVERS_PER_SEARCH_FOR_TWINS: usize = 4;
+/// Number of receivers whose walks cost about as much as the search for equivalent nodes.
+const RECEIVERS_PER_MERGE: usize = 4;
 
 /// Walks times channels that cost several times what looking for symmetries does.
 const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 24;
@@ -150,10 +151,10 @@ impl Network<'_> {
         )
     }
 
-    /// One walk for each set of twins that receive, over the fabric with twins made one; `None` if the pattern tells twins apart, or so few
-    /// receive that looking for twins costs more than it spares.
+    /// One walk for each set of equivalent receivers, over the fabric with equivalent nodes merged. `None` if the pattern treats equivalent nodes
+    /// differently, or if there are so few receivers that the search for equivalent nodes costs more than it saves.
     fn walked_by_sets(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> Option<ChannelLoads> {
-        if receivers.len() < RECEIVERS_PER_SEARCH_FOR_TWINS {
+        if receivers.len() < RECEIVERS_PER_MERGE {
             return None;
         }
         let router = self.router();
@@ -166,7 +167,7 @@ impl Network<'_> {
         }
         let merged = router.merged(|node| match (router.forwards(node), roles[node as usize]) {
             (true, (false, false)) => Merge::With(0),
-            // An end that passes traffic on could be on the way to its twin.
+            // An end that forwards traffic could be on the path to an equivalent end.
             (true, _) => Merge::Alone,
             (false, (false, false)) => Merge::LeaveOut,
             (false, (sends, receives)) => Merge::With(u8::from(sends) + 2 * u8::from(receives)),

@@ -104,7 +104,7 @@ impl Products {
     }
 }
 
-/// Whether a kernel is cheap to run again for what it leaves: a norm or an activation function.
+/// Whether a kernel is cheap to run again: a norm or an activation function.
 pub(super) fn is_pointwise(operator: &Operator) -> bool {
     matches!(operator.name, "norm" | "activation")
 }

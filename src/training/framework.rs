@@ -1,4 +1,4 @@
-//! What a training framework adds to the kernels: host time to start them, and waiting for the slowest rank.
+//! Time that a training framework adds to the kernels: host time to start kernels, and waiting for the slowest rank.
 
 use super::backward::backward;
 use crate::input::document::{Captured, HostCosts, Precision};

@@ -17,7 +17,7 @@ use crate::workload::{
     shared_block, totals,
 };
 
-/// What is trained, on what.
+/// Workload and machine of a training step.
 #[derive(Clone, Debug)]
 pub struct Task<'a> {
     /// Transfers.
@@ -30,7 +30,7 @@ pub struct Task<'a> {
     pub precisions: Precisions,
     /// Whether tokens reach their experts by the library's all-to-all.
     pub all_to_all: bool,
-    /// Whether gathers and scatters around a divided block go in chunks beside the products next to them.
+    /// Whether gathers and scatters around a divided block run in chunks beside the adjacent products.
     pub chunked_tensor: bool,
     /// Copies and balance of experts.
     pub placement: ExpertPlacement,
@@ -38,7 +38,7 @@ pub struct Task<'a> {
     pub sequence: f64,
     /// Bytes of a parameter's gradient.
     pub gradient_bytes: f64,
-    /// What the framework's host takes; nothing if absent.
+    /// Host time of the framework; zero if absent.
     pub host: Option<HostCosts>,
 }
 
@@ -61,7 +61,7 @@ pub struct Layer {
     pub beside: [Seconds; 2],
     /// Sent by one rank forward, and backward.
     pub sent: [Bytes; 2],
-    /// Kept from forward for backward: all that backward reads, and that without what norms and activation functions make again.
+    /// Bytes kept from forward for backward: in full, and without outputs of norms and activation functions that are computed again.
     pub kept: [Bytes; 2],
     /// The layer's input alone.
     pub input: Bytes,
@@ -90,7 +90,7 @@ fn whole_sequences(sequences: f64, sequence: f64) -> AttentionBatch {
     AttentionBatch { sequences, new_tokens: sequence, context: sequence / 2.0, prefill: true }
 }
 
-/// What is left of `time` beside `product`.
+/// Part of `time` that `product` does not hide.
 pub(super) fn less(time: Seconds, product: Seconds) -> Seconds {
     (time - product).max(Seconds::ZERO)
 }
@@ -129,7 +129,7 @@ impl<'a> Task<'a> {
         Task { sequence, ..self.clone() }
     }
 
-    /// The same with the cores at a clock, a share of the highest.
+    /// The same with the cores at a lower clock, given as a fraction of the highest.
     #[must_use]
     pub fn at_clock(&self, share: f64) -> Task<'a> {
         Task { device: self.device.at_clock(share), ..self.clone() }
@@ -186,8 +186,8 @@ impl<'a> Task<'a> {
         stages.beside[1] += gathering * 2.0 + scattering - gather[1] - scatter[1] - again;
     }
 
-    /// Ranks that share a sequence send each other the keys and values of their tokens part by part, beside the attention over the part that has
-    /// come (Liu, Zaharia and Abbeel 2023, "Ring Attention"); backward the same again, and their gradients, as large, go home.
+    /// Ranks that share a sequence send each other keys and values part by part, beside the attention over the part that has arrived (Liu, Zaharia
+    /// and Abbeel 2023, "Ring Attention"). Backward they send keys and values again, and return their gradients, which are equally large.
     fn keys_and_values(&self, stages: &mut Stages, attention: &[Operator], [tp, cp]: [u32; 2]) {
         if cp < 2 {
             return;

@@ -1,4 +1,4 @@
-//! Ways to lay a model over ranks for training: those that exist, and those that someone asks for.
+//! Layouts of a model over ranks for training: all legal layouts, and requested ones.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,12 +11,12 @@ const STAGES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 const MICRO_BATCHES: [u32; 4] = [1, 2, 4, 8];
 const PARTS: [u32; 4] = [1, 2, 4, 8];
 
-/// What is computed again in the backward pass instead of being kept.
+/// Recomputation in the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Recompute {
     /// Nothing: 0.
     Nothing,
-    /// What norms and activation functions make: 1.
+    /// Outputs of norms and activation functions: 1.
     Pointwise,
     /// Whole layers, from their inputs: 2.
     Layers,
@@ -45,7 +45,7 @@ pub struct TrainingLayout {
     pub interleave: u32,
     /// Micro-batches that hide each other's transfers: 1 or 2.
     pub overlap: u32,
-    /// What is computed again before it goes backward.
+    /// Recomputation.
     pub recompute: Recompute,
 }
 
@@ -193,7 +193,7 @@ pub(super) fn expert_degrees(model: &Model, stage: u32, request: &TrainingReques
     (1..=stage.min(experts.routed)).filter(divides).collect()
 }
 
-/// Every layout of a machine of so many ranks that answers the request, whether it fits in memory or not.
+/// Every layout on `ranks` ranks that satisfies the request, whether it fits in memory or not.
 #[must_use]
 pub fn layouts(training: &Training, model: &Model, ranks: u32, request: &TrainingRequest) -> Vec<TrainingLayout> {
     let mut layouts = Vec::new();
@@ -234,7 +234,7 @@ impl TrainingRequest {
         Err(format!("{}{nearest}", self.reason(training, model, ranks)))
     }
 
-    /// How far a layout is from what is asked for: the sum of the ratios' logarithms.
+    /// Distance of a layout from the request: the sum of the logarithms of the ratios.
     pub(super) fn distance(&self, layout: &TrainingLayout) -> f64 {
         let apart = |asked: Option<u32>, found: u32| asked.map_or(0.0, |asked| (f64::from(asked.max(1)) / f64::from(found.max(1))).ln().abs());
         let TrainingLayout { tp, cp, ep, dp, pp, micro_batch, interleave, overlap, recompute } = *layout;

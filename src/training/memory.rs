@@ -1,4 +1,4 @@
-//! What a rank holds while it trains.
+//! Memory of a rank in training.
 
 use super::layer::{Layer, Task};
 use super::layout::{Recompute, TrainingLayout};

@@ -1,4 +1,4 @@
-//! Training: what a step of a global batch takes on a machine, and the layout that is fastest.
+//! Training: time and memory of a step of a global batch on a machine, and the fastest layout.
 //!
 //! Uses `execution` and everything below it; does not know `serving` or `footprint`. Must never hold: the price of a kernel or of a transfer.
 //!

@@ -1,4 +1,4 @@
-//! What one layer keeps from forward for backward.
+//! Activations that one layer keeps from forward for backward.
 //!
 //! Bytes a token of a dense layer in BF16, h wide, without tensor parallelism: 2h each of the two norms' inputs; 2h that the first
 //! projection reads; queries, keys and values; 2h that the last one reads; 2h that gate and up read, 2 x 2w of what they make and 2w of

@@ -23,7 +23,7 @@ pub struct TrainingSearch {
     pub nearest: Option<(TrainingLayout, Bytes)>,
 }
 
-/// What would work where nothing does.
+/// A layout that works, if none of the requested layouts does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remedy {
     /// A layout that fits.
@@ -37,7 +37,7 @@ pub struct Remedy {
 /// Machines this many times larger are looked at for one that would do.
 const MOST_TIMES: u32 = 1024;
 
-/// Layouts whose layers are the same: of equal TP, CP, EP and micro-batch.
+/// Layouts with equal layers: equal TP, CP, EP and micro-batch.
 type Alike = BTreeMap<[u32; 4], Vec<TrainingLayout>>;
 
 fn alike(layouts: Vec<TrainingLayout>) -> Alike {
@@ -86,8 +86,8 @@ fn nearer(a: Option<(TrainingLayout, Bytes)>, b: Option<(TrainingLayout, Bytes)>
     }
 }
 
-/// Where nothing that answers the request fits: a layout of the same machine that does; else of one with twice as many ranks of the same
-/// kind, four times and so on; else of the same machine with sequences half as long, a quarter and so on.
+/// Alternative if no requested layout fits: another layout on the same machine; else a layout on two, four, ... times as many ranks of the same
+/// kind; else a layout on the same machine with sequences of a half, a quarter, ... of the length.
 ///
 /// `open` is a task of the same machine whose transfers are those of an open request.
 #[must_use]

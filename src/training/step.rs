@@ -30,7 +30,7 @@ pub struct Pass {
     pub time: Seconds,
     /// Kernels alone.
     pub kernels: Seconds,
-    /// Transfers of layers that kernels hide; what they do not is `time - kernels - host`.
+    /// Transfers of layers that kernels hide. The exposed part is `time - kernels - host`.
     pub hidden: Seconds,
     /// Waiting for the framework's host to start kernels.
     pub host: Seconds,
@@ -60,7 +60,7 @@ impl Pass {
 pub struct DataExchange {
     /// All of it.
     pub time: Seconds,
-    /// What nothing hides.
+    /// Exposed part.
     pub exposed: Seconds,
 }
 
@@ -96,7 +96,7 @@ pub struct TrainingStep {
     pub optimizer: Seconds,
     /// Waiting for the slowest of all ranks.
     pub straggling: Seconds,
-    /// What the fullest rank holds.
+    /// Memory of the fullest rank.
     pub memory: TrainingMemory,
     /// Work of one rank, mean over the stages.
     pub activity: Activity,

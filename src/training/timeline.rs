@@ -1,4 +1,4 @@
-//! When each stage of a pipeline does what in one optimizer step.
+//! Timeline of the pipeline stages in one optimizer step.
 //!
 //! Every stage does its micro-batches in the order of 1F1B, interleaved where it has several parts of the model (Narayanan et al. 2021,
 //! section 2.2); a part starts when the stage is free and the part before it has handed over. All stages are as slow as the slowest,
@@ -59,7 +59,7 @@ struct Turn {
     part: u32,
 }
 
-/// What a stage does, in order: forward passes alone until the last stage can turn round, then one forward and one backward in turn.
+/// Passes of a stage in order: forward passes until the last stage begins backward, then one forward and one backward pass in turn.
 fn turns(stage: u32, stages: u32, micro_batches: u32, parts: u32) -> Vec<Turn> {
     let total = micro_batches * parts;
     let ahead = if parts > 1 { (stages - stage - 1) * 2 + (parts - 1) * stages } else { stages - stage - 1 };

@@ -1,4 +1,4 @@
-//! Watts of a whole machine, and of a chip that multiplies matrices for as long as its clock takes to settle.
+//! Watts of a whole machine, and of a chip that multiplies matrices until its clock has settled.
 
 use super::bench::{Bench, power_in};
 use crate::execution::{Activity, pace, work_power};

@@ -1,4 +1,4 @@
-//! The one list of quantities that a case may name: what each is, and which function predicts it.
+//! The list of quantities that a case may name, with the meaning of each and the function that predicts it.
 
 use super::bench::Bench;
 use super::{fabric, operator, phase, power, serving, training, transfer};

@@ -63,7 +63,7 @@ pub fn scores(comparisons: &[Comparison]) -> Vec<Score> {
     groups.iter().map(|((system, quantity), errors)| Score::of(*system, *quantity, errors)).collect()
 }
 
-/// Errors of one quantity on one machine, on what its constants were fitted to and on what they were not.
+/// Errors of one quantity on one machine, inside and outside the fit of its constants.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// What was measured.

@@ -1,4 +1,4 @@
-//! What clients of a serving engine see: its public benchmark, replayed.
+//! Latencies that clients of a serving engine measure: a replay of its public benchmark.
 
 use std::sync::Arc;
 

@@ -45,7 +45,7 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
     time_in(case.unit, timing.total())
 }
 
-/// Time, or bandwidth a rank as papers print it: all copies of all tokens, those that stay included, over the time.
+/// Time, or bandwidth of a rank as papers print it: all copies of all tokens, including copies that stay on the rank, divided by the time.
 pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
     settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "nodes", "library"])?;

@@ -96,8 +96,8 @@ fn patterns_across_a_level_are_priced_alike_by_symmetry_and_by_full_walks() {
     }
 }
 
-/// 24 chips on 3 switches joined in a row. Chip i has 1, 2 or 3 links to one or two of them, so that chip i + 12 is a twin of chip i, but for
-/// some odd ones, which are nearly so; the later twin names its switches in the other order.
+/// 24 chips on 3 switches joined in a row. Chip i has 1, 2 or 3 links to one or two of them, so chips i and i + 12 are equivalent, except some
+/// odd ones, which are nearly so. The later chip of a pair names its switches in the other order.
 fn irregular() -> String {
     let mut links = String::new();
     for chip in 0..24_u32 {
@@ -116,9 +116,9 @@ fn irregular() -> String {
     level(24, &format!("{switches}{links}[[level.custom.link]]\nends = [\"s0\", \"s1\"]\n[[level.custom.link]]\nends = [\"s1\", \"s2\"]\nlinks = 2"))
 }
 
-/// One walk serves all receivers that are twins. The judge searches the paths of each pair by itself.
+/// One walk serves all equivalent receivers. The judge searches the paths of each pair by itself.
 #[test]
-fn one_walk_for_twins_carries_what_all_pairs_carry() {
+fn one_walk_for_equivalent_receivers_carries_what_all_pairs_carry() {
     let machines = [
         irregular(),
         level(20, SWITCH),

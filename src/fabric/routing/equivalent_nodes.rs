@@ -1,11 +1,12 @@
-//! The fabric with twins made one.
+//! The fabric with equivalent nodes merged.
 //!
-//! Two nodes are *twins* if no link joins them and both have the same neighbours over links of the same number, latency and dimension.
-//! Exchanging them changes nothing else in the fabric. So traffic that does not tell them apart loads the links of both alike: one node
-//! with the links of all of them carries what they carry together, and each has an equal part of it. The chips below the same switches
-//! are twins, and so are the spines of a plane, whatever the rest of the machine looks like.
+//! Two nodes are *equivalent* if no link joins them and both have the same neighbours over links of the same number, latency and dimension:
+//! chips below the same switches, or spines of a plane, on any machine. Exchanging equivalent nodes maps the fabric onto itself. So traffic that
+//! treats them alike loads their links alike. Equivalent nodes are merged into one node; its channels carry the sum of their traffic, and each
+//! member carries an equal part of the sum.
 //!
-//! Sets of twins may all be made one at once: every member of a set has a link to every member of a neighbouring set, or none has.
+//! All sets of equivalent nodes can be merged at once: either every member of a set has a link to every member of a neighbouring set, or no
+//! member has.
 
 use super::policy::mix;
 use super::router::{HalfEdge, Router, half_edges, narrow};
@@ -16,37 +17,37 @@ const NONE: u32 = u32::MAX;
 /// What becomes of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// It takes no part: it sends and receives nothing, and passes nothing on.
+    /// The node is left out: it sends, receives and forwards nothing.
     LeaveOut,
-    /// It stays a node of its own.
+    /// The node is not merged.
     Alone,
-    /// It joins its twins of the same number, between which the traffic does not distinguish.
+    /// The node is merged with equivalent nodes of the same number. Traffic treats all nodes of a number alike.
     With(u8),
 }
 
-/// A fabric in which a node stands for a set of twins.
+/// A fabric in which a node stands for a set of equivalent nodes.
 #[derive(Clone, Debug)]
 pub struct Merged {
-    /// Of the merged fabric: its parallel links are all those between two sets.
+    /// Router of the merged fabric. Parallel links are all links between two sets.
     pub router: Router,
-    /// Members of each of its nodes, in rising order; nodes are in the order of their first members.
+    /// Members of each merged node, in rising order. Merged nodes are in the order of their first members.
     pub sets: Vec<Vec<u32>>,
-    /// Number of the set of each node; [`NONE`] for those left out.
+    /// Number of the set of each node; [`NONE`] for nodes that are left out.
     set_of: Vec<u32>,
-    /// Channel of the merged fabric that each channel is part of; [`NONE`] where an end is left out.
+    /// Merged channel of each channel; [`NONE`] if an end is left out.
     part_of: Vec<u32>,
-    /// One over how many edges each merged edge stands for.
+    /// One over the number of edges of each merged edge.
     part: Vec<f64>,
 }
 
 impl Merged {
-    /// The set that a node is part of, unless it is left out.
+    /// Set of a node, unless the node is left out.
     #[must_use]
     pub fn set_of(&self, node: u32) -> Option<u32> {
         self.set_of.get(node as usize).copied().filter(|set| *set != NONE)
     }
 
-    /// Gives each channel its part of what the merged ones carry.
+    /// Divides the loads of merged channels over their channels.
     #[must_use]
     pub fn spread(&self, merged: &[f64]) -> Vec<f64> {
         let parts: Vec<f64> = merged.iter().enumerate().map(|(channel, bytes)| bytes * self.part[channel / 2]).collect();
@@ -54,7 +55,7 @@ impl Merged {
     }
 }
 
-/// The links of the nodes that take part, to others that do; twins list theirs in the same order.
+/// Links between nodes that are not left out. Equivalent nodes list their links in the same order.
 struct Links<'a> {
     router: &'a Router,
     start: Vec<u32>,
@@ -62,7 +63,7 @@ struct Links<'a> {
 }
 
 impl Router {
-    /// Makes twins one. Nodes that pass traffic on must not be left out.
+    /// Merges equivalent nodes. Nodes that forward traffic must not be left out.
     #[must_use]
     pub fn merged(&self, merge: impl Fn(u32) -> Merge) -> Merged {
         let merge: Vec<Merge> = (0..narrow(self.nodes())).map(merge).collect();
@@ -123,7 +124,7 @@ impl Router {
     }
 }
 
-/// All that tells the links of twins apart.
+/// Properties in which links of equivalent nodes must agree.
 type Kind = (u32, u32, u16, u16, u64);
 
 impl<'a> Links<'a> {
@@ -160,7 +161,7 @@ impl<'a> Links<'a> {
         place
     }
 
-    fn are_twins(&self, a: u32, b: u32) -> bool {
+    fn are_equivalent(&self, a: u32, b: u32) -> bool {
         let (router, kind) = (self.router, |half: &HalfEdge| kind(self.router, half));
         router.forwards[a as usize] == router.forwards[b as usize]
             && router.end_latency[a as usize] == router.end_latency[b as usize]
@@ -168,7 +169,7 @@ impl<'a> Links<'a> {
             && self.of(a).iter().zip(self.of(b)).all(|(a, b)| kind(a) == kind(b))
     }
 
-    /// The nodes that take part, in sets of twins.
+    /// Sets of equivalent nodes, without nodes that are left out.
     fn sets(&self, merge: &[Merge]) -> Vec<Vec<u32>> {
         let mut sets: Vec<Vec<u32>> = Vec::new();
         let mut prints: Vec<(u64, u32)> = Vec::new();
@@ -184,11 +185,11 @@ impl<'a> Links<'a> {
         }
         prints.sort_unstable();
         for alike in prints.chunk_by(|a, b| a.0 == b.0) {
-            // Equal prints of nodes that are no twins are next to impossible; such nodes stay alone, which is right too.
+            // Equal fingerprints of nodes that are not equivalent are next to impossible. Such nodes are not merged, which is also correct.
             let first = alike[0].1;
-            let is_twin = |node: u32| merge[node as usize] == merge[first as usize] && self.are_twins(first, node);
-            let (twins, others): (Vec<u32>, Vec<u32>) = alike.iter().map(|&(_, node)| node).partition(|&node| is_twin(node));
-            sets.push(twins);
+            let joins = |node: u32| merge[node as usize] == merge[first as usize] && self.are_equivalent(first, node);
+            let (equivalent, others): (Vec<u32>, Vec<u32>) = alike.iter().map(|&(_, node)| node).partition(|&node| joins(node));
+            sets.push(equivalent);
             sets.extend(others.into_iter().map(|node| vec![node]));
         }
         sets.sort_unstable_by_key(|members| members[0]);

@@ -34,7 +34,7 @@ pub enum Family {
     Gap,
     /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
-    /// What a serving engine adds to its kernels, from what its clients see.
+    /// Constants of a serving engine, from latencies that its clients measure.
     Engine(String),
 }
 
@@ -93,7 +93,7 @@ impl Family {
     /// Reads `collectives`, `gap`, or `KIND:NAME`.
     ///
     /// # Errors
-    /// What is known.
+    /// A message that lists the known families.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, name) = text.split_once(':').unwrap_or((text, ""));
         let precision = || {
@@ -200,8 +200,8 @@ impl Family {
             }
     }
 
-    /// What a measurement shares with those left out of a fit together with it: the weight matrix of a product, the heads of an attention
-    /// kernel, the model of experts or, where only one model was measured, the ranks that share it; `None` for what is no kernel.
+    /// Property that measurements share if they are left out of a fit together: the weight matrix of a product, the heads of an attention kernel,
+    /// the model of experts or, if only one model was measured, the number of ranks. `None` if the quantity is not a kernel.
     #[must_use]
     pub fn group(&self, case: &Case) -> Option<String> {
         let keys: &[&str] = match self {

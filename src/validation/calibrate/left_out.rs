@@ -1,4 +1,5 @@
-//! How far fits miss what they have not seen: each group of measurements left out in turn, and the whole chip predicted from a relative.
+//! Errors of fits on measurements that they have not seen: each group of measurements is left out in turn, and the whole chip is predicted from a
+//! relative.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use crate::validation::{OutsideError, OutsideErrors, Parts};
 
 /// Errors outside the fit of each measurement of `family`; none of a family that is not a kernel's.
 ///
-/// Fits start from the kernels of the chip's nearest measured relative, or from `parts` without one: what the remaining measurements do not
-/// tell stays where it starts, and so comes from no measurement that was left out.
+/// Fits start from the kernels of the chip's nearest measured relative, or from `parts` if there is none. A constant that the remaining
+/// measurements do not determine keeps its start value, so it does not come from a measurement that was left out.
 ///
 /// # Errors
 /// Why there is nothing to fit.
@@ -51,7 +52,7 @@ impl Job<'_> {
         }
     }
 
-    /// Measurements that are left out together, by what they share.
+    /// Measurements that are left out together, by their common property.
     fn groups(&self) -> BTreeMap<String, Vec<usize>> {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, case) in self.cases.iter().enumerate() {

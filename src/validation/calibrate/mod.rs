@@ -33,7 +33,7 @@ pub struct FittedConstant {
     pub before: f64,
     /// In that unit, four significant digits.
     pub value: f64,
-    /// Relative standard error; infinite where the measurements do not tell the constant, which is then as before.
+    /// Relative standard error. Infinite if the measurements do not determine the constant, which then keeps its start value.
     pub relative_error: f64,
     /// In that unit; nothing above makes sense.
     pub highest: f64,
@@ -104,7 +104,7 @@ fn four_digits(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-/// A constant whose standard error is more than itself is not told by the measurements: most often two of them only count together.
+/// A constant whose standard error exceeds its value is not determined by the measurements. Most often only a combination of two constants is.
 const UNTOLD: f64 = 1.0;
 
 /// A constant's name, unit, bound and starting value.
@@ -185,7 +185,8 @@ impl<'a> Job<'a> {
         indices.iter().map(|&index| self.cases[index].value.0).collect()
     }
 
-    /// Fits all constants, then again without the first that the measurements do not tell, until they tell all that move.
+    /// Fits all constants. While the standard error of a constant exceeds its value, this constant is held at its start value and the fit is
+    /// repeated.
     fn fit_what_is_told(&mut self, indices: &[usize]) -> Result<Fitted, String> {
         loop {
             let fitted = self.fit(indices)?;

@@ -120,7 +120,7 @@ proptest! {
         }
     }
 
-    /// Walks over a fabric with twins made one against a search for each pair, all chips but one in an order of their own.
+    /// Walks over a fabric with merged equivalent nodes, against a search for each pair; all chips but one in an order of their own.
     #[test]
     fn walks_by_sets_carry_what_all_pairs_carry(text in levels()) {
         let Some(fabric) = fitting(&text).filter(|fabric| (3..=40).contains(&fabric.chips)) else { return Ok(()) };
