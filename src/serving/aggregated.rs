@@ -1,7 +1,7 @@
 //! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes also read a chunk of waiting
 //! prompts.
 
-use super::batch::largest_within;
+use super::batch::{NEAR_BEST, highest_rate, largest_within};
 use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
@@ -159,31 +159,56 @@ impl<'a> Mixed<'a> {
         })
     }
 
+    /// Time over its limit, whichever is nearer to its own, and requests per second; a batch whose prefixes find no memory has no end.
+    fn strain_and_rate(&self, sequences: u32, chunk: u32) -> (f64, f64) {
+        let (tpot_limit, ttft_limit) = (self.request.tpot_limit.value, self.request.ttft_limit.value);
+        self.at(sequences, chunk).map_or((f64::INFINITY, 0.0), |(pace, _)| {
+            let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.chunks.load / MOST_LOAD);
+            (strain, pace.requests_per_second)
+        })
+    }
+
     /// The largest batch with this chunk, and its rate.
-    fn largest(&self, chunk: u32, most: u32) -> Result<(u32, bool, f64), Infeasible> {
+    fn largest(&self, chunk: u32, most: u32) -> Result<Chunked, Infeasible> {
         let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
-        let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
         // Whether there is a tier does not depend on the batch.
         self.found(parts)?;
-        let pace = |sequences: u32| self.at(sequences, chunk).map(|(pace, _)| pace);
         let at = |number: u32| {
-            pace(number * parts).map_or((f64::INFINITY, 0.0, ()), |pace| {
-                let strain = (pace.tpot / tpot_limit).max(pace.ttft / ttft_limit).max(pace.chunks.load / MOST_LOAD);
-                (strain, pace.requests_per_second, ())
-            })
+            let (strain, rate) = self.strain_and_rate(number * parts, chunk);
+            (strain, rate, rate)
         };
-        let found = match largest_within(most / parts, at) {
-            Ok(found) => found,
-            Err(_) => {
-                let pace = pace(parts)?;
-                let slow_tokens = pace.tpot / tpot_limit > pace.ttft / ttft_limit;
-                let (time, limit) = if slow_tokens { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
-                return Err(Infeasible::TooSlow { mapping, time, limit });
-            }
+        let Ok(found) = largest_within(most / parts, at) else {
+            let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
+            let (pace, _) = self.at(parts, chunk)?;
+            let slow_tokens = pace.tpot / tpot_limit > pace.ttft / ttft_limit;
+            let (time, limit) = if slow_tokens { (pace.tpot, tpot_limit) } else { (pace.ttft, ttft_limit) };
+            return Err(Infeasible::TooSlow { mapping, time, limit });
         };
-        let sequences = found.best * parts;
-        Ok((sequences, found.all, pace(sequences)?.requests_per_second))
+        Ok(Chunked { chunk, sequences: found.best * parts, largest: found.largest * parts, all: found.all, rate: found.of_best })
     }
+
+    /// The same chunk with the batch of the highest rate.
+    fn at_highest_rate(&self, found: Chunked) -> Chunked {
+        let parts = self.micro_batches;
+        let (number, rate) = highest_rate(found.largest / parts, |number| {
+            let (strain, rate) = self.strain_and_rate(number * parts, found.chunk);
+            (rate, strain <= 1.0)
+        });
+        if rate > found.rate { Chunked { sequences: number * parts, rate, ..found } } else { found }
+    }
+}
+
+/// What was found for one chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunked {
+    chunk: u32,
+    sequences: u32,
+    /// The most sequences within the limits.
+    largest: u32,
+    /// Whether memory, not time, keeps the batch from growing.
+    all: bool,
+    /// Requests per second.
+    rate: f64,
 }
 
 /// Serves `sequences` sequences in each attention group, reading prompts in chunks of `chunk` tokens.
@@ -206,17 +231,44 @@ pub fn aggregated_at(
 /// # Errors
 /// Why nothing works: the reason of the chunk size that misses the limit by least.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, request, mapping, micro_batches).and_then(|found| described(&found))
+    most(machine, request, mapping, micro_batches).and_then(|found| described(&at_highest_rate(found)))
 }
 
 /// The point that was found, with the pass behind it.
 pub(super) fn described(found: &Rough<Served<'_>>) -> Result<OperatingPoint, Infeasible> {
-    let (mixed, sequences, chunk) = &found.of;
-    mixed.point(*sequences, *chunk, found.fills_memory)
+    let Served { mixed, best, .. } = &found.of;
+    mixed.point(best.sequences, best.chunk, found.fills_memory)
 }
 
-/// One mapping with the sequences and the chunk that were found best.
-pub(super) type Served<'a> = (Mixed<'a>, u32, u32);
+/// One mapping with what was found for every chunk.
+#[derive(Debug)]
+pub(super) struct Served<'a> {
+    mixed: Mixed<'a>,
+    best: Chunked,
+    others: Vec<Chunked>,
+}
+
+impl<'a> Served<'a> {
+    /// The chunk with the highest rate, of equals the first.
+    fn of(mixed: Mixed<'a>, mut found: Vec<Chunked>) -> Option<Self> {
+        let place = (0..found.len()).reduce(|best, other| if found[other].rate > found[best].rate { other } else { best })?;
+        let best = found.remove(place);
+        Some(Self { mixed, best, others: found })
+    }
+
+    fn point(self) -> Rough<Self> {
+        let rate = TokensPerSecond::new(self.best.rate * f64::from(self.mixed.request.output.mean));
+        Rough { mapping: self.mixed.mapping, rate, fills_memory: self.best.all, of: self }
+    }
+}
+
+/// The same mapping with the chunk and the batch of the highest rate.
+pub(super) fn at_highest_rate(found: Rough<Served<'_>>) -> Rough<Served<'_>> {
+    let Served { mixed, best, others } = found.of;
+    let near = others.into_iter().filter(|other| other.rate >= NEAR_BEST * best.rate).map(|other| mixed.at_highest_rate(other));
+    let best = near.fold(mixed.at_highest_rate(best), |best, other| if other.rate > best.rate { other } else { best });
+    Served { mixed, best, others: Vec::new() }.point()
+}
 
 /// As [`most_requests`], without the pass behind it.
 pub(super) fn most<'a>(
@@ -232,21 +284,14 @@ pub(super) fn most<'a>(
         return Err(Infeasible::Cache { mapping, sequences: fit });
     }
     let mixed = Mixed::new(machine, request, mapping, micro_batches)?;
-    let mut best: Option<(u32, u32, bool, f64)> = None;
+    let mut works = Vec::new();
     let mut nearest: Option<Infeasible> = None;
     for chunk in CHUNKS {
         match mixed.largest(chunk, fit) {
-            Ok((sequences, all, rate)) if best.is_none_or(|(.., most)| rate > most) => best = Some((sequences, chunk, all, rate)),
-            Ok(_) => {}
+            Ok(found) => works.push(found),
             Err(no) => nearest = Some(no.nearer(nearest)),
         }
     }
-    match (best, nearest) {
-        (Some((sequences, chunk, all, requests)), _) => {
-            let rate = TokensPerSecond::new(requests * f64::from(request.output.mean));
-            Ok(Rough { mapping, rate, fills_memory: all, of: (mixed, sequences, chunk) })
-        }
-        (None, Some(no)) => Err(no),
-        (None, None) => Err(Infeasible::Cache { mapping, sequences: 0 }),
-    }
+    let served = Served::of(mixed, works);
+    served.map(Served::point).ok_or_else(|| nearest.unwrap_or(Infeasible::Cache { mapping, sequences: 0 }))
 }

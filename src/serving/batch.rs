@@ -1,10 +1,12 @@
-//! The largest batch that keeps within limits.
+//! The largest batch that keeps within limits, and the batches below it at which a rate can be higher.
 
 /// Result of a search over batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found<T> {
     /// Of all batches seen that keep within the limits, the one with the highest rate.
     pub best: u32,
+    /// The largest batch that keeps within the limits.
+    pub largest: u32,
     /// Whether the limits hold for the largest batch that was allowed.
     pub all: bool,
     /// Further result of the best batch.
@@ -49,7 +51,46 @@ pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) ->
             (best, highest, of_best) = (next, rate, more);
         }
     }
-    Ok(Found { best, all: bad > most, of_best })
+    Ok(Found { best, largest: good, all: bad > most, of_best })
+}
+
+/// Points whose rate is less than this share of the best one's are not looked at more closely: another batch gains less.
+pub(super) const NEAR_BEST: f64 = 0.9;
+
+/// By how much the rate that is found may be below the highest, as a share.
+const TOLERANCE: f64 = 5e-4;
+
+/// Batches that are looked at before the search gives up its tolerance.
+const MOST_LOOKS: u32 = 256;
+
+/// The batch in `1..=largest` with the highest rate, and that rate. `rate` gives the rate of a batch and whether it keeps within the limits.
+///
+/// A rate is a batch over its time, and more sequences never take less time. So between two batches `a < b` no rate exceeds `rate(a) (b - 1) / a`.
+/// The interval with the highest such bound is halved until no bound exceeds the best rate (branch and bound; Land and Doig, Econometrica 28,
+/// 1960). Times jump where another tile of a matrix product begins, so the largest batch is often not the best one.
+pub(super) fn highest_rate(largest: u32, mut rate: impl FnMut(u32) -> (f64, bool)) -> (u32, f64) {
+    let mut best = (1, 0.0);
+    let mut look = |batch: u32, best: &mut (u32, f64)| {
+        let (rate, holds) = rate(batch);
+        if holds && rate > best.1 {
+            *best = (batch, rate);
+        }
+        rate
+    };
+    // Of equals the largest batch, as a search that only looks for the largest has it.
+    look(largest, &mut best);
+    let mut open = vec![(1, look(1, &mut best), largest)];
+    let bound = |(low, rate, high): (u32, f64, u32)| if high - low < 2 { 0.0 } else { rate * f64::from(high - 1) / f64::from(low) };
+    for _ in 2..MOST_LOOKS {
+        let widest = (0..open.len()).max_by(|a, b| bound(open[*a]).total_cmp(&bound(open[*b])));
+        let Some(interval) = widest.map(|place| open.swap_remove(place)).filter(|interval| bound(*interval) > best.1 * (1.0 + TOLERANCE)) else {
+            break;
+        };
+        let (low, rate, high) = interval;
+        let middle = low.midpoint(high);
+        open.extend([(low, rate, middle), (middle, look(middle, &mut best), high)]);
+    }
+    best
 }
 
 #[cfg(test)]
@@ -64,7 +105,22 @@ mod tests {
             let strain = |batch: u32| start + slope * f64::from(batch).powf(bend);
             let scan = (1..=most).take_while(|batch| strain(*batch) <= 1.0).last();
             let found = largest_within(most, |batch| (strain(batch), f64::from(batch), batch)).ok();
-            prop_assert_eq!(found, scan.map(|best| Found { best, all: best == most, of_best: best }));
+            prop_assert_eq!(found, scan.map(|best| Found { best, largest: best, all: best == most, of_best: best }));
+        }
+
+        /// Times with jumps of two sizes, as tiles and waves of tiles make them, against a scan.
+        #[test]
+        fn no_batch_has_a_rate_much_above_the_highest(
+            largest in 1..2000_u32, start in 0.0..50.0_f64, slope in 0.01..1.0_f64, jumps in [(1..200_u32, 0.0..20.0_f64), (1..500_u32, 0.0..80.0_f64)],
+        ) {
+            let time = |batch: u32| start + slope * f64::from(batch) + jumps.iter().map(|(every, jump)| f64::from(batch.div_ceil(*every)) * jump).sum::<f64>();
+            let rate = |batch: u32| f64::from(batch) / time(batch);
+            let scan = (1..=largest).map(rate).fold(0.0, f64::max);
+            let mut looks = 0;
+            let (batch, found) = highest_rate(largest, |batch| { looks += 1; (rate(batch), true) });
+            prop_assert_eq!(found, rate(batch));
+            prop_assert!(looks == MOST_LOOKS || found >= scan / (1.0 + TOLERANCE), "{found} {scan} after {looks}");
+            prop_assert!(found >= 0.99 * scan, "{found} {scan} after {looks}");
         }
     }
 }

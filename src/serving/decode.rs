@@ -1,6 +1,6 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
-use super::batch::largest_within;
+use super::batch::{highest_rate, largest_within};
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Rough};
 use crate::execution::Mapping;
@@ -53,15 +53,21 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &found))
+    largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
 }
 
-/// Sequences and micro-batches of a point that a search has found.
-pub(super) type Batch = (u32, u32);
+/// The batch of a point that a search has found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    sequences: u32,
+    micro_batches: u32,
+    /// The most sequences within the limits.
+    largest: u32,
+}
 
 /// The point that was found, with the pass behind it.
 pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Rough<Batch>) -> OperatingPoint {
-    let (sequences, micro_batches) = found.of;
+    let Batch { sequences, micro_batches, .. } = found.of;
     OperatingPoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
 }
 
@@ -74,13 +80,32 @@ pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappi
     }
     let limit = phase.tpot_limit.value;
     let at = |number: u32| {
-        let sequences = number * micro_batches;
-        let step = step_time(machine, &shape(phase, mapping, sequences, micro_batches));
-        let (tpot, rate) = pace(machine, phase, mapping, sequences, step);
-        (tpot / limit, rate.get(), rate)
+        let (strain, rate) = strain_and_rate(machine, phase, mapping, number * micro_batches, micro_batches);
+        (strain, rate.get(), rate)
     };
     let found = largest_within(most, at).map_err(|strain| Infeasible::TooSlow { mapping, time: limit * strain, limit })?;
-    Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of: (found.best * micro_batches, micro_batches) })
+    let of = Batch { sequences: found.best * micro_batches, micro_batches, largest: found.largest * micro_batches };
+    Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of })
+}
+
+/// TPOT over its limit, and tokens per second of the instance.
+fn strain_and_rate(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u32) -> (f64, TokensPerSecond) {
+    let step = step_time(machine, &shape(phase, mapping, sequences, micro_batches));
+    let (tpot, rate) = pace(machine, phase, mapping, sequences, step);
+    (tpot / phase.tpot_limit.value, rate)
+}
+
+/// The same point with the batch of the highest rate.
+pub(super) fn at_highest_rate(machine: &Machine<'_>, phase: &DecodePhase, found: Rough<Batch>) -> Rough<Batch> {
+    let Rough { mapping, of: Batch { micro_batches, largest, .. }, .. } = found;
+    let (number, rate) = highest_rate(largest / micro_batches, |number| {
+        let (strain, rate) = strain_and_rate(machine, phase, mapping, number * micro_batches, micro_batches);
+        (rate.get(), strain <= 1.0)
+    });
+    if rate <= found.rate.get() {
+        return found;
+    }
+    Rough { rate: TokensPerSecond::new(rate), of: Batch { sequences: number * micro_batches, ..found.of }, ..found }
 }
 
 /// Sequences of one attention group whose caches of `context` tokens fit beside the weights.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::aggregated;
+use super::batch::NEAR_BEST;
 use super::decode;
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Role, Rough};
@@ -121,15 +122,16 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
             let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
             let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
             let at = |mapping| parts(mapping, asked).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts)).collect();
-            search_by(machine, &candidates, at, |found| Ok(decode::described(machine, phase, found)), which)
+            let finely = |found| decode::at_highest_rate(machine, phase, found);
+            search_by(machine, &candidates, at, finely, |found| Ok(decode::described(machine, phase, found)), which)
         }
         Role::Prefill(phase) => {
             let at = |mapping| parts(mapping, asked).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts)).collect();
-            search_by(machine, &shared(candidates), at, |found| Ok(prefill::described(found)), which)
+            search_by(machine, &shared(candidates), at, |found| found, |found| Ok(prefill::described(found)), which)
         }
         Role::Aggregated(request) => {
             let at = |mapping| parts(mapping, asked).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts)).collect();
-            search_by(machine, &shared(candidates), at, aggregated::described, which)
+            search_by(machine, &shared(candidates), at, aggregated::at_highest_rate, aggregated::described, which)
         }
     }
 }
@@ -150,6 +152,7 @@ fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
     points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
+    finely: impl Fn(Rough<T>) -> Rough<T> + Sync,
     describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
 ) -> Search {
@@ -157,17 +160,19 @@ fn search_by<T: Send + Sync>(
     let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
     let tried: Vec<Result<Rough<T>, Infeasible>> = tried.collect();
     let count = tried.len();
-    let mut works = Vec::new();
-    let mut refused = Vec::new();
+    let instances = |point: &Rough<T>| fabric.chips / point.mapping.chips(fabric.chip.ranks);
+    let rate = |point: &Rough<T>| point.rate * f64::from(instances(point));
+    let (mut points, mut refused) = (Vec::new(), Vec::new());
     for point in tried {
         match point {
-            Ok(point) => {
-                let instances = fabric.chips / point.mapping.chips(fabric.chip.ranks);
-                works.push((point.rate * f64::from(instances), instances, point));
-            }
+            Ok(point) => points.push(point),
             Err(no) => refused.push(no),
         }
     }
+    let most = points.iter().map(rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
+    let closer = |point: Rough<T>| if which == Described::All || rate(&point) >= most * NEAR_BEST { finely(point) } else { point };
+    let mut works: Vec<(TokensPerSecond, u32, Rough<T>)> =
+        points.into_par_iter().map(closer).map(|point| (rate(&point), instances(&point), point)).collect();
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());

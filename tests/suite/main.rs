@@ -5,6 +5,7 @@ mod afd;
 mod aggregated;
 mod architecture;
 mod bad_input;
+mod best_batch;
 mod book;
 mod clips;
 mod cloudmatrix384;
