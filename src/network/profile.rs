@@ -147,6 +147,18 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// For each of `levels` levels the time on its most loaded links over the time on the most loaded links of all levels, in messages of `message`.
+    /// Zero for a level without traffic.
+    #[must_use]
+    pub fn relative_loads(&self, fabric: &Fabric, levels: usize, message: Bytes) -> Vec<f64> {
+        let time = |peak: &Peak| peak.time(fabric, message, message).get();
+        let slowest = self.peaks.iter().map(time).fold(0.0, f64::max);
+        let of_level = |level: usize| self.peaks.iter().filter(|peak| usize::from(peak.level) == level).map(time).fold(0.0, f64::max);
+        (0..levels).map(|level| if slowest > 0.0 { of_level(level) / slowest } else { 0.0 }).collect()
+    }
+}
+
 impl Peak {
     const IDLE: Self = Self {
         link: 0,

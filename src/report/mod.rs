@@ -57,7 +57,7 @@ pub use collective::{CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentT
 pub use compare::CompareReport;
 pub use describe::DescribeReport;
 pub use document::{Document, tables_text};
-pub use drawing::{Drawing, draw};
+pub use drawing::{Drawing, draw, draw_loads};
 pub use experts::{ExpertsReport, ExpertsRow};
 pub use fail::FailReport;
 pub use fan_in::FanInReport;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::colour;
 use super::panel::{Below, Line, Panel, Row, Shape, panel};
+use super::{LOADS, colour, load_colour};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
 
@@ -34,7 +34,7 @@ impl Frame {
     }
 }
 
-pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
+pub fn draw(spec: &Spec, fabric: &Fabric, loads: Option<&[f64]>) -> String {
     let mut body = String::new();
     let mut y = MARGIN + 40.0;
     let mut zoom: Option<Frame> = None;
@@ -44,7 +44,8 @@ pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
         panels.push(panel(level, &below));
         below = Below { child: &level.name, chips: below.chips * level.size, planes: below.planes_above(level) };
     }
-    for panel in panels.into_iter().rev() {
+    for (level, panel) in panels.into_iter().enumerate().rev() {
+        let load = loads.and_then(|loads| loads.get(level)).copied();
         let frames = frames(&panel, y + TITLE);
         let bottom = frames.iter().flatten().map(|frame| frame.y + frame.height).fold(y, f64::max) + 20.0;
         if let Some(parent) = zoom {
@@ -66,10 +67,17 @@ pub fn draw(spec: &Spec, fabric: &Fabric) -> String {
         );
         text(&mut body, (MARGIN + 12.0, y + 19.0), "start", "600 13", &panel.title);
         text(&mut body, (MARGIN + 12.0, y + 35.0), "start", "400 11", &panel.note);
-        paint(&mut body, &panel, &frames);
+        if let Some(load) = load {
+            let place = (WIDTH - MARGIN - 12.0, y + 19.0);
+            text(&mut body, place, "end", "600 12", &format!("busiest links: {:.0} % of the slowest level", 100.0 * load));
+        }
+        paint(&mut body, &panel, &frames, load);
         // The child that is looked into stands in the lowest line, so that the look covers no other.
         zoom = frames.first().and_then(|row| row.iter().copied().reduce(|low, frame| if frame.y > low.y { frame } else { low }));
         y = bottom + PANEL_GAP;
+    }
+    if loads.is_some() {
+        y = legend(&mut body, y - PANEL_GAP + 16.0) + PANEL_GAP;
     }
     let height = y - PANEL_GAP + MARGIN;
     let head = format!(
@@ -121,9 +129,26 @@ fn row_frames(row: &Row, top: f64) -> Vec<Frame> {
         .collect()
 }
 
-fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>]) {
+/// What the colours of loads mean; returns where it ends.
+fn legend(body: &mut String, y: f64) -> f64 {
+    text(
+        body,
+        (MARGIN, y + 11.0),
+        "start",
+        "400 12",
+        "all-to-all of all chips, time on the busiest links of a level over that of the slowest level:",
+    );
+    for (index, colour) in LOADS.iter().enumerate() {
+        let x = MARGIN + 560.0 + 90.0 * float(index);
+        let _ = writeln!(body, "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"16\" height=\"12\" fill=\"{colour}\"/>", y + 1.0);
+        text(body, (x + 22.0, y + 11.0), "start", "400 11", &format!("to {} %", 20 * (index + 1)));
+    }
+    y + 16.0
+}
+
+fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>], load: Option<f64>) {
     for line in &panel.lines {
-        paint_line(body, line, frames);
+        paint_line(body, line, frames, load.map_or_else(|| colour(line.plane), load_colour));
     }
     for (row, frames) in panel.rows.iter().zip(frames) {
         let layers = row.layers.saturating_sub(1).min(3);
@@ -150,10 +175,9 @@ fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>]) {
     }
 }
 
-fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>]) {
+fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>], colour: &str) {
     let (from, to) = (frames[line.from.0][line.from.1], frames[line.to.0][line.to.1]);
     let ((x1, y1), (x2, y2)) = (from.middle(), to.middle());
-    let colour = colour(line.plane);
     let path = if line.bent {
         // Longer lines bend further; those across a row upwards, those along a column to the right.
         let reach = ((x2 - x1).abs() + (y2 - y1).abs()) * 0.18 + 14.0;
@@ -211,7 +235,7 @@ mod tests {
     fn looking_inside_covers_no_box() {
         for name in ["ub-mesh-1024", "cloudmatrix384", "tpu-v5p-pod"] {
             let spec = load_supernode(name).unwrap();
-            let drawn = draw(&spec, &fabric::build(&spec).unwrap());
+            let drawn = draw(&spec, &fabric::build(&spec).unwrap(), None);
             let mut lowest = 0.0_f64;
             for line in drawn.lines() {
                 let number = |key: &str| line.split(&format!(" {key}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
@@ -224,5 +248,16 @@ mod tests {
             }
             assert!(lowest > 0.0);
         }
+    }
+    /// Links of a level have the colour of its load, and the legend names every colour.
+    #[test]
+    fn loads_colour_the_links() {
+        let spec = load_supernode("hgx-h100-ib-64").unwrap();
+        let drawn = draw(&spec, &fabric::build(&spec).unwrap(), Some(&[0.1, 1.0]));
+        assert!(LOADS.iter().all(|colour| drawn.contains(&format!("fill=\"{colour}\""))));
+        assert!(drawn.contains("10 % of the slowest level") && drawn.contains("100 % of the slowest level"));
+        let lines = |colour: &str| drawn.matches(&format!("stroke=\"{colour}\"")).count();
+        assert!(lines(LOADS[0]) > 0 && lines(LOADS[4]) > 0);
+        assert_eq!(lines(LOADS[1]) + lines(LOADS[2]) + lines(LOADS[3]), 0);
     }
 }
