@@ -109,7 +109,7 @@ impl<'a> Network<'a> {
             Endpoint::Nic(part) => u64::from(part) << 3 | 3,
             Endpoint::Memory(part) => u64::from(part) << 3 | 4,
         };
-        let places = self.level_places(graph.node_count(), |chip| Some(chip));
+        let places = self.level_places(graph.node_count(), Some);
         self.router().labelled(|channel| rates[channel.link as usize]).orbits(part, Some(&places))
     }
 
