@@ -19,6 +19,7 @@ mod draft;
 mod extends;
 mod failures;
 mod flows;
+mod golden;
 mod hosts;
 mod hugging_face;
 mod imports;
