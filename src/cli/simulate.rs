@@ -165,11 +165,12 @@ fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result
         ));
     }
     let prices = (objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
-    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, ..Choice::default() }) };
+    let explained = arguments.explain;
+    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, explained, ..Choice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
     let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
     let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
-    Ok(Choice { objective, prices, candidates: Some(candidates), micro_batches: request.micro_batches })
+    Ok(Choice { objective, prices, candidates: Some(candidates), micro_batches: request.micro_batches, explained })
 }
 
 /// The workload's name; with the model's where that is not the workload's own.

@@ -1,7 +1,7 @@
 //! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes also read a chunk of waiting
 //! prompts.
 
-use super::batch::{NEAR_BEST, highest_rate, largest_within};
+use super::batch::{NEAR_BEST, highest_rate, largest_within, stays_below};
 use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
@@ -168,8 +168,8 @@ impl<'a> Mixed<'a> {
         })
     }
 
-    /// The largest batch with this chunk, and its rate.
-    fn largest(&self, chunk: u32, most: u32) -> Result<Chunked, Infeasible> {
+    /// The largest batch with this chunk, and its rate; without a rate if it stays below `floor`.
+    fn largest(&self, chunk: u32, most: u32, floor: TokensPerSecond) -> Result<Chunked, Infeasible> {
         let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
         // Whether there is a tier does not depend on the batch.
         self.found(parts)?;
@@ -177,6 +177,13 @@ impl<'a> Mixed<'a> {
             let (strain, rate) = self.strain_and_rate(number * parts, chunk);
             (strain, rate, rate)
         };
+        // At the limit of the time per token so many sequences make `floor`.
+        let batches = f64::from(mapping.dp) / mapping.fullest_stage(self.machine.workload.model.layers());
+        let at_floor = floor.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
+        let floor = floor.get() / f64::from(request.output.mean);
+        if at(1).0 <= 1.0 && stays_below(floor, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk)) {
+            return Ok(Chunked { chunk, sequences: parts, largest: parts, all: false, rate: 0.0 });
+        }
         let Ok(found) = largest_within(most / parts, at) else {
             let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
             let (pace, _) = self.at(parts, chunk)?;
@@ -231,7 +238,7 @@ pub fn aggregated_at(
 /// # Errors
 /// Why nothing works: the reason of the chunk size that misses the limit by least.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, request, mapping, micro_batches).and_then(|found| described(&at_highest_rate(found)))
+    most(machine, request, mapping, micro_batches, TokensPerSecond::ZERO).and_then(|found| described(&at_highest_rate(found)))
 }
 
 /// The point that was found, with the pass behind it.
@@ -270,12 +277,13 @@ pub(super) fn at_highest_rate(found: Rough<Served<'_>>) -> Rough<Served<'_>> {
     Served { mixed, best, others: Vec::new() }.point()
 }
 
-/// As [`most_requests`], without the pass behind it.
+/// As [`most_requests`], without the pass behind it; a point that stays below `floor` is given without its rate.
 pub(super) fn most<'a>(
     machine: &'a Machine<'a>,
     request: &'a Request,
     mapping: Mapping,
     micro_batches: u32,
+    floor: TokensPerSecond,
 ) -> Result<Rough<Served<'a>>, Infeasible> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
@@ -287,7 +295,7 @@ pub(super) fn most<'a>(
     let mut works = Vec::new();
     let mut nearest: Option<Infeasible> = None;
     for chunk in CHUNKS {
-        match mixed.largest(chunk, fit) {
+        match mixed.largest(chunk, fit, floor) {
             Ok(found) => works.push(found),
             Err(no) => nearest = Some(no.nearer(nearest)),
         }

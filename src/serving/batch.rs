@@ -57,6 +57,18 @@ pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) ->
 /// Points whose rate is less than this share of the best one's are not looked at more closely: another batch gains less.
 pub(super) const NEAR_BEST: f64 = 0.9;
 
+/// Whether every batch within the limits makes less than `floor`. `at_floor` is the batch that would make it just at the limit, and `at` gives
+/// strain and rate: if that batch misses both, so do all smaller ones, since a rate grows with the batch but for jumps that [`NEAR_BEST`] allows
+/// for. Nothing is said where memory ends the batch first.
+pub(super) fn stays_below(floor: f64, at_floor: f64, most: u32, at: impl FnOnce(u32) -> (f64, f64)) -> bool {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `most`")]
+    let number = at_floor.min(f64::from(most)) as u32;
+    number > 1 && {
+        let (strain, rate) = at(number);
+        strain > 1.0 && rate < floor
+    }
+}
+
 /// By how much the rate that is found may be below the highest, as a share.
 const TOLERANCE: f64 = 5e-4;
 

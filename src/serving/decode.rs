@@ -1,6 +1,6 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
-use super::batch::{highest_rate, largest_within};
+use super::batch::{highest_rate, largest_within, stays_below};
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Rough};
 use crate::execution::Mapping;
@@ -41,10 +41,14 @@ fn shape(phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u
 
 /// Time per output token, and tokens per second of the instance, from the time of a step.
 fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences: u32, step: Seconds) -> (Seconds, TokensPerSecond) {
-    let tpot = step / phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step);
+    let tpot = step / tokens_per_step(phase);
     // Each pipeline stage has a batch of its own in work; the fullest stage sets the beat.
     let batches = 1.0 / mapping.fullest_stage(machine.workload.model.layers());
     (tpot, TokensPerSecond::new(f64::from(sequences) * f64::from(mapping.dp) * batches / tpot.get()))
+}
+
+fn tokens_per_step(phase: &DecodePhase) -> f64 {
+    phase.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step)
 }
 
 /// The batch with the most tokens per second whose TPOT and memory hold, for one mapping and number of micro-batches. Micro-batches are
@@ -53,7 +57,8 @@ fn pace(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, sequences:
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    largest(machine, phase, mapping, micro_batches).map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
+    largest(machine, phase, mapping, micro_batches, TokensPerSecond::ZERO)
+        .map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
 }
 
 /// The batch of a point that a search has found.
@@ -71,8 +76,14 @@ pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Roug
     OperatingPoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
 }
 
-/// As [`largest_batch`], without the pass behind it.
-pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<Rough<Batch>, Infeasible> {
+/// As [`largest_batch`], without the pass behind it; a point that stays below `floor` is given without its rate.
+pub(super) fn largest(
+    machine: &Machine<'_>,
+    phase: &DecodePhase,
+    mapping: Mapping,
+    micro_batches: u32,
+    floor: TokensPerSecond,
+) -> Result<Rough<Batch>, Infeasible> {
     let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
     if most == 0 {
@@ -83,7 +94,19 @@ pub(super) fn largest(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mappi
         let (strain, rate) = strain_and_rate(machine, phase, mapping, number * micro_batches, micro_batches);
         (strain, rate.get(), rate)
     };
-    let found = largest_within(most, at).map_err(|strain| Infeasible::TooSlow { mapping, time: limit * strain, limit })?;
+    let too_slow = |strain| Infeasible::TooSlow { mapping, time: limit * strain, limit };
+    // At the limit so many sequences make `floor`; if they miss it, all that keep it make less.
+    let at_floor = floor.get() / pace(machine, phase, mapping, 1, limit * tokens_per_step(phase)).1.get() / f64::from(micro_batches);
+    let (smallest, _, _) = at(1);
+    let of_floor = |number: u32| {
+        let (strain, rate, _) = at(number);
+        (strain, rate)
+    };
+    if smallest <= 1.0 && stays_below(floor.get(), at_floor, most, of_floor) {
+        let of = Batch { sequences: micro_batches, micro_batches, largest: micro_batches };
+        return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of });
+    }
+    let found = largest_within(most, at).map_err(too_slow)?;
     let of = Batch { sequences: found.best * micro_batches, micro_batches, largest: found.largest * micro_batches };
     Ok(Rough { mapping, rate: found.of_best, fills_memory: found.all, of })
 }

@@ -120,7 +120,7 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
 pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, phase, mapping, micro_batches).map(|found| described(&found))
+    most(machine, phase, mapping, micro_batches, TokensPerSecond::ZERO).map(|found| described(&found))
 }
 
 /// The point that was found, with the pass behind it.
@@ -128,17 +128,22 @@ pub(super) fn described(found: &Rough<Reading<'_>>) -> OperatingPoint {
     OperatingPoint { fills_memory: found.fills_memory, ..found.of.point() }
 }
 
-/// As [`most_prompts`], without the pass behind it.
+/// As [`most_prompts`], without the pass behind it; a point that stays below `floor` is given without its rate.
 pub(super) fn most<'a>(
     machine: &'a Machine<'a>,
     phase: &'a PrefillPhase,
     mapping: Mapping,
     micro_batches: u32,
+    floor: TokensPerSecond,
 ) -> Result<Rough<Reading<'a>>, Infeasible> {
     let limit = phase.ttft_limit.value;
-    let at = |prompts: f64| {
+    let timed = |prompts: f64| {
         let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
         let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
+        Ok((reading, ttft, rate))
+    };
+    let at = |prompts: f64| {
+        let (reading, ttft, rate) = timed(prompts)?;
         if ttft > limit { Err(Infeasible::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
     };
     let mut best = at(PROMPTS[0]);
@@ -151,6 +156,10 @@ pub(super) fn most<'a>(
         }
     }
     let (mut best, mut most) = best?;
+    // A rate grows with the batch: what the largest misses, late or not, all others miss.
+    if most < floor && timed(PROMPTS[PROMPTS.len() - 1]).is_ok_and(|(_, _, rate)| rate < floor) {
+        return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of: best });
+    }
     let mut fills_memory = false;
     for prompts in &PROMPTS[1..] {
         // More prompts take more time and more room.

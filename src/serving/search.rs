@@ -44,6 +44,8 @@ pub struct Search {
 /// Which of the points that work are described, each with the pass behind it: that takes longer than to find them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Described {
+    /// The one with the most tokens per second. Mappings that cannot be it are left after two passes.
+    One,
     /// The ten with the most tokens per second.
     Best,
     /// All, to sort them by something else.
@@ -53,6 +55,7 @@ pub enum Described {
 impl Described {
     fn limit(self) -> usize {
         match self {
+            Self::One => 1,
             Self::Best => 10,
             Self::All => usize::MAX,
         }
@@ -121,16 +124,17 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
         Role::Decode(phase) => {
             let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
             let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
-            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts)).collect();
+            let at = |mapping, floor| parts(mapping, asked).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts, floor)).collect();
             let finely = |found| decode::at_highest_rate(machine, phase, found);
             search_by(machine, &candidates, at, finely, |found| Ok(decode::described(machine, phase, found)), which)
         }
         Role::Prefill(phase) => {
-            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts)).collect();
+            let at = |mapping, floor| parts(mapping, asked).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts, floor)).collect();
             search_by(machine, &shared(candidates), at, |found| found, |found| Ok(prefill::described(found)), which)
         }
         Role::Aggregated(request) => {
-            let at = |mapping| parts(mapping, asked).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts)).collect();
+            let at =
+                |mapping, floor| parts(mapping, asked).into_iter().map(|parts| aggregated::most(machine, request, mapping, parts, floor)).collect();
             search_by(machine, &shared(candidates), at, aggregated::at_highest_rate, aggregated::described, which)
         }
     }
@@ -141,27 +145,46 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping]) -> Result<Phase, Infeasible> {
-    search(machine, role, candidates, None, Described::Best).best()
+    search(machine, role, candidates, None, Described::One).best()
 }
 
 fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
     candidates.iter().filter(|mapping| mapping.ffn.is_none()).copied().collect()
 }
 
+/// Groups of candidates that are searched first where one point is asked for: every so many of all, so that the choice depends on nothing else.
+const PIONEERS: usize = 8;
+
 fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
-    points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
+    points: impl Fn(Mapping, TokensPerSecond) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
     finely: impl Fn(Rough<T>) -> Rough<T> + Sync,
     describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
 ) -> Search {
     let fabric = machine.communication.network().fabric();
-    let tried = by_stage(candidates).into_par_iter().flat_map_iter(|group| while_it_lacks(group, room_is_worth_something(machine), &points));
-    let tried: Vec<Result<Rough<T>, Infeasible>> = tried.collect();
+    let instances = |mapping: Mapping| fabric.chips / mapping.chips(fabric.chip.ranks);
+    let rate = |point: &Rough<T>| point.rate * f64::from(instances(point.mapping));
+    let room = room_is_worth_something(machine);
+    // `least` is a rate of the supernode: what stays below it need not be known well.
+    let of_group = |group: [Vec<Mapping>; 2], least: TokensPerSecond| {
+        while_it_lacks(group, room, |mapping| points(mapping, least * (1.0 / f64::from(instances(mapping).max(1)))))
+    };
+    let groups = by_stage(candidates);
+    let stride = if which == Described::One { groups.len() / PIONEERS } else { 0 };
+    let is_pioneer = |place: usize| stride > 1 && place.is_multiple_of(stride);
+    let (pioneers, others): (Vec<_>, Vec<_>) = groups.into_iter().enumerate().partition(|(place, _)| is_pioneer(*place));
+    let search = |groups: Vec<(usize, [Vec<Mapping>; 2])>, least: TokensPerSecond| -> Vec<(usize, Vec<Result<Rough<T>, Infeasible>>)> {
+        groups.into_par_iter().map(|(place, group)| (place, of_group(group, least))).collect()
+    };
+    let mut groups = search(pioneers, TokensPerSecond::ZERO);
+    let found = groups.iter().flat_map(|(_, points)| points).flatten().map(rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
+    groups.extend(search(others, found * NEAR_BEST));
+    // In the order of the candidates: of equals the first stays first.
+    groups.sort_unstable_by_key(|(place, _)| *place);
+    let tried: Vec<Result<Rough<T>, Infeasible>> = groups.into_iter().flat_map(|(_, points)| points).collect();
     let count = tried.len();
-    let instances = |point: &Rough<T>| fabric.chips / point.mapping.chips(fabric.chip.ranks);
-    let rate = |point: &Rough<T>| point.rate * f64::from(instances(point));
     let (mut points, mut refused) = (Vec::new(), Vec::new());
     for point in tried {
         match point {
@@ -172,7 +195,7 @@ fn search_by<T: Send + Sync>(
     let most = points.iter().map(rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
     let closer = |point: Rough<T>| if which == Described::All || rate(&point) >= most * NEAR_BEST { finely(point) } else { point };
     let mut works: Vec<(TokensPerSecond, u32, Rough<T>)> =
-        points.into_par_iter().map(closer).map(|point| (rate(&point), instances(&point), point)).collect();
+        points.into_par_iter().map(closer).map(|point| (rate(&point), instances(point.mapping), point)).collect();
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());

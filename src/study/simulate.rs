@@ -97,6 +97,8 @@ pub struct Choice {
     /// [`MICRO_BATCHES`]: crate::serving::MICRO_BATCHES
     /// [`MICRO_BATCHES_AFD`]: crate::serving::MICRO_BATCHES_AFD
     pub micro_batches: Option<u32>,
+    /// Whether more than the best mapping is asked for.
+    pub explained: bool,
 }
 
 /// Simulates a supernode with the mappings that make most tokens.
@@ -125,7 +127,11 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     let machine = Machine::new(network, &spec.library, &spec.chip, workload);
     let inventory = inventory(fabric);
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
-    let which = if matches!(objective, Objective::Tokens | Objective::Goodput) { Described::Best } else { Described::All };
+    let which = match objective {
+        Objective::Tokens if !choice.explained => Described::One,
+        Objective::Tokens | Objective::Goodput => Described::Best,
+        Objective::TokensPerWatt | Objective::TokensPerCost => Described::All,
+    };
     let parts = choice.micro_batches;
     let mut decode_search = workload.workload.decode.as_ref().map(|phase| search(&machine, Role::Decode(phase), &candidates, parts, which));
     let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search(&machine, Role::Prefill(phase), &reading, parts, which));

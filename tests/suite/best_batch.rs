@@ -66,3 +66,28 @@ fn no_batch_of_any_best_mapping_makes_more() {
     println!("{scanned} pairs of machine and workload scanned, {} worse", worse.len());
     assert!(worse.is_empty(), "{worse:#?}");
 }
+
+/// Leaving mappings early finds the same point as pricing all of them, for every role.
+#[test]
+fn one_point_is_the_first_of_all_points() {
+    let mut compared = 0;
+    for name in ["cloudmatrix384", "gb200-nvl72", "hgx-h200", "inspur-sd200", "mi300x-8", "hgx-h100-ib-256"] {
+        let spec = load_supernode(name).unwrap();
+        let fabric = build(&spec).unwrap();
+        let network = Network::new(&fabric);
+        for id in ["deepseek-r1-fp8", "llama-3.1-70b-fp8", "gpt-oss-120b-w4a8", "chat"] {
+            let workload = load_workload(id).unwrap().on(&spec.chip);
+            let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
+            let candidates = mappings_for(&workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+            let of = &workload.workload;
+            let roles = [of.decode.as_ref().map(Role::Decode), of.prefill.as_ref().map(Role::Prefill), of.request.as_ref().map(Role::Aggregated)];
+            for role in roles.into_iter().flatten() {
+                let [one, all] = [Described::One, Described::All].map(|which| search(&machine, role, &candidates, None, which).best().ok());
+                let told = |phase: &supernode::serving::Phase| (phase.point.mapping, phase.point.batch, phase.rate.get(), phase.tried);
+                compared += u32::from(one.is_some());
+                assert_eq!(one.as_ref().map(told), all.as_ref().map(told), "{name}, {id}");
+            }
+        }
+    }
+    assert!(compared > 30, "{compared}");
+}
