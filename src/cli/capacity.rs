@@ -32,6 +32,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    if arguments.deployment.is_closed() {
+        return Err(bad_option("--concurrency", "a closed loop has no rate of arrivals to find; leave it out".to_owned()));
+    }
     let (spec, workload) = arguments.deployment.load()?;
     let layout = arguments.deployment.layout(&spec, &workload)?;
     let made = made(&workload, Arguments::first(arguments), 1.0, arguments.requests, arguments.deployment.seed);

@@ -76,7 +76,7 @@ pub struct DeploymentArguments {
 
     /// Requests in flight; each that ends makes room for the next (closed loop)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    concurrency: Option<u32>,
+    pub concurrency: Option<u32>,
 
     /// Seed of everything drawn
     #[arg(long, default_value_t = 1)]
@@ -186,6 +186,10 @@ impl DeploymentArguments {
             let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
             Ok((Some(candidates.map_err(|reason| bad_option(option, reason))?), request.micro_batches))
         };
+        if matches!(self.mode, ModeArgument::Together) && (self.prefill_mapping.is_some() || self.prefill_instances.is_some()) {
+            let option = if self.prefill_mapping.is_some() { "--prefill-mapping" } else { "--prefill-instances" };
+            return Err(bad_option(option, "prompts are read by the instances that answer them; add --mode apart".to_owned()));
+        }
         let (candidates, micro_batches) = degrees("--mapping", self.mapping.as_deref())?;
         let (prefill_candidates, _) = degrees("--prefill-mapping", self.prefill_mapping.as_deref())?;
         let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));

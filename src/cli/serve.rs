@@ -26,11 +26,11 @@ pub struct Arguments {
     trace: Option<String>,
 
     /// How requests arrive without a trace: poisson, gamma:CV, constant, burst:N
-    #[arg(long, default_value = "poisson", value_parser = arrivals)]
+    #[arg(long, default_value = "poisson", value_parser = arrivals, conflicts_with = "concurrency")]
     arrivals: Arrivals,
 
     /// Requests a second; what the workload says if absent
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", conflicts_with = "concurrency")]
     rate: Option<f64>,
 
     /// Requests
@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 
-    /// End with exit code 1 if the deployment is overloaded
+    /// End with exit code 1 if the deployment is overloaded or serves nothing
     #[arg(long)]
     strict: bool,
 }
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         file.write_all(report.svg().as_bytes()).map_err(|error| unwritten("--plot", path, &error))?;
     }
     let mut output = Output::report(&report, format);
-    if arguments.strict && report.served.overloaded {
+    if arguments.strict && (report.served.overloaded || report.served.counts[1] == 0) {
         output.exit = Exit::Missed;
     }
     Ok(output)
@@ -144,7 +144,8 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, S
     let made = made.ok_or_else(|| {
         bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]")
     })?;
-    let how = if arguments.deployment.is_closed() { "in a closed loop".to_owned() } else { format!("at {rate} a second") };
+    let how =
+        if let Some(flight) = arguments.deployment.concurrency { format!("in a closed loop of {flight}") } else { format!("at {rate} a second") };
     Ok((Source::Made(made), format!("{} made-up requests {how}", arguments.requests)))
 }
 

@@ -42,6 +42,10 @@ impl Walks {
     }
 }
 
+/// Tokens of a rank that the buffers of kernels for few tokens take: the size that DeepEP's README and SGLang
+/// (`SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK`) set for them.
+const LOW_LATENCY_TOKENS: f64 = 128.0;
+
 /// Tokens on their way to experts or back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exchange {
@@ -181,16 +185,30 @@ impl<'a> Communication<'a> {
         self.collective(Op::AllToAll, ranks, pair * f64::from(ranks))
     }
 
-    /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens.
+    /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens, unless so few come that those for few tokens take them sooner.
     #[must_use]
     pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.exchange("dispatch", traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
+        self.sooner(traffic, bulk, |bulk| {
+            self.exchange("dispatch", traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
+        })
     }
 
-    /// Combine of the experts' results.
+    /// Combine of the experts' results, by kernels as for [`Communication::dispatch`].
     #[must_use]
     pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.exchange("combine", traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
+        self.sooner(traffic, bulk, |bulk| {
+            self.exchange("combine", traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
+        })
+    }
+
+    /// Kernels for many tokens start once for every peer, which a pass that ends a prompt does not pay back.
+    fn sooner(&self, traffic: &ExpertTraffic, bulk: bool, exchange: impl Fn(bool) -> Exchange) -> Exchange {
+        let usual = exchange(bulk);
+        if !bulk || traffic.tokens > LOW_LATENCY_TOKENS {
+            return usual;
+        }
+        let quick = exchange(false);
+        if quick.time < usual.time { quick } else { usual }
     }
 
     /// The dispatch kernel for few or many tokens.

@@ -44,6 +44,15 @@ fn spread(arrivals: Arrivals) -> String {
     }
 }
 
+/// What a higher rate breaks first.
+fn binding_text(capacity: &Capacity) -> String {
+    match (&capacity.binding, &capacity.served) {
+        (Some(promise), _) => promise.to_string(),
+        (None, Some(_)) => "the queue grows".to_owned(),
+        (None, None) => "-".to_owned(),
+    }
+}
+
 impl CapacityReport {
     fn slo(&self) -> String {
         self.promises.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -91,7 +100,7 @@ impl Report for CapacityReport {
                 spread(capacity.arrivals),
                 format!("{:.3}", capacity.rate),
                 if first > 0.0 { format!("{:.0} %", 100.0 * capacity.rate / first) } else { "-".to_owned() },
-                capacity.binding.as_ref().map_or("-".to_owned(), ToString::to_string),
+                binding_text(capacity),
                 time(served.and_then(|served| served.ttft).map(|times| times.p99)),
                 time(served.and_then(|served| served.tpot).map(|times| times.p99)),
                 served.map_or("-".to_owned(), |served| format!("{:.0}", served.output_rate)),
@@ -108,7 +117,7 @@ impl Report for CapacityReport {
             ("mappings".to_owned(), self.mappings.join("; ")),
         ];
         let note = format!(
-            "Rates are within 1 %: bisection over runs of {} requests that differ in the rate alone (seed {}). A request is counted as served only if the queue does not grow.",
+            "Rates are within 1 %: bisection over runs of {} requests that differ in the rate alone (seed {}). A run is doubled until requests come for ten times as long as one stays, and counts only if the number in the system does not grow.",
             self.requests, self.seed
         );
         vec![Section::Title(self.title.clone()), Section::Facts(facts), Section::Table(table), Section::Note(note)]

@@ -125,7 +125,16 @@ impl ServeReport {
         let served = &self.served;
         let [arrived, ended, rejected] = served.counts;
         let state = if served.overloaded {
-            format!("OVERLOADED: requests come faster than they are served; {} waited when the last one came", served.outcome.backlog)
+            let [half, last] = served.outcome.in_flight;
+            format!(
+                "OVERLOADED: requests come faster than they are served; {} waited and {} ran when the last one came, {half} in all when half had",
+                served.outcome.backlog,
+                last - served.outcome.backlog
+            )
+        } else if served.too_short {
+            "too short to tell whether it keeps up: requests stay longer than a third of the time in which they come".to_owned()
+        } else if ended == 0 {
+            "serves nothing".to_owned()
         } else {
             "keeps up".to_owned()
         };
@@ -306,7 +315,7 @@ impl Report for ServeReport {
             })
             .collect();
         json!({
-            "supernode": self.supernode, "workload": self.workload.0, "engine": self.engine, "overloaded": served.overloaded,
+            "supernode": self.supernode, "workload": self.workload.0, "engine": self.engine, "overloaded": served.overloaded, "too_short": served.too_short,
             "requests": { "arrived": arrived, "finished": finished, "unfinished": arrived - finished, "rejected": rejected },
             "queue_s": percentiles_json(served.queue.as_ref()), "ttft_s": percentiles_json(served.ttft.as_ref()),
             "tpot_s": percentiles_json(served.tpot.as_ref()), "itl_s": percentiles_json(served.itl.as_ref()), "e2e_s": percentiles_json(served.e2e.as_ref()),

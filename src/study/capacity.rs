@@ -86,17 +86,38 @@ const PRECISION: f64 = 0.01;
 /// Doublings of the first guess that are tried in either direction.
 const DOUBLINGS: u32 = 40;
 
+/// Requests of a run at most: where they stay longer than so many come, the last run is taken as it is.
+const MOST_REQUESTS: u32 = 1 << 20;
+
+/// Requests come for so many times as long as one stays, so that the start, when nothing waits yet, weighs little.
+const STEADY_STAYS: f64 = 10.0;
+
+/// A run of `made`, with twice as many requests until they come for long enough to show a steady state.
+fn steady(plan: &Plan<'_>, made: &Made) -> Served {
+    let mut made = *made;
+    loop {
+        let served = plan.serve_with_seed(&made.trace(), made.seed);
+        let ended = served.counts[1] > 0;
+        if served.stays >= STEADY_STAYS || served.overloaded || !ended || made.requests >= MOST_REQUESTS {
+            return served;
+        }
+        made.requests *= 2;
+    }
+}
+
 /// The highest rate at which `plan` keeps all promises with requests like `made`: bisection over runs that differ in the rate alone.
 #[must_use]
 pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity {
     let mut runs = 0;
     let mut at = |rate: f64| {
         runs += 1;
-        let served = plan.serve_with_seed(&Made { rate, ..*made }.trace(), made.seed);
+        let served = steady(plan, &Made { rate, ..*made });
         let worst = promises.iter().max_by(|a, b| a.strain(&served).total_cmp(&b.strain(&served))).cloned();
         let strain = worst.as_ref().map_or(0.0, |promise| promise.strain(&served));
         let unserved = served.counts[1] < served.counts[0];
-        (strain <= 1.0 && !unserved && !served.overloaded, worst, served)
+        let holds = strain <= 1.0 && !unserved && !served.overloaded && !served.too_short;
+        // Where no promise is broken, the queue grows.
+        (holds, worst.filter(|_| strain > 1.0), served)
     };
     let mut good: Option<(f64, Served)> = None;
     let mut bad: Option<(f64, Option<Promise>)> = None;

@@ -132,6 +132,12 @@ impl<'a> Plan<'a> {
         let rules =
             layout.rules.clone().unwrap_or_else(|| Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref())));
         let (phases, counts) = chosen(&machine, spec, workload, lengths, layout).map_err(|no| no.to_string())?;
+        let asked = [layout.prefill_instances.filter(|_| counts.len() > 1), layout.instances];
+        for (count, asked) in counts.iter().rev().zip(asked.iter().rev()) {
+            if let Some(asked) = asked.filter(|asked| asked > count) {
+                return Err(format!("the machine has room for {count} such instances, {asked} are asked for"));
+            }
+        }
         let mappings: Vec<Mapping> = phases.iter().map(|(mapping, _)| *mapping).collect();
         let context = lengths[0] + lengths[1] / 2.0;
         let cache = layout.tiers.as_ref().or_else(|| cache_of(workload));
@@ -323,6 +329,10 @@ pub struct Served {
     pub preemptions: u64,
     /// Whether requests came faster than they were served.
     pub overloaded: bool,
+    /// Time in which requests came, over the mean time that one stays: where it is small, a run says little of a steady state.
+    pub stays: f64,
+    /// Whether it says nothing: more and more were in the system while requests came, and they came for less than a few stays.
+    pub too_short: bool,
     /// Share of the time that instances had a pass to run.
     pub busy: f64,
     /// Mean share of the ports' rate that passes take.
@@ -337,6 +347,9 @@ pub struct Served {
     pub loaded: [Bytes; 2],
 }
 
+/// A steady state shows once requests have come for so many times as long as one of them stays.
+const ENOUGH_STAYS: f64 = 3.0;
+
 impl Served {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     fn new(outcome: Outcome, trace: &Trace, plan: &Plan<'_>) -> Self {
@@ -349,29 +362,39 @@ impl Served {
         let span = makespan.get().max(1e-12);
         let kept =
             |limits: &Limits| ended.iter().filter(|one| ttft(one) <= limits.ttft.get() && tpot(one).unwrap_or(0.0) <= limits.tpot.get()).count();
-        let tokens: f64 = ended.iter().map(|one| f64::from(one.output)).sum();
-        let (found, units) = (ended.iter().map(|one| f64::from(one.found_units)).sum::<f64>(), trace.blocks.len());
-        let prompt: f64 = ended.iter().map(|one| f64::from(one.input)).sum();
-        let found_tokens = ended.iter().map(|one| f64::from(one.found)).sum::<f64>() / prompt.max(1.0);
+        let tokens = ended.iter().fold(0.0, |tokens, one| tokens + f64::from(one.output));
+        let (found, units) = (ended.iter().fold(0.0, |found, one| found + f64::from(one.found_units)), trace.blocks.len());
+        let prompt = ended.iter().fold(0.0, |prompt, one| prompt + f64::from(one.input));
+        let found_tokens = ended.iter().fold(0.0, |found, one| found + f64::from(one.found)) / prompt.max(1.0);
         let instances = f64::from(plan.fleet.first.instances + plan.fleet.second.map_or(0, |(pool, _)| pool.instances));
         let sums = |of: fn(&crate::serving::queueing::Span) -> f64| outcome.over_time.spans.iter().map(of).sum::<f64>();
         let power = plan.waiting + Watts::new(outcome.energy / span);
         let (all, waited) = (trace.requests.len() as f64, outcome.backlog as f64);
+        let open = plan.fleet.concurrency.is_none();
+        // What is in the system by chance grows with the root of the number of requests that have come.
+        let grows = |more: f64| more > 4.0 * all.sqrt() && more > 0.02 * all;
+        let [half, last] = outcome.in_flight.map(|count| count as f64);
+        let growing = grows(last - half);
+        let e2e = times(&|one| Some(one.last.since(one.arrived).seconds()));
+        let coming = trace.requests.last().map_or(0.0, |request| request.arrival.seconds());
+        let stays = e2e.map_or(0.0, |e2e| coming / e2e.mean.max(1e-12));
+        let too_short = growing && stays < ENOUGH_STAYS;
         Self {
             counts: [trace.requests.len(), ended.len(), rejected],
             queue: times(&|one| Some(one.scheduled?.since(one.arrived).seconds())),
             ttft: times(&|one| Some(ttft(one))),
             tpot: times(&tpot),
             itl: outcome.gaps.percentiles(),
-            e2e: times(&|one| Some(one.last.since(one.arrived).seconds())),
+            e2e,
             makespan,
             output_rate: tokens / span,
             goodput: plan.limits.as_ref().map(|limits| kept(limits) as f64 / span),
             prefix_hit: if units > 0 { found / units as f64 } else { found_tokens },
             found_tokens,
             preemptions: outcome.sequences.iter().map(|one| u64::from(one.preempted)).sum(),
-            // What a queue holds by chance grows with the root of the number of requests that have come.
-            overloaded: plan.fleet.concurrency.is_none() && waited > 4.0 * all.sqrt() && waited > 0.02 * all,
+            overloaded: open && (grows(waited) || growing && !too_short),
+            stays,
+            too_short: open && !grows(waited) && too_short,
             busy: outcome.busy / (instances * span),
             wire: sums(|span| span.wire) / (instances * span),
             occupancy: sums(|span| span.blocks) / sums(|span| span.busy).max(1e-12),

@@ -111,3 +111,50 @@ fn replications_are_runs_with_other_seeds() {
     assert!((number(&capacity, "/by_arrivals/0/replicated_requests_per_s/mean") - f64::midpoint(seeds[0], seeds[1])).abs() < 1e-9);
     assert_eq!(number(&capacity, "/requests_per_s"), seeds[0]);
 }
+
+/// A short run says nothing of a steady state: it is doubled until it does, so the answer hardly depends on how many requests were asked for.
+#[test]
+fn capacity_does_not_depend_on_the_length_of_a_run() {
+    let project = Project::new("capacity-length");
+    let rate = |requests: &str| {
+        let line = format!("capacity {SMALL} --shape 1000/200 --sequences 64 --arrivals constant --requests {requests}");
+        number(&json(&project, &line), "/requests_per_s")
+    };
+    let (short, long) = (rate("20"), rate("2000"));
+    assert!((short / long - 1.0).abs() < 0.1, "{short} {long}");
+}
+
+/// Where seats do not run out, nobody waits: overload shows in the number that run.
+#[test]
+fn overload_shows_in_what_runs_as_well() {
+    let project = Project::new("overload");
+    let run = |rate: &str, requests: &str| json(&project, &format!("serve {SMALL} --shape 1000/1000 --rate {rate} --requests {requests}"));
+    let (slow, fast, short) = (run("2", "300"), run("60", "3000"), run("60", "200"));
+    assert_eq!((slow["overloaded"].as_bool(), slow["too_short"].as_bool()), (Some(false), Some(false)));
+    assert_eq!(fast["overloaded"].as_bool(), Some(true));
+    assert_eq!((short["overloaded"].as_bool(), short["too_short"].as_bool()), (Some(false), Some(true)));
+}
+
+/// What would be ignored is refused.
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    let project = Project::new("contradictions");
+    let refused = |line: &str, expected: &str| {
+        let error = project.run(&line.split_whitespace().collect::<Vec<_>>()).error();
+        assert!(error.contains(expected), "{line}: {error}");
+    };
+    refused(&format!("capacity {SMALL} --shape 1k1k --concurrency 5"), "a closed loop has no rate of arrivals");
+    refused(&format!("serve {SMALL} --shape 1k1k --concurrency 5 --rate 2"), "cannot be used with");
+    refused(&format!("serve {SMALL} --shape 1k1k --rate 2 --prefill-instances 1"), "add --mode apart");
+    let many = "serve hgx-h100 --workload llama-3.1-8b-bf16 --mapping tp=4,ep=1,dp=1,pp=1 --shape 1k1k --rate 2 --instances 3";
+    refused(many, "the machine has room for 2 such instances, 3 are asked for");
+}
+
+/// A pass that ends a prompt takes the kernels for few tokens: a start for each of 384 peers would cost it most of a second.
+#[test]
+fn the_end_of_a_prompt_does_not_start_once_for_every_peer() {
+    let project = Project::new("short-prompts");
+    let line = "serve cloudmatrix384 --mapping tp=2,ep=384,dp=192 --shape 10/20 --rate 5 --requests 50";
+    let served = json(&project, line);
+    assert!(number(&served, "/ttft_s/p50") < 0.1, "{}", served["ttft_s"]);
+}

@@ -75,6 +75,8 @@ pub struct Outcome {
     pub end: Picoseconds,
     /// Requests that waited when the last one arrived.
     pub backlog: usize,
+    /// Requests that waited or ran when half of them had arrived, and when the last one arrived.
+    pub in_flight: [usize; 2],
     /// Passes of all instances.
     pub passes: u64,
     /// Instance-seconds with a pass to run.
@@ -189,6 +191,7 @@ impl<'a> Run<'a> {
             over_time: OverTime::default(),
             end: Picoseconds(0),
             backlog: 0,
+            in_flight: [0; 2],
             passes: 0,
             busy: 0.0,
             energy: 0.0,
@@ -227,8 +230,14 @@ impl<'a> Run<'a> {
             let request = self.next;
             self.next += 1;
             let accepted = self.accept(now, request);
-            if self.next == self.trace.requests.len() {
-                self.outcome.backlog = self.instances.iter().map(|instance| instance.counts()[0]).sum();
+            let all = self.trace.requests.len();
+            if self.next == all.div_ceil(2) || self.next == all {
+                let [waiting, running] = self.instances.iter().fold([0, 0], |sums, instance| {
+                    let counts = instance.counts();
+                    [sums[0] + counts[0], sums[1] + counts[1]]
+                });
+                self.outcome.backlog = waiting;
+                self.outcome.in_flight[usize::from(self.next == all)] = waiting + running;
             }
             if accepted || self.fleet.concurrency.is_none() {
                 break;
