@@ -56,7 +56,7 @@ fn tokens_per_step(phase: &DecodePhase) -> f64 {
 ///
 /// # Errors
 /// Why not even the smallest batch works.
-pub fn largest_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
+pub fn best_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
     largest(machine, phase, mapping, micro_batches, TokensPerSecond::ZERO)
         .map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
 }
@@ -76,7 +76,7 @@ pub(super) fn described(machine: &Machine<'_>, phase: &DecodePhase, found: &Roug
     OperatingPoint { fills_memory: found.fills_memory, ..decode_at(machine, phase, found.mapping, sequences, micro_batches) }
 }
 
-/// As [`largest_batch`], without the pass behind it; a point that stays below `floor` is given without its rate.
+/// As [`best_batch`], without the pass behind it; a point that stays below `floor` is given without its rate.
 pub(super) fn largest(
     machine: &Machine<'_>,
     phase: &DecodePhase,

@@ -35,7 +35,7 @@ mod search;
 pub use aggregated::{aggregated_at, most_requests};
 pub use benchmark::benchmark;
 pub use clip::{ClipPoint, clip_at, clip_degrees, clip_points};
-pub use decode::{decode_at, largest_batch};
+pub use decode::{best_batch, decode_at};
 pub use deployment::{Tiers, cache_tokens, kv_transfer, tiers};
 pub use infeasible::Infeasible;
 pub use kv_transfer::KvTransfer;

@@ -155,6 +155,12 @@ fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
 /// Groups of candidates that are searched first where one point is asked for: every so many of all, so that the choice depends on nothing else.
 const PIONEERS: usize = 8;
 
+/// Candidates of one group: whole sequences, and shared ones.
+type StageGroup = [Vec<Mapping>; 2];
+
+/// The points of a group, with its place among all groups.
+type GroupPoints<T> = (usize, Vec<Result<Rough<T>, Infeasible>>);
+
 fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
@@ -168,14 +174,14 @@ fn search_by<T: Send + Sync>(
     let rate = |point: &Rough<T>| point.rate * f64::from(instances(point.mapping));
     let room = room_is_worth_something(machine);
     // `least` is a rate of the supernode: what stays below it need not be known well.
-    let of_group = |group: [Vec<Mapping>; 2], least: TokensPerSecond| {
+    let of_group = |group: StageGroup, least: TokensPerSecond| {
         while_it_lacks(group, room, |mapping| points(mapping, least * (1.0 / f64::from(instances(mapping).max(1)))))
     };
     let groups = by_stage(candidates);
     let stride = if which == Described::One { groups.len() / PIONEERS } else { 0 };
     let is_pioneer = |place: usize| stride > 1 && place.is_multiple_of(stride);
     let (pioneers, others): (Vec<_>, Vec<_>) = groups.into_iter().enumerate().partition(|(place, _)| is_pioneer(*place));
-    let search = |groups: Vec<(usize, [Vec<Mapping>; 2])>, least: TokensPerSecond| -> Vec<(usize, Vec<Result<Rough<T>, Infeasible>>)> {
+    let search = |groups: Vec<(usize, StageGroup)>, least: TokensPerSecond| -> Vec<GroupPoints<T>> {
         groups.into_par_iter().map(|(place, group)| (place, of_group(group, least))).collect()
     };
     let mut groups = search(pioneers, TokensPerSecond::ZERO);
@@ -225,8 +231,8 @@ fn room_is_worth_something(machine: &Machine<'_>) -> bool {
 
 /// Candidates grouped by the ranks of a pipeline stage, in the order of the first candidate of each group. In a group: candidates without shared
 /// sequences (fewest stages first) and candidates with them (fewest shares first).
-fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
-    let mut groups: Vec<[Vec<Mapping>; 2]> = Vec::new();
+fn by_stage(candidates: &[Mapping]) -> Vec<StageGroup> {
+    let mut groups: Vec<StageGroup> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
         let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp, mapping.ffn)).or_insert(groups.len());
@@ -246,7 +252,7 @@ fn by_stage(candidates: &[Mapping]) -> Vec<[Vec<Mapping>; 2]> {
 /// more stages are tried only while memory is the obstacle. Ranks that share sequences also have more memory and a lower latency, but exchange
 /// more data for the same work. They are tried only if whole sequences lack memory or miss the limit, or if free memory keeps prefixes.
 fn while_it_lacks<T>(
-    [whole, shared]: [Vec<Mapping>; 2],
+    [whole, shared]: StageGroup,
     room_is_worth_something: bool,
     points: impl Fn(Mapping) -> Vec<Result<Rough<T>, Infeasible>>,
 ) -> Vec<Result<Rough<T>, Infeasible>> {

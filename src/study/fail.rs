@@ -14,7 +14,7 @@ use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, in
 use crate::input::document::{Algorithm, Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, Group, Network, Op, Pattern, Placement, Pricing};
-use crate::serving::{Role, best, clip_at, largest_batch, prefill_at};
+use crate::serving::{Role, best, best_batch, clip_at, prefill_at};
 use crate::units::SplitMix64;
 use crate::units::{Bytes, BytesPerSecond, Seconds, TokensPerSecond};
 
@@ -150,7 +150,7 @@ impl<'a> DegradedMachine<'a> {
         let machine = Machine { communication, device: self.machine.device.clone(), workload };
         let share = f64::from(chips) / f64::from(self.fabric.chips);
         let decode = self.decode.zip(workload.workload.decode.as_ref()).and_then(|((mapping, micro_batches, instances), phase)| {
-            largest_batch(&machine, phase, mapping, micro_batches).ok().map(|point| point.rate * (instances * share))
+            best_batch(&machine, phase, mapping, micro_batches).ok().map(|point| point.rate * (instances * share))
         });
         let prefill = self.prefill.zip(workload.workload.prefill.as_ref()).and_then(|((mapping, micro_batches, instances), phase)| {
             prefill_at(&machine, phase, mapping, self.prompts, micro_batches).ok().map(|point| point.rate * (instances * share))

@@ -5,7 +5,7 @@ use supernode::fabric;
 use supernode::input::document::ExpertChips;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload};
 use supernode::network::{AfdTraffic, Network};
-use supernode::serving::{Infeasible, decode_at, largest_batch};
+use supernode::serving::{Infeasible, best_batch, decode_at};
 use supernode::study::{Choice, simulate_with};
 use supernode::units::Bytes;
 
@@ -77,7 +77,7 @@ fn a_layer_is_the_longest_of_sides_and_way_round() {
         assert!((memory / step.activity.memory.get() - 1.0).abs() < 1e-9 && (sent / step.activity.sent.get() - 1.0).abs() < 1e-9);
     }
     // Four experts' ranks would hold 12 + 1 of them: 80.1 GB of weights on a GPU of 80 GB.
-    let refused = largest_batch(&machine, phase, apart(4, 4), 2);
+    let refused = best_batch(&machine, phase, apart(4, 4), 2);
     assert!(matches!(refused, Err(Infeasible::Weights { .. })), "{refused:?}");
 }
 

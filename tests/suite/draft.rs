@@ -6,7 +6,7 @@ use supernode::fabric;
 use supernode::input::document::Speculation;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload, load_workload_with};
 use supernode::network::Network;
-use supernode::serving::{decode_at, largest_batch, prefill_at};
+use supernode::serving::{best_batch, decode_at, prefill_at};
 use supernode::units::{Bytes, Seconds};
 use supernode::workload::AttentionBatch;
 
@@ -64,14 +64,16 @@ fn the_draft_takes_room() {
     let mut workload = with_draft();
     let decode = workload.workload.decode.as_mut().expect("it decodes");
     decode.tpot_limit.set(supernode::units::Figure::plain(Seconds::new(1e6)));
+    // So few sequences that reading weights takes the time, and more always make more tokens.
+    decode.context.set(900_000);
     let phase = decode.clone();
     on_h100(&workload, |machine, _| {
         let own = weight_bytes(&workload.model, &workload.workload.precision, None, &TP8);
         let layers = 16.0 * (2.0 * 2048.0 * 40.0 * 64.0 + 3.0 * 2048.0 * 8192.0);
         let draft = Bytes::new((layers + 2.0 * 2048.0 * 128_256.0) / 8.0);
         let room = cache_room(&machine.device, own + draft).expect("it fits");
-        let expected = (room / Bytes::new((20_480.0 + 2_048.0) * 2048.0)).floor();
-        let found = largest_batch(machine, &phase, TP8, 1).unwrap_or_else(|no| panic!("{no}"));
+        let expected = (room / Bytes::new((20_480.0 + 2_048.0) * 900_000.0)).floor();
+        let found = best_batch(machine, &phase, TP8, 1).unwrap_or_else(|no| panic!("{no}"));
         assert_eq!(found.batch, expected);
     });
 }

@@ -5,7 +5,7 @@ use supernode::fabric;
 use supernode::input::document::Precision;
 use supernode::input::spec::{load_supernode, load_workload_with};
 use supernode::network::Network;
-use supernode::serving::{decode_at, largest_batch, prefill_at};
+use supernode::serving::{best_batch, decode_at, prefill_at};
 use supernode::workload::{AttentionBatch, sequence_exchange, split_attention};
 
 /// DeepSeek-R1: 1 536 compressed query and 512 + 64 cache elements a token, 128 heads of 128 values. Eight ranks share a prompt of 4 096
@@ -63,8 +63,8 @@ fn long_sequences_fit_and_long_prompts_end_sooner() {
     let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
     let mapping = |sp: u32| Mapping { ep: 256, dp: 256 / sp, sp, ..Mapping::ONE };
     let decode = workload.workload.decode.as_ref().expect("it decodes");
-    assert!(largest_batch(&machine, decode, mapping(1), 1).is_err());
-    let shared = largest_batch(&machine, decode, mapping(16), 1).unwrap_or_else(|no| panic!("{no}"));
+    assert!(best_batch(&machine, decode, mapping(1), 1).is_err());
+    let shared = best_batch(&machine, decode, mapping(16), 1).unwrap_or_else(|no| panic!("{no}"));
     assert!(shared.batch >= 1.0 && shared.latency() <= decode.tpot_limit.value);
     let prefill = workload.workload.prefill.as_ref().expect("it reads prompts");
     let read = |sp: u32| prefill_at(&machine, prefill, mapping(sp), 1.0, 1).unwrap_or_else(|no| panic!("{no}")).latency();
