@@ -156,6 +156,12 @@ pub fn trace(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<
     }
 }
 
+/// The router with this name.
+fn router(name: &str) -> Result<Policy, String> {
+    let known = Policy::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0);
+    known.ok_or_else(|| format!("`router={name}` is not a router: {}", Policy::ALL.map(|entry| entry.1).join(", ")))
+}
+
 fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
     let settings = &case.settings;
     let mut workload = bench.workload(settings.text("workload")?)?;
@@ -169,7 +175,12 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
     let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
     let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
     (rules.budget, rules.sequences, rules.block) = (or("budget", rules.budget)?, or("running", rules.sequences)?, or("block", rules.block)?);
-    let policy = Policy::ALL.iter().find(|entry| Some(entry.1) == settings.optional("router")).map_or(Policy::LeastLoaded, |entry| entry.0);
+    let policy = settings.optional("router").map_or(Ok(Policy::LeastLoaded), router)?;
+    let chips = bench.spec.chips() * bench.spec.chip.ranks;
+    let asked = u64::from(tp) * u64::from(dp) * u64::from(or("instances", 1)?);
+    if asked > u64::from(chips) {
+        return Err(format!("tp x dp x instances is {asked} ranks, the machine has {chips}"));
+    }
     let layout = Layout {
         candidates: Some(vec![Mapping { tp, ep, dp, ..Mapping::ONE }]),
         micro_batches: Some(1),
@@ -181,7 +192,10 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
     let mut trace = Trace::of(&file);
     // A file with time stamps has no tokens: those that the engine's prefix cache found are spread over all prompts.
     let all: f64 = trace.requests.iter().map(|request| f64::from(request.input)).sum();
-    let found = (settings.number_or("found", 0.0)? / all).min(1.0);
+    let found = settings.number_or("found", 0.0)? / all;
+    if found > 1.0 {
+        return Err(format!("`found` is more than the {all} prompt tokens of the run"));
+    }
     for request in &mut trace.requests {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a prompt")]
         let tokens = (f64::from(request.input) * found) as u32;

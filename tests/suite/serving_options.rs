@@ -158,3 +158,20 @@ fn the_end_of_a_prompt_does_not_start_once_for_every_peer() {
     let served = json(&project, line);
     assert!(number(&served, "/ttft_s/p50") < 0.1, "{}", served["ttft_s"]);
 }
+
+/// A measured run whose settings make no sense is not predicted, and the reason stands beside it.
+#[test]
+fn a_measured_run_must_fit_the_machine() {
+    let case = |id: &str, settings: &str| {
+        format!("{id},hgx-h100,serving_trace,trace=t.csv; figure=ttft_p50; engine=vllm; workload=llama-3.1-8b-bf16; {settings},50,ms,own,measured\n")
+    };
+    let cases = [("A", "router=foo"), ("B", "tp=4; instances=3"), ("C", "found=99999"), ("D", "tp=4; instances=2; router=least-loaded")];
+    let text: String = cases.iter().map(|(id, settings)| case(id, settings)).collect();
+    let project = Project::new("measured-runs")
+        .file("t.csv", "arrival_s,input_tokens,output_tokens\n0,300,20\n1,300,20\n")
+        .file("cases.csv", &format!("id,system,quantity,settings,value,unit,source,confidence\n{text}"));
+    let shown = project.run(&["validate", "--cases", "cases.csv", "--full"]).output();
+    for expected in ["`router=foo` is not a router: round-robin, ", "tp x dp x instances is 12 ranks, the machine has 8", "more than the 600 prompt tokens"] {
+        assert!(shown.contains(expected), "{expected} is not in {shown}");
+    }
+}
