@@ -1,13 +1,13 @@
-//! `supernode describe`: the expanded fabric in numbers, or drawn.
+//! `supernode describe`: the expanded fabric in numbers, drawn, or node by node.
 
 use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{complexity, inventory};
-use crate::input::spec::load_supernode;
+use crate::input::spec::{load_supernode, supernode_text};
 use crate::network::{LONG_MESSAGE, Network, fabric_metrics};
-use crate::report::{self, DescribeReport, Drawing};
+use crate::report::{self, DescribeReport, Drawing, FabricExport, FullReport, GraphFormat, graph_file};
 
-/// Count, measure or draw the fabric of a supernode
+/// Count, measure or draw the fabric of a supernode, or list its nodes and links
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path
@@ -16,11 +16,19 @@ pub struct Arguments {
     /// Colour links by their load in an all-to-all of all chips; with `--format svg`
     #[arg(long)]
     loads: bool,
+
+    /// List every node and link with bandwidth, latency, level, plane and part: with --format json, infragraph or graphml, as tables `nodes` and
+    /// `edges` with csv or parquet
+    #[arg(long)]
+    full: bool,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if arguments.loads {
         return Err(bad_option("--loads", "colours a drawing; add `--format svg`"));
+    }
+    if arguments.full && matches!(format, report::Format::Text | report::Format::Markdown) {
+        return Err(bad_option("--full", "nodes and links are listed with --format json, csv, parquet, infragraph or graphml"));
     }
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
@@ -34,7 +42,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         inventory,
         fabric_metrics: fabric_metrics(&Network::new(&fabric)),
     };
-    Ok(Output::report(&report, format))
+    if !arguments.full {
+        return Ok(Output::report(&report, format));
+    }
+    let export = FabricExport::new(&report.supernode, &fabric, supernode_text(&arguments.supernode)?);
+    Ok(Output::report(&FullReport { report: &report, export: &export }, format))
 }
 
 /// Draws the supernode.
@@ -49,4 +61,12 @@ pub fn draw(arguments: &Arguments, drawing: Drawing) -> Outcome {
         return Ok(Output::done(report::draw_loads(&spec, &fabric, &loads)));
     }
     Ok(Output::done(report::draw(&spec, &fabric, drawing)))
+}
+
+/// Lists the supernode's nodes and links in a language of graphs.
+pub fn export(arguments: &Arguments, format: GraphFormat) -> Outcome {
+    let spec = load_supernode(&arguments.supernode)?;
+    let fabric = fabric::build(&spec)?;
+    let export = FabricExport::new(&spec.id, &fabric, supernode_text(&arguments.supernode)?);
+    Ok(Output::done(graph_file(&export, format)))
 }

@@ -14,7 +14,9 @@ mod experts;
 mod fail;
 mod fan_in;
 mod fidelity;
+mod flows;
 mod frontier;
+mod import;
 mod kinds;
 mod list;
 mod load;
@@ -23,6 +25,7 @@ mod optimize;
 mod plan;
 mod power_limits;
 mod progress;
+mod replay;
 mod schema;
 mod sensitivity;
 mod serve;
@@ -105,6 +108,10 @@ enum FormatArgument {
     Dot,
     /// A drawing for a browser; `describe` only
     Svg,
+    /// Every node and link as InfraGraph 3.1; `describe` only
+    Infragraph,
+    /// Every node and link as GraphML; `describe` only
+    Graphml,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,6 +120,9 @@ enum Command {
     Check(check::Arguments),
     Describe(describe::Arguments),
     Collective(collective::Arguments),
+    Flows(flows::Arguments),
+    Import(import::Arguments),
+    Replay(replay::Arguments),
     Experts(experts::Arguments),
     Model(model::Arguments),
     Load(load::Arguments),
@@ -141,6 +151,9 @@ impl Command {
             Self::Check(arguments) => check::run(arguments, format),
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
+            Self::Flows(arguments) => flows::run(arguments, format),
+            Self::Import(arguments) => import::run(arguments, format),
+            Self::Replay(arguments) => replay::run(arguments, format),
             Self::Experts(arguments) => experts::run(arguments, format),
             Self::Model(arguments) => model::run(arguments, format),
             Self::Load(arguments) => load::run(arguments, format),
@@ -199,14 +212,24 @@ pub fn run() -> Exit {
         FormatArgument::Csv => report::Format::Csv,
         FormatArgument::Parquet => report::Format::Parquet,
         FormatArgument::Markdown => report::Format::Markdown,
-        FormatArgument::Dot | FormatArgument::Svg => report::Format::Text,
+        FormatArgument::Dot | FormatArgument::Svg | FormatArgument::Infragraph | FormatArgument::Graphml => report::Format::Text,
     };
     let drawing = match arguments.format {
         FormatArgument::Dot => Some(report::Drawing::Dot),
         FormatArgument::Svg => Some(report::Drawing::Svg),
         _ => None,
     };
+    let graph = match arguments.format {
+        FormatArgument::Infragraph => Some(report::GraphFormat::InfraGraph),
+        FormatArgument::Graphml => Some(report::GraphFormat::GraphMl),
+        _ => None,
+    };
     let result = match (&arguments.command, drawing) {
+        (Command::Describe(arguments), None) if graph.is_some() => match graph {
+            Some(graph) => describe::export(arguments, graph),
+            None => describe::run(arguments, format),
+        },
+        (_, None) if graph.is_some() => Err(bad_option("--format", "`infragraph` and `graphml` list nodes and links; only `describe` does")),
         (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
         (Command::Plan(arguments), Some(report::Drawing::Svg)) => plan::draw(arguments),
         (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),

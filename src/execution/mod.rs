@@ -16,6 +16,7 @@
 //! | what does a serving engine's host add to it? | `host.rs` |
 //! | how much work is that? | `activity.rs` |
 //! | when does each stage of a step run? | `timeline.rs` |
+//! | how long does a recorded or generated execution trace take? | `replay/` |
 //! | what does a chip draw, and at which clock does it keep to its limit? | `chip_power.rs`; a whole pass at that clock: `paced.rs` |
 
 mod activity;
@@ -28,6 +29,7 @@ mod mapping;
 mod memory;
 mod paced;
 mod pass;
+mod replay;
 mod schedule;
 mod shape;
 mod step;
@@ -42,6 +44,9 @@ pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::Machine;
+pub use replay::{
+    ComputeSources, ComputeTimes, GatherSize, PlayedKind, PlayedNode, RankTimes, Replay, ReplayError, ReplayOptions, UnsizedNode, replay,
+};
 pub use schedule::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};
 pub use shape::StepShape;
 pub use step::{Segment, Step, step, step_time};

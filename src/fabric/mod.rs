@@ -12,6 +12,7 @@
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
 //! | which way does traffic go? | `routing/` |
+//! | what is a node called? | `node_names.rs` |
 
 mod budget;
 mod build;
@@ -20,6 +21,7 @@ mod collisions;
 mod framing;
 mod graph;
 mod latency;
+mod node_names;
 mod patterns;
 mod routing;
 
@@ -28,4 +30,5 @@ pub use collisions::fullest_over_mean;
 pub use framing::{payload_rate, payload_rate_of, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
+pub use node_names::{kind_name, node_names};
 pub use routing::{Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, Policy, PolicyError, Route, Router, Routes};

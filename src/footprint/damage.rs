@@ -6,7 +6,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use petgraph::unionfind::UnionFind;
 use petgraph::visit::EdgeRef;
 
-use crate::fabric::{Edge, Endpoint, Fabric, Node};
+use crate::fabric::{Edge, Endpoint, Fabric, Node, kind_name};
 
 /// A part of the fabric that can fail on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,7 +165,7 @@ pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<Part, usize>) 
     for node in fabric.graph.node_indices() {
         let index = number(node.index());
         let position = *nodes.entry(alike.find(index)).or_insert_with(|| {
-            classes.push(PartClass { name: kind_name(fabric, node), example: Part::Node(index), count: 0 });
+            classes.push(PartClass { name: kind_name(fabric, node).to_owned(), example: Part::Node(index), count: 0 });
             classes.len() - 1
         });
         classes[position].count += 1;
@@ -191,17 +191,6 @@ pub fn all_parts(fabric: &Fabric) -> Vec<Part> {
     let nodes = fabric.graph.node_indices().map(|node| Part::Node(number(node.index())));
     let links = fabric.graph.edge_references().flat_map(|edge| vec![Part::Link(number(edge.id().index())); edge.weight().count as usize]);
     nodes.chain(links).collect()
-}
-
-/// Word for a node: "chip", or the name of its part.
-fn kind_name(fabric: &Fabric, node: NodeIndex) -> String {
-    match fabric.graph[node].endpoint {
-        Endpoint::Chip => "chip".to_owned(),
-        Endpoint::Switch(part) => fabric.switches[part as usize].id.clone(),
-        Endpoint::Cpu(part) => fabric.cpus[part as usize].0.clone(),
-        Endpoint::Nic(part) => fabric.nics[part as usize].0.clone(),
-        Endpoint::Memory(part) => fabric.memories[part as usize].0.clone(),
-    }
 }
 
 /// Name of a part for the command line: `chip:12`, `ub-l2:3` (numbered by kind, in the order of the graph), `chip:12/ub-l1:7` for a link.
@@ -232,7 +221,7 @@ pub fn part_named(fabric: &Fabric, name: &str) -> Result<Part, String> {
         let index: usize = index.parse().map_err(|_| wrong())?;
         let of_kind: Vec<NodeIndex> = fabric.graph.node_indices().filter(|node| kind_name(fabric, *node) == kind).collect();
         if of_kind.is_empty() {
-            let mut kinds: Vec<String> = fabric.graph.node_indices().map(|node| kind_name(fabric, node)).collect();
+            let mut kinds: Vec<&str> = fabric.graph.node_indices().map(|node| kind_name(fabric, node)).collect();
             kinds.sort_unstable();
             kinds.dedup();
             return Err(format!("`{kind}` is not in this machine; it has {}", kinds.join(", ")));

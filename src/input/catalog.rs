@@ -24,6 +24,9 @@ pub const STANDARD_INPUT: &str = "-";
 /// No description comes near this; a file beyond it is a mistake.
 const LARGEST_FILE: u64 = 4 << 20;
 
+/// Traces and tables of other programs reach hundreds of MiB.
+const LARGEST_FOREIGN_FILE: u64 = 2 << 30;
+
 /// A file that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
@@ -210,12 +213,55 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
         let problem = Problem::new(format!("`{shown}` is a named pipe"));
         return Err(problem.help(format!("redirect it: `- < {shown}`")).into());
     }
-    // Devices and pipes have no length: what is read counts, not what is announced.
+    decoded(&shown.to_string(), bytes_up_to(path, LARGEST_FILE)?)
+}
+
+/// The text of a file that another program wrote: it may be far longer than a description.
+///
+/// # Errors
+/// A problem that names the path and the reason.
+pub fn read_foreign(path: &Path, expected: &str) -> Result<Source, Problems> {
+    let name = path.display().to_string();
+    let text = String::from_utf8(read_foreign_bytes(path, expected)?).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        Problem::new(format!("`{name}` is not text: byte {offset} is not UTF-8")).help(format!("expected {expected} in UTF-8"))
+    })?;
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    Ok(Source { name, text })
+}
+
+/// The bytes of a file that another program wrote.
+///
+/// # Errors
+/// A problem that names the path and the reason.
+pub fn read_foreign_bytes(path: &Path, expected: &str) -> Result<Vec<u8>, Problems> {
+    let shown = path.display();
+    if path == Path::new(STANDARD_INPUT) {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().take(LARGEST_FOREIGN_FILE + 1).read_to_end(&mut bytes);
+        read.map_err(|_| Problem::new("cannot read standard input"))?;
+        note("standard input", &bytes);
+        return Ok(bytes);
+    }
+    if path.is_dir() {
+        return Err(Problem::new(format!("`{shown}` is a directory")).help(format!("expected {expected}")).into());
+    }
+    let bytes = bytes_up_to(path, LARGEST_FOREIGN_FILE)?;
+    if bytes.len() as u64 > LARGEST_FOREIGN_FILE {
+        let limit = LARGEST_FOREIGN_FILE >> 30;
+        return Err(Problem::new(format!("`{shown}` is too long")).help(format!("files up to {limit} GiB are read")).into());
+    }
+    note(&shown.to_string(), &bytes);
+    Ok(bytes)
+}
+
+/// Devices and pipes have no length: what is read counts, not what is announced.
+fn bytes_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, Problems> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| Problem::new(format!("cannot read `{shown}`: {}", reason(&error))))?;
-    decoded(&shown.to_string(), bytes)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(|error| Problem::new(format!("cannot read `{}`: {}", path.display(), reason(&error))))?;
+    Ok(bytes)
 }
 
 #[cfg(unix)]

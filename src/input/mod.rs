@@ -7,10 +7,13 @@
 mod bounds;
 pub mod cases;
 pub mod catalog;
+pub mod chakra;
 pub mod document;
 pub mod edit;
 pub mod extends;
 pub mod file_cache;
+pub mod flow_list;
+pub mod foreign_graph;
 pub mod hugging_face;
 mod inherit;
 mod layers;

@@ -21,9 +21,9 @@ use super::document::{
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
 pub use load::{
-    engine_text, library_text, load_clip, load_engine, load_library, load_model, load_prices, load_reliability, load_supernode, load_supernode_from,
-    load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with, part_texts, supernode_of, target_of,
-    training_of, workload_of,
+    engine_text, library_text, load_clip, load_engine, load_library, load_link, load_model, load_prices, load_reliability, load_supernode,
+    load_supernode_from, load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with, part_texts,
+    supernode_of, supernode_text, target_of, training_of, workload_of,
 };
 pub use pattern::{CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::channel_loads::ChannelLoads;
 use super::fair_share::completion::Accuracy;
 use super::fair_share::sharing::{Sharing, SharingError, SharingInput};
+use super::fair_share::times::Completion;
 use super::fair_share::transfers::{Transfers, TransfersError, TransfersInput};
 use super::group::Group;
 use super::network::Network;
@@ -102,6 +103,15 @@ impl Network<'_> {
     /// # Errors
     /// Chips that do not exist or are not joined, sizes and times out of range, flows that wait for themselves.
     pub fn run(&self, flows: &[Flow], accuracy: Accuracy) -> Result<Vec<Span>, FlowError> {
+        let prepared = self.prepare(flows)?;
+        let delays = prepared.transfers.delay_s.clone().unwrap_or_default();
+        let sharing = Sharing::new(prepared.sharing)?;
+        let completion = Transfers::new(&sharing, prepared.transfers)?.complete(accuracy)?;
+        Ok(spans(&completion, &delays))
+    }
+
+    /// The flows as a sharing problem and what each carries.
+    pub(super) fn prepare(&self, flows: &[Flow]) -> Result<PreparedFlows, FlowError> {
         let chips = self.fabric().chips;
         let mut sharing = SharingInput::new(self.capacities());
         let mut transfers = TransfersInput::default();
@@ -123,11 +133,8 @@ impl Network<'_> {
             releases.push(flow.start.get());
             transfers.waits_for.extend(flow.after.iter().map(|&other| (number, other)));
         }
-        (sharing.cap, transfers.delay_s, transfers.release_s) = (Some(caps), Some(delays.clone()), Some(releases));
-        let sharing = Sharing::new(sharing)?;
-        let completion = Transfers::new(&sharing, transfers)?.complete(accuracy)?;
-        let spans = completion.start_s.iter().zip(&completion.end_s).zip(&delays);
-        Ok(spans.map(|((start, end), delay)| Span { start: Seconds::new((start - delay).max(0.0)), end: Seconds::new(*end) }).collect())
+        (sharing.cap, transfers.delay_s, transfers.release_s) = (Some(caps), Some(delays), Some(releases));
+        Ok(PreparedFlows { sharing, transfers })
     }
 
     /// Runs whole patterns side by side; when each one's last byte has arrived.
@@ -163,6 +170,18 @@ impl Network<'_> {
         }
         loads
     }
+}
+
+/// Flows with their routes found.
+pub(super) struct PreparedFlows {
+    pub sharing: SharingInput,
+    pub transfers: TransfersInput,
+}
+
+/// When the first byte of each flow leaves and its last one arrives.
+pub(super) fn spans(completion: &Completion, delays: &[f64]) -> Vec<Span> {
+    let times = completion.start_s.iter().zip(&completion.end_s).zip(delays);
+    times.map(|((start, end), delay)| Span { start: Seconds::new((start - delay).max(0.0)), end: Seconds::new(*end) }).collect()
 }
 
 /// Adds up what a detour sends over one channel twice.

@@ -9,11 +9,11 @@
 //! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs` |
 //! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
 //! | what has been walked already, for this design or another? | `routed.rs` |
-//! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/` |
+//! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/`; rates over time `flow_rates.rs` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `plan.rs`, `cost.rs`; an engine's own kernel: `custom_all_reduce.rs` |
 //! | who asks for that, and what is reported? | `pricing.rs`, for searches `prices.rs`; `collective.rs` |
-//! | how do collectives of several groups slow each other? | `concurrent.rs` |
+//! | how do collectives of several groups slow each other? | `concurrent.rs`; when they come and go: `priced_stream.rs` on `shared_channels.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
@@ -34,6 +34,7 @@ mod fabric_metrics;
 pub mod fair_share;
 mod fan_in;
 mod far_memory;
+mod flow_rates;
 mod flows;
 mod group;
 mod load_curve;
@@ -51,11 +52,13 @@ pub mod packets;
 mod pattern;
 mod plan;
 mod play;
+mod priced_stream;
 mod prices;
 mod pricing;
 mod profile;
 mod rotation;
 mod routed;
+mod shared_channels;
 mod symmetry;
 
 pub use crate::input::document::Algorithm;
@@ -70,6 +73,7 @@ pub use fabric_metrics::{FabricMetrics, fabric_metrics};
 pub use fair_share::completion::Accuracy;
 pub use fan_in::{FanIn, FanInPoint, fan_in, fan_in_efficiency};
 pub use far_memory::{FarMemory, Reach};
+pub use flow_rates::{ChannelUse, FlowRun, Hold, RateStretch, SharedBottleneck};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
 pub use load_curve::{LoadCurve, LoadPattern, LoadPoint, QueuePlace, load_curve};
@@ -82,7 +86,9 @@ pub use packet_prices::{PacketPrices, Replayed};
 pub use packet_rounds::{PacketRounds, play_rounds};
 pub use pattern::Pattern;
 pub use plan::Round;
+pub use priced_stream::{KernelWire, PricedStream, StreamPhase, StreamPrices};
 pub use prices::{Prices, Transfer};
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
 pub use routed::RoutedFabrics;
+pub use shared_channels::SharedChannels;

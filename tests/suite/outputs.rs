@@ -8,8 +8,15 @@ use serde_json::Value;
 use crate::command::Project;
 
 /// One cheap question for every output that has one; `.ci/schemas` and `.ci/open-tables` ask them all.
-const QUESTIONS: [(&str, &[&str]); 12] = [
+const QUESTIONS: [(&str, &[&str]); 16] = [
     ("describe", &["describe", "cloudmatrix384"]),
+    ("describe", &["describe", "hgx-h100", "--full"]),
+    ("flows", &["flows", "hgx-h100", "flows.csv"]),
+    ("replay", &["replay", "t.0.json", "hgx-h100", "--replicate", "2"]),
+    (
+        "import",
+        &["import", "rack.json", "--map", "gpu=h100", "--map", "link=nvlink4-board:1", "--map", "library=generic", "--map", "supply=hgx-h100"],
+    ),
     ("collective", &["collective", "hgx-h100", "--op", "all_reduce", "--size", "1KiB..4KiB"]),
     ("collective", &["collective", "hgx-h100", "--op", "all_to_all", "--size", "1MiB", "--ranks", "4", "--groups", "all"]),
     ("collective", &["collective", "hgx-h100", "--op", "all_to_all", "--size", "64KiB", "--fidelity", "packet"]),
@@ -22,6 +29,18 @@ const QUESTIONS: [(&str, &[&str]); 12] = [
     ("compare", &["compare", "hgx-h100", "l40s-8", "--workload", "llama-3.1-70b-fp8"]),
     ("plan", &["plan", "hgx-h100", "l40s-8", "--workload", "llama-3.1-70b-fp8"]),
 ];
+
+/// A folder with the files that the questions name.
+fn questioned(name: &str) -> Project {
+    let node = r#"{"id": 1, "name": "a", "type": 4, "duration_micros": 5}, {"id": 2, "name": "b", "type": 7, "data_deps": [1], "comm_type": 0, "comm_size": 64}"#;
+    let rack = r#"{"name": "rack", "devices": [{"name": "rack", "components": [{"choice": "xpu", "count": 4, "name": "gpu"}], "links": [],
+        "edges": [{"ep1": {"component": "gpu"}, "ep2": {"component": "gpu"}, "link": "link", "scheme": "many2many"}]}],
+        "instances": [{"name": "rack", "device": "rack", "count": 1}]}"#;
+    Project::new(name)
+        .file("flows.csv", "src,dst,bytes\n0,1,1MB\n0,2,1MB\n")
+        .file("t.0.json", &format!(r#"{{"nodes": [{node}, {{"id": 3, "name": "c", "type": 7, "data_deps": [2]}}]}}"#))
+        .file("rack.json", rack)
+}
 
 fn schema(output: &str) -> Value {
     let path = format!("{}/schema/output/{output}.json", env!("CARGO_MANIFEST_DIR"));
@@ -75,7 +94,7 @@ fn broken(root: &Value, node: &Value, value: &Value, at: &str, found: &mut Vec<S
 
 #[test]
 fn outputs_keep_to_their_schemas() {
-    let project = Project::new("outputs");
+    let project = questioned("outputs");
     for (output, question) in QUESTIONS {
         let arguments: Vec<&str> = question.iter().copied().chain(["--format", "json"]).collect();
         let result: Value = serde_json::from_str(&project.run(&arguments).output()).unwrap();
@@ -120,7 +139,7 @@ fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn every_table_has_the_columns_and_types_that_are_listed() {
-    let project = Project::new("outputs-tables");
+    let project = questioned("outputs-tables");
     let mut filled = 0;
     for (_, question) in QUESTIONS {
         for (number, (table, columns)) in listed(&project, question).into_iter().enumerate() {

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::names::Names;
-use super::{EngineSpec, LevelSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
+use super::{EngineSpec, LevelSpec, LinkSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
 use crate::input::catalog::{Found, Mention, find_in, read as read_text};
 use crate::input::document::{
-    ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, Model, ModelFile, Objective, Precision,
-    Prices, PricesFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload, WorkloadFile,
+    ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, LinkFile, Model, ModelFile, Objective,
+    Precision, Prices, PricesFile, ProtocolFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload,
+    WorkloadFile,
 };
 use crate::input::extends::read_layers;
 use crate::input::file_cache::Reader;
@@ -85,6 +86,28 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
             sources: head.sources.clone(),
         })
     })
+}
+
+/// Reads the link part that `name` means and its protocol.
+///
+/// # Errors
+/// Every problem of the two files, or a name that leads nowhere.
+pub fn load_link(name: &str) -> Result<LinkSpec, Problems> {
+    let reader = Reader::default();
+    let (link, _, layers) = read_layers::<LinkFile>(reader.find::<LinkFile>(name, &Mention::on_command_line())?, &reader)?;
+    let mut names = Names::new(layers, reader);
+    let protocol = names.follow::<ProtocolFile>(&link.protocol);
+    let Names { problems, .. } = names;
+    let protocol = Problems::check(problems, protocol)?.ok_or_else(|| Problem::new(format!("the protocol of `{name}` is missing")))?;
+    Ok(LinkSpec { id: name.to_owned(), link, protocol, share: 1.0 })
+}
+
+/// The text that describes a supernode, as its file has it.
+///
+/// # Errors
+/// A name that leads nowhere.
+pub fn supernode_text(name: &str) -> Result<String, Problems> {
+    Ok(Reader::default().find::<SupernodeFile>(name, &Mention::on_command_line())?.source.text.clone())
 }
 
 /// The texts of the chip and of the library that a supernode names, to write them with other constants.

@@ -39,7 +39,7 @@ mod service;
 mod settling;
 pub mod sharing;
 mod table;
-mod times;
+pub mod times;
 pub mod transfers;
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ mod attention;
 mod evidence;
 mod experts;
 mod gemm;
+mod roofline;
 
 pub use attention::attention_time;
 pub use evidence::cautions;
 pub use experts::{GroupedRows, expert_time, grouped_time, low_latency_time, padded_rows};
 pub use gemm::{gemm_into, gemm_time};
+pub use roofline::roofline_time;
 
 use super::device::Device;
 use super::operator::{Operator, Work};

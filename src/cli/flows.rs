@@ -1,0 +1,102 @@
+//! `supernode flows`: any traffic, flow by flow.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Outcome, Output, bad_option};
+use crate::fabric::{self, Policy, node_names};
+use crate::input::catalog::read_foreign;
+use crate::input::flow_list::{ChipNames, FlowRow, parse_flows};
+use crate::input::problem::Problems;
+use crate::input::spec::load_supernode;
+use crate::network::{Flow, Network};
+use crate::report::{self, FlowsReport, RecordFormat, Records};
+
+/// Run a list of flows that share the fabric max-min fairly: when each ends, how fast, and what holds it back
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Shipped name or path
+    supernode: String,
+
+    /// Flows, CSV with the header src,dst,bytes[,start_s][,after][,cap], or - for standard input. Chips are numbers, or paths such as node:3/chip:4;
+    /// bytes, seconds and bytes/s are bare numbers or carry a unit (64MiB, 5us, 25GB/s); after lists flows between spaces, the first line is flow 0
+    file: PathBuf,
+
+    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
+    #[arg(long, value_name = "POLICY", default_value = "spray")]
+    routing: String,
+
+    /// Write a row a flow as .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Write the rates over time, a row a flow and rate, as .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    rates_out: Option<PathBuf>,
+
+    /// Write the flows as Chrome trace JSON (opens in Perfetto)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let out = arguments.out.as_deref().map(|path| record_format("--out", path)).transpose()?;
+    let rates_out = arguments.rates_out.as_deref().map(|path| record_format("--rates-out", path)).transpose()?;
+    let spec = load_supernode(&arguments.supernode)?;
+    let fabric = fabric::build(&spec)?;
+    let source = Arc::new(read_foreign(&arguments.file, "a CSV file of flows")?);
+    let names = ChipNames { chips: fabric.chips, levels: &fabric.level_names, sizes: &fabric.level_sizes };
+    let flows: Vec<Flow> = parse_flows(&source, &names)?.into_iter().map(flow).collect();
+    let network = Network::with_routing(&fabric, policy);
+    let run = network.run_in_detail(&flows).map_err(|error| bad_option("flows", error))?;
+    let report = FlowsReport {
+        supernode: spec.id,
+        file: source.name.clone(),
+        routing: policy.to_string(),
+        flows,
+        run,
+        nodes: node_names(&fabric),
+        channel_ends: network.router().channels().iter().map(|channel| (channel.from, channel.to)).collect(),
+        capacities: network.capacities(),
+    };
+    if let Some((path, format)) = arguments.out.as_deref().zip(out) {
+        write_records("--out", path, format, &report.flow_records())?;
+    }
+    if let Some((path, format)) = arguments.rates_out.as_deref().zip(rates_out) {
+        let rates =
+            report.rate_records().ok_or_else(|| bad_option("--rates-out", "there are too many rates to write: too many flows change too often"))?;
+        write_records("--rates-out", path, format, &rates)?;
+    }
+    if let Some(path) = &arguments.trace {
+        std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
+    }
+    Ok(Output::report(&report, format))
+}
+
+fn flow(row: FlowRow) -> Flow {
+    Flow { source: row.source, destination: row.destination, bytes: row.bytes, start: row.start, after: row.after, cap: row.cap }
+}
+
+/// The kind of file that a path's ending names.
+pub(super) fn record_format(option: &str, path: &Path) -> Result<RecordFormat, Problems> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(RecordFormat::Csv),
+        Some("jsonl") => Ok(RecordFormat::JsonLines),
+        Some("parquet") => Ok(RecordFormat::Parquet),
+        _ => Err(bad_option(option, format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
+    }
+}
+
+pub(super) fn write_records(option: &str, path: &Path, format: RecordFormat, records: &Records) -> Result<(), Problems> {
+    let written = std::fs::File::create(path).and_then(|file| {
+        let mut out = std::io::BufWriter::new(file);
+        records.write(format, &mut out)?;
+        std::io::Write::flush(&mut out)
+    });
+    written.map_err(|error| cannot_write(option, path, &error))
+}
+
+pub(super) fn cannot_write(option: &str, path: &Path, error: &std::io::Error) -> Problems {
+    bad_option(option, format!("cannot write `{}`: {error}", path.display()))
+}

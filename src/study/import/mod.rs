@@ -1,0 +1,102 @@
+//! A machine that another program describes, as a supernode file: what the source states, what `--map` adds, and nothing invented.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which part is each name of the source? | `map.rs` |
+//! | which nodes and links join the chips, and what is not stated? | `joined.rs` |
+//! | which pattern is it? | `recognise.rs` |
+//! | how is it written? | `toml_text.rs` |
+//! | does a file that `describe --full` wrote still say what it was expanded from? | `own.rs` |
+
+mod joined;
+mod map;
+mod own;
+mod recognise;
+mod toml_text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::fabric;
+use crate::input::catalog::Found;
+use crate::input::file_cache::Reader;
+use crate::input::foreign_graph::{ForeignGraph, ForeignNode};
+use crate::input::problem::{Problem, Problems, Source};
+use crate::input::spec::{Spec, supernode_of};
+
+pub use joined::Joined;
+pub use map::{Mapped, PartMap};
+pub use recognise::{Structure, recognise};
+
+/// Nodes that a message names.
+const SHOWN: usize = 8;
+
+/// A supernode file made from another program's.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The file.
+    pub toml: String,
+    /// What it means.
+    pub spec: Spec,
+    /// What was recognised, in words.
+    pub structure: String,
+    /// Where the source and the parts contradict each other.
+    pub conflicts: Vec<String>,
+    /// What was left out, and what else the source says.
+    pub notes: Vec<String>,
+}
+
+/// Makes a supernode file of a graph.
+///
+/// # Errors
+/// Nodes without an edge, chips that nothing joins, every fact that neither the source nor the map states, parts that do not fit together.
+pub fn import(graph: &ForeignGraph, map: &PartMap) -> Result<Imported, Problems> {
+    if let Some(description) = graph.description.as_deref().filter(|_| !map.graph_alone) {
+        return own::import(graph, description);
+    }
+    refuse_incomplete(graph)?;
+    let joined = Joined::new(graph, map)?;
+    let structure = recognise(&joined);
+    if structure == Structure::Custom && !joined.hosts.is_empty() {
+        let problem = Problem::new(format!("`{}` joins its chips over hosts, and not as a PCIe tree of equal branches", graph.name));
+        return Err(problem.help("hosts pass traffic on in [level.pcie-tree] alone; omit the links to them if others join the chips").into());
+    }
+    let toml = toml_text::write(graph, &joined, &structure);
+    let spec = read_back(&toml).map_err(|problems| {
+        let mut list = problems.into_list();
+        list.push(Problem::new("the parts that --map names do not make a machine together").help("the text above is the file that was made"));
+        as_problems(list)
+    })?;
+    let words = structure.words();
+    Ok(Imported { toml, spec, structure: words, conflicts: joined.conflicts, notes: joined.notes })
+}
+
+/// The spec of a text, once it builds.
+fn read_back(toml: &str) -> Result<Spec, Problems> {
+    let source = Arc::new(Source { name: "imported.toml".to_owned(), text: toml.to_owned() });
+    // Parts that are named by a path stand where the command runs.
+    let found = Found { source, folder: Some(PathBuf::new()) };
+    let spec = supernode_of(&Reader::default(), found, "imported")?;
+    fabric::build(&spec)?;
+    Ok(spec)
+}
+
+fn as_problems(list: Vec<Problem>) -> Problems {
+    Problems::check(list, ()).err().unwrap_or_else(|| Problem::new("the file that was made cannot be read").into())
+}
+
+/// A file that states a node and no link to it, or a link to nothing, is not the whole machine.
+fn refuse_incomplete(graph: &ForeignGraph) -> Result<(), Problems> {
+    let broken = graph.broken.iter().take(SHOWN).map(|reason| Problem::new(format!("`{}`: {reason}", graph.name)));
+    let mut problems: Vec<Problem> = broken.collect();
+    let lonely = graph.lonely();
+    if lonely.is_empty() {
+        return Problems::check(problems, ());
+    }
+    let names = |nodes: &[&ForeignNode]| nodes.iter().take(SHOWN).map(|node| format!("`{}`", node.name)).collect::<Vec<_>>().join(", ");
+    let more = if lonely.len() > SHOWN { format!(" and {} more", lonely.len() - SHOWN) } else { String::new() };
+    let (plural, verb) = if lonely.len() == 1 { ("", "has") } else { ("s", "have") };
+    let problem = Problem::new(format!("{} node{plural} of `{}` {verb} no edge: {}{more}", lonely.len(), graph.name, names(&lonely)));
+    problems.insert(0, problem.help("the file does not say what they are joined to, so the machine is not known; add their links, or take them out"));
+    Problems::check(problems, ())
+}

@@ -1,0 +1,133 @@
+//! The supernode file of an imported graph.
+
+use std::fmt::Write as _;
+
+use super::joined::Joined;
+use super::recognise::Structure;
+use crate::input::foreign_graph::ForeignGraph;
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A comment, whatever a source puts into its names.
+fn comment(out: &mut String, text: &str) {
+    let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let _ = writeln!(out, "# {clean}");
+}
+
+/// Writes the file.
+pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure) -> String {
+    let mut out = String::new();
+    comment(&mut out, &format!("Imported from {}: {}.", graph.format, structure.words()));
+    for conflict in &joined.conflicts {
+        comment(&mut out, &format!("conflict: {conflict}."));
+    }
+    for note in &joined.notes {
+        comment(&mut out, &format!("{note}."));
+    }
+    let name = if graph.name.is_empty() { "imported machine" } else { &graph.name };
+    let _ = write!(
+        out,
+        "schema = 1\n\n[supernode]\nname = {}\nvendor = \"not stated\"\nchip = {}\nlibrary = {}\n",
+        quoted(name),
+        quoted(&joined.chip),
+        quoted(&joined.library)
+    );
+    levels(&mut out, joined, structure);
+    let supply = &joined.supply.supply;
+    let figures = [
+        ("conversion_efficiency", supply.conversion_efficiency.value.get()),
+        ("cooling_share", supply.cooling_share.value.get()),
+        ("pue", supply.pue.value.get()),
+    ];
+    out += "\n[supply]\n";
+    comment(&mut out, &format!("As {}, which --map names.", joined.supply.id));
+    for (name, value) in figures {
+        let _ = writeln!(out, "{name} = {{ value = {value:?}, confidence = \"assumed\" }}");
+    }
+    out
+}
+
+fn level(out: &mut String, name: &str, size: usize, link: &str, links: u32) {
+    let _ = write!(out, "\n[[level]]\nname = {}\nsize = {size}\nlink = {}\n", quoted(name), quoted(link));
+    if links > 1 {
+        let _ = writeln!(out, "links = {links}");
+    }
+}
+
+fn levels(out: &mut String, joined: &Joined, structure: &Structure) {
+    let link = joined.links.first().map_or("", |link| link.part.as_str());
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let switch = || joined.switches.first().map_or("", String::as_str);
+    match structure {
+        Structure::Single | Structure::FullMesh { .. } | Structure::Ring { .. } => {
+            let (key, links) = match structure {
+                Structure::Ring { links } => ("ring", *links),
+                Structure::FullMesh { links } => ("full-mesh", *links),
+                _ => ("full-mesh", 1),
+            };
+            level(out, "node", joined.chips, link, links);
+            let _ = writeln!(out, "[level.{key}]");
+        }
+        Structure::Torus { dimensions, links } | Structure::Mesh { dimensions, links } => {
+            let key = if matches!(structure, Structure::Torus { .. }) { "torus" } else { "mesh" };
+            level(out, "node", joined.chips, link, *links);
+            let _ = writeln!(out, "[level.{key}]\ndimensions = [{}]", list(dimensions));
+        }
+        Structure::Switch { links } => {
+            let even = links.iter().all(|count| *count == links[0]);
+            level(out, "node", joined.chips, link, if even { links[0] } else { 1 });
+            let _ = writeln!(out, "[level.switch]\npart = {}\nplanes = {}", quoted(switch()), links.len());
+            if !even {
+                let _ = writeln!(out, "links_per_plane = [{}]", list(links));
+            }
+        }
+        Structure::Clos { chips_per_leaf, leaves, down, spines, up } => clos(out, joined, (*chips_per_leaf, *leaves, *spines), (down, up)),
+        Structure::PcieTree { switches, hosts, links: [down, up, across] } => {
+            level(out, "host", joined.chips, &down.1, down.0);
+            let host = joined.hosts.first().map_or("", String::as_str);
+            let _ = writeln!(
+                out,
+                "[level.pcie-tree]\nswitch = {}\nswitches = {switches}\nuplink = {}\nuplinks = {}",
+                quoted(switch()),
+                quoted(&up.1),
+                up.0
+            );
+            let _ = writeln!(out, "host = {}\nhosts = {hosts}\nhost_link = {}\nhost_links = {}", quoted(host), quoted(&across.1), across.0);
+        }
+        Structure::Custom => custom(out, joined, link),
+    }
+}
+
+fn clos(out: &mut String, joined: &Joined, (chips_per_leaf, leaves, spines): (u32, u32, u32), (down, up): (&(u32, String), &(u32, String))) {
+    let leaf_ends = joined.links.iter().find(|link| link.ends[0] < joined.chips).map_or(joined.chips, |link| link.ends[1]);
+    let leaf = &joined.switches[leaf_ends - joined.chips];
+    let spine = joined
+        .switches
+        .iter()
+        .zip(joined.chips..)
+        .find(|(_, number)| !joined.links.iter().any(|link| link.ends[0] < joined.chips && link.ends[1] == *number));
+    level(out, "leaf", chips_per_leaf as usize, &down.1, down.0);
+    let _ = writeln!(out, "[level.switch]\npart = {}\nplanes = 1", quoted(leaf));
+    level(out, "spine", leaves as usize, &up.1, up.0);
+    let spine = spine.map_or("", |(part, _)| part.as_str());
+    let _ = writeln!(out, "[level.clos]\nspine = {}\nspines_per_plane = {spines}", quoted(spine));
+}
+
+fn custom(out: &mut String, joined: &Joined, link: &str) {
+    level(out, "node", joined.chips, link, 1);
+    out.push_str("[level.custom]\n");
+    let name = |node: usize| if node < joined.chips { node.to_string() } else { format!("s{}", node - joined.chips) };
+    for (number, part) in joined.switches.iter().enumerate() {
+        let _ = write!(out, "[[level.custom.switch]]\nname = \"s{number}\"\npart = {}\n", quoted(part));
+    }
+    for joined_link in &joined.links {
+        let [first, second] = joined_link.ends.map(name);
+        let _ = write!(out, "[[level.custom.link]]\nends = [\"{first}\", \"{second}\"]\nlinks = {}\n", joined_link.count);
+        if joined_link.part != link {
+            let _ = writeln!(out, "link = {}", quoted(&joined_link.part));
+        }
+    }
+}
