@@ -259,12 +259,12 @@ mod tests {
 
     #[test]
     fn every_slip_is_named_at_its_cell() {
-        let error = read("src,dst,bytes,after\n0,32,1,\n0,x,1,\n0,1,-1,\n0,1,1,4\n1/9,1,1,\nnode:1/board:2,1,1,\n0,1\n").unwrap_err();
+        let error = read("src,dst,bytes,after\n0,32,1,\n0,x,1,\n0,1,-1,\n0,1,1,9\n1/9,1,1,\nnode:1/board:2,1,1,\n0,1\n").unwrap_err();
         for expected in [
             "chip 32 is not in the machine, which has chips 0 to 31",
             "`x` is not a chip: write a number such as 3, or `node:0/chip:0`",
             "`-1` is not a number of bytes, or a size such as 64MiB",
-            "`4` is not a flow: the file has flows 0 to 6",
+            "`9` is not a flow: the file has flows 0 to 6",
             "`9` in `1/9`: level `node` has children 0 to 7",
             "`board` in `node:1/board:2`: here stands a `chip`, as in a number such as 3, or `node:0/chip:0`",
             "a flow has 4 cells, this line has 2",
