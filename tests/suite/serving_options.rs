@@ -171,7 +171,9 @@ fn a_measured_run_must_fit_the_machine() {
         .file("t.csv", "arrival_s,input_tokens,output_tokens\n0,300,20\n1,300,20\n")
         .file("cases.csv", &format!("id,system,quantity,settings,value,unit,source,confidence\n{text}"));
     let shown = project.run(&["validate", "--cases", "cases.csv", "--full"]).output();
-    for expected in ["`router=foo` is not a router: round-robin, ", "tp x dp x instances is 12 ranks, the machine has 8", "more than the 600 prompt tokens"] {
+    for expected in
+        ["`router=foo` is not a router: round-robin, ", "tp x dp x instances is 12 ranks, the machine has 8", "more than the 600 prompt tokens"]
+    {
         assert!(shown.contains(expected), "{expected} is not in {shown}");
     }
 }
