@@ -1,11 +1,12 @@
 //! `supernode compare`: designs side by side.
 
+use super::page::{PageArgument, fabric_picture};
 use super::power_limits::PowerOptions;
 use super::{EngineArgument, Outcome, Output};
 use crate::fabric::{self, Fabric};
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, load_prices, load_reliability, load_supernode, load_target, load_workload};
-use crate::report::{self, CompareReport};
+use crate::report::{self, CompareReport, View};
 use crate::study::{DEFAULT_WORKLOAD, compare, with_chip};
 
 /// Simulate several supernodes under one workload and target, side by side
@@ -32,6 +33,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     limits: PowerOptions,
+
+    #[command(flatten)]
+    page: PageArgument,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -76,5 +80,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         pue,
         same_chip: arguments.same_chips.then_some(chip.name),
     };
-    Ok(Output::report(&report, format))
+    let view = View { table: "designs", x: "racks_w", y: "served_tokens_per_s", by: "supernode", lines: false };
+    let pictures = || designs.iter().map(|(spec, fabric)| fabric_picture(spec, fabric)).collect();
+    arguments.page.write(&report, Some(("designs", report.records())), view, pictures)?;
+    Ok(Output::report(&report, format).with_rows("designs", || report.records()))
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::deployment::ShapeArgument;
+use super::page::{PageArgument, fabric_picture};
 use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::spec::{load_prices, load_supernode, load_workload};
 use crate::network::Network;
-use crate::report::{self, FrontierReport, UpAxis};
+use crate::report::{self, FrontierReport, UpAxis, View};
 use crate::study::{Mode, frontier};
 
 /// Draw tokens/s per chip against tokens/s per user, for several machines and both ways to serve
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// What stands upwards in the picture
     #[arg(long, value_enum, default_value_t = Up::TokensPerChip)]
     axis: Up,
+
+    #[command(flatten)]
+    page: PageArgument,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -47,7 +51,7 @@ enum Up {
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let prices = load_prices()?;
-    let (mut curves, mut named) = (Vec::new(), None);
+    let (mut curves, mut pictures, mut named) = (Vec::new(), Vec::new(), None);
     for name in &arguments.supernodes {
         let mut spec = load_supernode(name)?;
         let asked = arguments.workload.clone().or_else(|| named.as_ref().map(|(id, ..): &(String, String, [u32; 2])| id.clone()));
@@ -61,6 +65,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         named.get_or_insert((workload.id.clone(), workload.workload.name.clone(), [request.input.mean, request.output.mean]));
         let fabric = fabric::build(&spec)?;
         let network = Network::new(&fabric);
+        pictures.extend(arguments.page.is_asked().then(|| fabric_picture(&spec, &fabric)));
         curves.extend([Mode::Together, Mode::Apart].map(|mode| frontier(&spec, &network, &workload, &request, mode, &prices)));
     }
     let (id, name, lengths) = named.unwrap_or_default();
@@ -73,5 +78,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some(path) = &arguments.plot {
         std::fs::write(path, report.svg()).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
     }
+    let view = View { table: "points", x: "tokens_per_s_per_user", y: "tokens_per_s_per_chip", by: "supernode", lines: false };
+    arguments.page.write(&report, None, view, || pictures)?;
     Ok(Output::report(&report, format))
 }

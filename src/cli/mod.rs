@@ -22,6 +22,7 @@ mod list;
 mod load;
 mod model;
 mod optimize;
+mod page;
 mod plan;
 mod power_limits;
 mod progress;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::input::catalog::take_inputs;
+use crate::input::catalog::inputs;
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, WorkloadSpec, load_engine};
 use crate::report::{self, Document, RecordFormat, Records, Report};
@@ -296,7 +297,7 @@ impl Output {
             report::Format::Text => Self::done(report::render_text(report)),
             report::Format::Markdown => Self::done(report::render_markdown(report)),
             report::Format::Json | report::Format::Csv | report::Format::Parquet => {
-                let document = Document::new(report.output(), report.json(), &take_inputs());
+                let document = Document::new(report.output(), report.json(), &inputs());
                 Self { body: Body::Document(Box::new(document)), exit: Exit::Done }
             }
         }

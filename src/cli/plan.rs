@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::page::PageArgument;
 use super::progress::progress;
 use super::{EngineArgument, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
-use crate::report::{self, PlanDay, PlanReport};
+use crate::report::{self, Picture, PlanDay, PlanReport, View};
 use crate::study::{Progress, days, design, fleet};
 use crate::units::Date;
 
@@ -49,6 +50,9 @@ pub struct Arguments {
     /// Draw demand against capacity over time into an SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+
+    #[command(flatten)]
+    page: PageArgument,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -57,6 +61,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         let svg = picture(&report)?;
         std::fs::write(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
     }
+    let view = View { table: "fleets", x: "date", y: "power_w", by: "supernode", lines: true };
+    let pictures = || report.svg().map(|svg| Picture { title: "Demand and capacity over time", note: String::new(), svg }).into_iter().collect();
+    arguments.page.write(&report, None, view, pictures)?;
     Ok(Output::report(&report, format))
 }
 

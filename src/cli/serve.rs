@@ -5,13 +5,14 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::deployment::{DeploymentArguments, arrivals};
+use super::page::{PageArgument, fabric_picture};
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::WorkloadSpec;
 use crate::input::trace::load_trace;
 use crate::network::Network;
-use crate::report::{self, RecordFormat, ServeReport};
+use crate::report::{self, Picture, RecordFormat, ServeReport, View};
 use crate::serving::queueing::{Arrivals, Made, Trace};
 use crate::study::{Plan, made, replicate};
 
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// Draw queue and latency over time into an SVG file
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+
+    #[command(flatten)]
+    page: PageArgument,
 
     /// End with exit code 1 if the deployment is overloaded or serves nothing
     #[arg(long)]
@@ -114,6 +118,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some((path, mut file)) = plot {
         file.write_all(report.svg().as_bytes()).map_err(|error| unwritten("--plot", path, &error))?;
     }
+    let view = View { table: "over_time", x: "span", y: "waiting", by: "", lines: true };
+    let pictures =
+        || vec![Picture { title: "Queue and time to first token", note: String::new(), svg: report.svg() }, fabric_picture(&spec, &fabric)];
+    arguments.page.write(&report, None, view, pictures)?;
     let mut output = Output::report(&report, format);
     if arguments.strict && (report.served.overloaded || report.served.counts[1] == 0) {
         output.exit = Exit::Missed;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::page::{PageArgument, fabric_picture};
 use super::power_limits::PowerOptions;
 use super::{EngineArgument, Exit, Outcome, Output, bad_option, fidelity};
 use crate::execution::MappingRequest;
@@ -14,7 +15,7 @@ use crate::input::document::Objective;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::network::Network;
-use crate::report::{self, ClipReport, SimulateReport, TracedPass, chrome_trace};
+use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg};
 use crate::study::{Choice, PacketReplay, Simulation, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
@@ -66,6 +67,9 @@ pub struct Arguments {
     #[command(flatten)]
     fidelity: fidelity::FidelityArguments,
 
+    #[command(flatten)]
+    page: PageArgument,
+
     /// End with exit code 1 if the target is missed
     #[arg(long)]
     strict: bool,
@@ -83,7 +87,7 @@ enum ObjectiveArgument {
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let mut spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
     if let Some(clip) = &arguments.clip {
-        return run_clip(spec, clip, format);
+        return run_clip(spec, clip, &arguments.page, format);
     }
     let mut workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
     arguments.engine.deploy(&mut spec, &mut workload)?;
@@ -98,6 +102,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
     let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
+    let pictures = if arguments.page.is_asked() { pictures(&spec, &fabric, &simulation) } else { Vec::new() };
     let transients = swings(&spec, &fabric, &simulation);
     let meets = simulation.verdict.meets();
     let cautions = cautions(&spec.chip, &workload);
@@ -116,9 +121,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         published,
         medians,
         cautions,
-        explain: arguments.explain,
+        explain: arguments.explain || arguments.page.is_asked(),
         packets,
     };
+    let view = View { table: "mappings", x: "latency_s", y: "tokens_per_s", by: "phase", lines: false };
+    arguments.page.write(&report, None, view, || pictures)?;
+    let report = SimulateReport { explain: arguments.explain, ..report };
     let mut output = Output::report(&report, format);
     if arguments.strict && !meets {
         output.exit = Exit::Missed;
@@ -141,13 +149,16 @@ fn replayed(
     Ok(packet_replay(spec, &Network::new(fabric), workload, &decode.point, options))
 }
 
-fn run_clip(spec: Spec, name: &str, format: report::Format) -> Outcome {
+fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format) -> Outcome {
     let clip = load_clip(name)?;
     let fabric = fabric::build(&spec)?;
     let simulation = simulate_clip(&spec, &Network::new(&fabric), &inventory(&fabric), &clip);
     let title = format!("{} ({})", spec.name, spec.vendor);
     let levels = fabric.level_names.clone();
+    let pictures: Vec<Picture> = page.is_asked().then(|| fabric_picture(&spec, &fabric)).into_iter().collect();
     let report = ClipReport { supernode: spec.id, title, chips: fabric.chips, levels, clip: name.to_owned(), simulation };
+    let view = View { table: "points", x: "sequence_parallel", y: "clips_per_hour", by: "bound_by", lines: false };
+    page.write(&report, None, view, || pictures)?;
     Ok(Output::report(&report, format))
 }
 
@@ -178,7 +189,15 @@ fn workload_title(workload: String, model: &str, replaced: bool) -> String {
     if replaced { format!("{workload}, with {model}") } else { workload }
 }
 
-fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Result<(), Problems> {
+/// The fabric, and the timeline of a pass of each phase.
+fn pictures(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Vec<Picture> {
+    let note = "One pass of each phase. Point at a bar for its name, what bounds it and its time; --trace writes the whole pass.".to_owned();
+    let timeline = timeline_svg(&traced(spec, fabric, simulation)).map(|svg| Picture { title: "Timeline", note, svg });
+    std::iter::once(fabric_picture(spec, fabric)).chain(timeline).collect()
+}
+
+/// One pass of each phase as a Chrome trace.
+fn traced(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> serde_json::Value {
     let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok());
     let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok());
     let decode = decode.map(|phase| ("decode", &phase.point.step, watts_over_a_step(spec, fabric, &phase.point)));
@@ -186,6 +205,10 @@ fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulatio
     let passes: Vec<_> = decode.into_iter().chain(prefill).collect();
     let traced: Vec<TracedPass<'_>> =
         passes.iter().map(|(name, step, power)| TracedPass { name, step, power, levels: &fabric.level_names }).collect();
-    std::fs::write(path, chrome_trace(&traced).to_string())
+    chrome_trace(&traced)
+}
+
+fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Result<(), Problems> {
+    std::fs::write(path, traced(spec, fabric, simulation).to_string())
         .map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))
 }

@@ -34,11 +34,23 @@ pub struct InputFile {
     pub path: String,
     /// `sha256:` and the digits.
     pub hash: String,
+    /// Its text, where it is TOML.
+    text: Option<String>,
+}
+
+impl InputFile {
+    /// What it states as sources of its figures: key and address.
+    #[must_use]
+    pub fn sources(&self) -> Vec<(String, String)> {
+        let table = self.text.as_deref().and_then(|text| text.parse::<toml::Table>().ok());
+        let sources = table.as_ref().and_then(|table| table.get("sources")?.as_table());
+        sources.into_iter().flatten().filter_map(|(key, address)| Some((key.clone(), address.as_str()?.to_owned()))).collect()
+    }
 }
 
 thread_local! {
-    /// What this thread has read since it was last asked. Files are read where a question is asked, before its work spreads over threads.
-    static READ: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+    /// What this thread has read since it last forgot. Files are read where a question is asked, before its work spreads over threads.
+    static READ: RefCell<BTreeMap<String, InputFile>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Writes down that a file was read.
@@ -46,15 +58,21 @@ fn note(path: &str, bytes: &[u8]) {
     READ.with_borrow_mut(|read| {
         if !read.contains_key(path) {
             let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            read.insert(path.to_owned(), format!("sha256:{digits}"));
+            let text = str::from_utf8(bytes).ok().filter(|_| path.ends_with(".toml")).map(str::to_owned);
+            read.insert(path.to_owned(), InputFile { path: path.to_owned(), hash: format!("sha256:{digits}"), text });
         }
     });
 }
 
-/// The files that this thread has read since it was last asked, sorted by path.
+/// The files that this thread has read since they were last forgotten, sorted by path.
 #[must_use]
-pub fn take_inputs() -> Vec<InputFile> {
-    READ.take().into_iter().map(|(path, hash)| InputFile { path, hash }).collect()
+pub fn inputs() -> Vec<InputFile> {
+    READ.with_borrow(|read| read.values().cloned().collect())
+}
+
+/// Begins another question: what was read for the last one no longer counts.
+pub fn forget_inputs() {
+    READ.take();
 }
 
 /// Names of the shipped files of a kind, sorted.

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
+use super::records::{Cells, Records};
 use crate::study::{Row, grouped};
 
 /// Designs side by side.
@@ -64,6 +65,14 @@ impl Report for CompareReport {
 }
 
 impl CompareReport {
+    /// One row a design, one column a figure.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        let mut columns = vec![("supernode".to_owned(), Cells::Text(self.supernodes.iter().cloned().map(Some).collect()))];
+        columns.extend(self.rows.iter().map(|row| (row.key.to_owned(), Cells::Number(row.values.clone()))));
+        Records { columns, about: Vec::new() }
+    }
+
     /// Figures by design, with ratios to the first and the best marked.
     fn table(&self) -> Table {
         let headers: Vec<&str> = std::iter::once("<figure").chain(self.supernodes.iter().map(String::as_str)).collect();

@@ -32,6 +32,7 @@ mod model;
 mod optimize;
 mod outputs;
 mod packet_replay;
+mod page;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod phases;
@@ -79,6 +80,7 @@ pub use load::LoadReport;
 pub use model::ModelReport;
 pub use optimize::OptimizeReport;
 pub use outputs::{output_schema, outputs};
+pub use page::{Page, Picture, View, timeline_svg};
 pub use plan::{PlanDay, PlanReport};
 pub use record_file::RecordFormat;
 pub use records::{Cells, Records};

@@ -12,11 +12,12 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 
+use super::page::PageArgument;
 use super::progress::bar;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
-use crate::report::{self, RecordFormat, Records, SweepReport};
+use crate::report::{self, Picture, RecordFormat, Records, SweepReport, View, chart_of};
 use crate::study::{Demands, Shard, Space, SweptRow, findings, sweep};
 use journal::{Journal, Owner, Rows, is_complete, join, path_of};
 
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// Write the report as Markdown with its pictures into this folder
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out"])]
     document: Option<PathBuf>,
+
+    #[command(flatten)]
+    page: PageArgument,
 
     /// End with exit code 1 if a finding of the study is no longer true
     #[arg(long)]
@@ -106,6 +110,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let told = findings(&space, &demands, &rows)?;
     let missed = arguments.strict && told.iter().any(|told| !told.holds);
     let mut report = SweepReport { space: &space, demands: &demands, rows: &rows, findings: told, pictures: Vec::new() };
+    let view = View { table: "designs", x: "racks_per_chip_w", y: "served_per_chip_tokens_per_s", by: "supernode", lines: false };
+    let pictures = || {
+        let charts = space.spec.charts.iter().map(|chart| chart_of(&space, &demands, &rows, chart).svg());
+        charts.map(|svg| Picture { title: "Picture of the study", note: String::new(), svg }).collect()
+    };
+    arguments.page.write(&report, Some(("designs", Records::of(&space, &demands, &rows))), view, pictures)?;
     let mut output = match &arguments.document {
         Some(folder) => Output::done(document::write(&mut report, folder)?),
         None => Output::report(&report, format).with_rows("designs", || Records::of(&space, &demands, &rows)),
