@@ -83,3 +83,4 @@ pub use api::{
     Algorithm, CollectiveResult, DemandTarget, Error, Op, ServingResult, ServingWorkload, Study, StudyResult, Supernode, TrainingResult,
     TrainingWorkload,
 };
+pub use cli::{Answer, AnswerTable, ColumnCells, ask};

@@ -2,6 +2,7 @@
 //!
 //! Uses everything below it. The only part that prints, exits or reads the environment. Must never hold: anything that a library user would want to call.
 
+mod ask;
 mod beside;
 mod calibrate;
 mod capacity;
@@ -36,6 +37,8 @@ mod sweep;
 mod train;
 mod uncertainty;
 mod validate;
+
+pub use ask::{Answer, AnswerTable, ColumnCells, ask};
 
 use std::io::Write;
 use std::sync::Arc;
@@ -283,8 +286,8 @@ struct Output {
 enum Body {
     /// For people, or a file as it is.
     Text(String),
-    /// For programs.
-    Document(Box<Document>),
+    /// For programs, and the same for people.
+    Document(Box<Document>, String),
 }
 
 impl Output {
@@ -298,14 +301,14 @@ impl Output {
             report::Format::Markdown => Self::done(report::render_markdown(report)),
             report::Format::Json | report::Format::Csv | report::Format::Parquet => {
                 let document = Document::new(report.output(), report.json(), &inputs());
-                Self { body: Body::Document(Box::new(document)), exit: Exit::Done }
+                Self { body: Body::Document(Box::new(document), report::render_text(report)), exit: Exit::Done }
             }
         }
     }
 
     /// Puts a table first whose columns follow from the question.
     fn with_rows(mut self, name: &'static str, rows: impl FnOnce() -> Records) -> Self {
-        if let Body::Document(document) = &mut self.body {
+        if let Body::Document(document, _) = &mut self.body {
             document.rows = Some((name, rows()));
         }
         self
@@ -320,14 +323,14 @@ impl Output {
             _ => {
                 return Ok(match self.body {
                     Body::Text(text) => text,
-                    Body::Document(document) => document.text(),
+                    Body::Document(document, _) => document.text(),
                 }
                 .into_bytes());
             }
         };
         match self.body {
             Body::Text(text) => Ok(text.into_bytes()),
-            Body::Document(document) => {
+            Body::Document(document, _) => {
                 let mut bytes = Vec::new();
                 let written = document.write_table(table, records, &mut bytes);
                 written.map_err(|error| bad_option("--table", format!("{}{error}", table.map_or_else(String::new, |name| format!("`{name}`: ")))))?;

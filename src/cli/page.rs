@@ -7,9 +7,8 @@ use crate::fabric::Fabric;
 use crate::input::catalog::inputs;
 use crate::input::problem::Problems;
 use crate::input::spec::Spec;
-use crate::network::{Collective, Network, Op, Pricing};
-use crate::report::{Document, LevelLoad, Page, Picture, Records, Report, View, draw_loads};
-use crate::units::{Bytes, render};
+use crate::network::{LONG_MESSAGE, Network};
+use crate::report::{Document, Page, Picture, Records, Report, View, draw_loads};
 
 /// A page for a browser.
 #[derive(Debug, clap::Args)]
@@ -41,32 +40,11 @@ impl PageArgument {
     }
 }
 
-/// The machine with how busy its channels are in an all-to-all of all chips.
+/// The machine, its links coloured by their load in an all-to-all of all chips.
 pub fn fabric_picture(spec: &Spec, fabric: &Fabric) -> Picture {
-    let network = Network::new(fabric);
-    let collective = Collective { op: Op::AllToAll, ranks: fabric.chips, bytes: Bytes::new(f64::from(1 << 26)) };
-    let mut pricing = Pricing::new(&network, &spec.library);
-    let found = pricing.price(&collective, None).and_then(|timing| Ok((timing, pricing.level_use(&collective, &timing)?)));
-    let mut loads: Vec<LevelLoad> = Vec::new();
-    let mut note = "The machine by levels.".to_owned();
-    if let Ok((timing, uses)) = found {
-        note = format!(
-            "Colour and width of lines: how busy the busiest channel of the level is while all chips send 64 MiB each to each other ({}, {}), from grey to red.",
-            timing.algorithm.name(),
-            render(timing.total())
-        );
-        for level in uses {
-            let direction = if level.peak.outward { "outward" } else { "inward" };
-            let place = if level.peak.at_chip { "chip ports" } else { "switch ports" };
-            let words = format!("{place} {direction} {:.0} % of the time", 100.0 * level.busiest);
-            match loads.iter_mut().find(|load| load.level == level.peak.level) {
-                Some(load) => {
-                    load.busiest = load.busiest.max(level.busiest);
-                    load.words += &format!(", {words}");
-                }
-                None => loads.push(LevelLoad { level: level.peak.level, busiest: level.busiest, words }),
-            }
-        }
-    }
+    let loads = Network::new(fabric).all_to_all(fabric.chips).relative_loads(fabric, spec.levels.len(), LONG_MESSAGE);
+    let named = fabric.level_names.iter().zip(&loads).map(|(name, load)| format!("{name} {:.0} %", 100.0 * load));
+    let named: Vec<String> = named.collect();
+    let note = format!("Load of the busiest links in an all-to-all of all chips, over that of the slowest level: {}.", named.join(", "));
     Picture { title: "Fabric and channel loads", note, svg: draw_loads(spec, fabric, &loads) }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use super::records::{Cells, Records};
+use super::records::{Cells, Records, figures};
 use crate::study::{Row, grouped};
 
 /// Designs side by side.
@@ -69,7 +69,7 @@ impl CompareReport {
     #[must_use]
     pub fn records(&self) -> Records {
         let mut columns = vec![("supernode".to_owned(), Cells::Text(self.supernodes.iter().cloned().map(Some).collect()))];
-        columns.extend(self.rows.iter().map(|row| (row.key.to_owned(), Cells::Number(row.values.clone()))));
+        columns.extend(self.rows.iter().map(|row| (row.key.to_owned(), figures(row.key, row.values.iter().copied()))));
         Records { columns, about: Vec::new() }
     }
 

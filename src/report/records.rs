@@ -46,11 +46,7 @@ impl Records {
             columns.push((name, cells));
         }
         for (at, key) in space.figures().into_iter().enumerate() {
-            let figures = rows.iter().map(|row| row.outcome.figures[at]);
-            #[expect(clippy::cast_possible_truncation, reason = "counts are whole and far below 2^53")]
-            let count = |figure: f64| figure as i64;
-            let cells =
-                if is_count(&key) { Cells::Whole(figures.map(|figure| figure.map(count)).collect()) } else { Cells::Number(figures.collect()) };
+            let cells = figures(&key, rows.iter().map(|row| row.outcome.figures[at]));
             columns.push((key, cells));
         }
         columns.push(("feasible".to_owned(), Cells::Truth(rows.iter().map(|row| Some(demands.met(&row.outcome))).collect())));
@@ -72,6 +68,13 @@ impl Records {
             Cells::Truth(cells) => cells.len(),
         })
     }
+}
+
+/// The figures of a column; counts are whole.
+pub(super) fn figures(key: &str, figures: impl Iterator<Item = Option<f64>>) -> Cells {
+    #[expect(clippy::cast_possible_truncation, reason = "counts are whole and far below 2^53")]
+    let count = |figure: f64| figure as i64;
+    if is_count(key) { Cells::Whole(figures.map(|figure| figure.map(count)).collect()) } else { Cells::Number(figures.collect()) }
 }
 
 /// Whether all values of an axis are whole numbers without a unit.
