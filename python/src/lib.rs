@@ -1,7 +1,7 @@
 //! Python's side of the library: questions, answers, and tables as Arrow streams.
 
 use std::ffi::CStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -116,9 +116,10 @@ fn ask(py: Python<'_>, arguments: Vec<String>) -> PyResult<Result> {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let _ = sender.send(supernode::ask(&words));
     })?;
-    // Short questions are answered without a look at signals.
+    // Waits without Python's lock; a lock of its own lets the waiting move.
+    let receiver = Mutex::new(receiver);
     loop {
-        let found = py.detach(|| receiver.recv_timeout(LOOK));
+        let found = py.detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
         match found {
             Ok(answer) => return answer.map(Result).map_err(|error| Error::new_err(error.to_string())),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,

@@ -12,7 +12,7 @@ use crate::input::problem::Problems;
 use crate::input::spec::WorkloadSpec;
 use crate::input::trace::load_trace;
 use crate::network::Network;
-use crate::report::{self, Picture, RecordFormat, ServeReport, View};
+use crate::report::{self, Picture, RecordFormat, ServeReport, View, trace_file};
 use crate::serving::queueing::{Arrivals, Made, Trace};
 use crate::study::{Plan, made, replicate};
 
@@ -113,7 +113,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         report.records().write(format, &mut out).and_then(|()| out.flush()).map_err(|error| unwritten("--requests-out", path, &error))?;
     }
     if let Some((path, mut file)) = trace_out {
-        file.write_all(report.chrome_trace().to_string().as_bytes()).map_err(|error| unwritten("--trace-out", path, &error))?;
+        file.write_all(trace_file(report.chrome_trace(), &report.supernode, &report.workload.0).as_bytes())
+            .map_err(|error| unwritten("--trace-out", path, &error))?;
     }
     if let Some((path, mut file)) = plot {
         file.write_all(report.svg().as_bytes()).map_err(|error| unwritten("--plot", path, &error))?;

@@ -15,7 +15,7 @@ use crate::input::document::Objective;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
 use crate::network::Network;
-use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg};
+use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg, trace_file};
 use crate::study::{Choice, PacketReplay, Simulation, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let choice = choice(arguments, &spec, &workload)?;
     let simulation = simulate_with(&spec, &fabric, &workload, &target, &choice);
     if let Some(path) = &arguments.trace {
-        write_trace(path, &spec, &fabric, &simulation)?;
+        write_trace(path, &spec, &fabric, &workload.id, &simulation)?;
     }
     let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
     let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
@@ -208,7 +208,7 @@ fn traced(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> serde_json::
     chrome_trace(&traced)
 }
 
-fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Result<(), Problems> {
-    std::fs::write(path, traced(spec, fabric, simulation).to_string())
+fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, workload: &str, simulation: &Simulation) -> Result<(), Problems> {
+    std::fs::write(path, trace_file(traced(spec, fabric, simulation), &spec.id, workload))
         .map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))
 }

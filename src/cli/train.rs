@@ -6,7 +6,7 @@ use super::power_limits::PowerOptions;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::spec::{load_reliability, load_supernode, load_training};
-use crate::report::{self, TrainingReport, training_trace};
+use crate::report::{self, TrainingReport, trace_file, training_trace};
 use crate::study::{goodput, simulate_training, training_watts};
 use crate::training::TrainingRequest;
 use crate::workload::Device;
@@ -61,10 +61,16 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let month = simulation.best().map(|step| goodput(&fabric, &reliability, &workload.training.checkpoint, step));
     let drawn = simulation.best().map(|step| training_watts(&spec, &fabric, step));
     if let (Some(path), Some(step), Some(drawn)) = (&arguments.trace, simulation.best(), &drawn) {
-        let trace = training_trace(step, drawn).to_string();
+        let trace = trace_file(training_trace(step, drawn), &spec.id, &workload.id);
         std::fs::write(path, trace).map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))?;
     }
     let fits = simulation.best().is_some();
+    if let (Some(path), false) = (&arguments.trace, fits) {
+        return Err(bad_option(
+            "--trace",
+            format!("`{}` is not written: no layout fits, so there is no step; the report without --trace says why", path.display()),
+        ));
+    }
     let report = TrainingReport {
         usable_memory: Device::new(&spec.chip).usable_memory,
         supernode: spec.id,

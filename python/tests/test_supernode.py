@@ -1,0 +1,88 @@
+"""The package against the program: SUPERNODE is the program's path."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import duckdb
+import pandas
+import polars
+import pyarrow
+import pytest
+import supernode
+
+QUESTIONS = [
+    ("collective", ["hgx-h100"], {"op": "all_reduce", "size": "1KiB..4KiB"}),
+    ("simulate", ["hgx-h100"], {"workload": "llama-3.1-70b-fp8", "explain": True}),
+    ("compare", ["hgx-h100", "l40s-8"], {"workload": "llama-3.1-70b-fp8"}),
+    ("list", ["links"], {}),
+]
+
+
+def program(*words):
+    return subprocess.run([os.environ["SUPERNODE"], *words], capture_output=True, check=False)
+
+
+def words(command, names, options):
+    flags = [part for key, value in options.items() for part in ([f"--{key}"] if value is True else [f"--{key}", value])]
+    return [command, *names, *flags]
+
+
+@pytest.mark.parametrize("command, names, options", QUESTIONS)
+def test_same_bytes_as_the_program(command, names, options):
+    result = supernode.ask(command, *names, **options)
+    line = words(command, names, options)
+    assert result.json.encode() == program(*line, "--format", "json").stdout
+    assert result.text.encode() == program(*line).stdout or command == "list"
+    for table in result.tables:
+        assert result.table(table).csv().encode() == program(*line, "--format", "csv", "--table", table).stdout
+
+
+def test_tables_open_without_copies_of_text():
+    result = supernode.collective("hgx-h100", op="all_reduce", size="1KiB..1MiB")
+    table = result.table("results")
+    arrow = pyarrow.table(table)
+    assert str(arrow.schema.field("bytes").type) == "int64" and str(arrow.schema.field("time_s").type) == "double"
+    assert polars.DataFrame(table)["bytes"].to_list() == arrow["bytes"].to_pylist()
+    assert duckdb.sql("select sum(bytes) from table").fetchone()[0] == sum(arrow["bytes"].to_pylist())
+    assert list(arrow.to_pandas()["bytes"]) == list(pandas.DataFrame(arrow.to_pydict())["bytes"])
+    assert pyarrow.table(result).equals(arrow), "a result is its main table"
+    # A column without figures keeps its type.
+    assert str(pyarrow.table(result.table()).schema.field("flow_time_s").type) == "double"
+
+
+def test_what_is_wrong_is_underlined(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('schema = 1\nextends = "hgx-h100"\n[supernode]\nnane = "mine"\n')
+    with pytest.raises(supernode.Error) as caught:
+        supernode.ask("describe", path)
+    assert str(caught.value) == program("describe", str(path)).stderr.decode().rstrip("\n")
+    assert "^^^^" in str(caught.value)
+    with pytest.raises(supernode.Error, match="--nope"):
+        supernode.simulate("hgx-h100", nope=1)
+    with pytest.raises(KeyError, match="there are results"):
+        supernode.collective("hgx-h100", op="send", size="1KiB", ranks=2).table("nope")
+
+
+def test_notebooks_show_the_text():
+    result = supernode.ask("list", "links")
+    assert result._repr_html_().startswith("<pre>") and "nvlink4-board" in result._repr_html_()
+    assert repr(result).startswith("<supernode.Result list: names")
+
+
+def test_control_c_ends_the_waiting():
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        supernode.ask("uncertainty", "hgx-h100", draws=100_000)
+    assert time.monotonic() - start < 5
+
+
+def test_a_question_costs_little_more_than_its_answer():
+    supernode.ask("list", "links")
+    start = time.perf_counter()
+    for _ in range(20):
+        supernode.ask("list", "links").json
+    assert (time.perf_counter() - start) / 20 < 0.02
