@@ -42,11 +42,11 @@ def test_same_bytes_as_the_program(command, names, options):
 
 def test_tables_open_without_copies_of_text():
     result = supernode.collective("hgx-h100", op="all_reduce", size="1KiB..1MiB")
-    table = result.table("results")
-    arrow = pyarrow.table(table)
+    results = result.table("results")
+    arrow = pyarrow.table(results)
     assert str(arrow.schema.field("bytes").type) == "int64" and str(arrow.schema.field("time_s").type) == "double"
-    assert polars.DataFrame(table)["bytes"].to_list() == arrow["bytes"].to_pylist()
-    assert duckdb.sql("select sum(bytes) from table").fetchone()[0] == sum(arrow["bytes"].to_pylist())
+    assert polars.DataFrame(results)["bytes"].to_list() == arrow["bytes"].to_pylist()
+    assert duckdb.sql("select sum(bytes) from results").fetchall()[0][0] == sum(arrow["bytes"].to_pylist())
     assert list(arrow.to_pandas()["bytes"]) == list(pandas.DataFrame(arrow.to_pydict())["bytes"])
     assert pyarrow.table(result).equals(arrow), "a result is its main table"
     # A column without figures keeps its type.
