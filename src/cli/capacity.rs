@@ -36,10 +36,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return Err(bad_option("--concurrency", "a closed loop has no rate of arrivals to find; leave it out".to_owned()));
     }
     let (spec, workload) = arguments.deployment.load()?;
+    if let Some(printed) = arguments.deployment.serving.printed(&workload) {
+        return printed;
+    }
     let layout = arguments.deployment.layout(&spec, &workload)?;
     let made = made(&workload, Arguments::first(arguments), 1.0, arguments.requests, arguments.deployment.seed);
     let made = made.ok_or_else(|| {
-        bad_option("capacity", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]")
+        bad_option("capacity", "the workload does not say what a request is; give --input and --output, or a workload with a [workload.request]")
     })?;
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);

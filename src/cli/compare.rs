@@ -1,13 +1,12 @@
 //! `supernode compare`: designs side by side.
 
 use super::page::{PageArgument, fabric_picture};
-use super::power_limits::PowerOptions;
-use super::{EngineArgument, Outcome, Output};
+use super::serving_options::ServingOptions;
+use super::{Outcome, Output};
 use crate::fabric::{self, Fabric};
-use crate::input::problem::Problems;
-use crate::input::spec::{Spec, load_prices, load_reliability, load_supernode, load_target, load_workload};
+use crate::input::spec::{Spec, load_reliability, load_target};
 use crate::report::{self, CompareReport, View};
-use crate::study::{DEFAULT_WORKLOAD, compare, with_chip};
+use crate::study::{Choice, Simulation, compare, with_chip_of};
 
 /// Simulate several supernodes under one workload and target, side by side
 #[derive(Debug, clap::Args)]
@@ -16,51 +15,37 @@ pub struct Arguments {
     #[arg(required = true, num_args = 1.., value_name = "SUPERNODE")]
     supernodes: Vec<String>,
 
-    /// What is served; the first supernode's own choice if absent
-    #[arg(long)]
-    workload: Option<String>,
-
     #[command(flatten)]
-    engine: EngineArgument,
+    serving: ServingOptions,
 
     /// The demand that results are held against
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
 
-    /// Give every design the first one's chip (compute, memory, kernels, power), so that only the interconnect differs
+    /// Give every design the first one's chip (compute, memory, kernels, power), communication library and engine, so that only the
+    /// interconnect differs
     #[arg(long)]
     same_chips: bool,
-
-    #[command(flatten)]
-    limits: PowerOptions,
 
     #[command(flatten)]
     page: PageArgument,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let mut problems = Vec::new();
-    let mut specs = Vec::new();
-    for name in &arguments.supernodes {
-        match load_supernode(name) {
-            Ok(spec) => specs.push(spec),
-            Err(found) => problems.extend(found.into_list()),
-        }
-    }
-    Problems::check(problems, ())?;
-    let name = arguments.workload.clone().or_else(|| specs[0].workload.clone()).unwrap_or_else(|| DEFAULT_WORKLOAD.to_owned());
-    let mut workload = load_workload(&name)?;
-    for spec in &mut specs {
-        arguments.engine.deploy(spec, &mut workload)?;
+    let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;
+    let workload = arguments.serving.load_for_all(&mut specs)?;
+    if let Some(printed) = arguments.serving.printed(&workload) {
+        return printed;
     }
     let target = load_target(&arguments.target)?;
-    let chip = specs[0].chip.clone();
+    let chip = specs[0].chip.name.clone();
     if arguments.same_chips {
-        specs = specs.iter().map(|spec| with_chip(spec, &chip)).collect();
+        let first = specs[0].clone();
+        specs = specs.iter().map(|spec| with_chip_of(spec, &first)).collect();
     }
-    let specs = arguments.limits.apply_to_all(specs)?;
     let pue: Vec<f64> = specs.iter().map(|spec| spec.supply.pue.value.get()).collect();
-    let (prices, reliability) = (load_prices()?, load_reliability()?);
+    let choice = Choice { prices: Some(arguments.serving.money.prices()?), ..Choice::default() };
+    let reliability = load_reliability()?;
     let mut designs = Vec::new();
     for spec in specs {
         let fabric = fabric::build(&spec)?;
@@ -68,17 +53,17 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let engine = |(spec, _): &(Spec, Fabric)| workload.deployed_on(spec).engine.as_ref().map(|deployed| deployed.id.clone());
     let engines = designs.iter().map(engine).collect();
-    let (rows, refusals) = compare(&designs, &workload, &target, &prices, &reliability);
+    let (rows, simulations) = compare(&designs, &workload, &target, &choice, &reliability);
     let report = CompareReport {
         supernodes: arguments.supernodes.clone(),
         rows,
-        refusals,
+        refusals: simulations.iter().map(Simulation::serves_nothing).collect(),
         engines,
-        prices: prices.date.clone(),
+        prices: simulations.iter().filter_map(|simulation| simulation.money.as_ref()).map(report::price_note).collect(),
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),
         pue,
-        same_chip: arguments.same_chips.then_some(chip.name),
+        same_chip: arguments.same_chips.then_some(chip),
     };
     let view = View { table: "designs", x: "racks_w", y: "served_tokens_per_s", by: "supernode", lines: false };
     let pictures = || designs.iter().map(|(spec, fabric)| fabric_picture(spec, fabric)).collect();

@@ -2,11 +2,12 @@
 
 use clap::ValueEnum;
 
-use super::{EngineArgument, bad_option};
+use super::bad_option;
+use super::serving_options::ServingOptions;
 use crate::execution::{Mapping, MappingRequest};
-use crate::input::document::{CacheTier, Length, PrefixCache, Request};
+use crate::input::document::{CacheTier, PrefixCache};
 use crate::input::problem::Problems;
-use crate::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload_with};
+use crate::input::spec::{Spec, WorkloadSpec};
 use crate::serving::queueing::{Arrivals, Policy, Rules};
 use crate::study::{Layout, Mode};
 
@@ -16,19 +17,8 @@ pub struct DeploymentArguments {
     /// Shipped name or path
     pub supernode: String,
 
-    /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
-    #[arg(long)]
-    workload: Option<String>,
-
-    /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
-    #[arg(long)]
-    model: Option<String>,
-
     #[command(flatten)]
-    engine: EngineArgument,
-
-    #[command(flatten)]
-    pub shape: ShapeArgument,
+    pub serving: ServingOptions,
 
     /// Whether the chips that read a prompt answer it (together) or others do (apart)
     #[arg(long, value_enum, default_value_t = ModeArgument::Together)]
@@ -75,21 +65,12 @@ pub struct DeploymentArguments {
     tiers: Vec<TierArgument>,
 
     /// Requests in flight; each that ends makes room for the next (closed loop)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
 
     /// Seed of everything drawn
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-}
-
-/// Lengths in place of the workload's.
-#[derive(Debug, clap::Args)]
-pub struct ShapeArgument {
-    /// Tokens of prompts and answers in place of the workload's, all alike: 1k1k, 8k1k or 1k8k, as InferenceX runs them, or IN/OUT such as
-    /// 2000/300
-    #[arg(long, value_name = "SHAPE", value_parser = shape)]
-    shape: Option<[u32; 2]>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -150,31 +131,11 @@ impl From<RouterArgument> for Policy {
     }
 }
 
-impl ShapeArgument {
-    /// Puts the lengths in the place of the workload's; nothing is found of earlier prompts then.
-    pub fn apply(&self, workload: &mut WorkloadSpec) -> Result<(), Problems> {
-        let Some([input, output]) = self.shape else { return Ok(()) };
-        let phases = workload.workload.decode.as_ref().zip(workload.workload.prefill.as_ref());
-        let of_phases = phases.map(|(decode, prefill)| Request::of_phases(decode, prefill, [input, output]));
-        let missing = || bad_option("--shape", "the workload neither says what a request is nor has both phases");
-        let request = workload.workload.request.get_or_insert(of_phases.ok_or_else(missing)?);
-        request.input.set(Length { mean: input, variation: 0.0 });
-        request.output.set(Length { mean: output, variation: 0.0 });
-        (request.cache_hit, request.prefix_cache) = (0.0, None);
-        workload.workload.decode = Some(request.decode());
-        workload.workload.prefill = Some(request.prefill());
-        Ok(())
-    }
-}
-
 impl DeploymentArguments {
     /// The machine, and the workload as it is deployed on it.
     pub fn load(&self) -> Result<(Spec, WorkloadSpec), Problems> {
-        let mut spec = load_supernode(&self.supernode)?;
-        let mut workload = load_workload_with(super::workload_name(self.workload.as_deref(), &spec), self.model.as_deref())?;
-        self.engine.deploy(&mut spec, &mut workload)?;
-        self.shape.apply(&mut workload)?;
-        let workload = workload.deployed_on(&spec);
+        let mut spec = self.serving.money.machine(&self.supernode)?;
+        let workload = self.serving.load(&mut spec)?.deployed_on(&spec);
         Ok((spec, workload))
     }
 
@@ -227,18 +188,6 @@ impl DeploymentArguments {
     pub fn mode(&self) -> Mode {
         self.mode.into()
     }
-}
-
-/// Reads `1k1k`, `8k1k`, `1k8k`, `2000/300`.
-fn shape(text: &str) -> Result<[u32; 2], String> {
-    let lengths = match text {
-        "1k1k" => Some([1024, 1024]),
-        "8k1k" => Some([8192, 1024]),
-        "1k8k" => Some([1024, 8192]),
-        _ => text.split_once('/').and_then(|(input, output)| Some([input.parse().ok()?, output.parse().ok()?])),
-    };
-    let fits = |lengths: &[u32; 2]| lengths.iter().all(|tokens| (1..=100_000_000).contains(tokens));
-    lengths.filter(fits).ok_or_else(|| format!("`{text}` is not a shape: 1k1k, 8k1k, 1k8k, or tokens of prompt and answer such as 2000/300"))
 }
 
 /// Reads `poisson`, `gamma:2.5`, `constant`, `burst:8`.

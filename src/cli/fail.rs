@@ -1,10 +1,11 @@
 //! `supernode fail`: what remains after failures.
 
 use super::progress::progress;
-use super::{EngineArgument, Outcome, Output, bad_option};
+use super::serving_options::ServingOptions;
+use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{Damage, part_name, part_named};
-use crate::input::spec::{load_reliability, load_supernode, load_target, load_workload};
+use crate::input::spec::{load_reliability, load_target};
 use crate::network::Network;
 use crate::report::{self, FailReport};
 use crate::study::{DegradedMachine, Draw, Progress, availability, chances, drawn, single_failures};
@@ -43,12 +44,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     level: f64,
 
-    /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
-    #[arg(long)]
-    workload: Option<String>,
-
     #[command(flatten)]
-    engine: EngineArgument,
+    serving: ServingOptions,
 
     /// The mix of prompts and answers that tokens are counted in
     #[arg(long, default_value = "doubao-2026-04")]
@@ -59,10 +56,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if !(0.0..=1.0).contains(&arguments.level) {
         return Err(bad_option("--level", "must be a share between 0 and 1"));
     }
-    let mut spec = load_supernode(&arguments.supernode)?;
-    let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
-    arguments.engine.deploy(&mut spec, &mut workload)?;
-    let workload = workload.deployed_on(&spec);
+    let mut spec = arguments.serving.money.machine(&arguments.supernode)?;
+    let workload = arguments.serving.load(&mut spec)?.deployed_on(&spec);
+    if let Some(printed) = arguments.serving.printed(&workload) {
+        return printed;
+    }
     let target = load_target(&arguments.target)?;
     let reliability = load_reliability()?;
     let fabric = fabric::build(&spec)?;

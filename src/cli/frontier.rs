@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::deployment::ShapeArgument;
 use super::page::{PageArgument, fabric_picture};
-use super::{EngineArgument, Outcome, Output, bad_option};
+use super::serving_options::ServingOptions;
+use super::{DEFAULT_TARGET, Outcome, Output, bad_option};
 use crate::fabric;
-use crate::input::spec::{load_prices, load_supernode, load_workload};
+use crate::input::spec::load_target;
 use crate::network::Network;
 use crate::report::{self, FrontierReport, UpAxis, View};
 use crate::study::{Mode, frontier};
@@ -20,15 +20,12 @@ pub struct Arguments {
     #[arg(required = true, num_args = 1.., value_name = "SUPERNODE")]
     supernodes: Vec<String>,
 
-    /// What is served; the first supernode's own choice if absent
-    #[arg(long)]
-    workload: Option<String>,
-
     #[command(flatten)]
-    engine: EngineArgument,
+    serving: ServingOptions,
 
-    #[command(flatten)]
-    shape: ShapeArgument,
+    /// The demand whose peak and spares dollars for a token count
+    #[arg(long, default_value = DEFAULT_TARGET)]
+    target: String,
 
     /// Draw the frontiers into an SVG file
     #[arg(long, value_name = "FILE")]
@@ -50,23 +47,25 @@ enum Up {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let prices = load_prices()?;
+    let prices = arguments.serving.money.prices()?;
+    let target = load_target(&arguments.target)?.target;
+    let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;
+    let common = arguments.serving.load_for_all(&mut specs)?;
+    if let Some(printed) = arguments.serving.printed(&common) {
+        return printed;
+    }
     let (mut curves, mut pictures, mut named) = (Vec::new(), Vec::new(), None);
-    for name in &arguments.supernodes {
-        let mut spec = load_supernode(name)?;
-        let asked = arguments.workload.clone().or_else(|| named.as_ref().map(|(id, ..): &(String, String, [u32; 2])| id.clone()));
-        let mut workload = load_workload(super::workload_name(asked.as_deref(), &spec))?;
-        arguments.engine.deploy(&mut spec, &mut workload)?;
-        arguments.shape.apply(&mut workload)?;
-        let workload = workload.deployed_on(&spec);
-        let missing =
-            || bad_option("frontier", "the workload does not say what a request is; give --shape 1k1k, or a workload with a [workload.request]");
+    for spec in specs {
+        let workload = common.deployed_on(&spec);
+        let missing = || {
+            bad_option("frontier", "the workload does not say what a request is; give --input and --output, or a workload with a [workload.request]")
+        };
         let request = workload.workload.request.clone().ok_or_else(missing)?;
         named.get_or_insert((workload.id.clone(), workload.workload.name.clone(), [request.input.mean, request.output.mean]));
         let fabric = fabric::build(&spec)?;
         let network = Network::new(&fabric);
         pictures.extend(arguments.page.is_asked().then(|| fabric_picture(&spec, &fabric)));
-        curves.extend([Mode::Together, Mode::Apart].map(|mode| frontier(&spec, &network, &workload, &request, mode, &prices)));
+        curves.extend([Mode::Together, Mode::Apart].map(|mode| frontier(&spec, &network, &workload, &request, mode, (&prices, &target))));
     }
     let (id, name, lengths) = named.unwrap_or_default();
     let up = match arguments.axis {

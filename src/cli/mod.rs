@@ -12,6 +12,7 @@ mod compare;
 mod deployment;
 mod describe;
 mod experts;
+mod explain;
 mod fail;
 mod fan_in;
 mod fidelity;
@@ -22,6 +23,8 @@ mod kinds;
 mod list;
 mod load;
 mod model;
+mod money_options;
+mod new;
 mod optimize;
 mod page;
 mod plan;
@@ -31,6 +34,7 @@ mod replay;
 mod schema;
 mod sensitivity;
 mod serve;
+mod serving_options;
 mod simulate;
 mod sizes;
 mod sweep;
@@ -41,13 +45,11 @@ mod validate;
 pub use ask::{Answer, AnswerTable, ColumnCells, ask};
 
 use std::io::Write;
-use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::input::catalog::inputs;
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{Spec, WorkloadSpec, load_engine};
 use crate::report::{self, Document, RecordFormat, Records, Report};
 
 /// How the program ends.
@@ -122,6 +124,8 @@ enum FormatArgument {
 enum Command {
     List(list::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    New(new::Arguments),
     Describe(describe::Arguments),
     Collective(collective::Arguments),
     Flows(flows::Arguments),
@@ -153,6 +157,8 @@ impl Command {
         match self {
             Self::List(arguments) => list::run(arguments, format),
             Self::Check(arguments) => check::run(arguments, format),
+            Self::Explain(arguments) => explain::run(arguments, format),
+            Self::New(arguments) => new::run(arguments),
             Self::Describe(arguments) => describe::run(arguments, format),
             Self::Collective(arguments) => collective::run(arguments, format),
             Self::Flows(arguments) => flows::run(arguments, format),
@@ -342,29 +348,8 @@ impl Output {
 
 type Outcome = Result<Output, Problems>;
 
-/// The workload asked for, or the supernode's own, or the default.
-fn workload_name<'a>(asked: Option<&'a str>, spec: &'a Spec) -> &'a str {
-    asked.or(spec.workload.as_deref()).unwrap_or(crate::study::DEFAULT_WORKLOAD)
-}
-
-/// Which serving engine runs the workload.
-#[derive(Debug, clap::Args)]
-struct EngineArgument {
-    /// Serving engine: a shipped name, a path, or `none` for kernels and transfers alone; if absent, the workload's own choice, or else the supernode's
-    #[arg(long, value_name = "NAME")]
-    engine: Option<String>,
-}
-
-impl EngineArgument {
-    /// Puts the engine asked for, if any, in the place of those that the machine and the workload name.
-    fn deploy(&self, spec: &mut Spec, workload: &mut WorkloadSpec) -> Result<(), Problems> {
-        if let Some(name) = self.engine.as_deref() {
-            spec.engine = None;
-            workload.engine = (name != "none").then(|| load_engine(name).map(Arc::new)).transpose()?;
-        }
-        Ok(())
-    }
-}
+/// The demand that results are held against where none is named.
+const DEFAULT_TARGET: &str = "doubao-2026-04";
 
 /// A problem with an option's value.
 fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::page::PageArgument;
 use super::progress::progress;
-use super::{EngineArgument, Outcome, Output, bad_option};
+use super::serving_options::ServingOptions;
+use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
-use crate::input::spec::{load_prices, load_reliability, load_supernode, load_target, load_workload};
+use crate::input::spec::{load_reliability, load_supernode, load_target};
 use crate::report::{self, Picture, PlanDay, PlanReport, View};
 use crate::study::{Progress, days, design, fleet};
 use crate::units::Date;
@@ -23,12 +24,8 @@ pub struct Arguments {
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
 
-    /// What is served; each supernode's own choice if absent, else deepseek-r1-cloudmatrix
-    #[arg(long)]
-    workload: Option<String>,
-
     #[command(flatten)]
-    engine: EngineArgument,
+    serving: ServingOptions,
 
     /// First day, as 2026-04-02; the target's own if absent. With --to: every month between
     #[arg(long, value_name = "DAY", value_parser = Date::parse)]
@@ -56,6 +53,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    if let (true, Some(first)) = (arguments.serving.print_workload, arguments.supernodes.first()) {
+        let workload = arguments.serving.load(&mut load_supernode(first)?)?;
+        return arguments.serving.printed(&workload).unwrap_or_else(|| Ok(Output::done(String::new())));
+    }
     let report = planned(arguments)?;
     if let Some(path) = &arguments.plot {
         let svg = picture(&report)?;
@@ -83,17 +84,16 @@ fn picture(report: &PlanReport) -> Result<String, Problems> {
 fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
     let target = load_target(&arguments.target)?;
     let days = days(&target, (arguments.from, arguments.to), arguments.extrapolate).map_err(|message| bad_option("plan", message))?;
-    let (prices, reliability) = (load_prices()?, load_reliability()?);
-    let designs = arguments.supernodes.iter().map(|name| {
-        let mut spec = load_supernode(name)?;
-        let mut workload = load_workload(super::workload_name(arguments.workload.as_deref(), &spec))?;
-        arguments.engine.deploy(&mut spec, &mut workload)?;
+    let (prices, reliability) = (arguments.serving.money.prices()?, load_reliability()?);
+    let designs = arguments.serving.money.machines(&arguments.supernodes)?.into_iter().map(|mut spec| {
+        let workload = arguments.serving.load(&mut spec)?;
         let fabric = fabric::build(&spec)?;
-        Ok(design(&spec, &fabric, &workload, &target, &prices, &reliability, arguments.utilisation, Progress::to(&progress("classes of parts"))))
+        let hear = progress("classes of parts");
+        Ok(design((&spec, &fabric), &workload, &target, (&prices, arguments.utilisation), &reliability, Progress::to(&hear)))
     });
     let designs = designs.collect::<Result<Vec<_>, Problems>>()?;
     let days = days.into_iter().map(|(day, demand, basis)| {
-        let fleets = designs.iter().map(|design| fleet(design, &target, demand, &prices)).collect();
+        let fleets = designs.iter().map(|design| fleet(design, demand)).collect();
         PlanDay { day, demand, basis, fleets }
     });
     Ok(PlanReport {

@@ -51,7 +51,11 @@ impl PowerOptions {
         specs.into_iter().map(apply).collect()
     }
 
-    fn cap(&self) -> Result<Option<Watts>, Problems> {
+    /// The power limit that was asked for.
+    ///
+    /// # Errors
+    /// A value that is none.
+    pub fn cap(&self) -> Result<Option<Watts>, Problems> {
         let Some(text) = &self.power_cap else { return Ok(None) };
         let watts: Watts = parse(text).map_err(|why| bad_option("--power-cap", why))?;
         if watts <= Watts::ZERO {
@@ -60,7 +64,11 @@ impl PowerOptions {
         Ok(Some(watts))
     }
 
-    fn pue(&self) -> Result<Option<Ratio>, Problems> {
+    /// The overhead that was asked for.
+    ///
+    /// # Errors
+    /// A value that is none.
+    pub fn pue(&self) -> Result<Option<Ratio>, Problems> {
         let Some(text) = self.pue.as_deref().filter(|text| *text != OWN) else { return Ok(None) };
         let ratio: Ratio = parse(text).map_err(|why| bad_option("--pue", why))?;
         if !(1.0..=10.0).contains(&ratio.get()) {

@@ -1,6 +1,7 @@
 //! `supernode sensitivity`: what to change next.
 
 use super::progress::progress;
+use super::serving_options::ServingOptions;
 use super::{Outcome, Output};
 use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
@@ -12,9 +13,8 @@ pub struct Arguments {
     /// Shipped name or path
     supernode: String,
 
-    /// What is served; the supernode's own choice if absent
-    #[arg(long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    serving: ServingOptions,
 
     /// The demand whose mix of prompts and answers is served
     #[arg(long, default_value = "doubao-2026-04")]
@@ -22,8 +22,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let case = Case { supernode: arguments.supernode.clone(), workload: arguments.workload.clone(), target: arguments.target.clone() };
-    let name = load_supernode(&arguments.supernode)?.name;
+    let mut spec = load_supernode(&arguments.supernode)?;
+    if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut spec)?) {
+        return printed;
+    }
+    let case = Case { supernode: arguments.supernode.clone(), serves: arguments.serving.serves()?, target: arguments.target.clone() };
+    let name = spec.name;
     let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
     Ok(Output::report(&SensitivityReport { case, name, gains, refusal: before.serves_nothing() }, format))
 }

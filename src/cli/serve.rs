@@ -30,10 +30,6 @@ pub struct Arguments {
     #[arg(long, default_value = "poisson", value_parser = arrivals, conflicts_with = "concurrency")]
     arrivals: Arrivals,
 
-    /// Requests a second; what the workload says if absent
-    #[arg(long, value_name = "R", conflicts_with = "concurrency")]
-    rate: Option<f64>,
-
     /// Requests
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     requests: u32,
@@ -64,6 +60,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let (spec, workload) = arguments.deployment.load()?;
+    if let Some(printed) = arguments.deployment.serving.printed(&workload) {
+        return printed;
+    }
     let (source, requests) = requests(arguments, &workload)?;
     let trace = match &source {
         Source::File(trace) => trace.clone(),
@@ -143,15 +142,17 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, S
         return Ok((Source::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
     }
     let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
-    let rate = match arguments.rate.or(stated) {
-        Some(rate) if rate.is_finite() && rate > 0.0 => rate,
-        Some(rate) => return Err(bad_option("--rate", format!("{rate} is not a rate above zero"))),
+    let rate = match stated {
+        Some(rate) => rate,
         None if arguments.deployment.is_closed() => 1.0,
         None => return Err(bad_option("serve", "give --rate, --concurrency or --trace: the workload does not say how many requests arrive")),
     };
     let made = made(workload, arguments.arrivals, rate, arguments.requests, arguments.deployment.seed);
     let made = made.ok_or_else(|| {
-        bad_option("serve", "the workload does not say what a request is; give --shape 1k1k, --trace, or a workload with a [workload.request]")
+        bad_option(
+            "serve",
+            "the workload does not say what a request is; give --input and --output, --trace, or a workload with a [workload.request]",
+        )
     })?;
     let how =
         if let Some(flight) = arguments.deployment.concurrency { format!("in a closed loop of {flight}") } else { format!("at {rate} a second") };

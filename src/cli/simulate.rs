@@ -2,18 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use super::page::{PageArgument, fabric_picture};
-use super::power_limits::PowerOptions;
-use super::{EngineArgument, Exit, Outcome, Output, bad_option, fidelity};
+use super::serving_options::ServingOptions;
+use super::{DEFAULT_TARGET, Exit, Outcome, Output, bad_option, fidelity};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::footprint::inventory;
 use crate::input::cases::load_cases;
-use crate::input::document::Objective;
 use crate::input::problem::Problems;
-use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_prices, load_supernode, load_target, load_workload_with};
+use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_target};
 use crate::network::Network;
 use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg, trace_file};
 use crate::study::{Choice, PacketReplay, Simulation, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
@@ -26,28 +23,16 @@ pub struct Arguments {
     /// Shipped name or path
     supernode: String,
 
-    /// What is served; the supernode's own choice if absent, else deepseek-r1-cloudmatrix
-    #[arg(long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    serving: ServingOptions,
 
     /// A video clip in place of a workload: shipped name or path
-    #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict", "fidelity"])]
+    #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict", "fidelity", "input", "output", "hit", "ttft", "tpot", "rate", "precision", "print_workload"])]
     clip: Option<String>,
 
-    /// Another model in place of the workload's: shipped name, path to a model file, or to a Hugging Face config.json
+    /// The demand that the result is held against; doubao-2026-04 if absent
     #[arg(long)]
-    model: Option<String>,
-
-    #[command(flatten)]
-    engine: EngineArgument,
-
-    /// The demand that the result is held against
-    #[arg(long, default_value = "doubao-2026-04")]
-    target: String,
-
-    /// What the best mapping has most of; what the workload says if absent, else tokens
-    #[arg(long, value_enum)]
-    objective: Option<ObjectiveArgument>,
+    target: Option<String>,
 
     /// Fixed degrees, such as tp=4,ep=32; open ones are searched. Keys: tp, ep, dp, pp, sp, ffn (decode's experts on so many ranks of their own), micro_batches (1 is no overlap)
     #[arg(long, value_name = "DEGREES")]
@@ -62,36 +47,27 @@ pub struct Arguments {
     trace: Option<PathBuf>,
 
     #[command(flatten)]
-    limits: PowerOptions,
-
-    #[command(flatten)]
     fidelity: fidelity::FidelityArguments,
 
     #[command(flatten)]
     page: PageArgument,
 
-    /// End with exit code 1 if the target is missed
+    /// End with exit code 1 if the target that is named is missed, or, where none is, if the workload is not served within its limits and as
+    /// fast as it arrives
     #[arg(long)]
     strict: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ObjectiveArgument {
-    Tokens,
-    TokensPerWatt,
-    TokensPerCost,
-    /// Requests within both limits, served in time by the ten best mappings
-    Goodput,
-}
-
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let mut spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
+    let mut spec = arguments.serving.money.machine(&arguments.supernode)?;
     if let Some(clip) = &arguments.clip {
         return run_clip(spec, clip, &arguments.page, format);
     }
-    let mut workload = load_workload_with(super::workload_name(arguments.workload.as_deref(), &spec), arguments.model.as_deref())?;
-    arguments.engine.deploy(&mut spec, &mut workload)?;
-    let target = load_target(&arguments.target)?;
+    let workload = arguments.serving.load(&mut spec)?;
+    if let Some(printed) = arguments.serving.printed(&workload) {
+        return printed;
+    }
+    let target = load_target(arguments.target.as_deref().unwrap_or(DEFAULT_TARGET))?;
     let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;
     let choice = choice(arguments, &spec, &workload)?;
@@ -104,7 +80,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
     let pictures = if arguments.page.is_asked() { pictures(&spec, &fabric, &simulation) } else { Vec::new() };
     let transients = swings(&spec, &fabric, &simulation);
-    let meets = simulation.verdict.meets();
+    let meets = if arguments.target.is_some() { simulation.verdict.meets() } else { simulation.answer.is_served() };
     let cautions = cautions(&spec.chip, &workload);
     let report = SimulateReport {
         speculation: workload.speculation(),
@@ -114,7 +90,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         ranks_per_chip: spec.chip.ranks,
         chip: spec.chip.name,
         levels: fabric.level_names.clone(),
-        workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.model.is_some())),
+        workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.serving.model.is_some())),
         target: (target.id, target.target.name),
         simulation,
         transients,
@@ -163,25 +139,13 @@ fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format)
 }
 
 fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {
-    let objective = arguments.objective.map(|objective| match objective {
-        ObjectiveArgument::Tokens => Objective::Tokens,
-        ObjectiveArgument::TokensPerWatt => Objective::TokensPerWatt,
-        ObjectiveArgument::TokensPerCost => Objective::TokensPerCost,
-        ObjectiveArgument::Goodput => Objective::Goodput,
-    });
-    if objective == Some(Objective::Goodput) && workload.workload.request.is_none() {
-        return Err(bad_option(
-            "--objective",
-            "goodput is of requests, and the workload does not say what one is; give one with a [workload.request]",
-        ));
-    }
-    let prices = (objective == Some(Objective::TokensPerCost)).then(load_prices).transpose()?;
+    let prices = Some(arguments.serving.money.prices()?);
     let explained = arguments.explain;
-    let Some(text) = &arguments.mapping else { return Ok(Choice { objective, prices, explained, ..Choice::default() }) };
+    let Some(text) = &arguments.mapping else { return Ok(Choice { prices, explained, ..Choice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
     let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
     let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
-    Ok(Choice { objective, prices, candidates: Some(candidates), micro_batches: request.micro_batches, explained })
+    Ok(Choice { prices, candidates: Some(candidates), micro_batches: request.micro_batches, explained, ..Choice::default() })
 }
 
 /// The workload's name; with the model's where that is not the workload's own.

@@ -1,8 +1,10 @@
 //! `supernode uncertainty`: how sure a result is.
 
 use super::progress::progress;
+use super::serving_options::ServingOptions;
 use super::{Outcome, Output};
 use crate::input::problem::Problems;
+use crate::input::spec::load_supernode;
 use crate::report::{self, UncertaintyReport};
 use crate::study::{Case, Progress, beats, enough, uncertainty};
 
@@ -13,9 +15,8 @@ pub struct Arguments {
     #[arg(required = true, num_args = 1..=2, value_name = "SUPERNODE")]
     supernodes: Vec<String>,
 
-    /// What is served; the first supernode's own choice if absent
-    #[arg(long)]
-    workload: Option<String>,
+    #[command(flatten)]
+    serving: ServingOptions,
 
     /// The demand whose mix of prompts and answers is served
     #[arg(long, default_value = "doubao-2026-04")]
@@ -32,13 +33,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     enough(arguments.draws)?;
-    let mut workload = arguments.workload.clone();
-    if workload.is_none() && arguments.supernodes.len() > 1 {
-        let first = crate::input::spec::load_supernode(&arguments.supernodes[0])?;
-        workload = Some(super::workload_name(None, &first).to_owned());
+    let first = load_supernode(&arguments.supernodes[0])?;
+    if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut first.clone())?) {
+        return printed;
     }
-    let cases =
-        arguments.supernodes.iter().map(|name| Case { supernode: name.clone(), workload: workload.clone(), target: arguments.target.clone() });
+    let mut serves = arguments.serving.serves()?;
+    serves.workload = serves.workload.or(first.workload);
+    let cases = arguments.supernodes.iter().map(|name| Case { supernode: name.clone(), serves: serves.clone(), target: arguments.target.clone() });
     let designs = cases
         .map(|case| uncertainty(&case, arguments.draws, arguments.seed, Progress::to(&progress("draws"))))
         .collect::<Result<Vec<_>, Problems>>()?;

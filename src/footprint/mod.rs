@@ -12,7 +12,7 @@ mod reliability;
 mod transients;
 
 pub use complexity::{Blast, Complexity, LaneUse, complexity};
-pub use cost::{Cost, CostLine, Spread, cost, energy, over, ownership};
+pub use cost::{Cost, CostLine, PriceBasis, Spread, cost, energy, over, ownership};
 pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
 pub use inventory::{Inventory, LinkLine, NicLinks, SwitchLine, inventory};
 pub use over_time::{DutyStretch, Stretch, duty_over_time, power_over_time};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::catalog::{Mention, find_in, shipped_with};
@@ -215,7 +216,30 @@ pub fn shipped_cases() -> Vec<String> {
 /// Every line that is not a measurement.
 pub fn load_cases(name: &str) -> Result<Vec<Case>, Problems> {
     let found = find_in(name, &Mention::on_command_line(), FOLDER, "file of measurements", "csv")?;
-    parse_cases(&found.source)
+    let mut cases = parse_cases(&found.source)?;
+    // As in TOML, a path starts from the folder of the file that names it.
+    if let Some(folder) = &found.folder {
+        cases.iter_mut().for_each(|case| case.start_from(folder));
+    }
+    Ok(cases)
+}
+
+/// Settings that name files.
+const NAMING: [&str; 7] = ["workload", "model", "engine", "library", "clip", "draft", "training"];
+
+impl Case {
+    fn start_from(&mut self, folder: &Path) {
+        let from = |name: &mut String| {
+            let is_path = name.contains(['/', '\\']) || [".toml", ".json"].iter().any(|end| name.ends_with(end));
+            if is_path && Path::new(name.as_str()).is_relative() {
+                let path = folder.join(name.trim_start_matches("./")).display().to_string();
+                // A bare word would be taken for a shipped name.
+                *name = if path.contains('/') { path } else { format!("./{path}") };
+            }
+        };
+        from(&mut self.system);
+        self.settings.0.iter_mut().filter(|(key, _)| NAMING.contains(&key.as_str())).for_each(|(_, name)| from(name));
+    }
 }
 
 /// Reads measurements.

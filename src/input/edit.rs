@@ -182,6 +182,39 @@ pub(super) fn apply<'t>(edit: &'t Edit, table: &mut DeTable<'t>, offset: usize) 
         .table(table, &steps)
 }
 
+/// Takes a value out of a parsed file; `false` if the path leads nowhere in it.
+pub(super) fn remove(path: &ValuePath, table: &mut DeTable<'_>) -> bool {
+    fn from(table: &mut DeTable<'_>, steps: &[Step]) -> bool {
+        let Some((step, below)) = steps.split_first() else { return false };
+        let Some(choice) = &step.choice else {
+            if below.is_empty() {
+                return table.remove(step.key.as_str()).is_some();
+            }
+            return match table.get_mut(step.key.as_str()).map(Spanned::get_mut) {
+                Some(DeValue::Table(inner)) => from(inner, below),
+                _ => false,
+            };
+        };
+        let Some(DeValue::Array(items)) = table.get_mut(step.key.as_str()).map(Spanned::get_mut) else { return false };
+        if below.is_empty() {
+            let (gone, kept): (Vec<_>, Vec<_>) = std::mem::replace(items, std::iter::empty().collect())
+                .into_iter()
+                .enumerate()
+                .partition(|(index, item)| chosen(choice, *index, item.get_ref()));
+            *items = kept.into_iter().map(|(_, item)| item).collect();
+            return !gone.is_empty();
+        }
+        let mut found = false;
+        for (_, item) in items.iter_mut().enumerate().filter(|(index, item)| chosen(choice, *index, item.get_ref())) {
+            if let DeValue::Table(inner) = item.get_mut() {
+                found |= from(inner, below);
+            }
+        }
+        found
+    }
+    from(table, &path.0)
+}
+
 /// The new value, at its place.
 struct Change<'t> {
     value: Spanned<DeValue<'t>>,

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::catalog::{Found, Mention, find, shipped_kind};
 use super::document::{FileKind, Kind, Sources, SupernodeFile};
+use super::edit::{ValuePath, remove};
 use super::file_cache::Reader;
 use super::layers::{Layer, Layers};
 use super::merge::merge;
@@ -131,14 +132,23 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'
     let texts = if alone { vec![whole.text.as_str()] } else { padded.iter().map(String::as_str).collect() };
     let mut merged: Option<Spanned<DeTable<'_>>> = None;
     for text in texts {
-        let over = parse(&whole, text).map_err(|problems| layers.relocate(problems))?;
+        let mut over = parse(&whole, text).map_err(|problems| layers.relocate(problems))?;
+        let removed = over.get_mut().remove("remove");
         merged = Some(match merged {
-            Some(base) => {
+            Some(mut base) => {
+                without(&whole, base.get_mut(), removed.as_ref()).map_err(|problems| layers.relocate(problems))?;
                 let same = same_sources(&whole, base.get_ref(), over.get_ref());
                 Problems::check(same, ()).map_err(|problems| layers.relocate(problems))?;
                 Spanned::new(over.span(), merge(K::KIND, K::schema(), base.into_inner(), over.into_inner()))
             }
-            None => over,
+            None => {
+                if let Some(removed) = removed {
+                    let place = Place { source: Arc::clone(&whole), span: removed.span() };
+                    let problem = Problem::new("there is nothing to remove from").at(place, "this file extends no other");
+                    return Err(layers.relocate(problem.into()));
+                }
+                over
+            }
         });
     }
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
@@ -146,6 +156,28 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'
     reader.note(K::KIND, &first, &whole.text, merged.get_ref());
     let (content, sources) = typed::<K>(&whole, merged).map_err(|problems| layers.relocate(problems))?;
     Ok((content, sources, layers))
+}
+
+/// Takes out of a base what the file above does without.
+fn without(whole: &Arc<Source>, base: &mut DeTable<'_>, removed: Option<&Spanned<DeValue<'_>>>) -> Result<(), Problems> {
+    let Some(removed) = removed else { return Ok(()) };
+    let place = |span| Place { source: Arc::clone(whole), span };
+    let Some(paths) = removed.get_ref().as_array() else {
+        return Err(Problem::new("`remove` must be an array").at(place(removed.span()), "expected paths, such as [\"supernode.engine\"]").into());
+    };
+    let mut problems = Vec::new();
+    for path in paths {
+        let text = path.get_ref().as_str().unwrap_or_default();
+        match ValuePath::parse(text) {
+            Ok(parsed) if remove(&parsed, base) => {}
+            Ok(_) => {
+                let problem = Problem::new(format!("`{text}` cannot be removed")).at(place(path.span()), "leads nowhere in what this file extends");
+                problems.push(problem.help("paths are such as `supernode.engine`, `level[rack].attach`, `auxiliary[NICs]`"));
+            }
+            Err(why) => problems.push(Problem::new(format!("`{text}` is no path: {why}")).at(place(path.span()), "expected such as `level[rack]`")),
+        }
+    }
+    Problems::check(problems, ())
 }
 
 /// Keys of `[sources]` that would lead the figures of the base to another address.

@@ -105,6 +105,12 @@ impl<'a> Reader<'a> {
         Ok(content)
     }
 
+    /// Whether other values are put into files of hardware.
+    pub(super) fn edits_hardware(&self) -> bool {
+        let hardware = ["supernode", "chip", "switch", "link", "protocol", "cpu", "nic", "memory"];
+        self.edits.is_some_and(|edits| edits.list.iter().any(|edit| edit.path.file_kind().is_some_and(|kind| hardware.contains(&kind))))
+    }
+
     /// The text that asks for edits, if one of them leads into this file.
     pub(super) fn editor(&self, kind: &'static str, found: &Found) -> Option<&'a Layers> {
         let edits = self.edits?;

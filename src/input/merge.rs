@@ -81,7 +81,7 @@ impl<'s> Guide<'s> {
         for over in above {
             match items.iter_mut().find(|item| name(item.get_ref()) == name(over.get_ref())) {
                 Some(item) => *item = self.value(std::mem::replace(item, Spanned::new(0..0, DeValue::Boolean(false))), over, schema),
-                None => items.push(over),
+                None => insert(&mut items, over),
             }
         }
         items.into_iter().collect()
@@ -115,6 +115,19 @@ impl<'s> Guide<'s> {
                 self.attribute(value, origin, schema);
             }
         }
+    }
+}
+
+/// Puts a new item after the one that it names, or last.
+fn insert<'i>(items: &mut Vec<Spanned<DeValue<'i>>>, mut item: Spanned<DeValue<'i>>) {
+    let wanted = item.get_ref().as_table().and_then(|table| Some(table.get("after")?.get_ref().as_str()?.to_owned()));
+    let place = wanted.and_then(|wanted| items.iter().position(|known| name(known.get_ref()) == Some(wanted.as_str())));
+    match (place, item.get_mut()) {
+        (Some(place), DeValue::Table(table)) => {
+            table.remove("after");
+            items.insert(place + 1, item);
+        }
+        _ => items.push(item),
     }
 }
 

@@ -186,12 +186,18 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
 /// "did you mean `x`?" where a near name exists or a few hold what was written, otherwise the list of what is known.
 #[must_use]
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    if let Some(near) = near_name(name, known.clone()) {
+    let part = name.to_lowercase();
+    let mut names: Vec<&str> = known.clone().into_iter().collect();
+    names.sort_unstable();
+    // Names that go on where this one ends are meant before one that differs in a letter: `nccl` is not `rccl`.
+    let begun: Vec<String> =
+        names.iter().filter(|known| known.to_lowercase().starts_with(&format!("{part}-"))).map(|known| format!("`{known}`")).collect();
+    if part.len() > 2 && (1..=8).contains(&begun.len()) {
+        return format!("did you mean {}?", begun.join(" or "));
+    }
+    if let Some(near) = near_name(name, known) {
         return format!("did you mean `{near}`?");
     }
-    let mut names: Vec<&str> = known.into_iter().collect();
-    names.sort_unstable();
-    let part = name.to_lowercase();
     let longer: Vec<String> = names.iter().filter(|known| known.to_lowercase().contains(&part)).map(|known| format!("`{known}`")).collect();
     if part.len() > 2 && (1..=8).contains(&longer.len()) {
         return format!("did you mean {}?", longer.join(" or "));

@@ -91,7 +91,7 @@ impl<'a> Checker<'a> {
                 let (low, high) = ends(schema);
                 #[expect(clippy::cast_precision_loss, reason = "only compared with small bounds")]
                 if parsed.is_none_or(|number| (number as f64) < low || (number as f64) > high) {
-                    let range = if high == f64::MAX { format!("{low} or more") } else { format!("from {low} to {high}") };
+                    let range = range_text(low, high);
                     self.report(value.span(), format!("`{key}` is out of range"), format!("expected a whole number, {range}"), None);
                 }
             }
@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
                 if !number.is_finite() {
                     self.report(value.span(), format!("`{key}` must be a finite number"), "not finite", None);
                 } else if number < low || number > high {
-                    let range = if high == f64::MAX { format!("{low} or more") } else { format!("from {low} to {high}") };
+                    let range = range_text(low, high);
                     self.report(value.span(), format!("`{key}` is out of range"), format!("expected a number, {range}"), None);
                 }
             }
@@ -356,6 +356,16 @@ pub fn tagged(alternatives: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
 fn ends(schema: &Json) -> (f64, f64) {
     let end = |name: &str, open: f64| schema.get(name).and_then(Json::as_f64).unwrap_or(open);
     (end("minimum", f64::MIN), end("maximum", f64::MAX))
+}
+
+/// What a number may be: "from 1 to 8", "1 or more", "only 1".
+fn range_text(low: f64, high: f64) -> String {
+    match (low, high) {
+        (low, high) if low == high => format!("only {low}"),
+        (low, f64::MAX) => format!("{low} or more"),
+        (f64::MIN, high) => format!("{high} or less"),
+        (low, high) => format!("from {low} to {high}"),
+    }
 }
 
 /// The names of [`crate::units::Confidence`].

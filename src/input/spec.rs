@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | how is a file read and everything that it names? | `load.rs` |
 //! | where does a name lead, do the figures of a file fit together? | `names.rs` |
+//! | what does a user ask for in place of what a workload says? | `asked.rs` |
 //! | what does a level consist of? | `level.rs` |
 //! | how are the children of a level joined? | `pattern.rs` |
 
 use std::sync::Arc;
 
+mod asked;
 mod level;
 mod load;
 mod names;
@@ -20,10 +22,11 @@ use super::document::{
 };
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
+pub use asked::Asked;
 pub use load::{
-    engine_text, library_text, load_clip, load_engine, load_library, load_link, load_model, load_prices, load_reliability, load_supernode,
-    load_supernode_from, load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with, part_texts,
-    supernode_of, supernode_text, target_of, training_of, workload_of,
+    engine_text, library_text, load_clip, load_engine, load_library, load_link, load_model, load_prices, load_prices_from, load_reliability,
+    load_supernode, load_supernode_from, load_target, load_target_from, load_training, load_workload, load_workload_from, load_workload_with,
+    part_texts, supernode_of, supernode_text, target_of, training_of, workload_of,
 };
 pub use pattern::{CircuitsSpec, CustomEnd, CustomSpec, DragonflySpec, LeafSpec, PatternSpec, PcieTreeSpec, SpinesSpec};
 
@@ -68,6 +71,8 @@ pub struct Spec {
     pub published: Option<String>,
     /// Addresses of what describes the machine.
     pub sources: Vec<String>,
+    /// Whether it differs from what its files say: a study has put other values in, or another chip.
+    pub edited: bool,
 }
 
 impl Spec {

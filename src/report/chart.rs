@@ -68,7 +68,14 @@ impl LineChart {
                 short(*mark)
             );
         }
+        let mut free = f64::NEG_INFINITY;
         for (at, words) in &self.ticks {
+            // A letter takes about six pixels: words that would overlap the last ones are left out.
+            let half = 3.0 * words.chars().count() as f64;
+            if x(*at) - half < free {
+                continue;
+            }
+            free = x(*at) + half + 4.0;
             let _ = writeln!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555555\">{}</text>",

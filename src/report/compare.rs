@@ -21,8 +21,8 @@ pub struct CompareReport {
     pub refusals: Vec<Option<String>>,
     /// By design: name of the serving engine in force.
     pub engines: Vec<Option<String>>,
-    /// Month of the prices.
-    pub prices: String,
+    /// By design: what its prices are of, and what has none.
+    pub prices: Vec<String>,
     /// Power of the hall over power of the racks, by design.
     pub pue: Vec<f64>,
     /// Figures.
@@ -39,7 +39,7 @@ impl Report for CompareReport {
             self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
         json!({
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
-            "refusals": self.refusals, "pue": self.pue, "engines": self.engines,
+            "refusals": self.refusals, "pue": self.pue, "engines": self.engines, "prices": self.prices,
         })
     }
 
@@ -59,7 +59,9 @@ impl Report for CompareReport {
         let same = self.pue.windows(2).all(|pair| pair[0] == pair[1]);
         let hall = if same { format!("one hall with PUE {}", self.pue.first().copied().unwrap_or(1.0)) } else { "halls of their own".to_owned() };
         sections.push(Section::Note(format!("All stand in {hall}; `--pue` sets another, `--pue own` each machine's.")));
-        sections.push(Section::Note(format!("Dollars are of {}, as stated between wide bounds; `supernode plan` shows both ends.", self.prices)));
+        for (supernode, prices) in self.supernodes.iter().zip(&self.prices) {
+            sections.push(Section::Note(format!("{supernode}: {prices}.")));
+        }
         sections
     }
 }

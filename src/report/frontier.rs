@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::chart::{Line, LineChart};
 use super::format::{Report, Section, Table};
+use super::money::dollars_text;
 use crate::study::{Curve, FrontierPoint};
 
 /// What stands upwards.
@@ -19,12 +20,13 @@ pub enum UpAxis {
 }
 
 impl UpAxis {
-    fn of(self, point: &FrontierPoint) -> f64 {
-        match self {
+    fn of(self, point: &FrontierPoint) -> Option<f64> {
+        Some(match self {
             Self::TokensPerChip => point.per_chip,
-            Self::Dollars => point.dollars_per_million,
+            // A machine without a price has no points on this axis.
+            Self::Dollars => point.dollars_per_million.and_then(|dollars| Some(dollars.owned().or(dollars.rent)?.value))?,
             Self::Joules => point.joules_per_million,
-        }
+        })
     }
 
     fn title(self) -> &'static str {
@@ -58,7 +60,7 @@ impl FrontierReport {
             .iter()
             .map(|curve| Line {
                 name: format!("{}, {}", curve.supernode, curve.mode.name()),
-                points: curve.points.iter().rev().map(|point| (point.per_user.log2(), self.up.of(point))).collect(),
+                points: curve.points.iter().rev().filter_map(|point| Some((point.per_user.log2(), self.up.of(point)?))).collect(),
             })
             .collect();
         let all = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
@@ -90,7 +92,8 @@ impl Report for FrontierReport {
                     .map(|point| {
                         json!({ "tokens_per_s_per_user": point.per_user, "tokens_per_s_per_chip": point.per_chip, "mapping": point.mapping,
                             "prefill_mapping": point.prefill, "joules_per_million_tokens": point.joules_per_million,
-                            "usd_per_million_tokens": point.dollars_per_million })
+                            "usd_per_million_tokens": point.dollars_per_million.and_then(|dollars| Some(dollars.owned()?.value)),
+                            "rent_usd_per_million_tokens": point.dollars_per_million.and_then(|dollars| Some(dollars.rent?.value)) })
                     })
                     .collect();
                 json!({ "supernode": curve.supernode, "engine": curve.engine, "mode": curve.mode.name(), "points": points })
@@ -107,7 +110,7 @@ impl Report for FrontierReport {
             "tokens/s per user",
             "output tokens/s per chip",
             "J/10^6 tokens",
-            "$/10^6 tokens",
+            "$/10^6 tokens (bought; rented)",
             "<mapping",
         ]);
         for curve in &self.curves {
@@ -119,7 +122,7 @@ impl Report for FrontierReport {
                     format!("{:.1}", point.per_user),
                     format!("{:.1}", point.per_chip),
                     format!("{:.0}", point.joules_per_million),
-                    format!("{:.4}", point.dollars_per_million),
+                    point.dollars_per_million.map_or_else(|| "not priced".to_owned(), dollars_text),
                     point.prefill.map_or_else(|| point.mapping.to_string(), |prefill| format!("{}; prompts {prefill}", point.mapping)),
                 ]);
             }

@@ -4,6 +4,7 @@
 //!
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
+mod answer;
 mod calibrate;
 mod capacity;
 mod chart;
@@ -29,6 +30,7 @@ mod import;
 mod infragraph;
 mod load;
 mod model;
+mod money;
 mod optimize;
 mod outputs;
 mod packet_replay;
@@ -58,6 +60,7 @@ mod training_trace;
 mod transients;
 mod uncertainty;
 mod validate;
+mod workload;
 
 pub use calibrate::CalibrateReport;
 pub use capacity::CapacityReport;
@@ -79,6 +82,7 @@ pub use graph_file::{GraphFormat, graph_file};
 pub use import::ImportReport;
 pub use load::LoadReport;
 pub use model::ModelReport;
+pub use money::price_note;
 pub use optimize::OptimizeReport;
 pub use outputs::{output_schema, outputs};
 pub use page::{Page, Picture, View, timeline_svg};
@@ -98,3 +102,4 @@ pub use training::TrainingReport;
 pub use training_trace::training_trace;
 pub use uncertainty::UncertaintyReport;
 pub use validate::ValidateReport;
+pub use workload::workload_text;

@@ -3,9 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
+use super::money::{dollars_json, dollars_text, money_json, spread_json};
 use super::simulate::engine_text;
 use crate::footprint::Spread;
-use crate::study::{Basis, Design, Fleet, UtilisationBasis, grouped};
+use crate::study::{Basis, Design, Fleet, UtilisationBasis, grouped, hall_at};
 use crate::units::{Date, TokensPerSecond};
 
 /// What a demand takes of several designs over time.
@@ -38,10 +39,6 @@ pub struct PlanDay {
 
 pub(super) const DAY: f64 = 86_400.0;
 
-fn spread_json(spread: Spread) -> Json {
-    json!({ "low": spread.low, "value": spread.value, "high": spread.high })
-}
-
 /// Dollars between their bounds, in millions.
 fn millions(spread: Spread) -> String {
     let [value, low, high] = [spread.value, spread.low, spread.high].map(|dollars| grouped(dollars / 1e6));
@@ -51,7 +48,7 @@ fn millions(spread: Spread) -> String {
 impl PlanReport {
     /// Where the utilisation comes from.
     fn utilisation(&self) -> &'static str {
-        match self.designs.first().map(|design| design.utilisation.basis) {
+        match self.designs.first().map(|design| design.load.utilisation.basis) {
             Some(UtilisationBasis::User) => "The utilisation is the one asked for.",
             Some(UtilisationBasis::Target) => "The utilisation is the target's.",
             Some(UtilisationBasis::Derived) | None => {
@@ -73,11 +70,13 @@ impl Report for PlanReport {
             .map(|design| {
                 json!({
                     "supernode": design.id, "chips": design.chips, "tokens_per_s": design.rate, "availability": design.availability,
-                    "idle_w": design.power.0, "serving_w": design.power.0 + design.power.1, "rated_w": design.power.2,
-                    "capital_usd": spread_json(design.cost.capital()), "published_price_usd": design.cost.published.map(spread_json),
+                    "idle_w": hall_at(&design.drawn, 0.0), "serving_w": hall_at(&design.drawn, 1.0), "rated_w": design.drawn.rated() * design.drawn.pue,
+                    "capital_usd": design.money.cost.purchase().map(|(price, _)| spread_json(price)),
+                    "published_price_usd": design.money.cost.published.map(spread_json), "money": money_json(&design.money),
+                    "dollars_per_million_tokens": design.per_million_tokens().as_ref().map(dollars_json),
                     "engine": design.engine, "refusal": design.refusal,
-                    "utilisation": design.utilisation.value, "utilisation_from": design.utilisation.basis.name(),
-                    "places": { "prompts": design.utilisation.places[0], "sequences": design.utilisation.places[1] },
+                    "utilisation": design.load.utilisation.value, "utilisation_from": design.load.utilisation.basis.name(),
+                    "places": { "prompts": design.load.utilisation.places[0], "sequences": design.load.utilisation.places[1] },
                 })
             })
             .collect();
@@ -94,7 +93,9 @@ impl Report for PlanReport {
                             json!({
                                 "supernode": design.id, "supernodes": fleet.supernodes, "chips": fleet.chips, "racks": fleet.racks,
                                 "power_w": fleet.power, "rated_w": fleet.rated, "optical_modules": fleet.modules,
-                                "capital_usd": spread_json(fleet.capital), "usd_per_million_tokens": spread_json(fleet.per_million_tokens),
+                                "spares": fleet.spares, "capital_usd": fleet.capital.map(spread_json),
+                                "usd_per_million_tokens": fleet.per_million_tokens.and_then(|dollars| dollars.owned()).map(spread_json),
+                                "rent_usd_per_million_tokens": fleet.per_million_tokens.and_then(|dollars| dollars.rent).map(spread_json),
                             })
                         })
                     })
@@ -116,6 +117,7 @@ impl Report for PlanReport {
             "rated",
             "M$ (from parts)",
             "M$ published",
+            "$/10^6 tokens (bought; rented)",
         ]);
         for design in &self.designs {
             let price = |spread: Spread| format!("{:.2} ({:.1} to {:.1})", spread.value / 1e6, spread.low / 1e6, spread.high / 1e6);
@@ -123,12 +125,13 @@ impl Report for PlanReport {
                 design.name.clone(),
                 design.chips.to_string(),
                 grouped(design.rate.get()),
-                format!("{:.1} %", 100.0 * design.utilisation.value),
+                format!("{:.1} %", 100.0 * design.load.utilisation.value),
                 format!("{:.2} %", 100.0 * design.availability),
-                format!("{:.0}", (design.power.0 + design.power.1).get() / 1e3),
-                format!("{:.0}", design.power.2.get() / 1e3),
-                price(design.cost.capital()),
-                design.cost.published.map_or("-".to_owned(), price),
+                format!("{:.0}", hall_at(&design.drawn, 1.0).get() / 1e3),
+                format!("{:.0}", (design.drawn.rated() * design.drawn.pue).get() / 1e3),
+                design.money.cost.parts().map_or("not priced".to_owned(), price),
+                design.money.cost.published.map_or("-".to_owned(), price),
+                design.per_million_tokens().map_or("-".to_owned(), dollars_text),
             ]);
         }
         let mut table = Table::new(&[
@@ -143,7 +146,6 @@ impl Report for PlanReport {
             "MW rated",
             "optical modules",
             "M$ capital",
-            "$/10^6 tokens",
         ]);
         for PlanDay { day, demand, basis, fleets } in &self.days {
             for (design, fleet) in self.designs.iter().zip(fleets) {
@@ -159,22 +161,26 @@ impl Report for PlanReport {
                     fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.1}", fleet.power.get() / 1e6)),
                     fleet.as_ref().map_or("-".to_owned(), |fleet| format!("{:.1}", fleet.rated.get() / 1e6)),
                     number(|fleet| fleet.modules),
-                    fleet.as_ref().map_or("-".to_owned(), |fleet| millions(fleet.capital)),
-                    fleet.as_ref().map_or("-".to_owned(), |fleet| {
-                        let cost = fleet.per_million_tokens;
-                        format!("{:.4} ({:.4} to {:.4})", cost.value, cost.low, cost.high)
-                    }),
+                    fleet.as_ref().and_then(|fleet| fleet.capital).map_or("not priced".to_owned(), millions),
                 ]);
             }
         }
         let mut sections = vec![Section::Title(format!("Serving {}", self.target.1)), Section::Table(machines), Section::Table(table)];
         for design in &self.designs {
+            if let Some(missing) = design.money.cost.missing() {
+                sections.push(Section::Note(format!("{}: {missing}.", design.name)));
+            }
+            if design.lacks_spares() {
+                let (lost, spare) = (100.0 * (1.0 - design.availability), 100.0 * design.load.spare);
+                sections.push(Section::Note(format!("{}: failures take {lost:.2} %, more than the spares of {spare:.0} %.", design.name)));
+            }
             sections.push(Section::Note(format!("{}: engine {}.", design.name, engine_text(design.engine.as_deref()))));
             sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
         }
         let note = format!(
             "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, at the utilisation that limits leave, with the target's spares. \
-             {} Money is of {}, between the bounds of all prices: hardware over its life and energy; no building, no people, no interest.",
+             {} Dollars for a token are at the mean load of such a fleet, not of its rounding: hardware over its life and energy, or rent; prices of {}, between their \
+             bounds; no building, no people, no interest.",
             self.peak_to_mean,
             self.utilisation(),
             self.prices

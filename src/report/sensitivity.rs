@@ -33,7 +33,7 @@ impl Report for SensitivityReport {
                 })
             })
             .collect();
-        json!({ "supernode": self.case.supernode, "workload": self.case.workload, "target": self.case.target, "gains": gains, "refusal": self.refusal })
+        json!({ "supernode": self.case.supernode, "workload": self.case.serves.workload, "target": self.case.target, "gains": gains, "refusal": self.refusal })
     }
 
     fn sections(&self) -> Vec<Section> {

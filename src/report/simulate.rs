@@ -2,9 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
+use super::answer::{answer_json, answer_section};
 use super::comparison::{comparison_json, comparison_sections};
 use super::explain;
 use super::format::{Report, Section};
+use super::money::{dollars_json, money_json};
 use super::packet_replay::{packet_replay_json, packet_replay_sections};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
@@ -162,10 +164,11 @@ impl SimulateReport {
         }
         let word = if verdict.meets() { "meets" } else { "misses" };
         let bound = self.bound_by();
-        let many = verdict
+        let many = self
+            .simulation
             .supernodes()
             .filter(|count| *count > 1.0)
-            .map_or(String::new(), |count| format!("; {} such supernodes would serve it", grouped(count)));
+            .map_or(String::new(), |count| format!("; {} such supernodes, spares included, would serve it", grouped(count)));
         let (share, demand) = (share_of(verdict.ratio()), verdict.demand.get());
         let peak = if demand < 1e9 { grouped(demand) } else { format!("{demand:.3e}") };
         format!("{word} {target}: {share} its peak of {peak} tokens/s{many}; bound by {bound}")
@@ -199,7 +202,7 @@ impl SimulateReport {
             ),
             None if !self.medians.is_empty() => self.medians_text(),
             None => format!(
-                "no published figures are named to hold this machine against; `supernode uncertainty {}` says what the ranges of its parts leave open",
+                "no published measurements are linked to this machine; `supernode uncertainty {}` says what the ranges of its parts leave open",
                 self.supernode
             ),
         }
@@ -285,6 +288,13 @@ impl Report for SimulateReport {
             "video": simulation.video.as_ref().map(|video| self.video_json(video)),
             "requests_per_s": simulation.requests_per_second,
             "goodput_requests_per_s": simulation.goodput,
+            "request": answer_json(&simulation.answer),
+            "money": simulation.money.as_ref().map(|money| {
+                let mut json = money_json(money);
+                json["usd_per_million_tokens"] = money.per_million(verdict.service.rate.get()).as_ref().map_or(Json::Null, dollars_json);
+                json
+            }),
+            "supernodes": simulation.supernodes(),
             "arrivals_per_s": simulation.arrivals_per_second,
             "power": power_json(&simulation.power, verdict.service.rate, &self.levels),
             "transients": transients_json(&self.transients, &simulation.power),
@@ -331,7 +341,8 @@ impl Report for SimulateReport {
             let size = if bytes.get() < 1e8 { "1 MiB" } else { "1 GiB" };
             facts.push((format!("{} {size}", op.name()), format!("{}, busbw {}", render(*time), render(*bus))));
         }
-        let mut sections = vec![Section::Title(self.title.clone()), self.answer()];
+        let answer = answer_section(&simulation.answer, simulation.money.as_ref());
+        let mut sections = vec![Section::Title(self.title.clone()), answer, self.answer()];
         sections.extend(self.notes.iter().map(|note| Section::Note(format!("Note: {note}."))));
         sections.push(Section::Facts(facts));
         sections.push(Section::Title("Tokens".into()));

@@ -6,6 +6,7 @@ use super::chart::{Line, LineChart};
 use super::format::{Report, Section, Table};
 use crate::input::document::Chart;
 use crate::study::{Claim, Demands, Space, SweptRow, chosen, columns, digits};
+use crate::units::si;
 
 /// A longer table shows nothing.
 const MOST_SHOWN: usize = 60;
@@ -113,6 +114,30 @@ pub(super) fn cell(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 100.0 { format!("{value}") } else { digits(value) }
 }
 
+/// Different labels: numbers by their size, words in the order in which the designs have them.
+fn in_order<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut order: Vec<&str> = Vec::new();
+    for label in labels {
+        if !order.contains(&label) {
+            order.push(label);
+        }
+    }
+    let number = |label: &str| label.parse::<f64>().ok().or_else(|| si(label));
+    if order.iter().all(|label| number(label).is_some()) {
+        order.sort_by(|a, b| number(a).unwrap_or(0.0).total_cmp(&number(b).unwrap_or(0.0)));
+    }
+    order
+}
+
+/// A label with a number of at most four digits: drawn values have more than anyone reads.
+fn shortened(label: &str) -> String {
+    let (number, unit) = label.split_once(' ').map_or((label, None), |(number, unit)| (number, Some(unit)));
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    let Some(value) = number.parse::<f64>().ok().filter(|_| digits > 4) else { return label.to_owned() };
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    unit.map_or_else(|| rounded.to_string(), |unit| format!("{rounded} {unit}"))
+}
+
 /// The rows of a study as a picture.
 #[must_use]
 pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) -> LineChart {
@@ -123,15 +148,14 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
     let figures: Vec<_> = chart.y.iter().filter_map(|key| heading(space, key)).collect();
     let mut ticks: Vec<(f64, String)> = Vec::new();
     let mut lines: Vec<Line> = Vec::new();
-    for row in rows.iter().filter(|row| demands.met(&row.outcome)) {
-        let labels = space.labels(&space.point(row.index));
-        if !chosen(&names, &labels, &chart.of) {
-            continue;
-        }
-        // Entries of an axis stand at equal distances, in their order.
-        let position = ticks.iter().find(|tick| tick.1 == labels[along]).map_or(ticks.len() as f64, |tick| tick.0);
-        if position >= ticks.len() as f64 {
-            ticks.push((position, labels[along].clone()));
+    let drawn: Vec<(&SweptRow, Vec<String>)> =
+        rows.iter().map(|row| (row, space.labels(&space.point(row.index)))).filter(|(_, labels)| chosen(&names, labels, &chart.of)).collect();
+    let order = in_order(drawn.iter().map(|(_, labels)| labels[along].as_str()));
+    for (row, labels) in drawn.iter().filter(|(row, _)| demands.met(&row.outcome)) {
+        // Entries of an axis stand at equal distances, in their order, those without a feasible design too.
+        let position = order.iter().position(|label| *label == labels[along]).unwrap_or(0) as f64;
+        if !ticks.iter().any(|tick| tick.0 == position) {
+            ticks.push((position, shortened(&labels[along])));
         }
         for (figure, header, scale) in &figures {
             let Some(value) = row.outcome.figures[*figure] else { continue };
@@ -148,6 +172,8 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
             lines[line].points.push((position, value / scale));
         }
     }
+    ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    lines.iter_mut().for_each(|line| line.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
     let y = figures.iter().map(|(_, header, _)| header.clone()).collect::<Vec<_>>();
     LineChart {
         title: chart.title.clone(),
@@ -156,5 +182,21 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
         ticks,
         lines,
         log: chart.log,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_order, shortened};
+
+    #[test]
+    fn an_axis_runs_forward() {
+        assert_eq!(in_order(["b", "a", "b"].into_iter()), ["b", "a"]);
+        assert_eq!(in_order(["400 Gbit/s", "1.6 Tbit/s", "800 Gbit/s"].into_iter()), ["400 Gbit/s", "800 Gbit/s", "1.6 Tbit/s"]);
+        assert_eq!(in_order(["16", "2", "128"].into_iter()), ["2", "16", "128"]);
+        assert_eq!(
+            [shortened("1.2345678901234"), shortened("123.456789 GB/s"), shortened("1024"), shortened("tp=8")],
+            ["1.235", "123.5 GB/s", "1024", "tp=8"]
+        );
     }
 }

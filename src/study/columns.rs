@@ -1,5 +1,6 @@
 //! The figures that a simulation is summed up in: rows of a comparison, columns of a sweep.
 
+use super::money::Dollars;
 use super::simulate::{PhaseResult, Simulation};
 use crate::execution::Mapping;
 use crate::network::Op;
@@ -51,7 +52,7 @@ const fn column(key: &'static str, name: &'static str, scale: f64, better: Bette
 }
 
 /// Rows of a comparison.
-pub const COMPARED: [Column; 22] = [
+pub const COMPARED: [Column; 29] = [
     column("chips", "chips", 1.0, Neither, |simulation| Some(chips(simulation))),
     column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.fabric_metrics.injection.get())),
     column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.fabric_metrics.bisection.get())),
@@ -68,6 +69,9 @@ pub const COMPARED: [Column; 22] = [
     column("decode_per_chip_tokens_per_s", "decode a chip", 1.0, More, |simulation| {
         decode(simulation, |phase| phase.rate.get()).map(|rate| rate / chips(simulation))
     }),
+    column("requests_per_s", "requests/s of the workload", 1.0, More, |simulation| simulation.answer.requests_per_s),
+    column("output_tokens_per_s", "output, tokens/s", 1.0, More, |simulation| simulation.answer.output_tokens_per_s),
+    column("tokens_per_s_per_user", "tokens/s for one user", 1.0, More, |simulation| simulation.answer.per_user()),
     column("served_tokens_per_s", "served of the target's mix", 1.0, More, |simulation| Some(served(simulation))),
     column("served_per_chip_tokens_per_s", "served a chip", 1.0, More, |simulation| Some(served(simulation) / chips(simulation))),
     column("served_per_kilowatt_tokens_per_s", "served a kW", 1.0, More, |simulation| Some(served(simulation) / watts(simulation) * 1e3)),
@@ -77,12 +81,15 @@ pub const COMPARED: [Column; 22] = [
     column("switch_chips", "switch chips", 1.0, Less, |simulation| Some(real(simulation.inventory.switch_count()))),
     column("optical_modules", "optical modules", 1.0, Less, |simulation| Some(real(simulation.inventory.module_count()))),
     column("target_ratio", "share of the target's peak", 1.0, More, |simulation| Some(simulation.verdict.ratio())),
-    column("supernodes", "supernodes for the target", 1.0, Less, |simulation| simulation.verdict.supernodes()),
+    column("supernodes", "supernodes for the target, spares too", 1.0, Less, Simulation::supernodes),
+    column("million_tokens_capital_usd", "a million tokens: hardware, $", 1.0, Less, |simulation| Some(dollars(simulation)?.capital?.value)),
+    column("million_tokens_energy_usd", "a million tokens: energy, $", 1.0, Less, |simulation| Some(dollars(simulation)?.energy?.value)),
+    column("million_tokens_usd", "a million tokens, bought, $", 1.0, Less, |simulation| Some(dollars(simulation)?.owned()?.value)),
+    column("million_tokens_rent_usd", "a million tokens, rented, $", 1.0, Less, |simulation| Some(dollars(simulation)?.rent?.value)),
 ];
 
 /// What a sweep writes on top.
-pub const DETAILED: [Column; 18] = [
-    column("requests_per_s", "requests/s of the workload", 1.0, More, |simulation| simulation.requests_per_second),
+pub const DETAILED: [Column; 17] = [
     column("prefix_hit", "share of a prompt found", 1.0, More, |simulation| {
         prefill(simulation, |phase| phase.point.prefixes.map_or(0.0, |prefixes| prefixes.hit))
     }),
@@ -95,7 +102,7 @@ pub const DETAILED: [Column; 18] = [
         Some(watts(simulation) / f64::from(racks.count))
     }),
     column("target_facility_w", "halls for the target at its peak, MW", 1e6, Less, |simulation| {
-        simulation.verdict.supernodes().map(|supernodes| supernodes * simulation.power.facility().get())
+        simulation.supernodes().map(|supernodes| supernodes * simulation.power.facility().get())
     }),
     column("decode_tpot_s", "TPOT, ms", 1e-3, Neither, |simulation| decode(simulation, |phase| phase.point.latency().get())),
     column("decode_batch_per_chip", "decode batch a chip", 1.0, Neither, |simulation| {
@@ -162,6 +169,11 @@ fn chips(simulation: &Simulation) -> f64 {
 
 fn served(simulation: &Simulation) -> f64 {
     simulation.verdict.service.rate.get()
+}
+
+/// For a million tokens of the target's mix, where there are prices.
+fn dollars(simulation: &Simulation) -> Option<Dollars> {
+    simulation.money.as_ref()?.per_million(served(simulation))
 }
 
 fn watts(simulation: &Simulation) -> f64 {

@@ -1,10 +1,10 @@
 //! Designs side by side under one workload and target.
 
 use super::columns::{Better, COMPARED, Column};
-use super::simulate::{Simulation, simulate};
+use super::simulate::{Choice, Simulation, simulate_with};
 use crate::fabric::Fabric;
-use crate::footprint::{cost, energy, failures, ownership, part_classes};
-use crate::input::document::{Chip, ChipIo, Prices, Reliability};
+use crate::footprint::{failures, part_classes};
+use crate::input::document::{Chip, ChipIo, Reliability};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 
 /// One figure of every design.
@@ -37,27 +37,28 @@ impl Row {
     }
 }
 
-/// The same chip on every fabric, so that only the interconnect differs: every design takes the compute, memory, kernels and power of
-/// `chip`, and keeps its own ports.
+/// The same chip under the same software on every fabric, so that only the interconnect differs: every design takes the compute, memory,
+/// kernels and power of `first`'s chip, its communication library and its serving engine, and keeps its own ports and hosts.
 #[must_use]
-pub fn with_chip(spec: &Spec, chip: &Chip) -> Spec {
-    let own = &spec.chip.io;
-    let io = ChipIo { die_to_die: chip.io.die_to_die.clone(), ..own.clone() };
-    Spec { chip: Chip { io, ..chip.clone() }, ..spec.clone() }
+pub fn with_chip_of(spec: &Spec, first: &Spec) -> Spec {
+    let io = ChipIo { die_to_die: first.chip.io.die_to_die.clone(), ..spec.chip.io.clone() };
+    let chip = Chip { io, ..first.chip.clone() };
+    let edited = spec.edited || spec.id != first.id;
+    Spec { chip, library: first.library.clone(), engine: first.engine.clone(), edited, ..spec.clone() }
 }
 
 /// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last. Beside them, by
-/// design, why it serves nothing, where it does not.
+/// design, the simulation.
 #[must_use]
 pub fn compare(
     designs: &[(Spec, Fabric)],
     workload: &WorkloadSpec,
     target: &TargetSpec,
-    prices: &Prices,
+    choice: &Choice,
     reliability: &Reliability,
-) -> (Vec<Row>, Vec<Option<String>>) {
+) -> (Vec<Row>, Vec<Simulation>) {
     // One after the other: each search is parallel in itself.
-    let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate(spec, fabric, workload, target)).collect();
+    let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate_with(spec, fabric, workload, target, choice)).collect();
     let row = |column: &Column| Row {
         key: column.key,
         name: column.name,
@@ -66,26 +67,22 @@ pub fn compare(
         values: simulations.iter().map(column.value).collect(),
     };
     let mut rows: Vec<Row> = COMPARED.iter().map(row).collect();
-    let accounts = designs.iter().zip(&simulations).map(|((spec, fabric), simulation)| account(spec, fabric, simulation, prices, reliability));
-    let accounts: Vec<[Option<f64>; 4]> = accounts.collect();
+    let accounts: Vec<[Option<f64>; 3]> =
+        designs.iter().zip(&simulations).map(|((_, fabric), simulation)| account(fabric, simulation, reliability)).collect();
     let last =
         |place: usize, key, name, scale, better| Row { key, name, scale, better, values: accounts.iter().map(|account| account[place]).collect() };
-    rows.push(last(0, "capital_usd", "hardware from parts, M$", 1e6, Better::Less));
+    rows.push(last(0, "capital_usd", "hardware to buy, M$", 1e6, Better::Less));
     rows.push(last(1, "served_per_kilodollar_tokens_per_s", "served a k$ of it", 1.0, Better::More));
-    rows.push(last(2, "million_tokens_usd", "a million tokens, $", 1.0, Better::Less));
-    rows.push(last(3, "failures_per_year", "failures a year", 1.0, Better::Less));
-    (rows, simulations.iter().map(Simulation::serves_nothing).collect())
+    rows.push(last(2, "failures_per_year", "failures a year", 1.0, Better::Less));
+    (rows, simulations)
 }
 
-/// Dollars to buy the machine; tokens a second for a thousand of them; dollars for a million tokens while it serves without a pause (hardware
-/// over its life, and energy); failures of all parts in a year.
-fn account(spec: &Spec, fabric: &Fabric, simulation: &Simulation, prices: &Prices, reliability: &Reliability) -> [Option<f64>; 4] {
-    let capital = cost(spec, fabric, &simulation.inventory, &simulation.power, prices).capital();
+/// Dollars to buy the machine, where it has a price; tokens a second for a thousand of them; failures of all parts in a year.
+fn account(fabric: &Fabric, simulation: &Simulation, reliability: &Reliability) -> [Option<f64>; 3] {
+    let capital = simulation.money.as_ref().and_then(|money| money.cost.purchase()).map(|(price, _)| price.value);
     let served = simulation.verdict.service.rate.get();
-    let running = ownership(capital, prices).plus(energy(simulation.power.facility(), prices));
     let (classes, _) = part_classes(fabric);
     #[expect(clippy::cast_precision_loss, reason = "part counts are far below 2^53")]
     let failing: f64 = classes.iter().map(|class| failures(reliability, fabric, class.example).per_year * class.count as f64).sum();
-    let serves = (served > 0.0).then_some(served);
-    [Some(capital.value), serves.map(|served| served / capital.value * 1e3), serves.map(|served| running.value / served * 1e6), Some(failing)]
+    [capital, (served > 0.0).then_some(served).zip(capital).map(|(served, capital)| served / capital * 1e3), Some(failing)]
 }

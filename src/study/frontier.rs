@@ -2,10 +2,13 @@
 
 use rayon::prelude::*;
 
+use super::money::{Dollars, Load, Money};
 use super::serve::Mode;
+use super::utilisation::Utilisation;
+use super::verdict::Service;
 use crate::execution::{Machine, Mapping, mappings_for};
-use crate::footprint::{Duty, cost, energy, inventory, mixed, ownership, power};
-use crate::input::document::{Prices, Request};
+use crate::footprint::{Duty, inventory, mixed, power};
+use crate::input::document::{Prices, Request, Target};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::Network;
 use crate::serving::{Described, Phase, Role, search};
@@ -24,8 +27,8 @@ pub struct FrontierPoint {
     pub prefill: Option<Mapping>,
     /// Joules of the racks for a million tokens of answers.
     pub joules_per_million: f64,
-    /// Dollars for a million tokens of answers: hardware over its life and energy.
-    pub dollars_per_million: f64,
+    /// Dollars for a million tokens of answers with what their prompts take, at the mean load of the target's demand.
+    pub dollars_per_million: Option<Dollars>,
 }
 
 /// The frontier of one machine in one mode.
@@ -48,7 +51,14 @@ fn tpot_limits() -> impl ParallelIterator<Item = Seconds> {
 
 /// The frontier of `spec` in `mode` for requests like `request`.
 #[must_use]
-pub fn frontier(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, request: &Request, mode: Mode, prices: &Prices) -> Curve {
+pub fn frontier(
+    spec: &Spec,
+    network: &Network<'_>,
+    workload: &WorkloadSpec,
+    request: &Request,
+    mode: Mode,
+    (prices, target): (&Prices, &Target),
+) -> Curve {
     let fabric = network.fabric();
     let machine = Machine::new(network, &spec.library, &spec.chip, workload);
     let candidates = mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
@@ -62,30 +72,34 @@ pub fn frontier(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, req
     let point = |limit: Seconds| -> Option<FrontierPoint> {
         let mut request = request.clone();
         request.tpot_limit.set(Figure::plain(limit));
-        let (phase, rate, drawn) = match mode {
+        let (phase, rate, drawn, share) = match mode {
             Mode::Together => {
                 let phase = best(Role::Aggregated(&request)).ok()?;
                 let drawn = watts(&phase);
-                (phase.clone(), phase.rate.get(), drawn)
+                (phase.clone(), phase.rate.get(), drawn, 0.0)
             }
             Mode::Apart => {
                 let (phase, reading) = (best(Role::Decode(&request.decode())).ok()?, reading.as_ref()?);
                 // Seconds of the whole machine for one request, read and answered.
                 let read = f64::from(request.input.mean) * (1.0 - request.cache_hit) / reading.rate.get();
                 let written = f64::from(request.output.mean) / phase.rate.get();
-                let drawn = mixed(&watts(reading), &watts(&phase), read / (read + written));
-                (phase, f64::from(request.output.mean) / (read + written), drawn)
+                let share = read / (read + written);
+                let drawn = mixed(&watts(reading), &watts(&phase), share);
+                (phase, f64::from(request.output.mean) / (read + written), drawn, share)
             }
         };
-        let capital = cost(spec, fabric, &parts, &drawn, prices).capital();
-        let dollars = ownership(capital, prices).plus(energy(drawn.facility(), prices)).value;
+        let split = Service { rate: phase.rate, prefill_share: share, video_share: 0.0 };
+        let asked = request.prefill();
+        let places = reading.as_ref().filter(|_| mode == Mode::Apart).map(|phase| (phase, &asked));
+        let load = Load::of(target, Utilisation::new(None, target, places, Some(&phase), split));
+        let money = Money::new(spec, fabric, &parts, &drawn, prices, load);
         Some(FrontierPoint {
             per_user: 1.0 / phase.point.latency().get(),
             per_chip: rate / f64::from(fabric.chips),
             mapping: phase.point.mapping,
             prefill: reading.as_ref().map(|phase| phase.point.mapping),
             joules_per_million: drawn.total().get() / rate * 1e6,
-            dollars_per_million: dollars / rate * 1e6,
+            dollars_per_million: money.per_million(rate),
         })
     };
     let mut found: Vec<FrontierPoint> = tpot_limits().filter_map(point).collect();

@@ -1,11 +1,11 @@
 //! How much hardware a demand takes, as it grows.
 
 use super::fail::{DegradedMachine, availability, single_failures};
+use super::money::{Dollars, Load, Money, hall_at};
 use super::progress::Progress;
-use super::simulate::{Choice, PhaseResult, simulate_on};
-use super::utilisation::Utilisation;
+use super::simulate::{Choice, simulate_on};
 use crate::fabric::Fabric;
-use crate::footprint::{Cost, Spread, cost, energy, ownership};
+use crate::footprint::{Power, Spread};
 use crate::input::document::{Prices, Reliability};
 use crate::input::spec::{DemandSpec, Spec, TargetSpec, WorkloadSpec};
 use crate::network::Network;
@@ -20,6 +20,8 @@ pub enum Basis {
     Interpolated,
     /// Beyond the stated days, at the growth of the two nearest.
     Extrapolated,
+    /// A stated day of the series, times what makes the series meet the target's own demand on the target's own day.
+    Scaled,
 }
 
 impl Basis {
@@ -30,6 +32,7 @@ impl Basis {
             Self::Stated => "stated",
             Self::Interpolated => "interpolated",
             Self::Extrapolated => "extrapolated",
+            Self::Scaled => "scaled",
         }
     }
 }
@@ -71,56 +74,61 @@ pub struct Design {
     pub modules: u64,
     /// Tokens per second of the target's mix that one serves.
     pub rate: TokensPerSecond,
-    /// Share of that rate that the busiest moment may take, so that limits hold.
-    pub utilisation: Utilisation,
+    /// How machines are used by the target's demand.
+    pub load: Load,
     /// Share of them that failures and repairs leave.
     pub availability: f64,
-    /// At the hall: powered without work, what full work adds, every part at its rating.
-    pub power: (Watts, Watts, Watts),
-    /// What one costs to buy.
-    pub cost: Cost,
+    /// While it serves.
+    pub drawn: Power,
+    /// What it costs to buy, to rent, and for a token.
+    pub money: Money,
     /// Name of the serving engine in force.
     pub engine: Option<String>,
     /// Why it serves nothing, where it does not.
     pub refusal: Option<String>,
 }
 
-/// Measures a design; `utilisation` takes the place of what the target states or what follows from its limits.
+impl Design {
+    /// Dollars for a million tokens of the target's mix.
+    #[must_use]
+    pub fn per_million_tokens(&self) -> Option<Dollars> {
+        self.money.per_million(self.rate.get())
+    }
+
+    /// Whether failures take more than the target's spares.
+    #[must_use]
+    pub fn lacks_spares(&self) -> bool {
+        self.availability * (1.0 + self.load.spare) < 1.0
+    }
+}
+
+/// Measures a design under `prices`; `utilisation` takes the place of what the target states or what follows from its limits.
 #[must_use]
-#[expect(clippy::too_many_arguments, reason = "what a design is measured with")]
 pub fn design(
-    spec: &Spec,
-    fabric: &Fabric,
+    (spec, fabric): (&Spec, &Fabric),
     workload: &WorkloadSpec,
     target: &TargetSpec,
-    prices: &Prices,
+    (prices, utilisation): (&Prices, Option<f64>),
     reliability: &Reliability,
-    utilisation: Option<f64>,
     progress: Progress<'_>,
 ) -> Design {
     let workload = &workload.deployed_on(spec);
     let network = Network::new(fabric);
-    let simulation = simulate_on(spec, &network, workload, target, &Choice::default());
+    let choice = Choice { prices: Some(prices.clone()), utilisation, ..Choice::default() };
+    let simulation = simulate_on(spec, &network, workload, target, &choice);
     let patient = DegradedMachine::new(spec, &network, workload, target);
-    let power = &simulation.power;
-    let waiting: Watts = power.lines.iter().map(|line| line.waiting).sum();
-    let working: Watts = power.lines.iter().map(|line| line.working).sum();
-    let found = |phase: &PhaseResult| phase.as_ref().and_then(|found| found.as_ref().ok()).cloned();
-    let (prefill, decode) = (found(&simulation.prefill), found(&simulation.decode));
-    let reading = prefill.as_ref().zip(workload.workload.prefill.as_ref());
-    let utilisation = Utilisation::new(utilisation, &target.target, reading, decode.as_ref(), simulation.verdict.service);
     Design {
-        utilisation,
         id: spec.id.clone(),
         name: spec.name.clone(),
         chips: fabric.chips,
         racks: spec.supply.racks.as_ref().map(|racks| racks.count),
         modules: simulation.inventory.module_count(),
         rate: simulation.verdict.service.rate,
+        load: simulation.load,
         availability: availability(&single_failures(&patient, reliability, false, progress)),
-        power: (waiting * power.pue, working * power.pue, power.rated() * power.pue),
-        cost: cost(spec, fabric, &simulation.inventory, power, prices),
+        money: Money::new(spec, fabric, &simulation.inventory, &simulation.power, prices, simulation.load),
         refusal: simulation.serves_nothing(),
+        drawn: simulation.power,
         engine: simulation.engine,
     }
 }
@@ -130,6 +138,8 @@ pub fn design(
 pub struct Fleet {
     /// Machines, spares included.
     pub supernodes: f64,
+    /// Of them, spares.
+    pub spares: f64,
     /// Chips in them.
     pub chips: f64,
     /// Racks, if stated.
@@ -140,47 +150,37 @@ pub struct Fleet {
     pub power: Watts,
     /// At the hall, every part at its rating.
     pub rated: Watts,
-    /// Dollars to buy them.
-    pub capital: Spread,
-    /// Dollars for a million tokens: hardware over its life, and energy.
-    pub per_million_tokens: Spread,
-    /// Mean tokens per second that they could serve at the target's peak over mean.
+    /// Dollars to buy them, where they have a price.
+    pub capital: Option<Spread>,
+    /// Dollars for a million tokens.
+    pub per_million_tokens: Option<Dollars>,
+    /// Mean tokens per second that they could serve at the target's peak over mean, spares aside.
     pub capacity: TokensPerSecond,
 }
 
-/// The fleet of one design for a mean demand; `None` if the design serves nothing.
-///
-/// `needed = demand x peak / mean / (rate x utilisation x availability)`, rounded up; then the spares, rounded up.
+/// The fleet of one design for a mean demand, by the formula of [`Load`]; `None` if the design serves nothing.
 #[must_use]
-pub fn fleet(design: &Design, target: &TargetSpec, demand: TokensPerSecond, prices: &Prices) -> Option<Fleet> {
-    let of = |figure: &Option<crate::units::Figure<crate::units::Ratio>>, absent: f64| figure.as_ref().map_or(absent, |figure| figure.value.get());
-    let peak = target.target.peak_to_mean.value.get();
-    let useful = design.rate * (design.utilisation.value * design.availability);
-    if useful <= TokensPerSecond::ZERO {
-        return None;
-    }
-    let needed = (demand * peak / useful).ceil();
-    let supernodes = needed + (needed * of(&target.target.spare, 0.0)).ceil();
+pub fn fleet(design: &Design, demand: TokensPerSecond) -> Option<Fleet> {
+    let [needed, spares] = design.load.machines(demand, design.rate)?;
+    let supernodes = needed + spares;
     let load = (demand / (design.rate * supernodes)).min(1.0);
-    let (waiting, working, rated) = design.power;
-    let power = (waiting + working * load) * supernodes;
-    let capital = design.cost.capital().times(supernodes);
-    let running = ownership(capital, prices).plus(energy(power, prices));
     Some(Fleet {
         supernodes,
+        spares,
         chips: supernodes * f64::from(design.chips),
         racks: design.racks.map(|racks| f64::from(racks) * supernodes),
         #[expect(clippy::cast_precision_loss, reason = "module counts are far below 2^53")]
         modules: design.modules as f64 * supernodes,
-        power,
-        rated: rated * supernodes,
-        capital,
-        per_million_tokens: running.times(1e6 / demand.get()),
-        capacity: useful * (supernodes / peak),
+        power: hall_at(&design.drawn, load) * supernodes,
+        rated: design.drawn.rated() * design.drawn.pue * supernodes,
+        capital: design.money.cost.purchase().map(|(price, _)| price.times(supernodes)),
+        per_million_tokens: design.per_million_tokens(),
+        capacity: design.rate * (design.load.utilisation.value * needed / design.load.peak_to_mean),
     })
 }
 
-/// The days of a plan with their demands: the target's own day and the later ones of its series, or months between two days.
+/// The days of a plan with their demands: the target's own day and the later ones of its series, or months between two days. On its own day a
+/// target's demand is what it states; the series says how it grows from there.
 ///
 /// # Errors
 /// Days that the series does not reach, in one line.
@@ -196,7 +196,10 @@ pub fn days(
         return if asked { Err("the target names no series of demands to follow".into()) } else { Ok(stated) };
     };
     let last = series.points.last().map(|point| point.0);
-    let (Some(from), Some(last)) = (from.or(target.date).or(series.points.first().map(|point| point.0)), last) else { return Ok(stated) };
+    let (Some(from), Some(last)) = (from.or(target.date), last) else { return Ok(stated) };
+    // A target that states another demand than its series has on that day follows the growth of the series from its own demand.
+    let on_its_day = target.date.and_then(|day| demand_on(series, day, true)).map(|(demand, _)| target.target.demand.value / demand);
+    let factor = on_its_day.filter(|factor| (factor - 1.0).abs() > 1e-9).unwrap_or(1.0);
     let to = to.unwrap_or_else(|| last.max(from));
     if from > to {
         return Err(format!("{from} is after {to}"));
@@ -213,7 +216,12 @@ pub fn days(
                 format!("{day} is outside what is known of {} ({first} to {last}); --extrapolate follows its growth further", series.name)
             };
             let (demand, basis) = demand_on(series, day, extrapolate).ok_or_else(beyond)?;
-            Ok((Some(day), demand, basis))
+            let basis = match basis {
+                _ if Some(day) == target.date => Basis::Stated,
+                Basis::Stated if factor != 1.0 => Basis::Scaled,
+                other => other,
+            };
+            Ok((Some(day), demand * factor, basis))
         })
         .collect()
 }

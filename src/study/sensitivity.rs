@@ -1,6 +1,6 @@
 //! What to change next: each hardware parameter made 10 % better, alone, and what that gains.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -11,9 +11,10 @@ use crate::fabric;
 use crate::input::catalog::Mention;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
 use crate::input::file_cache::{FileCache, Log, Reader};
-use crate::input::problem::Problems;
-use crate::input::spec::{load_supernode_from, load_target_from, load_workload_from};
+use crate::input::problem::{Problem, Problems};
+use crate::input::spec::{Asked, EngineSpec, Spec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
 use crate::network::{Network, RoutedFabrics};
+use crate::units::{Figure, Ratio, Watts};
 
 /// How much better a parameter is made.
 pub const BETTER: f64 = 1.1;
@@ -27,14 +28,58 @@ pub struct Shared {
     pub fabrics: RoutedFabrics,
 }
 
-/// What is asked about, by names or paths.
+/// What is served.
+#[derive(Clone, Debug, Default)]
+pub struct Serves {
+    /// Workload, by name or path; the supernode's own if absent.
+    pub workload: Option<String>,
+    /// Another model in its place, by name or path.
+    pub model: Option<String>,
+    /// Other values in the place of the workload's.
+    pub asked: Asked,
+    /// The engine in place of those that the workload and the machine name; `Some(None)` for none.
+    pub engine: Option<Option<Arc<EngineSpec>>>,
+    /// Power limit of every chip in place of its own.
+    pub cap: Option<Watts>,
+    /// Power of the hall over power of its racks in place of the machine's own.
+    pub pue: Option<Ratio>,
+}
+
+impl Serves {
+    /// A workload as its file has it.
+    #[must_use]
+    pub fn named(workload: &str) -> Self {
+        Self { workload: Some(workload.to_owned()), ..Self::default() }
+    }
+
+    /// The workload for a machine, whose own engine gives way to the one asked for.
+    fn load(&self, reader: &Reader<'_>, spec: &mut Spec) -> Result<WorkloadSpec, Problems> {
+        if let Some(cap) = self.cap {
+            spec.chip.power.cap = Some(Figure::plain(cap));
+            spec.chip.power.check().map_err(|why| Problem::new(format!("{}: {why}", spec.chip.name)))?;
+        }
+        if let Some(pue) = self.pue {
+            spec.supply.pue = Figure::plain(pue);
+        }
+        let name = self.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
+        let workload = load_workload_from(reader, name, &Mention::on_command_line(), self.model.as_deref())?;
+        let mut workload = workload.asked(&self.asked).map_err(Problem::new)?;
+        if let Some(engine) = &self.engine {
+            spec.engine = None;
+            workload.engine.clone_from(engine);
+        }
+        Ok(workload)
+    }
+}
+
+/// What is asked about.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Supernode.
+    /// Supernode, by name or path.
     pub supernode: String,
-    /// Workload; the supernode's own if absent.
-    pub workload: Option<String>,
-    /// Target.
+    /// What is served.
+    pub serves: Serves,
+    /// Target, by name or path.
     pub target: String,
 }
 
@@ -66,9 +111,8 @@ impl Case {
 
     fn run(&self, shared: &Shared, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
         let mention = Mention::on_command_line();
-        let spec = load_supernode_from(&reader, &self.supernode, &mention)?;
-        let workload = self.workload.as_deref().or(spec.workload.as_deref()).unwrap_or(DEFAULT_WORKLOAD);
-        let workload = load_workload_from(&reader, workload, &mention, None)?;
+        let mut spec = load_supernode_from(&reader, &self.supernode, &mention)?;
+        let workload = self.serves.load(&reader, &mut spec)?;
         let target = load_target_from(&reader, &self.target, &mention)?;
         let fabric = fabric::build(&spec)?;
         Ok(simulate_on(&spec, &Network::among(&fabric, &shared.fabrics), &workload, &target, choice))

@@ -2,6 +2,9 @@
 
 use super::best_goodput::sort_by_goodput;
 use super::clip::{ClipSimulation, simulate_clip};
+use super::money::{Load, Money};
+use super::request::{Phases, RequestAnswer, answer};
+use super::utilisation::Utilisation;
 use super::verdict::{Service, Verdict, requests, service, verdict};
 use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
 use crate::fabric::Fabric;
@@ -16,7 +19,7 @@ use crate::serving::{Described, Infeasible, OperatingPoint, Phase, Role, Search,
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 
 /// What is served where neither the user nor the supernode names a workload.
-pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-cloudmatrix";
+pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-request";
 
 /// A phase of the workload: not asked for, impossible, or its best point.
 pub type PhaseResult = Option<Result<Phase, Infeasible>>;
@@ -57,6 +60,12 @@ pub struct Simulation {
     pub verdict: Verdict,
     /// Energy of one served token, at the racks.
     pub energy_per_token: Option<Joules>,
+    /// What is served of the workload's own requests.
+    pub answer: RequestAnswer,
+    /// How machines are used by the target's demand.
+    pub load: Load,
+    /// What serving the target's mix costs, where prices were given.
+    pub money: Option<Money>,
     /// Software-visible devices of one chip.
     pub ranks_per_chip: u32,
     /// Name of the serving engine in force; without one, nothing but kernels and transfers takes time.
@@ -75,6 +84,13 @@ impl Simulation {
         decode.into_iter().chain(prefill).chain(video).collect()
     }
 
+    /// Machines that the target's demand takes, spares included ([`Load::machines`]); `None` if no number is enough.
+    #[must_use]
+    pub fn supernodes(&self) -> Option<f64> {
+        let mean = self.verdict.demand / self.load.peak_to_mean;
+        self.load.machines(mean, self.verdict.service.rate).map(|[needed, spares]| needed + spares)
+    }
+
     /// Why none of the target's tokens are served; `None` if some are. A phase that the target's mix does not need may be impossible.
     #[must_use]
     pub fn serves_nothing(&self) -> Option<String> {
@@ -88,8 +104,10 @@ impl Simulation {
 pub struct Choice {
     /// What is best; what the workload says if absent.
     pub objective: Option<Objective>,
-    /// Prices, for tokens per cost; those that the workload brings if absent.
+    /// Prices; those that the workload brings if absent. Without any, nothing is said of money.
     pub prices: Option<Prices>,
+    /// Share of the steady rate that the busiest moment may take, in place of what the target states or what follows from the limits.
+    pub utilisation: Option<f64>,
     /// The mappings to choose from; all legal ones if absent.
     pub candidates: Option<Vec<Mapping>>,
     /// Micro-batches; if absent, chosen from [`MICRO_BATCHES`] or, where experts have chips of their own, [`MICRO_BATCHES_AFD`].
@@ -156,6 +174,21 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
         Some(video) => mixed(&video.power, &reading_and_writing, serves.video_share),
         None => reading_and_writing,
     };
+    let reading = prefill.as_ref().and_then(|found| found.as_ref().ok()).zip(workload.workload.prefill.as_ref());
+    let writing = decode.as_ref().and_then(|found| found.as_ref().ok());
+    let load = Load::of(&target.target, Utilisation::new(choice.utilisation, &target.target, reading, writing, serves));
+    let parts = &inventory;
+    let money = merit.prices.map(|prices| move |power: &Power| Money::new(spec, fabric, parts, power, prices, load));
+    let answer = answer(
+        workload,
+        &Phases { decode: &decode, prefill: &prefill, aggregated: &aggregated },
+        &|split| match (split, &aggregated) {
+            (None, Some(Ok(phase))) => running(spec, &inventory, &machine, phase.point.mapping, &phase.point.step),
+            (split, _) => draw(spec, &inventory, &machine, &decode, &prefill, split.unwrap_or(serves)),
+        },
+        money.as_ref().map(|money| money as &dyn Fn(&Power) -> Money),
+    );
+    let money = money.map(|money| money(&drawn));
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
         fabric_metrics: fabric_metrics(network),
@@ -174,6 +207,9 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
         power: drawn,
         verdict,
         energy_per_token,
+        answer,
+        load,
+        money,
         ranks_per_chip: fabric.chip.ranks,
         engine: workload.engine.as_ref().map(|deployed| deployed.id.clone()),
         formats: [named, workload.workload.precision],
@@ -210,8 +246,10 @@ impl Merit<'_> {
             (Objective::TokensPerWatt, _) => rate / drawn().total().get(),
             (Objective::TokensPerCost, Some(prices)) => {
                 let drawn = drawn();
-                let capital = cost(self.spec, self.machine.communication.network().fabric(), self.inventory, &drawn, prices).capital();
-                rate / ownership(capital, prices).plus(energy(drawn.facility(), prices)).value
+                let cost = cost(self.spec, self.machine.communication.network().fabric(), self.inventory, &drawn, prices);
+                let owned = cost.purchase().and_then(|(price, _)| Some(ownership(price, prices)?.plus(energy(drawn.facility(), prices)?)));
+                // Without any price, dollars are the same for every mapping but for the energy.
+                owned.or(cost.rent).map_or_else(|| rate / drawn.total().get(), |dollars| rate / dollars.value)
             }
             (Objective::Tokens | Objective::TokensPerCost | Objective::Goodput, _) => rate,
         }

@@ -69,12 +69,6 @@ impl Verdict {
     pub fn meets(&self) -> bool {
         self.ratio() >= 1.0
     }
-
-    /// Supernodes that the demand takes; `None` if no number is enough.
-    #[must_use]
-    pub fn supernodes(&self) -> Option<f64> {
-        (self.service.rate > TokensPerSecond::ZERO).then(|| (1.0 / self.ratio()).ceil())
-    }
 }
 
 /// Holds a service against the target's peak: mean demand times peak over mean.

@@ -472,3 +472,14 @@ fn standard_input_is_a_file() {
     assert_eq!(piped("check"), "-: ok, supernode One node, 8 chips, 112 links\n");
     assert!(piped("describe").starts_with("One node (nobody)\n"));
 }
+
+/// A family's name leads to its members, not to a name that differs in a letter; what may have one value only says so.
+#[test]
+fn suggestions_and_ranges_are_of_use() {
+    let project = Project::new("family").file("node.toml", &NODE.replace("\"cann\"", "\"nccl\""));
+    let error = project.run(&["check", "node.toml"]).error();
+    assert!(error.contains("`nccl-nvlink4`") && !error.contains("`rccl`"), "{error}");
+    let project = Project::new("one-value").file("node.toml", &NODE.replace("schema = 1", "schema = 2"));
+    let error = project.run(&["check", "node.toml"]).error();
+    assert!(error.contains("expected a whole number, only 1"), "{error}");
+}

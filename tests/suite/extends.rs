@@ -248,3 +248,24 @@ fn the_target_of_the_handbook_is_whole() {
     let (base, mine) = (load_target("china-2026-03").unwrap().target, target("extends-handbook", block).target);
     assert_eq!((mine.cache_hit.value.get(), mine.demand.value), (0.5, base.demand.value));
 }
+
+/// A derived machine puts a level between two others, and does without a key and an item of its base.
+#[test]
+fn a_derived_file_inserts_a_level_and_removes_keys() {
+    let derived = "schema = 1\nextends = \"ub-mesh-1024\"\nremove = [\"auxiliary[*]\"]\n[supernode]\nname = \"More\"\n\n\
+                   [[level]]\nname = \"pair\"\nafter = \"rack\"\nsize = 2\nlink = \"ub2-cable-x2\"\n[level.full-mesh]\n";
+    let project = crate::command::Project::new("inserted").file("m.toml", derived);
+    let described: serde_json::Value = serde_json::from_str(&project.run(&["describe", "m.toml", "--format", "json"]).output()).unwrap();
+    let plain: serde_json::Value = serde_json::from_str(&project.run(&["describe", "ub-mesh-1024", "--format", "json"]).output()).unwrap();
+    assert_eq!(described["chips"].as_u64(), plain["chips"].as_u64().map(|chips| 2 * chips));
+    let project = crate::command::Project::new("removed-nothing")
+        .file("m.toml", "schema = 1\nextends = \"hgx-h100\"\nremove = [\"supernode.enginee\"]\n[supernode]\nname = \"More\"\n");
+    project.run(&["check", "m.toml"]).fails(
+        "error: `supernode.enginee` cannot be removed\n --> ./m.toml:3:11\n  |\n3 | remove = [\"supernode.enginee\"]\n  |           ^^^^^^^^^^^^^^^^^^^ leads nowhere in what this file extends\n  |\n  = help: paths are such as `supernode.engine`, `level[rack].attach`, `auxiliary[NICs]`\n",
+    );
+    let project = crate::command::Project::new("after-nothing").file(
+        "m.toml",
+        "schema = 1\nextends = \"hgx-h100\"\n[[level]]\nname = \"pair\"\nafter = \"rackk\"\nsize = 2\nlink = \"nvlink4-board\"\n[level.full-mesh]\n",
+    );
+    assert!(project.run(&["check", "m.toml"]).error().contains("level `pair` cannot stand after `rackk`"));
+}

@@ -69,6 +69,21 @@ fn a_plan_meets_its_peak_and_says_when_it_guesses() {
         .fails("error: plan: 2026-07-02 is outside what is known of Doubao (2024-05-15 to 2026-06-15); --extrapolate follows its growth further\n");
 }
 
+/// A demand of one's own is planned for, not the series that the file inherits; later days grow from it as the series does.
+#[test]
+fn a_derived_target_plans_for_its_own_demand() {
+    let project = Project::new("own-demand").file("mine.toml", "schema = 1\nextends = \"doubao-2026-04\"\n[target]\ndemand = \"12e12 tokens/day\"\n");
+    let run = |name: &str| -> Value {
+        serde_json::from_str(&project.run(&["plan", "hgx-h100", "--model", "llama-3.1-8b", "--target", name, "--format", "json"]).output()).unwrap()
+    };
+    let (own, base) = (run("mine.toml"), run("doubao-2026-04"));
+    let demand = |plan: &Value, day: usize| plan["days"][day]["demand_tokens_per_s"].as_f64().unwrap() * 86_400.0;
+    assert!((demand(&own, 0) / 12e12 - 1.0).abs() < 1e-12 && (demand(&base, 0) / 120e12 - 1.0).abs() < 1e-12);
+    assert!((demand(&own, 1) / demand(&base, 1) - 0.1).abs() < 1e-12);
+    assert_eq!((own["days"][0]["basis"].as_str(), own["days"][1]["basis"].as_str()), (Some("stated"), Some("scaled")));
+    assert_eq!(base["days"][1]["basis"], "stated");
+}
+
 /// The rates of `simulate` and the target's mix give what is served, by the formula of docs/model/verdict.md worked out here once more.
 #[test]
 fn video_takes_its_chips() {

@@ -9,11 +9,11 @@ use supernode::fabric;
 use supernode::input::catalog::Mention;
 use supernode::input::file_cache::{Log, Reader};
 use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
-use supernode::study::{Case, Progress, sensitivity, simulate, uncertainty};
+use supernode::study::{Case, Progress, Serves, sensitivity, simulate, uncertainty};
 use supernode::units::Figure;
 
 fn case() -> Case {
-    Case { supernode: "hgx-h100".into(), workload: Some("llama-3.1-70b-fp8".into()), target: "doubao-2026-04".into() }
+    Case { supernode: "hgx-h100".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into() }
 }
 
 /// Served tokens per second, and per joule, of a machine that someone changed in memory.

@@ -261,3 +261,15 @@ fn one_batch_predicts_another() {
         assert!(case.error().expect("predicted").abs() < 0.06, "{case:?}");
     }
 }
+
+/// Paths in a file of measurements start from its folder, as those in TOML do.
+#[test]
+fn cases_name_files_beside_them() {
+    let node = std::fs::read_to_string("topologies/hgx-h100.toml").unwrap();
+    let cases =
+        "id,system,quantity,settings,value,unit,source,confidence\nown,./m.toml,collective,op=all_reduce; bytes=1048576; ranks=8,30,us,me,measured\n";
+    let project = crate::command::Project::new("cases-beside").folder("below").file("below/m.toml", &node).file("below/cases.csv", cases);
+    let (_, text) = project.run(&["validate", "--cases", "below/cases.csv", "--format", "json"]).code_and_output();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json["cases"][0]["predicted"].as_f64().is_some_and(|time| time > 0.0), "{json}");
+}

@@ -186,6 +186,10 @@ pub struct Cache {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChipIo {
+    /// Protocols that the ports of the scale-up fabric speak, by their parts; if absent, nothing is said of it, and `check` cannot find a
+    /// mismatch.
+    #[serde(default)]
+    pub protocols: Vec<String>,
     /// `SerDes` lanes for the scale-up fabric.
     #[schemars(range(min = 1, max = 4096))]
     pub lanes: u32,

@@ -53,7 +53,7 @@ pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tow
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
-pub use prices::Prices;
+pub use prices::{GivenPrices, Price, Prices};
 pub use protocol::{Flit, FlowControl, LinkRetry, Protocol, Semantics, Transaction};
 pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
@@ -119,6 +119,9 @@ macro_rules! file_kind {
             #[doc = concat!("Another ", stringify!($key), " file, by name or path: this one then says only what differs.")]
             #[expect(dead_code, reason = "followed before the file is typed")]
             extends: Option<String>,
+            /// What this file does without of the one that it extends, as paths such as `engine.scheduler`.
+            #[expect(dead_code, reason = "followed before the file is typed")]
+            remove: Option<Vec<String>>,
             $key: $content,
             /// Where the figures come from: key = address.
             #[serde(default)]
@@ -166,6 +169,9 @@ pub struct SupernodeFile {
     /// Another supernode file, by name or path: this one then says only what differs.
     #[expect(dead_code, reason = "followed before the file is typed")]
     extends: Option<String>,
+    /// What this file does without of the one that it extends, as paths: `supernode.engine`, `level[rack]`, `auxiliary[NICs]`.
+    #[expect(dead_code, reason = "followed before the file is typed")]
+    remove: Option<Vec<String>>,
     supernode: Supernode,
     /// Rings of the onion, innermost first.
     #[schemars(length(min = 1, max = 16))]

@@ -44,6 +44,8 @@ pub struct Supernode {
 pub struct Level {
     /// "board", "rack", "pod" ...
     pub name: String,
+    /// In a file that extends another: the level of that file outside of which this new one stands; the outermost if absent.
+    pub after: Option<At<String>>,
     /// Children: chips at the first level, whole lower levels above.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub size: At<u32>,

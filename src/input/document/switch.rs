@@ -17,6 +17,9 @@ pub struct Switch {
     /// Where the figures come from.
     #[serde(default)]
     pub origin: Origin,
+    /// Protocols that its ports speak, by their parts; if absent, nothing is said of it, and `check` cannot find a mismatch.
+    #[serde(default)]
+    pub protocols: Vec<String>,
     /// `SerDes` lanes: what all its links together may use.
     #[schemars(range(min = 1, max = 100_000))]
     pub lanes: u32,

@@ -8,6 +8,12 @@ use crate::input::problem::Problem;
 impl Names<'_> {
     /// Follows the names of a level; `all` are the levels of the machine and `index` says which one this is.
     pub(super) fn level(&mut self, level: &Level, index: usize, all: &[Level]) -> Option<LevelSpec> {
+        if let Some(after) = &level.after {
+            let place = self.place(after.span());
+            let message = format!("level `{}` cannot stand after `{}`", level.name, **after);
+            let problem = Problem::new(message).at(place, "no level of that name is in what this file extends, or this level stands there already");
+            self.problems.push(problem.help("`after` puts a new level outside of one that the extended file has"));
+        }
         let link = self.link(&level.link);
         let mut patterns = level.patterns();
         if patterns.len() != 1 {

@@ -84,6 +84,7 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
             engine,
             published: head.published.as_ref().map(|name| name.to_string()),
             sources: head.sources.clone(),
+            edited: reader.edits_hardware(),
         })
     })
 }
@@ -219,7 +220,7 @@ pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
 }
 
 /// Says that sequences are longer than the publisher says the model reads.
-fn too_long(workload: &Workload, model: &Model) -> Option<String> {
+pub(super) fn too_long(workload: &Workload, model: &Model) -> Option<String> {
     let longest = workload.decode.as_ref().map(|decode| *decode.context).max(workload.prefill.as_ref().map(|prefill| *prefill.prompt))?;
     let most = model.context.filter(|most| longest > *most)?;
     Some(format!("sequences of {longest} tokens are longer than the {most} that {} is published for", model.name))
@@ -276,7 +277,7 @@ fn draft(names: &mut Names<'_>, workload: &mut Workload, model: &Model, replaced
 }
 
 /// What a draft does of a workload: the same, in the same formats, without a draft of its own. Its experts, if any, are used evenly.
-fn drafting(workload: &Workload) -> Workload {
+pub(super) fn drafting(workload: &Workload) -> Workload {
     let mut own = Workload { experts: Some(ExpertPlacement::even()), ..workload.clone() };
     no_drafts(&mut own);
     own
@@ -453,10 +454,20 @@ pub fn target_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Target
 /// # Errors
 /// Every problem of the file.
 pub fn load_prices() -> Result<Prices, Problems> {
-    let reader = Reader::default();
-    let found = reader.find::<PricesFile>("prices", &Mention::on_command_line())?;
-    let (prices, declared, layers) = read_layers::<PricesFile>(found, &reader)?;
-    let mut names = Names::new(layers, reader);
-    names.check_origin(&prices.origin, &declared, "price list");
-    Problems::check(names.problems, prices)
+    load_prices_from(&Reader::default(), &[])
+}
+
+/// Reads the shipped prices and those of `lists`, shipped names or paths; the last list that prices something counts.
+///
+/// # Errors
+/// Every problem of the files.
+pub fn load_prices_from(reader: &Reader<'_>, lists: &[String]) -> Result<Prices, Problems> {
+    let one = |name: &str| {
+        let found = reader.find::<PricesFile>(name, &Mention::on_command_line())?;
+        let (prices, declared, layers) = read_layers::<PricesFile>(found, reader)?;
+        let mut names = Names::new(layers, *reader);
+        names.check_origin(&prices.origin, &declared, "price list");
+        Problems::check(names.problems, prices)
+    };
+    lists.iter().try_fold(one("prices")?, |base, name| Ok(one(name)?.over(&base)))
 }

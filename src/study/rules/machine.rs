@@ -1,0 +1,180 @@
+//! Whether the parts of a machine fit each other, its racks and what is known of it.
+
+use std::collections::BTreeSet;
+
+use petgraph::graph::NodeIndex;
+use petgraph::visit::EdgeRef;
+
+use super::{Finding, Severity};
+use crate::fabric::{Endpoint, Fabric};
+use crate::footprint::{Duty, cost, inventory, power};
+use crate::input::document::{Cooling, Medium, Prices};
+use crate::input::spec::{AttachedPart, LinkSpec, PatternSpec, Spec};
+use crate::network::Profile;
+use crate::units::render;
+
+/// What is known of a machine beside its files.
+pub struct Known<'a> {
+    /// Prices in force.
+    pub prices: &'a Prices,
+    /// Whether measurements of the machine ship with the program.
+    pub measured: bool,
+}
+
+/// Checks a machine that loads and builds.
+#[must_use]
+pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &Known<'_>) -> Vec<Finding> {
+    let mut findings = protocols(fabric);
+    findings.extend(fabric.links.iter().filter_map(reach));
+    findings.extend(hosts(spec));
+    findings.extend(lanes(fabric));
+    findings.extend(throughput(fabric));
+    findings.extend(racks(spec, fabric));
+    let parts = inventory(fabric);
+    let drawn = power(spec, fabric, &parts, &Duty::default(), &Profile::silent(fabric));
+    if let Some(missing) = cost(spec, fabric, &parts, &drawn, known.prices).missing() {
+        findings.push(Finding::new("unpriced", missing));
+    }
+    if let Some(relative) = &spec.chip.kernels.measured_on {
+        findings.push(Finding::new("kernels-of-another", format!("kernel constants of `{}` were measured on {relative}", spec.chip.name)));
+    }
+    if !known.measured && spec.published.is_none() {
+        findings.push(Finding::new("never-validated", format!("no measurements of `{}` are linked", spec.name)));
+    }
+    findings
+}
+
+/// Links whose protocol an end does not speak; once for each pair of parts.
+fn protocols(fabric: &Fabric) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    for edge in fabric.graph.raw_edges() {
+        let link = &fabric.links[usize::from(edge.weight.link)];
+        let ends = [fabric.graph[edge.source()].endpoint, fabric.graph[edge.target()].endpoint];
+        let towards_host = ends.iter().any(|end| matches!(end, Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_)));
+        for end in ends {
+            let (part, spoken) = match end {
+                Endpoint::Switch(index) => {
+                    let switch = &fabric.switches[usize::from(index)];
+                    (format!("switch `{}`", switch.id), &switch.switch.protocols)
+                }
+                // Hosts and NICs are reached through lanes of their own.
+                Endpoint::Chip if !towards_host => (format!("chip `{}`", fabric.chip.name), &fabric.chip.io.protocols),
+                _ => continue,
+            };
+            if !spoken.is_empty() && !spoken.contains(&link.link.protocol) {
+                seen.insert(format!("link `{}` is {}, which {part} does not speak ({})", link.id, *link.link.protocol, spoken.join(", ")));
+            }
+        }
+    }
+    seen.into_iter().map(|message| Finding::new("protocol-mismatch", message)).collect()
+}
+
+/// Metres that a medium carries a lane rate, by standard.
+fn longest(link: &LinkSpec) -> Option<f64> {
+    const GIGABIT: f64 = 1.25e8;
+    let rate = link.link.lane_rate.value.get() / GIGABIT;
+    if link.link.lanes == 1 && rate > 448.0 {
+        return None;
+    }
+    let copper = match rate {
+        slow if slow < 25.0 => 7.0,
+        slow if slow < 50.0 => 5.0,
+        middle if middle < 80.0 => 3.0,
+        fast if fast < 150.0 => 2.0,
+        _ => 1.0,
+    };
+    Some(match &link.link.medium {
+        Medium::Trace {} => {
+            if rate < 16.0 {
+                1.5
+            } else {
+                1.0
+            }
+        }
+        Medium::Copper {} => copper,
+        Medium::Retimed { retimers, .. } => copper * f64::from(retimers + 1),
+        Medium::Optical { .. } => 2000.0,
+    })
+}
+
+fn reach(link: &LinkSpec) -> Option<Finding> {
+    let (longest, length) = (longest(link)?, link.link.length.value.get());
+    // Makers exceed the standard by half.
+    if length <= 1.5 * longest {
+        return None;
+    }
+    let medium = link.link.medium.name();
+    let message = format!("link `{}` is {length} m of {medium}, which carries {} a lane over {longest} m", link.id, bits(link));
+    let finding = Finding::new("reach", message);
+    // A trace or a cable far beyond the standard does not work; some cables of ten metres are active without saying so.
+    Some(if length > 10.0 * longest { finding.at_severity(Severity::Error) } else { finding })
+}
+
+fn bits(link: &LinkSpec) -> String {
+    format!("{} Gbit/s", link.link.lane_rate.value.get() / 1.25e8)
+}
+
+fn hosts(spec: &Spec) -> Option<Finding> {
+    let attached = spec.levels.iter().flat_map(|level| &level.attach).any(|attach| matches!(attach.part, AttachedPart::Cpu(_)));
+    let in_tree = spec.levels.iter().any(|level| matches!(level.pattern, PatternSpec::PcieTree(_)));
+    let missing = !attached && !in_tree && spec.auxiliaries.is_empty();
+    missing.then(|| Finding::new("no-hosts", format!("`{}` has no CPUs and no other parts beside its fabric", spec.name)))
+}
+
+/// Lanes of the first chip's own ports.
+fn lanes(fabric: &Fabric) -> Option<Finding> {
+    let own = |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip);
+    let edges = fabric.graph.edges(NodeIndex::new(0));
+    let used: u32 = edges
+        .filter(|edge| own(fabric.graph[edge.target()].endpoint))
+        .map(|edge| edge.weight().count * fabric.links[usize::from(edge.weight().link)].link.lanes)
+        .sum();
+    let all = fabric.chip.io.lanes;
+    (2 * used < all).then(|| Finding::new("idle-lanes", format!("a chip uses {used} of its {all} lanes")))
+}
+
+/// What the fullest switch chip of each part carries.
+fn throughput(fabric: &Fabric) -> Vec<Finding> {
+    const LARGEST: f64 = 102.4e12 / 8.0;
+    let mut most: Vec<f64> = vec![0.0; fabric.switches.len()];
+    for node in fabric.graph.node_indices() {
+        let Endpoint::Switch(index) = fabric.graph[node].endpoint else { continue };
+        let carried: f64 = fabric
+            .graph
+            .edges(node)
+            .map(|edge| {
+                let link = &fabric.links[usize::from(edge.weight().link)].link;
+                f64::from(edge.weight().count * link.lanes) * link.lane_rate.value.get()
+            })
+            .sum();
+        most[usize::from(index)] = most[usize::from(index)].max(carried);
+    }
+    let beyond = fabric.switches.iter().zip(most).filter(|(_, carried)| *carried > 2.0 * LARGEST);
+    beyond
+        .map(|(switch, carried)| {
+            let terabits = carried * 8.0 / 1e12;
+            let finding = Finding::new("switch-throughput", format!("the links of a switch `{}` carry {terabits:.0} Tbit/s", switch.id));
+            finding.at_severity(if carried > 5.0 * LARGEST { Severity::Error } else { Severity::Warning })
+        })
+        .collect()
+}
+
+/// Power of a rack and of a chip against supply and cooling.
+fn racks(spec: &Spec, fabric: &Fabric) -> Vec<Finding> {
+    let drawn = power(spec, fabric, &inventory(fabric), &Duty::default(), &Profile::silent(fabric));
+    let mut findings = Vec::new();
+    if let Some(racks) = &spec.supply.racks {
+        let each = drawn.rated() * (1.0 / f64::from(racks.count));
+        if let Some(limit) = racks.limit.as_ref().filter(|limit| each > limit.value) {
+            findings.push(Finding::new("rack-power", format!("a rack is rated {}, its limit is {}", render(each), render(limit.value))));
+        }
+        if spec.supply.cooling == Some(Cooling::Air) && each.get() > 60e3 {
+            findings.push(Finding::new("cooling", format!("a rack of {} is cooled by air", render(each))));
+        }
+    }
+    let limit = spec.chip.power.limit();
+    if spec.supply.cooling == Some(Cooling::Air) && limit.get() > 1100.0 {
+        findings.push(Finding::new("cooling", format!("`{}` of {} is cooled by air", spec.chip.name, render(limit))));
+    }
+    findings
+}

@@ -1,0 +1,223 @@
+//! `check` knows what could not be built, priced or trusted: a test for every rule, and for every impossible machine.
+
+use crate::command::Project;
+use serde_json::Value;
+use supernode::study::RULES;
+
+/// 64 chips over one tier; the parts are what each test replaces.
+const MACHINE: &str = r#"schema = 1
+
+[supernode]
+name = "A machine"
+vendor = "none"
+chip = "CHIP"
+library = "generic"
+
+[[level]]
+name = "rack"
+size = 8
+link = "LINK"
+[level.switch]
+part = "SWITCH"
+planes = 4
+[[level.attach]]
+cpu = "x86-server"
+count = 2
+link = "pcie5-x16"
+to = "chips"
+
+[supply]
+conversion_efficiency = 0.95
+cooling_share = 0.03
+pue = 1.16
+"#;
+
+fn machine(chip: &str, link: &str, switch: &str) -> String {
+    MACHINE.replace("CHIP", chip).replace("LINK", link).replace("SWITCH", switch)
+}
+
+fn without_hosts(machine: &str) -> String {
+    let (start, end) = (machine.find("[[level.attach]]").unwrap(), machine.find("[supply]").unwrap());
+    format!("{}{}", &machine[..start], &machine[end..])
+}
+
+/// Rules that fire on a machine, with their severities, and whether it passes.
+fn found(project: &Project, more: &[&str]) -> (Vec<(String, String)>, bool) {
+    let all: Vec<&str> = ["check", "machine.toml", "--format", "json"].iter().chain(more).copied().collect();
+    let json: Value = serde_json::from_str(&project.run(&all).code_and_output().1).unwrap();
+    let file = &json["files"][0];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let rules = file["findings"].as_array().unwrap().iter().map(|finding| (text(&finding["rule"]), text(&finding["severity"])));
+    (rules.collect(), file["ok"].as_bool().unwrap())
+}
+
+fn fires(project: &Project, rule: &str) -> Option<String> {
+    found(project, &[]).0.into_iter().find(|(name, _)| name == rule).map(|(_, severity)| severity)
+}
+
+#[test]
+fn a_sound_machine_breaks_no_rule() {
+    let project = Project::new("rules-sound").file("machine.toml", &machine("reference", "sue-1600g-copper", "tomahawk-6"));
+    let (rules, ok) = found(&project, &[]);
+    assert!(ok && rules.iter().all(|(_, severity)| severity == "note"), "{rules:?}");
+}
+
+#[test]
+fn ports_and_switches_speak_the_protocol_of_their_link() {
+    for (name, link, switch) in [("nvlink-in-ethernet", "nvlink5-cable", "tomahawk-6"), ("pcie-in-ethernet", "pcie6-x4-retimed", "tomahawk-6")] {
+        let project = Project::new(name).file("machine.toml", &machine("reference", link, switch));
+        assert_eq!(fires(&project, "protocol-mismatch").as_deref(), Some("error"), "{link} in {switch}");
+        let error = project.run(&["check", "machine.toml"]).error();
+        assert!(error.contains("error[protocol-mismatch]: machine.toml: link") && error.contains("does not speak"), "{error}");
+    }
+    // The chip's own ports as well.
+    let project = Project::new("ethernet-in-nvlink").file("machine.toml", &machine("h200", "sue-200g-copper", "tomahawk-6"));
+    assert_eq!(fires(&project, "protocol-mismatch").as_deref(), Some("error"));
+}
+
+#[test]
+fn copper_reaches_as_far_as_its_rate_lets_it() {
+    let link = std::fs::read_to_string("topologies/parts/links/nvlink5-cable.toml").unwrap().replace("212.5 Gbit/s", "106.25 Gbit/s");
+    let of = |length: &str| {
+        let at = link.find("length = ").unwrap();
+        let end = at + link[at..].find('\n').unwrap();
+        format!("{}length = \"{length}\"{}", &link[..at], &link[end..])
+    };
+    for (length, severity) in [("2 m", None), ("3.5 m", Some("warning")), ("100 m", Some("error"))] {
+        let name = format!("reach-{}", length.replace(' ', ""));
+        let project = Project::new(&name).file("cable.toml", &of(length)).file("machine.toml", &machine("b200", "./cable.toml", "nvswitch5"));
+        assert_eq!(fires(&project, "reach").as_deref(), severity, "{length}");
+    }
+}
+
+#[test]
+fn figures_beyond_what_exists_are_found_by_name() {
+    let chip = std::fs::read_to_string("topologies/parts/chips/h200.toml").unwrap();
+    let changed = |from: &str, to: &str| {
+        assert!(chip.contains(from), "{from}");
+        chip.replace(from, to)
+    };
+    for (name, text, rule, severity) in [
+        ("flops", changed("bf16 = \"989 TFLOP/s\"", "bf16 = \"1e28 TFLOP/s\""), "implausible", "error"),
+        ("flops-a-little", changed("bf16 = \"989 TFLOP/s\"", "bf16 = \"989 PFLOP/s\""), "implausible", "warning"),
+        ("idle", changed("tdp = \"700 W\"", "tdp = \"70 W\""), "power-limits", "error"),
+        ("gibibytes", changed("capacity = \"141 GB\"", "capacity = \"141 GiB\""), "memory-units", "warning"),
+        ("bandwidth", changed("bandwidth = \"4.8 TB/s\"", "bandwidth = \"4.8 GB/s\""), "implausible", "warning"),
+    ] {
+        let project = Project::new(&format!("figure-{name}")).file("machine.toml", &text);
+        let found = found(&project, &[]).0;
+        let invalid = found.iter().any(|(found, _)| found == "invalid-file");
+        assert!(found.contains(&(rule.to_owned(), severity.to_owned())) || severity == "error" && invalid, "{name}: {found:?}");
+    }
+    let link = std::fs::read_to_string("topologies/parts/links/nvlink5-cable.toml").unwrap();
+    for (name, rate) in [("rate-300", "1e300 Gbit/s"), ("rate-6", "212.5e6 Gbit/s")] {
+        let project = Project::new(name).file("machine.toml", &link.replace("212.5 Gbit/s", rate));
+        assert!(!found(&project, &[]).1, "{rate}");
+    }
+}
+
+#[test]
+fn hosts_prices_and_measurements_are_missed() {
+    let bare = without_hosts(&machine("mi355x", "xgmi-mi355x", "tomahawk-6"))
+        .replace("[level.switch]\npart = \"tomahawk-6\"\nplanes = 4\n", "[level.full-mesh]\n");
+    let project = Project::new("rules-bare").file("machine.toml", &bare);
+    assert_eq!(fires(&project, "no-hosts").as_deref(), Some("warning"));
+    assert_eq!(fires(&project, "unpriced").as_deref(), Some("note"));
+    assert_eq!(fires(&project, "never-validated").as_deref(), Some("note"));
+    // A price ends the note; a warning can be denied, and a note too.
+    assert!(!found(&project, &["--price", "purchase=20kUSD"]).0.iter().any(|(rule, _)| rule == "unpriced"));
+    assert!(found(&project, &[]).1 && !found(&project, &["--deny", "warnings"]).1);
+    let sound = Project::new("rules-denied").file("machine.toml", &machine("reference", "sue-1600g-copper", "tomahawk-6"));
+    assert!(found(&sound, &["--deny", "warnings"]).1 && !found(&sound, &["--deny", "notes"]).1);
+}
+
+#[test]
+fn racks_hold_what_their_supply_gives() {
+    let text = machine("reference", "sue-1600g-copper", "tomahawk-6") + "cooling = \"air\"\nracks = { count = 1, limit = \"5 kW\" }\n";
+    let project = Project::new("rules-racks").file("machine.toml", &text);
+    assert_eq!(fires(&project, "rack-power").as_deref(), Some("warning"));
+    let hot = without_hosts(&machine("gb300", "nvlink5-cable", "nvswitch5")) + "cooling = \"air\"\n";
+    let project = Project::new("rules-hot").file("machine.toml", &hot);
+    assert_eq!(fires(&project, "cooling").as_deref(), Some("warning"));
+}
+
+/// A file that is wrong is reported in JSON as well, with its place.
+#[test]
+fn json_has_the_place_of_an_error() {
+    let project = Project::new("rules-json").file("machine.toml", &machine("referense", "sue-1600g-copper", "tomahawk-6"));
+    let (code, text) = project.run(&["check", "machine.toml", "--format", "json"]).code_and_output();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let finding = &json["files"][0]["findings"][0];
+    assert_eq!(
+        (code, finding["rule"].as_str(), finding["line"].as_u64(), finding["column"].as_u64()),
+        (Some(2), Some("invalid-file"), Some(6), Some(8))
+    );
+    assert!(finding["help"].as_str().unwrap().contains("reference"), "{finding}");
+}
+
+/// Every shipped machine passes: errors among them would be ours.
+#[test]
+fn shipped_machines_have_no_errors() {
+    let project = Project::new("rules-shipped");
+    let folder = std::fs::canonicalize("topologies").unwrap();
+    let names =
+        ["cloudmatrix384", "gb200-nvl72-ib-288", "hgx-h100-roce-8192", "ub-mesh-1024", "tpu-v7-pod", "ref-ualink-640", "scalex640", "helios-72"];
+    let files: Vec<String> = names.iter().map(|name| folder.join(format!("{name}.toml")).display().to_string()).collect();
+    let arguments: Vec<&str> = ["check"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    assert_eq!(project.run(&arguments).output().lines().count(), names.len());
+}
+
+#[test]
+fn every_rule_is_explained() {
+    let project = Project::new("rules-explained");
+    let list = project.run(&["explain"]).output();
+    for rule in &RULES {
+        assert!(list.contains(rule.name), "{list}");
+        let text = project.run(&["explain", rule.name]).output();
+        assert!(text.contains(rule.holds) && text.starts_with(rule.name), "{text}");
+    }
+    let error = project.run(&["explain", "reech"]).error();
+    assert!(error.contains("did you mean `reach`?"), "{error}");
+}
+
+/// 256 chips of 64 lanes at 100G: 128 ports of 800G on a Tomahawk 6, so two tiers; 8 planes. Half of a leaf's ports go up: 64 chips on a
+/// leaf, four leaves, 64 uplinks over spines that take 32 from each leaf.
+#[test]
+fn new_works_planes_and_spines_out() {
+    let project = Project::new("new");
+    let arguments = [
+        "new",
+        "Ours",
+        "--chip",
+        "reference",
+        "--chips",
+        "256",
+        "--switch",
+        "tomahawk-6",
+        "--link",
+        "sue-800g-copper",
+        "--uplink",
+        "sue-800g-optical",
+        "--cpu",
+        "x86-server",
+        "--out",
+        "ours.toml",
+    ];
+    let said = project.run(&arguments).output();
+    assert!(said.contains("8 planes of 4 leaves with 64 chips and 2 spines, 32 links between each two, 48 switches"), "{said}");
+    let checked = project.run(&["check", "ours.toml"]).output();
+    assert!(checked.contains("256 chips"), "{checked}");
+    let described: Value = serde_json::from_str(&project.run(&["describe", "ours.toml", "--format", "json"]).output()).unwrap();
+    assert_eq!((described["chips"].as_u64(), described["switches"].as_u64()), (Some(256), Some(48)));
+    // As much up as down: half of all ports cross the middle.
+    let (injection, bisection) = (described["injection_bytes_per_s"].as_f64().unwrap(), described["bisection_bytes_per_s"].as_f64().unwrap());
+    assert!((bisection / (128.0 * injection) - 1.0).abs() < 1e-6, "{bisection}");
+    // One tier where it fits: 64 chips with two links to each of four switches.
+    let small =
+        project.run(&["new", "Small", "--chip", "reference", "--chips", "64", "--switch", "tomahawk-6", "--link", "sue-800g-copper"]).output();
+    assert!(small.contains("planes = 4") && small.contains("links = 2"), "{small}");
+    let error = project
+        .run(&["new", "Big", "--chip", "reference", "--chips", "256", "--switch", "tomahawk-6", "--link", "sue-800g-copper", "--tiers", "1"])
+        .error();
+    assert!(error.contains("256 chips do not fit one tier"), "{error}");
+}
