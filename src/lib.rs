@@ -76,6 +76,7 @@ pub mod workload;
 #[cfg(not(feature = "internals"))]
 mod workload;
 
+mod ask;
 #[doc(hidden)]
 pub mod cli;
 
@@ -83,4 +84,4 @@ pub use api::{
     Algorithm, CollectiveResult, DemandTarget, Error, Op, ServingResult, ServingWorkload, Study, StudyResult, Supernode, TrainingResult,
     TrainingWorkload,
 };
-pub use cli::{Answer, AnswerTable, ColumnCells, ask};
+pub use ask::{Answer, AnswerTable, ColumnCells, ask};

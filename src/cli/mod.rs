@@ -2,7 +2,6 @@
 //!
 //! Uses everything below it. The only part that prints, exits or reads the environment. Must never hold: anything that a library user would want to call.
 
-mod ask;
 mod beside;
 mod calibrate;
 mod capacity;
@@ -42,8 +41,6 @@ mod train;
 mod uncertainty;
 mod validate;
 
-pub use ask::{Answer, AnswerTable, ColumnCells, ask};
-
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -79,9 +76,9 @@ impl From<Exit> for std::process::ExitCode {
 /// Exit codes: 0 done, 1 a target was missed under --strict, 2 bad input or usage.
 #[derive(Debug, Parser)]
 #[command(name = "supernode", version, max_term_width = 100)]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t = FormatArgument::Text)]
@@ -121,7 +118,7 @@ enum FormatArgument {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     List(list::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
@@ -153,7 +150,7 @@ enum Command {
 }
 
 impl Command {
-    fn run(&self, format: report::Format) -> Outcome {
+    pub(crate) fn run(&self, format: report::Format) -> Outcome {
         match self {
             Self::List(arguments) => list::run(arguments, format),
             Self::Check(arguments) => check::run(arguments, format),
@@ -284,12 +281,12 @@ fn listed_tables() -> Option<String> {
 }
 
 /// What a command leaves behind.
-struct Output {
-    body: Body,
+pub(crate) struct Output {
+    pub(crate) body: Body,
     exit: Exit,
 }
 
-enum Body {
+pub(crate) enum Body {
     /// For people, or a file as it is.
     Text(String),
     /// For programs, and the same for people.

@@ -8,7 +8,7 @@ use crate::imports::{Imports, sources};
 
 /// The floors, ground floor first; a module uses only what stands below it. Modules of one entry stand side by side and do not know
 /// each other.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 12] = [
     &["units"],
     &["input"],
     &["fabric", "workload"],
@@ -20,6 +20,8 @@ const FLOORS: [&[&str]; 11] = [
     &["report"],
     // The library for other programs, and the command line.
     &["api", "cli"],
+    // A command line as a question of the library.
+    &["ask"],
     // The crate's root, which declares them all.
     &[""],
 ];

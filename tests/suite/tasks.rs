@@ -21,7 +21,7 @@ fn run(name: &str) -> String {
 #[test]
 fn an_architect_describes_compares_prices_and_defends() {
     let text = run("describe-compare-price-defend.sh");
-    for word in ["8 planes of 4 leaves", "256 chips", "a million tokens, bought, $", "How often", "link rate", "after"] {
+    for word in ["8 planes of 4 leaves", "256 chips", "a million tokens, bought, $", "How often", "link rate", "Every part in turn"] {
         assert!(text.contains(word), "{word} is not in\n{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, FromArgMatches};
 
-use super::{Arguments, Body, Output};
+use crate::cli::{Arguments, Body, Output};
 use crate::input::catalog::forget_inputs;
 use crate::input::problem::{Problem, Problems};
 use crate::report::{self, Cells, Document, RecordFormat, Records};
