@@ -63,15 +63,16 @@ fn reasons(refused: &[Infeasible]) -> Vec<(&'static str, usize, String)> {
         Infeasible::Weights { weights, memory, .. } => *weights / *memory,
         Infeasible::Cache { sequences, .. } => 1.0 / (1.0 + f64::from(*sequences)),
         Infeasible::TooSlow { time, limit, .. } => *time / *limit,
-        Infeasible::Tier { .. } => 0.0,
+        Infeasible::Tier { .. } | Infeasible::Chips { .. } => 0.0,
     };
     let name = |no: &Infeasible| match no {
         Infeasible::Weights { .. } => "weights do not fit",
         Infeasible::Cache { .. } => "no room for the cache",
         Infeasible::TooSlow { .. } => "too slow",
         Infeasible::Tier { .. } => "nowhere to keep prefixes",
+        Infeasible::Chips { .. } => "too few chips",
     };
-    ["weights do not fit", "no room for the cache", "too slow", "nowhere to keep prefixes"]
+    ["weights do not fit", "no room for the cache", "too slow", "nowhere to keep prefixes", "too few chips"]
         .into_iter()
         .filter_map(|kind| {
             let of_kind: Vec<&Infeasible> = refused.iter().filter(|no| name(no) == kind).collect();

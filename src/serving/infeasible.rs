@@ -33,6 +33,13 @@ pub enum Infeasible {
         /// Allowed.
         limit: Seconds,
     },
+    /// The machine has too few chips for an instance that reads prompts beside one that answers.
+    Chips {
+        /// Degrees of the instance that reads prompts.
+        mapping: Mapping,
+        /// Chips of the machine.
+        chips: u32,
+    },
     /// The machine has no memory of the kind that is to keep the prefixes.
     Tier {
         /// Degrees.
@@ -47,7 +54,11 @@ impl Infeasible {
     #[must_use]
     pub fn mapping(&self) -> Mapping {
         match self {
-            Self::Weights { mapping, .. } | Self::Cache { mapping, .. } | Self::TooSlow { mapping, .. } | Self::Tier { mapping, .. } => *mapping,
+            Self::Weights { mapping, .. }
+            | Self::Cache { mapping, .. }
+            | Self::TooSlow { mapping, .. }
+            | Self::Chips { mapping, .. }
+            | Self::Tier { mapping, .. } => *mapping,
         }
     }
 }
@@ -61,7 +72,7 @@ impl Infeasible {
             // No mapping changes what the machine has.
             Self::Tier { .. } => (0, 0.0),
             Self::TooSlow { time, limit, .. } => (1, *time / *limit),
-            Self::Cache { .. } => (2, 0.0),
+            Self::Cache { .. } | Self::Chips { .. } => (2, 0.0),
             Self::Weights { weights, memory, .. } => (3, *weights / *memory),
         };
         match other {
@@ -78,6 +89,9 @@ impl fmt::Display for Infeasible {
                 write!(out, "does not fit: the weights take {} on each rank, {} is usable", render(*weights), render(*memory))
             }
             Self::Cache { .. } => write!(out, "does not fit: no room for the KV cache beside the weights"),
+            Self::Chips { mapping, chips } => {
+                write!(out, "too few chips: beside an instance that reads prompts ({mapping}) no instance that answers fits into {chips} chips")
+            }
             Self::Tier { reason, .. } => write!(out, "nowhere to keep prefixes: {reason}"),
             Self::TooSlow { time, limit, .. } => write!(out, "too slow: {} at best, {} allowed", render(*time), render(*limit)),
         }

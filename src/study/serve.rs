@@ -271,8 +271,23 @@ fn chosen_within(
     let Some((decode, prefill)) = request.as_ref().map(|request| (request.decode(), request.prefill())).or(asked) else {
         return Err(Infeasible::Cache { mapping: Mapping::ONE, sequences: 0 });
     };
-    let writing = best(Role::Decode(&decode), &candidates)?;
-    let reading = best(Role::Prefill(&prefill), &layout.prefill_candidates.clone().unwrap_or_else(all))?;
+    // Both kinds must fit side by side: one instance of each at least.
+    let chips = |mapping: &Mapping| mapping.chips(fabric.chip.ranks);
+    let within = |candidates: Vec<Mapping>, room: u32| -> Vec<Mapping> { candidates.into_iter().filter(|mapping| chips(mapping) <= room).collect() };
+    let smallest = candidates.iter().map(chips).min().unwrap_or(fabric.chips);
+    let reading_candidates = layout.prefill_candidates.clone().unwrap_or_else(all);
+    let too_few = |mapping: Mapping| Infeasible::Chips { mapping, chips: fabric.chips };
+    let first = reading_candidates.first().copied().unwrap_or(Mapping::ONE);
+    let reading_candidates = within(reading_candidates, fabric.chips.saturating_sub(smallest));
+    if reading_candidates.is_empty() {
+        return Err(too_few(first));
+    }
+    let reading = best(Role::Prefill(&prefill), &reading_candidates)?;
+    let writing_candidates = within(candidates, fabric.chips.saturating_sub(chips(&reading.point.mapping)));
+    if writing_candidates.is_empty() {
+        return Err(too_few(reading.point.mapping));
+    }
+    let writing = best(Role::Decode(&decode), &writing_candidates)?;
     // The chips are split so that neither kind waits for the other.
     let fresh = lengths[0] * (1.0 - prefill.cache_hit);
     let (read, written) = (fresh / reading.rate.get(), lengths[1] / writing.rate.get());
@@ -280,9 +295,6 @@ fn chosen_within(
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of instances")]
     let balanced = (f64::from(fabric.chips) * read / (read + written) / f64::from(own)).round() as u32;
     let most = fabric.chips.saturating_sub(other) / own;
-    if most == 0 {
-        return Err(Infeasible::Cache { mapping: reading.point.mapping, sequences: 0 });
-    }
     let readers = layout.prefill_instances.unwrap_or(balanced).clamp(1, most);
     let writers = layout.instances.unwrap_or(u32::MAX).min((fabric.chips - readers * own) / other).max(1);
     let both = [&reading, &writing].map(|phase| (phase.point.mapping, phase.point.micro_batches));

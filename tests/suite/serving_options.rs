@@ -150,6 +150,18 @@ fn options_that_contradict_each_other_are_refused() {
     refused(many, "the machine has room for 2 such instances, 3 are asked for");
 }
 
+/// Both kinds of instances fit side by side where any do; where none do, chips are what is missing.
+#[test]
+fn instances_apart_fit_side_by_side() {
+    let project = Project::new("apart");
+    let served = json(&project, "serve gb200-nvl72 --workload chat --mode apart --rate 2 --requests 30");
+    assert_eq!(served.pointer("/requests/finished"), Some(&Value::from(30)));
+    let wide =
+        "serve hgx-h200 --workload chat --mode apart --mapping tp=8,ep=8,dp=1,pp=1 --prefill-mapping tp=1,ep=1,dp=1,pp=8 --rate 2 --requests 30";
+    let error = project.run(&wide.split_whitespace().collect::<Vec<_>>()).error();
+    assert!(error.contains("too few chips: beside an instance that reads prompts"), "{error}");
+}
+
 /// A pass that ends a prompt takes the kernels for few tokens: a start for each of 384 peers would cost it most of a second.
 #[test]
 fn the_end_of_a_prompt_does_not_start_once_for_every_peer() {
