@@ -42,8 +42,8 @@ impl Walks {
     }
 }
 
-/// Tokens of a rank that the buffers of kernels for few tokens take: the size that DeepEP's README and SGLang
-/// (`SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK`) set for them.
+/// Tokens of a rank that fit into the buffers of kernels for few tokens: SGLang's default, `SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK` in its
+/// `environ.py`. Deployments set 64 to 1 024.
 const LOW_LATENCY_TOKENS: f64 = 128.0;
 
 /// Tokens on their way to experts or back.

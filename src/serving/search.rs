@@ -152,7 +152,8 @@ fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
     candidates.iter().filter(|mapping| mapping.ffn.is_none()).copied().collect()
 }
 
-/// Groups of candidates that are searched first where one point is asked for: every so many of all, so that the choice depends on nothing else.
+/// Where one point is asked for, about so many groups of candidates are searched first. They stand at equal distances in the list, so that the
+/// choice is the same for any number of threads.
 const PIONEERS: usize = 8;
 
 /// Candidates of one group: whole sequences, and shared ones.
@@ -173,7 +174,7 @@ fn search_by<T: Send + Sync>(
     let instances = |mapping: Mapping| fabric.chips / mapping.chips(fabric.chip.ranks);
     let rate = |point: &Rough<T>| point.rate * f64::from(instances(point.mapping));
     let room = room_is_worth_something(machine);
-    // `least` is a rate of the supernode: what stays below it need not be known well.
+    // `least` is a rate of the whole supernode. A mapping that stays below it is not searched to the end.
     let of_group = |group: StageGroup, least: TokensPerSecond| {
         while_it_lacks(group, room, |mapping| points(mapping, least * (1.0 / f64::from(instances(mapping).max(1)))))
     };
