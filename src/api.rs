@@ -134,6 +134,8 @@ impl Supernode {
         ServingResult(Box::new(SimulateReport {
             supernode: self.spec.id.clone(),
             title: format!("{} ({})", self.spec.name, self.spec.vendor),
+            standing: self.spec.standing.clone(),
+            band: None,
             chip: self.spec.chip.name.clone(),
             ranks_per_chip: self.spec.chip.ranks,
             workload: (workload.0.id.clone(), workload.0.workload.name.clone()),

@@ -4,9 +4,10 @@ use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
 use super::{Outcome, Output};
 use crate::fabric::{self, Fabric};
+use crate::input::problem::Problems;
 use crate::input::spec::{Spec, load_reliability, load_target};
 use crate::report::{self, CompareReport, View};
-use crate::study::{Choice, Simulation, compare, with_chip_of};
+use crate::study::{Band, Case, Choice, Simulation, band, compare, with_chip_of};
 
 /// Simulate several supernodes under one workload and target, side by side
 #[derive(Debug, clap::Args)]
@@ -53,7 +54,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let engine = |(spec, _): &(Spec, Fabric)| workload.deployed_on(spec).engine.as_ref().map(|deployed| deployed.id.clone());
     let engines = designs.iter().map(engine).collect();
-    let (rows, simulations) = compare(&designs, &workload, &target, &choice, &reliability);
+    let bands = bands(arguments, &designs, &workload.id, &choice)?;
+    let (rows, simulations) = compare(&designs, &bands, &workload, &target, &choice, &reliability);
     let report = CompareReport {
         supernodes: arguments.supernodes.clone(),
         rows,
@@ -63,10 +65,25 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         workload: (workload.id, workload.workload.name),
         target: (target.id, target.target.name),
         pue,
+        standing: designs.iter().map(|(spec, _)| spec.standing.clone()).collect(),
         same_chip: arguments.same_chips.then_some(chip),
     };
     let view = View { table: "designs", x: "racks_w", y: "served_tokens_per_s", by: "supernode", lines: false };
     let pictures = || designs.iter().map(|(spec, fabric)| fabric_picture(spec, fabric)).collect();
     arguments.page.write(&report, Some(("designs", report.records())), view, pictures)?;
     Ok(Output::report(&report, format).with_rows("designs", || report.records()))
+}
+
+/// By design: what is open where its chip is a guess. Where all have the same chip only the interconnect is compared.
+fn bands(arguments: &Arguments, designs: &[(Spec, Fabric)], workload: &str, choice: &Choice) -> Result<Vec<Option<Band>>, Problems> {
+    let of = |((spec, _), name): (&(Spec, Fabric), &String)| {
+        if arguments.same_chips || !spec.is_stand_in() {
+            return Ok(None);
+        }
+        let mut serves = arguments.serving.serves()?;
+        serves.workload = Some(workload.to_owned());
+        serves.pue = Some(spec.supply.pue.value);
+        band(&Case { supernode: name.clone(), serves, target: arguments.target.clone() }, choice).map(Some)
+    };
+    designs.iter().zip(&arguments.supernodes).map(of).collect()
 }

@@ -37,6 +37,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         complexity: complexity(&fabric, &inventory),
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
+        standing: spec.standing,
         chip: spec.chip,
         levels: fabric.level_names.clone(),
         inventory,

@@ -5,11 +5,12 @@ use serde_json::{Value as Json, json};
 use super::kinds::kinds;
 use super::{Outcome, Output};
 use crate::input::catalog::{Mention, find_in, shipped_in};
-use crate::input::document::Kind;
+use crate::input::document::{Kind, StandingKind};
 use crate::input::problem::{Problem, suggest};
+use crate::input::spec::load_supernode;
 use crate::report::{self, Report, Section, Table};
 
-/// List what ships with the program, one name a line, or print one of its files to start from
+/// List what ships with the program, one name a line with `(projection)` or `(stand-in)` behind a machine that is one, or print one of its files to start from
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What to list
@@ -20,7 +21,8 @@ pub struct Arguments {
     name: Option<String>,
 }
 
-struct Names(Vec<String>);
+/// Names, each with what it is where it is not a machine that runs.
+struct Names(Vec<(String, Option<StandingKind>)>);
 
 impl Report for Names {
     fn output(&self) -> &'static str {
@@ -28,12 +30,14 @@ impl Report for Names {
     }
 
     fn json(&self) -> Json {
-        json!({ "names": self.0 })
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        let standing: Vec<Option<&str>> = self.0.iter().map(|(_, standing)| standing.map(StandingKind::name)).collect();
+        json!({ "names": names, "standing": standing })
     }
 
     fn sections(&self) -> Vec<Section> {
-        let mut table = Table::new(&["<name"]);
-        self.0.iter().for_each(|name| table.row([name.clone()]));
+        let mut table = Table::new(&["<name", "<"]);
+        self.0.iter().for_each(|(name, standing)| table.row([name.clone(), standing.map_or("", StandingKind::name).to_owned()]));
         vec![Section::Table(table)]
     }
 }
@@ -63,8 +67,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return file(arguments.kind, name, format);
     }
     let names = shipped_in(arguments.kind.folder());
+    let standing =
+        |name: &str| if arguments.kind == Kind::Supernode { load_supernode(name).map(|spec| spec.standing.map(|is| is.kind)) } else { Ok(None) };
+    let names = names.into_iter().map(|name| standing(&name).map(|standing| (name, standing))).collect::<Result<Vec<_>, _>>()?;
     if format == report::Format::Text {
-        return Ok(Output::done(names.iter().map(|name| format!("{name}\n")).collect()));
+        let line = |(name, standing): &(String, Option<StandingKind>)| match standing {
+            Some(standing) => format!("{name}  ({})\n", standing.name()),
+            None => format!("{name}\n"),
+        };
+        return Ok(Output::done(names.iter().map(line).collect()));
     }
     Ok(Output::report(&Names(names), format))
 }

@@ -5,7 +5,7 @@ use super::serving_options::ServingOptions;
 use super::{Outcome, Output};
 use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
-use crate::study::{Case, Progress, sensitivity};
+use crate::study::{Case, Progress, sensitivity, weakest};
 
 /// What each hardware parameter gains when it is 10 % better, the largest gain first
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,11 @@ pub struct Arguments {
     /// The demand whose mix of prompts and answers is served
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
+
+    /// Instead put every figure of the machine that has a range at both ends of it, alone, and list the figures by how far the result moves, each
+    /// with its confidence and its source: where a better source would help most
+    #[arg(long)]
+    sources: bool,
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
@@ -28,6 +33,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let case = Case { supernode: arguments.supernode.clone(), serves: arguments.serving.serves()?, target: arguments.target.clone() };
     let name = spec.name;
-    let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
-    Ok(Output::report(&SensitivityReport { case, name, gains, refusal: before.serves_nothing() }, format))
+    let (before, gains, sources) = if arguments.sources {
+        let (before, sources) = weakest(&case, Progress::to(&progress("figures")))?;
+        (before, Vec::new(), Some(sources))
+    } else {
+        let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
+        (before, gains, None)
+    };
+    Ok(Output::report(&SensitivityReport { case, name, gains, sources, refusal: before.serves_nothing() }, format))
 }

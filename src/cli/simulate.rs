@@ -13,7 +13,7 @@ use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_target};
 use crate::network::Network;
 use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg, trace_file};
-use crate::study::{Choice, PacketReplay, Simulation, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
+use crate::study::{Band, Case, Choice, PacketReplay, Simulation, band, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
 
@@ -82,11 +82,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let transients = swings(&spec, &fabric, &simulation);
     let meets = if arguments.target.is_some() { simulation.verdict.meets() } else { simulation.answer.is_served() };
     let cautions = cautions(&spec.chip, &workload);
+    let band = guessed(arguments, &spec, &workload.id, &target.id, &choice)?;
     let report = SimulateReport {
         speculation: workload.speculation(),
         notes: workload.notes,
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
+        standing: spec.standing,
+        band,
         ranks_per_chip: spec.chip.ranks,
         chip: spec.chip.name,
         levels: fabric.level_names.clone(),
@@ -108,6 +111,17 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         output.exit = Exit::Missed;
     }
     Ok(output)
+}
+
+/// The machine at both ends of what is guessed of its chip, where the chip is a guess.
+fn guessed(arguments: &Arguments, spec: &Spec, workload: &str, target: &str, choice: &Choice) -> Result<Option<Band>, Problems> {
+    if !spec.is_stand_in() {
+        return Ok(None);
+    }
+    let mut serves = arguments.serving.serves()?;
+    serves.workload = Some(workload.to_owned());
+    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.to_owned() };
+    band(&case, &Choice { explained: false, ..choice.clone() }).map(Some)
 }
 
 /// The decode step with packets, if asked for.

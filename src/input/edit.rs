@@ -299,8 +299,37 @@ pub struct Leaf {
     pub value: String,
     /// The ends of a figure's range, as TOML text.
     pub range: Option<(String, String)>,
-    /// How sure a figure is, where it says so itself.
+    /// How sure it is, where it or its file says so.
     pub confidence: Option<String>,
+    /// Address of its source, where it or its file names one.
+    pub source: Option<String>,
+}
+
+/// What a file says of the figures that say nothing themselves, and where its keys of sources lead.
+struct Told<'t, 'i> {
+    source: Option<&'t str>,
+    confidence: Option<&'t str>,
+    sources: Option<&'t DeTable<'i>>,
+}
+
+impl<'t, 'i> Told<'t, 'i> {
+    fn by(file: &'t DeTable<'i>) -> Self {
+        let sources = file.get("sources").and_then(|sources| sources.get_ref().as_table());
+        let origin = file.values().find_map(|head| head.get_ref().as_table()?.get("origin")?.get_ref().as_table());
+        let word = |key: &str| origin.and_then(|origin| origin.get(key)?.get_ref().as_str());
+        Self { source: word("source"), confidence: word("confidence"), sources }
+    }
+
+    /// Confidence of a figure and the address of its source.
+    fn of(&self, figure: Option<&DeTable<'_>>) -> [Option<String>; 2] {
+        let own = |key: &str| figure.and_then(|figure| Some(figure.get(key)?.get_ref().as_str()?.to_owned()));
+        let confidence = own("confidence").or_else(|| self.confidence.map(str::to_owned));
+        // What is assumed has no source but its own.
+        let inherited = self.source.filter(|_| own("confidence").is_none_or(|word| word != "assumed"));
+        let source = own("source").or_else(|| inherited.map(str::to_owned));
+        let address = |key: String| self.sources.and_then(|sources| Some(sources.get(key.as_str())?.get_ref().as_str()?.to_owned())).unwrap_or(key);
+        [confidence, source.map(address)]
+    }
 }
 
 impl ValuePath {
@@ -327,28 +356,29 @@ impl ValuePath {
 /// Every value of a file that is a number, a quantity, a figure or a text, in file order.
 pub(super) fn leaves(kind: &str, name: &str, table: &DeTable<'_>) -> Vec<Leaf> {
     let mut found = Vec::new();
+    let told = Told::by(table);
     for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
         let choice = value.get_ref().is_table().then(|| name.to_owned());
-        collect(value.get_ref(), &[Step { key: key.get_ref().to_string(), choice }], &mut found);
+        collect(value.get_ref(), &[Step { key: key.get_ref().to_string(), choice }], &told, &mut found);
     }
     found
 }
 
-fn collect(value: &DeValue<'_>, steps: &[Step], found: &mut Vec<Leaf>) {
+fn collect(value: &DeValue<'_>, steps: &[Step], told: &Told<'_, '_>, found: &mut Vec<Leaf>) {
     match value {
         DeValue::Table(figure) if figure.contains_key("value") => {
             let ends = figure.get("range").and_then(|range| match range.get_ref().as_array()?.as_ref() {
                 [low, high] => Some((text(low.get_ref())?, text(high.get_ref())?)),
                 _ => None,
             });
-            let confidence = figure.get("confidence").and_then(|name| Some(name.get_ref().as_str()?.to_owned()));
+            let [confidence, source] = told.of(Some(figure));
             let Some(value) = figure.get("value").and_then(|value| text(value.get_ref())) else { return };
-            found.push(Leaf { path: ValuePath(steps.to_vec()), value, range: ends, confidence });
+            found.push(Leaf { path: ValuePath(steps.to_vec()), value, range: ends, confidence, source });
         }
         DeValue::Table(table) => {
             for (key, value) in table {
                 let step = Step { key: key.get_ref().to_string(), choice: None };
-                collect(value.get_ref(), &[steps, &[step]].concat(), found);
+                collect(value.get_ref(), &[steps, &[step]].concat(), told, found);
             }
         }
         DeValue::Array(items) => {
@@ -358,10 +388,13 @@ fn collect(value: &DeValue<'_>, steps: &[Step], found: &mut Vec<Leaf>) {
                 if let Some(last) = steps.last_mut() {
                     last.choice = Some(name.unwrap_or_else(|| index.to_string()));
                 }
-                collect(item.get_ref(), &steps, found);
+                collect(item.get_ref(), &steps, told, found);
             }
         }
-        plain => found.extend(text(plain).map(|value| Leaf { path: ValuePath(steps.to_vec()), value, range: None, confidence: None })),
+        plain => {
+            let [confidence, source] = told.of(None);
+            found.extend(text(plain).map(|value| Leaf { path: ValuePath(steps.to_vec()), value, range: None, confidence, source }));
+        }
     }
 }
 

@@ -17,8 +17,8 @@ mod names;
 mod pattern;
 
 use super::document::{
-    AttachTo, Auxiliary, Chip, Clip, Cpu, Engine, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Supply, Switch, Target, Training,
-    Workload,
+    AttachTo, Auxiliary, Chip, Clip, Cpu, Engine, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Standing, StandingKind, Supply,
+    Switch, Target, Training, Workload,
 };
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
@@ -69,6 +69,8 @@ pub struct Spec {
     pub engine: Option<EngineSpec>,
     /// Published measurements of this machine.
     pub published: Option<String>,
+    /// What the description is of, where it is not of a machine that runs.
+    pub standing: Option<Standing>,
     /// Addresses of what describes the machine.
     pub sources: Vec<String>,
     /// Whether it differs from what its files say: a study has put other values in, or another chip.
@@ -80,6 +82,12 @@ impl Spec {
     #[must_use]
     pub fn chips(&self) -> u32 {
         self.levels.iter().map(|level| level.size).product()
+    }
+
+    /// Whether its chip is a guess, so that results are bands.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing.kind == StandingKind::StandIn)
     }
 
     /// Ranks (software-visible devices) in the whole supernode.

@@ -4,6 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use super::records::{Cells, Records, figures};
+use super::standing::{standing_note, standing_words};
+use crate::input::document::Standing;
 use crate::study::{Row, grouped};
 
 /// Designs side by side.
@@ -25,6 +27,8 @@ pub struct CompareReport {
     pub prices: Vec<String>,
     /// Power of the hall over power of the racks, by design.
     pub pue: Vec<f64>,
+    /// By design: what its description is of, where it is not of a machine that runs.
+    pub standing: Vec<Option<Standing>>,
     /// Figures.
     pub rows: Vec<Row>,
 }
@@ -36,10 +40,11 @@ impl Report for CompareReport {
 
     fn json(&self) -> Json {
         let figures: serde_json::Map<String, Json> =
-            self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "best": row.best() }))).collect();
+            self.rows.iter().map(|row| (row.key.to_owned(), json!({ "values": row.values, "bands": row.bands, "best": row.best() }))).collect();
         json!({
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
             "refusals": self.refusals, "pue": self.pue, "engines": self.engines, "prices": self.prices,
+            "standing": self.standing.iter().map(|standing| standing_words(standing.as_ref())[0]).collect::<Vec<_>>(),
         })
     }
 
@@ -50,6 +55,13 @@ impl Report for CompareReport {
             Section::Table(self.table()),
             Section::Note("* is the best of its row; (x) is relative to the first design; - has no such figure.".into()),
         ];
+        for (supernode, standing) in self.supernodes.iter().zip(&self.standing) {
+            sections.extend(standing.as_ref().map(|standing| Section::Note(format!("{supernode} is {}.", standing_note(standing)))));
+        }
+        if self.rows.iter().any(|row| row.bands.iter().any(Option::is_some)) {
+            let how = "[low..high] has all guessed figures of chip and links at the worst and at the best end of their ranges; * then marks every design that may be best";
+            sections.push(Section::Note(format!("{how}.")));
+        }
         let named: Vec<String> =
             self.supernodes.iter().zip(&self.engines).map(|(name, engine)| format!("{name} {}", engine.as_deref().unwrap_or("none"))).collect();
         sections.push(Section::Note(format!("Serving engines: {}.", named.join(", "))));
@@ -88,7 +100,9 @@ impl CompareReport {
                     Some(first) if index > 0 && first > 0.0 => format!(" ({:.2}x)", value / first),
                     _ => String::new(),
                 };
-                format!("{}{ratio}{mark}", digits(value / row.scale))
+                let band =
+                    row.bands[index].map_or(String::new(), |[low, high]| format!(" [{}..{}]", digits(low / row.scale), digits(high / row.scale)));
+                format!("{}{band}{ratio}{mark}", digits(value / row.scale))
             });
             table.row(std::iter::once(row.name.to_owned()).chain(cells));
         }

@@ -6,8 +6,9 @@ use serde_json::{Value as Json, json};
 
 use super::complexity::{complexity_json, complexity_sections};
 use super::format::{Report, Section, Table};
+use super::standing::{standing_fact, standing_words};
 use crate::footprint::{Complexity, Inventory};
-use crate::input::document::{Chip, Precision};
+use crate::input::document::{Chip, Precision, Standing};
 use crate::network::FabricMetrics;
 use crate::units::render;
 
@@ -18,6 +19,8 @@ pub struct DescribeReport {
     pub supernode: String,
     /// Name people use, with its maker.
     pub title: String,
+    /// What the description is of, where it is not of a machine that runs.
+    pub standing: Option<Standing>,
     /// Chip part.
     pub chip: Chip,
     /// Names of the levels, innermost first.
@@ -82,8 +85,11 @@ impl Report for DescribeReport {
                 })
             })
             .collect();
+        let [standing, because] = standing_words(self.standing.as_ref());
         json!({
             "supernode": self.supernode,
+            "standing": standing,
+            "standing_because": because,
             "chips": self.inventory.chips,
             "switches": self.inventory.switch_count(),
             "links": self.inventory.link_count(),
@@ -110,7 +116,8 @@ impl Report for DescribeReport {
     fn sections(&self) -> Vec<Section> {
         let level = |level: u8| self.levels.get(level as usize).cloned().unwrap_or_default();
         let metrics = &self.fabric_metrics;
-        let facts = vec![
+        let standing = self.standing.as_ref().map(|standing| ("standing".to_owned(), standing_fact(standing)));
+        let facts = [
             ("chips".to_owned(), format!("{} x {}", self.inventory.chips, self.chip.name)),
             (
                 "compute".to_owned(),
@@ -136,6 +143,7 @@ impl Report for DescribeReport {
             ),
             ("load, there and back".to_owned(), format!("{} nearest", render(metrics.latency_min * 2.0))),
         ];
+        let facts = standing.into_iter().chain(facts).collect();
         let mut parts = Table::new(&["<part", "<level", "count", "<medium", "optical modules", "length m"]);
         for (part, count) in self.inventory.cpus.iter().chain(&self.inventory.nics).chain(&self.inventory.memories) {
             parts.row([part.clone(), String::new(), count.to_string(), String::new(), String::new(), String::new()]);

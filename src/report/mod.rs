@@ -50,6 +50,7 @@ mod sensitivity;
 mod serve;
 mod serve_trace;
 mod simulate;
+mod standing;
 mod sweep;
 mod tables;
 mod trace;

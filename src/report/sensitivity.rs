@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::{Case, Gain};
+use crate::study::{Case, Gain, Weakness};
 
 /// Gains of a design.
 pub struct SensitivityReport {
@@ -13,6 +13,8 @@ pub struct SensitivityReport {
     pub name: String,
     /// Largest first.
     pub gains: Vec<Gain>,
+    /// Figures by how far their ranges move the result, in place of gains where they were asked for.
+    pub sources: Option<Vec<Weakness>>,
     /// Why nothing is served before any change, where nothing is.
     pub refusal: Option<String>,
 }
@@ -33,10 +35,17 @@ impl Report for SensitivityReport {
                 })
             })
             .collect();
-        json!({ "supernode": self.case.supernode, "workload": self.case.serves.workload, "target": self.case.target, "gains": gains, "refusal": self.refusal })
+        let sources: Vec<Json> = self.sources.iter().flatten().map(weakness_json).collect();
+        json!({
+            "supernode": self.case.supernode, "workload": self.case.serves.workload, "target": self.case.target, "gains": gains, "sources": sources,
+            "refusal": self.refusal,
+        })
     }
 
     fn sections(&self) -> Vec<Section> {
+        if let Some(sources) = &self.sources {
+            return self.source_sections(sources);
+        }
         let mut table = Table::new(&["<parameter", "change", "values", "tokens/s a chip", "tokens/J", "<"]);
         let share = |gain: Option<f64>| gain.map_or("-".to_owned(), |gain| format!("{:+.2} %", gain * 100.0));
         for gain in &self.gains {
@@ -55,5 +64,46 @@ impl Report for SensitivityReport {
             ),
         ]);
         sections.collect()
+    }
+}
+
+/// Figures shown as text; JSON and tables have all.
+const SHOWN: usize = 25;
+
+fn weakness_json(weakness: &Weakness) -> Json {
+    let [low, high] = weakness.ends.clone().map(|end| end.trim_matches('"').to_owned());
+    json!({
+        "value": weakness.path, "low": low, "high": high, "confidence": weakness.confidence, "source": weakness.source,
+        "tokens_per_s_low": weakness.tokens[0], "tokens_per_s_high": weakness.tokens[1],
+        "tokens_per_joule_low": weakness.per_joule[0], "tokens_per_joule_high": weakness.per_joule[1], "swing": weakness.swing(),
+    })
+}
+
+impl SensitivityReport {
+    fn source_sections(&self, sources: &[Weakness]) -> Vec<Section> {
+        let mut table = Table::new(&["<figure", "<range", "<confidence", "tokens/s a chip", "tokens/J", "<source"]);
+        let change = |end: Option<f64>| end.map_or("nothing".to_owned(), |change| format!("{:+.1} %", change * 100.0));
+        let both = |ends: [Option<f64>; 2]| format!("{} to {}", change(ends[0]), change(ends[1]));
+        for weakness in sources.iter().filter(|weakness| weakness.swing() >= 0.0005).take(SHOWN) {
+            let [low, high] = weakness.ends.each_ref().map(|end| end.trim_matches('"'));
+            let source = weakness.source.clone().unwrap_or_else(|| "-".to_owned());
+            table.row([
+                weakness.path.clone(),
+                format!("{low} to {high}"),
+                weakness.confidence.clone(),
+                both(weakness.tokens),
+                both(weakness.per_joule),
+                source,
+            ]);
+        }
+        let idle = sources.iter().filter(|weakness| weakness.swing() < 0.0005).count();
+        let refusal = self.refusal.as_ref().map(|reason| Section::Note(format!("As it is it serves nothing: {reason}.")));
+        let title = Section::Title(format!("{}: whose sources move the result most", self.name));
+        let note = format!(
+            "Each of {} figures with a range stands at both ends of it, alone, and the best mapping is searched anew; {idle} move nothing by 0.05 %. Tokens are \
+             those served of the target's mix.",
+            sources.len()
+        );
+        [title].into_iter().chain(refusal).chain([Section::Table(table), Section::Note(note)]).collect()
     }
 }

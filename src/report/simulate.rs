@@ -10,11 +10,12 @@ use super::money::{dollars_json, money_json};
 use super::packet_replay::{packet_replay_json, packet_replay_sections};
 use super::power::{power_json, power_sections};
 use super::prefixes::prefix_text;
+use super::standing::{standing_fact, standing_words};
 use super::transients::{transients_json, transients_sections};
 use crate::footprint::Transients;
-use crate::input::document::Precisions;
+use crate::input::document::{Precisions, Standing};
 use crate::serving::{OperatingPoint, Phase};
-use crate::study::{PacketReplay, Simulation, grouped};
+use crate::study::{Band, PacketReplay, Simulation, columns, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 use crate::validation::{Comparison, MedianBound, scores};
 
@@ -25,6 +26,10 @@ pub struct SimulateReport {
     pub supernode: String,
     /// Name people use, with its maker.
     pub title: String,
+    /// What the description is of, where it is not of a machine that runs.
+    pub standing: Option<Standing>,
+    /// The same machine at both ends of what is guessed of its chip, where the chip is a guess.
+    pub band: Option<Band>,
     /// Chip part's name.
     pub chip: String,
     /// Ranks (software-visible devices) of one chip.
@@ -54,6 +59,9 @@ pub struct SimulateReport {
     /// Decode with packets, if asked for.
     pub packets: Option<PacketReplay>,
 }
+
+/// What a band is told of.
+const SERVED: [&str; 3] = ["served_tokens_per_s", "served_per_chip_tokens_per_s", "served_per_kilowatt_tokens_per_s"];
 
 /// Quantities from the nearest to tokens a second on.
 const NEAREST: [&str; 9] = ["decode_rate", "prefill_rate", "tpot", "serving_tpot", "serving_ttft", "collective", "exchange", "experts", "gemm"];
@@ -174,6 +182,23 @@ impl SimulateReport {
         format!("{word} {target}: {share} its peak of {peak} tokens/s{many}; bound by {bound}")
     }
 
+    /// Lowest and highest value of a figure over what is guessed of the chip.
+    fn over_band(&self, key: &str) -> Option<[f64; 2]> {
+        let column = columns().find(|column| column.key == key)?;
+        self.band.as_ref()?.of(column, (column.value)(&self.simulation))
+    }
+
+    /// What the machine is and what is open about it, where it is not one that runs.
+    fn standing_facts(&self) -> Vec<(String, String)> {
+        let standing = self.standing.as_ref().map(|standing| ("standing".to_owned(), standing_fact(standing)));
+        let band = self.over_band(SERVED[0]).zip(self.over_band(SERVED[2])).map(|([low, high], [least, most])| {
+            let text = "tokens/s served, with all guessed figures of chip and links at the worst and at the best end of their ranges";
+            let [low, high, least, most] = [low, high, least, most].map(grouped);
+            ("band".to_owned(), format!("{low} to {high} {text}; {least} to {most} a kW"))
+        });
+        standing.into_iter().chain(band).collect()
+    }
+
     /// What is asked first: whether the target is met and what is in the way, tokens, watts, and how sure that is.
     fn answer(&self) -> Section {
         let simulation = &self.simulation;
@@ -188,6 +213,7 @@ impl SimulateReport {
         let working = if energy.is_empty() { ", waiting" } else { "" };
         facts.push(("draws".to_owned(), format!("{} at the racks{working}{energy}", render(simulation.power.total()))));
         facts.push(("errors".to_owned(), self.errors_text()));
+        facts.extend(self.standing_facts());
         Section::Facts(facts)
     }
 
@@ -271,8 +297,13 @@ impl Report for SimulateReport {
     fn json(&self) -> Json {
         let simulation = &self.simulation;
         let verdict = &simulation.verdict;
+        let [standing, because] = standing_words(self.standing.as_ref());
+        let band = SERVED.map(|key| (key.to_owned(), json!(self.over_band(key)))).into_iter().collect::<serde_json::Map<_, _>>();
         let mut json = json!({
             "supernode": self.supernode,
+            "standing": standing,
+            "standing_because": because,
+            "band": self.band.is_some().then_some(band),
             "workload": self.workload.0,
             "speculation": self.speculation,
             "notes": self.notes,

@@ -1,5 +1,6 @@
 //! Designs side by side under one workload and target.
 
+use super::band::Band;
 use super::columns::{Better, COMPARED, Column};
 use super::simulate::{Choice, Simulation, simulate_with};
 use crate::fabric::Fabric;
@@ -20,19 +21,25 @@ pub struct Row {
     pub better: Better,
     /// By design; `None` where the design has no such figure.
     pub values: Vec<Option<f64>>,
+    /// By design: lowest and highest value where the chip is a guess; `None` where it is not, or nothing can be said.
+    pub bands: Vec<Option<[f64; 2]>>,
 }
 
 impl Row {
-    /// The designs with the best value; none where there is nothing to choose.
+    /// The designs that may be best: those whose better end no other design surely beats. Where no design is a band, those with the best value;
+    /// none where there is nothing to choose.
     #[must_use]
     pub fn best(&self) -> Vec<usize> {
-        let known = || self.values.iter().flatten().copied();
-        let best = match self.better {
-            Better::More => known().fold(f64::NEG_INFINITY, f64::max),
-            Better::Less => known().fold(f64::INFINITY, f64::min),
+        // The worse end and the better end of each design.
+        let ends: Vec<Option<[f64; 2]>> = self.values.iter().zip(&self.bands).map(|(value, band)| band.or(value.map(|value| [value; 2]))).collect();
+        let ends: Vec<Option<[f64; 2]>> = match self.better {
+            Better::More => ends,
+            Better::Less => ends.into_iter().map(|band| band.map(|[low, high]| [-high, -low])).collect(),
             Better::Neither => return Vec::new(),
         };
-        let winners: Vec<usize> = self.values.iter().enumerate().filter(|(_, value)| **value == Some(best)).map(|(index, _)| index).collect();
+        let sure = ends.iter().flatten().map(|[worse, _]| *worse).fold(f64::NEG_INFINITY, f64::max);
+        let may_win = |band: &Option<[f64; 2]>| band.is_some_and(|[_, better]| better >= sure);
+        let winners: Vec<usize> = ends.iter().enumerate().filter(|(_, band)| may_win(band)).map(|(index, _)| index).collect();
         if winners.len() == self.values.len() { Vec::new() } else { winners }
     }
 }
@@ -47,11 +54,12 @@ pub fn with_chip_of(spec: &Spec, first: &Spec) -> Spec {
     Spec { chip, library: first.library.clone(), engine: first.engine.clone(), edited, ..spec.clone() }
 }
 
-/// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last. Beside them, by
-/// design, the simulation.
+/// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last. `bands` has what
+/// is open about the designs whose chip is a guess. Beside the figures, by design, the simulation.
 #[must_use]
 pub fn compare(
     designs: &[(Spec, Fabric)],
+    bands: &[Option<Band>],
     workload: &WorkloadSpec,
     target: &TargetSpec,
     choice: &Choice,
@@ -59,18 +67,18 @@ pub fn compare(
 ) -> (Vec<Row>, Vec<Simulation>) {
     // One after the other: each search is parallel in itself.
     let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate_with(spec, fabric, workload, target, choice)).collect();
-    let row = |column: &Column| Row {
-        key: column.key,
-        name: column.name,
-        scale: column.scale,
-        better: column.better,
-        values: simulations.iter().map(column.value).collect(),
+    let row = |column: &Column| {
+        let values: Vec<Option<f64>> = simulations.iter().map(column.value).collect();
+        let bands = bands.iter().zip(&values).map(|(band, value)| band.as_ref()?.of(column, *value)).collect();
+        Row { key: column.key, name: column.name, scale: column.scale, better: column.better, values, bands }
     };
     let mut rows: Vec<Row> = COMPARED.iter().map(row).collect();
     let accounts: Vec<[Option<f64>; 3]> =
         designs.iter().zip(&simulations).map(|((_, fabric), simulation)| account(fabric, simulation, reliability)).collect();
-    let last =
-        |place: usize, key, name, scale, better| Row { key, name, scale, better, values: accounts.iter().map(|account| account[place]).collect() };
+    let last = |place: usize, key, name, scale, better| {
+        let values = accounts.iter().map(|account| account[place]).collect();
+        Row { key, name, scale, better, values, bands: vec![None; accounts.len()] }
+    };
     rows.push(last(0, "capital_usd", "hardware to buy, M$", 1e6, Better::Less));
     rows.push(last(1, "served_per_kilodollar_tokens_per_s", "served a k$ of it", 1.0, Better::More));
     rows.push(last(2, "failures_per_year", "failures a year", 1.0, Better::Less));

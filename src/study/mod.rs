@@ -2,6 +2,7 @@
 //!
 //! Uses `serving`, `training`, `footprint` and everything below them. Must never hold: formulas: a study asks the floors below and combines answers.
 
+mod band;
 mod best_goodput;
 mod capacity;
 mod claim;
@@ -32,7 +33,9 @@ mod training;
 mod uncertainty;
 mod utilisation;
 mod verdict;
+mod weakest;
 
+pub use band::{Band, band};
 pub use capacity::{Capacity, Promise, capacities, capacity, promises};
 pub use claim::{Claim, chosen, digits, findings, grouped};
 pub use clip::{ClipSimulation, simulate_clip};
@@ -61,3 +64,4 @@ pub use training::{TrainingSimulation, TrainingWatts, describe_training, simulat
 pub use uncertainty::{Assumption, Distribution, Uncertainty, beats, enough, uncertainty};
 pub use utilisation::{Utilisation, UtilisationBasis};
 pub use verdict::{Service, Verdict, service, verdict};
+pub use weakest::{Weakness, weakest};

@@ -31,8 +31,10 @@ pub struct Assumption {
     ends: (f64, f64, f64),
     unit: String,
     like: String,
-    /// How sure it is, where it says so itself.
+    /// How sure it is, where it or its file says so.
     pub confidence: Option<String>,
+    /// Address of its source, where one is named.
+    pub source: Option<String>,
 }
 
 impl Assumption {
@@ -51,7 +53,8 @@ impl Assumption {
         // One SI unit over one unit of the text; a value of zero is taken in the unit's own scale.
         let scale = if number > 0.0 { value / number } else { si(&format!("1 {unit}")).unwrap_or(1.0) };
         let ends = (low / scale, value / scale, high / scale);
-        (low < high).then(|| Self { path: leaf.path.clone(), ends, unit, like: "1.0".to_owned(), confidence: leaf.confidence.clone() })
+        let (confidence, source) = (leaf.confidence.clone(), leaf.source.clone());
+        (low < high).then(|| Self { path: leaf.path.clone(), ends, unit, like: "1.0".to_owned(), confidence, source })
     }
 
     /// The value at a quantile of the triangular distribution with these three points.
@@ -235,6 +238,7 @@ mod tests {
             value: "\"2 us\"".to_owned(),
             range: Some(("\"1000 ns\"".to_owned(), "\"4 us\"".to_owned())),
             confidence: None,
+            source: None,
         };
         let launch = Assumption::of(&leaf).unwrap();
         // Corners 1, 2, 4: a third of the area lies left of the mode; half of it left of 4 - sqrt(0.5 * 3 * 2) = 2.268.

@@ -90,3 +90,32 @@ fn money_and_failures_agree_with_the_other_commands() {
     let each: f64 = singles["single_failures"].as_array().unwrap().iter().map(|single| single["failures_per_year"].as_f64().unwrap()).sum();
     assert!((figure("failures_per_year") / each - 1.0).abs() < 1e-12, "{each}");
 }
+
+/// A machine whose chip is a guess is ranked by its band: it may be best where its better end is, and nothing surely beats what overlaps with it.
+#[test]
+fn a_stand_in_is_ranked_by_its_band() {
+    let project = Project::new("bands");
+    let arguments = ["compare", "hgx-h100", "inspur-sd200", "--workload", "llama-3.1-70b-fp8", "--format", "json"];
+    let found: Value = serde_json::from_str(&project.run(&arguments).output()).unwrap();
+    assert_eq!(found["standing"], serde_json::json!([null, "stand-in"]));
+    let served = &found["figures"]["served_per_chip_tokens_per_s"];
+    assert_eq!(served["bands"][0], Value::Null, "a machine that runs has no band");
+    let ends: Vec<f64> = served["bands"][1].as_array().unwrap().iter().map(|end| end.as_f64().unwrap()).collect();
+    let nominal = served["values"][1].as_f64().unwrap();
+    assert!(ends[0] < nominal && nominal < ends[1], "{ends:?} around {nominal}");
+    let sure = served["values"][0].as_f64().unwrap();
+    let best = if ends[1] < sure {
+        serde_json::json!([0])
+    } else if ends[0] > sure {
+        serde_json::json!([1])
+    } else {
+        serde_json::json!([])
+    };
+    assert_eq!(served["best"], best);
+    // The same chip on both leaves no guess to compare.
+    let same = ["compare", "hgx-h100", "inspur-sd200", "--workload", "llama-3.1-70b-fp8", "--same-chips", "--format", "json"];
+    let found: Value = serde_json::from_str(&project.run(&same).output()).unwrap();
+    assert_eq!(found["figures"]["served_per_chip_tokens_per_s"]["bands"], serde_json::json!([null, null]));
+    let text = project.run(&arguments[..5]).output();
+    assert!(text.contains("inspur-sd200 is a stand-in: "), "{text}");
+}

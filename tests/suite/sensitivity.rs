@@ -9,7 +9,7 @@ use supernode::fabric;
 use supernode::input::catalog::Mention;
 use supernode::input::file_cache::{Log, Reader};
 use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
-use supernode::study::{Case, Progress, Serves, sensitivity, simulate, uncertainty};
+use supernode::study::{Case, Progress, Serves, sensitivity, simulate, uncertainty, weakest};
 use supernode::units::Figure;
 
 fn case() -> Case {
@@ -121,4 +121,22 @@ fn a_design_beats_itself_half_the_time() {
     // Parts that both use are drawn alike, so a smaller difference than the spread of either is still seen.
     let other = uncertainty(&case(), 20, 1, Progress::SILENT).unwrap();
     assert_eq!(found["designs"][0]["figures"]["racks_per_chip_w"]["median"].as_f64(), other.figures[4].quantiles.map(|quantiles| quantiles[1]));
+}
+
+/// The range of a figure moves the result as far as the same figure set by hand, and what moves it most stands first with its source.
+#[test]
+fn the_weakest_sources_are_those_whose_ranges_move_most() {
+    let case = Case { supernode: "hgx-h20".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into() };
+    let (_, found) = weakest(&case, Progress::SILENT).unwrap();
+    assert!(found.windows(2).all(|pair| pair[0].swing() >= pair[1].swing()), "largest first");
+    let limit = found.iter().find(|weakness| weakness.path.ends_with("power.tdp")).unwrap();
+    assert_eq!(limit.confidence, "press");
+    assert!(limit.source.as_ref().unwrap().starts_with("https://www.philisun.com/"), "{limit:?}");
+    let base = load_supernode("hgx-h20").unwrap();
+    let before = served(&base);
+    let mut capped = base.clone();
+    capped.chip.power.tdp = Figure::plain(capped.chip.power.tdp.range.unwrap().0);
+    let after = served(&capped);
+    assert!((limit.tokens[0].unwrap() - (after.0 / before.0 - 1.0)).abs() < 1e-9, "{limit:?}");
+    assert!(found.iter().all(|weakness| !weakness.path.starts_with("workload") && !weakness.path.starts_with("target")));
 }

@@ -33,9 +33,45 @@ pub struct Supernode {
     pub engine: Option<At<String>>,
     /// Published measurements of this machine (a file under `validation/`) that `simulate` sets beside its predictions.
     pub published: Option<At<String>>,
+    /// What the description is of, where it is not of a machine that runs; of one, if absent.
+    pub standing: Option<Standing>,
     /// Addresses of what describes the machine.
     #[serde(default)]
     pub sources: Vec<String>,
+}
+
+/// How far a description is one of a machine that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Which of them.
+    pub kind: StandingKind,
+    /// Why, for whoever reads a result.
+    pub because: String,
+}
+
+/// What a description is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandingKind {
+    /// A machine that runs; says so where the file that is extended says otherwise.
+    Running,
+    /// An announced machine that nobody is known to have measured: results are projections.
+    Projection,
+    /// A machine whose chip is a guess within ranges: results are bands.
+    StandIn,
+}
+
+impl StandingKind {
+    /// The word in files and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Projection => "projection",
+            Self::StandIn => "stand-in",
+        }
+    }
 }
 
 /// One ring of the onion: `size` children joined by exactly one pattern.

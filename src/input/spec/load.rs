@@ -8,8 +8,8 @@ use super::{EngineSpec, LevelSpec, LinkSpec, MOST_CHIPS, Spec, TargetSpec, Train
 use crate::input::catalog::{Found, Mention, find_in, read as read_text};
 use crate::input::document::{
     ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, LinkFile, Model, ModelFile, Objective,
-    Precision, Prices, PricesFile, ProtocolFile, Reliability, ReliabilityFile, Speculation, SupernodeFile, TargetFile, TrainingFile, Workload,
-    WorkloadFile,
+    Precision, Prices, PricesFile, ProtocolFile, Reliability, ReliabilityFile, Speculation, StandingKind, SupernodeFile, TargetFile, TrainingFile,
+    Workload, WorkloadFile,
 };
 use crate::input::extends::read_layers;
 use crate::input::file_cache::Reader;
@@ -83,6 +83,7 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
             workload,
             engine,
             published: head.published.as_ref().map(|name| name.to_string()),
+            standing: head.standing.clone().filter(|standing| standing.kind != StandingKind::Running),
             sources: head.sources.clone(),
             edited: reader.edits_hardware(),
         })

@@ -5,205 +5,12 @@ use std::path::Path;
 use supernode::fabric::{self, Endpoint};
 use supernode::footprint::inventory;
 use supernode::input::catalog::shipped_in;
-use supernode::input::document::{Kind, Precision};
+use supernode::input::document::{Kind, StandingKind};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::{Network, fabric_metrics};
+use supernode::units::Confidence;
 
-/// Published totals, one direction, with the share by which ours may differ.
-struct Published {
-    name: &'static str,
-    chips: u32,
-    /// Switch chips in the scale-up fabric, where published.
-    switches: Option<u64>,
-    /// All chips' injection into the scale-up fabric, TB/s one way.
-    injection: Option<(f64, f64)>,
-    /// Dense peak in PFLOP/s at this precision.
-    compute: Option<(Precision, f64, f64)>,
-    /// TB of memory on the chips.
-    memory: Option<(f64, f64)>,
-}
-
-const NOTHING: Published = Published { name: "", chips: 0, switches: None, injection: None, compute: None, memory: None };
-
-/// Sources stand in the files; a range wider than rounding says why beside the number.
-const PUBLISHED: &[Published] = &[
-    // Injection: 384 x 14 x 28 GB/s. 289 PFLOP/s is 384 x 752, 49.2 TB is 384 x 128 GB.
-    Published {
-        name: "cloudmatrix384",
-        chips: 384,
-        switches: Some(336 + 112),
-        injection: Some((150.5, 0.01)),
-        compute: Some((Precision::Bf16, 289.0, 0.01)),
-        memory: Some((49.2, 0.01)),
-    },
-    // 16.3 PB/s both ways; 72 lanes of 112 Gbit/s make 16.5, of 106.25 15.7. 1 152 TB counts 1 024 GB to the TB.
-    Published {
-        name: "atlas-950-8192",
-        chips: 8192,
-        injection: Some((16_300.0 / 2.0, 0.04)),
-        compute: Some((Precision::Fp8, 8000.0, 0.03)),
-        memory: Some((1152.0, 0.03)),
-        ..NOTHING
-    },
-    Published { name: "atlas-950-1024", chips: 1024, compute: Some((Precision::Fp8, 1000.0, 0.03)), ..NOTHING },
-    // 34 PB/s both ways, 30 EFLOP/s, 4 460 TB.
-    Published {
-        name: "atlas-960",
-        chips: 15_488,
-        injection: Some((34_000.0 / 2.0, 0.04)),
-        compute: Some((Precision::Fp8, 30_000.0, 0.04)),
-        memory: Some((4460.0, 0.01)),
-        ..NOTHING
-    },
-    // Of x72 an NPU keeps four lanes for the Clos above a pod: 68 of 72 are in use.
-    Published { name: "ub-mesh-1024", chips: 1024, injection: Some((1.024 * 72.0 * 14.0, 0.06)), ..NOTHING },
-    // 28 PFLOP/s and 5.62 TB are lower bounds; 448 GB/s a card is read as both directions.
-    Published {
-        name: "scalex40",
-        chips: 40,
-        injection: Some((40.0 * 0.224, 0.01)),
-        compute: Some((Precision::Fp8, 28.0, 0.01)),
-        memory: Some((5.62, 0.03)),
-        ..NOTHING
-    },
-    // Half of the figures of the 1 280-card unit below.
-    Published { name: "scalex640", chips: 640, injection: Some((573.0 / 4.0, 0.01)), ..NOTHING },
-    // 630 PFLOP/s, 81.9 TB and 573 TB/s (both ways), read as those of two cabinets.
-    Published {
-        name: "scalex1280",
-        chips: 1280,
-        injection: Some((573.0 / 2.0, 0.01)),
-        compute: Some((Precision::Bf16, 630.0, 0.01)),
-        memory: Some((81.9, 0.01)),
-        ..NOTHING
-    },
-    // More than 5 EFLOP/s, 650 TB and 4.5 PB/s (both ways): bounds from below.
-    Published {
-        name: "scalex-10240",
-        chips: 10_240,
-        injection: Some((4500.0 / 2.0, 0.03)),
-        compute: Some((Precision::Bf16, 5000.0, 0.02)),
-        memory: Some((650.0, 0.02)),
-        ..NOTHING
-    },
-    // 800 GB/s a chip both ways.
-    Published { name: "panjiu-al128", chips: 128, injection: Some((128.0 * 0.4, 0.01)), memory: Some((128.0 * 0.144, 0.01)), ..NOTHING },
-    Published { name: "inspur-sd200", chips: 64, memory: Some((4.0, 0.03)), ..NOTHING },
-    Published { name: "tencent-ethx64", chips: 64, ..NOTHING },
-    Published { name: "zte-nebula64", chips: 64, injection: Some((64.0 * 0.4, 0.02)), ..NOTHING },
-    Published { name: "baidu-tianchi256", chips: 256, ..NOTHING },
-    // 784 GB/s a card both ways, 80 GB.
-    Published {
-        name: "moore-threads-c256",
-        chips: 256,
-        injection: Some((256.0 * 0.392, 0.01)),
-        compute: Some((Precision::Fp8, 256.0, 0.01)),
-        memory: Some((256.0 * 0.08, 0.01)),
-        ..NOTHING
-    },
-    Published { name: "metax-c550-64", chips: 64, memory: Some((64.0 * 0.064, 0.01)), ..NOTHING },
-    Published {
-        name: "hgx-a100",
-        chips: 8,
-        switches: Some(6),
-        injection: Some((8.0 * 0.3, 0.01)),
-        compute: Some((Precision::Bf16, 2.5, 0.01)),
-        memory: Some((0.64, 0.01)),
-    },
-    Published {
-        name: "hgx-h200",
-        chips: 8,
-        switches: Some(4),
-        injection: Some((8.0 * 0.45, 0.01)),
-        compute: Some((Precision::Fp8, 15.8, 0.01)),
-        memory: Some((1.128, 0.01)),
-    },
-    Published {
-        name: "hgx-h100",
-        chips: 8,
-        switches: Some(4),
-        injection: Some((8.0 * 0.45, 0.01)),
-        compute: Some((Precision::Fp8, 15.8, 0.01)),
-        memory: Some((0.64, 0.01)),
-    },
-    Published { name: "hgx-h800", chips: 8, switches: Some(4), injection: Some((8.0 * 0.2, 0.01)), ..NOTHING },
-    // Eight and 32 servers of eight GPUs of 80 GB; the shape of the InfiniBand fabrics behind the measurements is not published.
-    Published { name: "hgx-h100-ib-64", chips: 64, memory: Some((5.12, 0.01)), ..NOTHING },
-    Published { name: "hgx-h800-ib-256", chips: 256, memory: Some((20.48, 0.01)), ..NOTHING },
-    Published { name: "hgx-h100-ib-256", chips: 256, memory: Some((20.48, 0.01)), ..NOTHING },
-    // DeepSeek-V3's cluster, 2 048 GPUs of 80 GB; half of the first phase of Llama 3's 16 384.
-    Published { name: "hgx-h800-ib-2048", chips: 2048, memory: Some((163.84, 0.01)), ..NOTHING },
-    Published { name: "hgx-h100-roce-8192", chips: 8192, memory: Some((655.36, 0.01)), ..NOTHING },
-    // Grand Teton servers: 96 GB a GPU.
-    Published { name: "grand-teton-256", chips: 256, memory: Some((24.576, 0.01)), ..NOTHING },
-    Published { name: "grand-teton-8192", chips: 8192, memory: Some((786.432, 0.01)), ..NOTHING },
-    Published { name: "hgx-b200-ib-256", chips: 256, ..NOTHING },
-    // Two servers or two racks, as measured.
-    // NVIDIA's data sheets of the two cards: 48 GB and 733 TFLOP/s of dense FP8; 96 GB, which are 96 x 2^30 bytes.
-    Published { name: "l40s-8", chips: 8, compute: Some((Precision::Fp8, 5.864, 0.01)), memory: Some((0.384, 0.01)), ..NOTHING },
-    Published { name: "rtx-pro-6000-8", chips: 8, memory: Some((0.8246, 0.01)), ..NOTHING },
-    Published { name: "hgx-h20-ib-16", chips: 16, injection: Some((16.0 * 0.45, 0.01)), memory: Some((16.0 * 0.096, 0.01)), ..NOTHING },
-    Published { name: "mi300x-roce-16", chips: 16, memory: Some((16.0 * 0.192, 0.01)), ..NOTHING },
-    Published { name: "gb300-64-ib-128", chips: 128, ..NOTHING },
-    // A DGX-2 has 2 PFLOP/s, 512 GB and 300 GB/s a GPU both ways; its two boards of six switches are drawn as one.
-    Published {
-        name: "dgx-2-ib-256",
-        chips: 256,
-        injection: Some((256.0 * 0.15, 0.01)),
-        compute: Some((Precision::Bf16, 16.0 * 2.0, 0.01)),
-        memory: Some((16.0 * 0.512, 0.01)),
-        ..NOTHING
-    },
-    // Four times the racks below.
-    Published { name: "gb200-nvl72-ib-288", chips: 288, memory: Some((4.0 * 13.4, 0.01)), ..NOTHING },
-    Published { name: "gb300-nvl72-ib-288", chips: 288, memory: Some((4.0 * 20.3, 0.02)), ..NOTHING },
-    // 14.4 TB/s both ways.
-    Published { name: "hgx-b200", chips: 8, switches: Some(2), injection: Some((7.2, 0.01)), compute: Some((Precision::Fp8, 36.0, 0.01)), ..NOTHING },
-    // 130 TB/s both ways, 720 PFLOP/s FP4, 13.4 TB.
-    Published {
-        name: "gb200-nvl72",
-        chips: 72,
-        switches: Some(18),
-        injection: Some((65.0, 0.01)),
-        compute: Some((Precision::Fp4, 720.0, 0.01)),
-        memory: Some((13.4, 0.01)),
-    },
-    // 20 to 20.7 TB, 1 080 to 1 100 PFLOP/s FP4.
-    Published {
-        name: "gb300-nvl72",
-        chips: 72,
-        switches: Some(18),
-        injection: Some((65.0, 0.01)),
-        compute: Some((Precision::Fp4, 1090.0, 0.01)),
-        memory: Some((20.3, 0.03)),
-    },
-    // 260 TB/s both ways, 2 500 PFLOP/s FP4 (training), 20.7 TB.
-    Published {
-        name: "vera-rubin-nvl72",
-        chips: 72,
-        switches: Some(36),
-        injection: Some((130.0, 0.01)),
-        compute: Some((Precision::Fp4, 2500.0, 0.01)),
-        memory: Some((20.7, 0.01)),
-    },
-    Published { name: "mi300x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.336, 0.01)), memory: Some((8.0 * 0.192, 0.01)), ..NOTHING },
-    Published { name: "mi355x-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.4032, 0.01)), memory: Some((8.0 * 0.288, 0.01)), ..NOTHING },
-    // 260 TB/s both ways, less UALink's framing of 7 %; 31 TB; the 1.4 EFLOP/s FP8 quoted are probably sparse.
-    Published {
-        name: "helios-72",
-        chips: 72,
-        injection: Some((130.0, 0.08)),
-        compute: Some((Precision::Fp8, 1400.0 / 2.0, 0.04)),
-        memory: Some((31.0, 0.01)),
-        ..NOTHING
-    },
-    Published { name: "gaudi3-8", chips: 8, switches: Some(0), injection: Some((8.0 * 0.525, 0.03)), memory: Some((8.0 * 0.128, 0.01)), ..NOTHING },
-    Published { name: "tpu-v5p-pod", chips: 8960, switches: Some(0), injection: Some((8960.0 * 0.54, 0.01)), ..NOTHING },
-    // 1.2 TB/s a chip both ways.
-    Published { name: "tpu-v7-pod", chips: 9216, switches: Some(0), injection: Some((9216.0 * 0.6, 0.01)), ..NOTHING },
-    // 1.28 TB/s a chip both ways.
-    Published { name: "trn2-ultraserver", chips: 64, switches: Some(0), injection: Some((64.0 * 0.64, 0.01)), ..NOTHING },
-];
+use super::published::{Published, published};
 
 fn near(what: &str, name: &str, ours: f64, (published, tolerance): (f64, f64)) {
     let off = ours / published - 1.0;
@@ -231,9 +38,13 @@ fn check(spec: &Spec, published: &Published) {
 
 #[test]
 fn published_totals() {
-    for published in PUBLISHED {
+    for published in published() {
         let spec = load_supernode(published.name).unwrap_or_else(|problems| panic!("{problems}"));
         check(&spec, published);
+        let has_totals = published.injection.is_some() || published.compute.is_some() || published.memory.is_some();
+        let page = published.page;
+        assert_eq!(has_totals, page.starts_with("http"), "{}: totals have a page, and without totals the page says so: {page}", published.name);
+        assert!(has_totals || page.starts_with("none found: "), "{}: {page}", published.name);
     }
 }
 
@@ -243,7 +54,7 @@ fn every_supernode_loads_and_is_measured() {
     for name in shipped_in("topologies") {
         let spec = load_supernode(&name).unwrap_or_else(|problems| panic!("{problems}"));
         let fabric = fabric::build(&spec).unwrap_or_else(|problems| panic!("{problems}"));
-        assert!(name.starts_with("ref-") || PUBLISHED.iter().any(|published| published.name == name), "{name} has no published totals");
+        assert!(name.starts_with("ref-") || published().any(|published| published.name == name), "{name} has no published totals");
         let metrics = fabric_metrics(&Network::new(&fabric));
         let shares: f64 = metrics.distances.iter().map(|distance| distance.share).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{name}");
@@ -317,4 +128,25 @@ fn schemas_are_current_and_referenced() {
             }
         }
     }
+}
+
+/// A chip whose compute and whose memory bandwidth are both guesses makes its machine a stand-in, and reference designs are not machines.
+#[test]
+fn stand_ins_are_marked() {
+    for name in shipped_in("topologies").iter().filter(|name| !name.starts_with("ref-")) {
+        let spec = load_supernode(name).unwrap_or_else(|problems| panic!("{problems}"));
+        let origin = spec.chip.origin.confidence.unwrap_or(Confidence::Assumed);
+        let compute = spec.chip.compute.bf16.confidence.unwrap_or(origin);
+        let bandwidth = spec.chip.memory.bandwidth.confidence.unwrap_or(origin);
+        let is_guess = compute >= Confidence::Estimate && bandwidth == Confidence::Assumed;
+        assert!(spec.is_stand_in() || !is_guess, "{name}: nothing of {} is known, and the machine is not marked", spec.chip.name);
+    }
+    let marked = |name: &str| load_supernode(name).unwrap_or_else(|problems| panic!("{problems}")).standing.map(|standing| standing.kind);
+    for name in ["tencent-ethx64", "baidu-tianchi256", "metax-c550-64", "inspur-sd200"] {
+        assert_eq!(marked(name), Some(StandingKind::StandIn), "{name}");
+    }
+    for name in ["vera-rubin-nvl72", "kyber-nvl144", "helios-72", "tpu-8t-pod", "atlas-960", "atlas-950-8192"] {
+        assert_eq!(marked(name), Some(StandingKind::Projection), "{name}");
+    }
+    assert_eq!(marked("atlas-950-1024"), None, "a derived file takes the mark back");
 }

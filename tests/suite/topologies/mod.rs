@@ -8,4 +8,7 @@ mod handbook;
 mod hostile;
 mod invalid;
 pub mod machine;
+mod published;
+mod published_china;
+mod sources;
 mod symmetry;
