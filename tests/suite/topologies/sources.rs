@@ -21,7 +21,7 @@ enum Kind {
 }
 
 /// Hosts, or hosts with the start of a path.
-const STANDARDS: &[&str] = &["ieee802.org", "opencompute.org", "ualinkconsortium.org", "ietf.org"];
+const STANDARDS: &[&str] = &["ieee802.org", "opencompute.org", "ualinkconsortium.org", "ietf.org", "infinibandta.org", "computeexpresslink.org"];
 const MAKERS: &[&str] = &[
     "nvidia.com",
     "amd.com",
