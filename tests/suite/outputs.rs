@@ -113,7 +113,7 @@ fn a_broken_output_is_noticed() {
     let whole = serde_json::json!({ "schema": 1, "program": "supernode", "version": "1", "output": "list", "names": [3], "more": 1 });
     let mut found = Vec::new();
     broken(&schema, &schema, &whole, "list", &mut found);
-    assert_eq!(found, ["list has no `inputs`", "list.names[0] is 3, not [\"string\"]", "list.more is not in the schema"]);
+    assert_eq!(found, ["list has no `inputs`", "list has no `standing`", "list.names[0] is 3, not [\"string\"]", "list.more is not in the schema"]);
 }
 
 /// The tables that `--tables` lists: names, and the columns of each with their types.
