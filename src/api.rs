@@ -18,7 +18,7 @@ use crate::input::file_cache::Reader;
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, TargetSpec, TrainingSpec, WorkloadSpec, supernode_of, target_of, training_of, workload_of};
 use crate::input::study::study_of;
-use crate::network::{Collective, Network, Pricing};
+use crate::network::{Collective, CollectiveError, Network, Pricing};
 use crate::report::{Records, Report, SimulateReport, TrainingReport};
 use crate::study::{Choice, Demands, Space, SweptRow, simulate_training, simulate_with, sweep, swings, training_watts};
 use crate::training::TrainingRequest;
@@ -184,8 +184,10 @@ impl Supernode {
     pub fn collective(&self, op: Op, ranks: u32, bytes: f64) -> Result<CollectiveResult, Error> {
         let network = Network::new(&self.fabric);
         let collective = Collective { op, ranks, bytes: Bytes::new(bytes) };
-        let priced = Pricing::new(&network, &self.spec.library).price(&collective, None);
-        let timing = priced.map_err(|error| Error(Problem::new(error.to_string()).into()))?;
+        let mut pricing = Pricing::new(&network, &self.spec.library);
+        let failed = |error: CollectiveError| Error(Problem::new(error.to_string()).into());
+        let timing = pricing.price(&collective, None).map_err(failed)?;
+        let lower_bound = pricing.lower_bound(&collective).map_err(failed)?;
         Ok(CollectiveResult {
             op,
             ranks,
@@ -194,7 +196,7 @@ impl Supernode {
             time_s: timing.total().get(),
             algbw_bytes_per_s: timing.algorithm_bandwidth(&collective).get(),
             busbw_bytes_per_s: timing.bus_bandwidth(&collective).get(),
-            lower_bound_s: timing.lower_bound.get(),
+            lower_bound_s: lower_bound.get(),
         })
     }
 

@@ -122,7 +122,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             crowds: crowds.into_iter().zip(together.crowds).map(|(crowd, timing)| ConcurrentRow { collective: crowd.collective, timing }).collect(),
             levels: level_rows(&fabric, together.levels),
         });
-        Ok(CollectiveRow { collective, timing, packets, runner_up, not_offered, levels, together })
+        let lower_bound = pricing.lower_bound(&collective).map_err(failed)?;
+        Ok(CollectiveRow { collective, timing, lower_bound, packets, runner_up, not_offered, levels, together })
     });
     let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
     let report = CollectiveReport {

@@ -68,8 +68,6 @@ pub struct Timing {
     pub ramp: Seconds,
     /// The most loaded channel; `None` if nothing moves.
     pub bottleneck: Option<Peak>,
-    /// Lower bound for any algorithm.
-    pub lower_bound: Seconds,
 }
 
 /// How busy the links of a level are while a collective runs.

@@ -16,7 +16,7 @@
 //! counts once a rank.
 
 use super::algorithm::Phase;
-use super::collective::Protocol;
+use super::collective::{Protocol, Timing};
 use super::network::Network;
 use super::op::Op;
 use super::profile::Peak;
@@ -39,26 +39,6 @@ pub(super) struct Played {
     pub sent: f64,
     pub peers: f64,
     pub unreachable: Option<(u32, u32)>,
-}
-
-/// Time of one call, by part.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cost {
-    pub algorithm: Algorithm,
-    pub protocol: Protocol,
-    pub launch: Seconds,
-    pub synchronisation: Seconds,
-    pub propagation: Seconds,
-    pub serialisation: Seconds,
-    pub waiting: Seconds,
-    pub ramp: Seconds,
-    pub bottleneck: Option<Peak>,
-}
-
-impl Cost {
-    pub fn total(&self) -> Seconds {
-        self.launch + self.synchronisation + self.propagation + self.serialisation + self.waiting + self.ramp
-    }
 }
 
 /// Serving engines whose all-reduce kernels may take part in a captured graph.
@@ -265,7 +245,7 @@ impl Work {
         self.launch + self.waits + self.propagation + Seconds::new(self.done[2].min(self.done[3]))
     }
 
-    pub fn total(self, call: &Call<'_>, algorithm: Algorithm, ranks: f64, (dies, die_rounds): (Seconds, f64), own: Seconds) -> Cost {
+    pub fn total(self, call: &Call<'_>, algorithm: Algorithm, ranks: f64, (dies, die_rounds): (Seconds, f64), own: Seconds) -> Timing {
         let library = call.library;
         let [wire, ports, bulk, quick] = self.done;
         let inside = library.wire_efficiency.value.get();
@@ -296,7 +276,7 @@ impl Work {
         }
         let (protocol, stretched, ramp) = chosen;
         let on_ports = if wire > 0.0 { (ports / wire).min(1.0) } else { 1.0 };
-        Cost {
+        Timing {
             algorithm,
             protocol,
             launch: launch(call, reduces(algorithm), self.spans_domains),

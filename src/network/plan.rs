@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::algorithm::{Phase, Rails, Shape, phases};
-use super::collective::Protocol;
-use super::cost::{Call, Cost, Engines, Played, Work, best_efficiency, launch, reduces};
+use super::collective::{Protocol, Timing};
+use super::cost::{Call, Engines, Played, Work, best_efficiency, launch, reduces};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
@@ -174,22 +174,22 @@ impl Plan {
         let applicable = Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated());
         let phases = applicable.filter_map(|(algorithm, _)| Some((algorithm, phases(op, algorithm, &members.shape).ok()?)));
         let offers = phases.filter(|(_, phases)| members.can_play(phases)).map(|(algorithm, phases)| Offer::new(algorithm, phases)).collect();
-        Self { op, offers, members, per_chip }
+        Self { op, members, per_chip, offers }
     }
 
     /// The fastest algorithm that the library offers and whose ranks all reach each other; of equals the first of [`Algorithm::ALL`].
     /// `None` if nothing applies.
-    pub fn fastest(&self, call: &Call<'_>) -> Option<Result<Cost, (u32, u32)>> {
+    pub fn fastest(&self, call: &Call<'_>) -> Option<Result<Timing, (u32, u32)>> {
         let spans = self.members.spans_hosts;
         self.fastest_of(call, |offer| offers(call.library, self.op, offer, spans))
     }
 
     /// The same over all algorithms that apply, offered or not.
-    pub fn fastest_known(&self, call: &Call<'_>) -> Option<Result<Cost, (u32, u32)>> {
+    pub fn fastest_known(&self, call: &Call<'_>) -> Option<Result<Timing, (u32, u32)>> {
         self.fastest_of(call, |_| true)
     }
 
-    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(&Offer) -> bool) -> Option<Result<Cost, (u32, u32)>> {
+    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(&Offer) -> bool) -> Option<Result<Timing, (u32, u32)>> {
         if self.is_one_package() {
             return Some(Ok(self.inside_package(call)));
         }
@@ -220,7 +220,7 @@ impl Plan {
     }
 
     /// Every algorithm that the library offers, in the order of [`Algorithm::ALL`].
-    pub fn all(&self, call: &Call<'_>) -> Vec<Cost> {
+    pub fn all(&self, call: &Call<'_>) -> Vec<Timing> {
         if self.is_one_package() {
             return vec![self.inside_package(call)];
         }
@@ -231,7 +231,7 @@ impl Plan {
     }
 
     /// One algorithm, offered or not; its phases must be those of `phases` for this group.
-    pub fn one(&self, call: &Call<'_>, algorithm: Algorithm, phases: Vec<Phase>) -> Result<Cost, (u32, u32)> {
+    pub fn one(&self, call: &Call<'_>, algorithm: Algorithm, phases: Vec<Phase>) -> Result<Timing, (u32, u32)> {
         let limit = Seconds::new(f64::INFINITY);
         let known = self.offers.iter().find(|offer| offer.algorithm == algorithm);
         let cost = match known {
@@ -243,7 +243,7 @@ impl Plan {
 
     /// The kernels of a captured graph, among ranks that are in reach of each other's memory: inside a host those of the engines, across
     /// hosts those that let switches copy.
-    pub fn engine_cost(&self, call: &Call<'_>) -> Option<Cost> {
+    pub fn engine_cost(&self, call: &Call<'_>) -> Option<Timing> {
         if !call.captured || self.op != Op::AllReduce || self.per_chip > 1 || self.members.shape.rails.is_some() {
             return None;
         }
@@ -266,7 +266,7 @@ impl Plan {
         };
         let fastest = costs.into_iter().min_by(|a, b| a.total().get().total_cmp(&b.total().get()))?;
         let EngineCost { launch, barrier, moving, bottleneck } = fastest;
-        Some(Cost {
+        Some(Timing {
             algorithm: Algorithm::EngineKernel,
             protocol: Protocol::LowLatency,
             launch,
@@ -314,9 +314,9 @@ impl Plan {
     }
 
     /// All ranks on one chip.
-    fn inside_package(&self, call: &Call<'_>) -> Cost {
+    fn inside_package(&self, call: &Call<'_>) -> Timing {
         let (busy, rounds) = self.between_dies(call);
-        Cost {
+        Timing {
             algorithm: Algorithm::Direct,
             protocol: Protocol::Bulk,
             launch: launch(call, false, false),
@@ -358,7 +358,7 @@ impl Plan {
 
     /// Time of one algorithm; `None` if it exceeds `limit`. The last phases are priced first, because they have the longest paths. If they exceed
     /// the limit, the other phases need not be priced.
-    fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Cost>, (u32, u32)> {
+    fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Timing>, (u32, u32)> {
         let bytes = self.chip_bytes(call.bytes);
         let (width, domains) = self.members.shape.rails.map_or((1, 1), |rails| (rails.inside, rails.domains));
         let mut work = Work::new(call, self.op, offer.algorithm, (f64::from(width), f64::from(domains)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::algorithm::{Phase, Shape, phases};
 use super::bound::{Cuts, lower_bound};
 use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Timing};
-use super::cost::{Call, Cost, Engines};
+use super::cost::{Call, Engines};
 use super::group::{Group, Placement};
 use super::network::Network;
 use super::op::Op;
@@ -80,21 +80,7 @@ impl<'a> Pricing<'a> {
         self.priced(collective, algorithm, &self.call(collective.bytes))
     }
 
-    /// As [`Pricing::price`], the time and the algorithm alone: on a machine without symmetry the lower bound can cost more than the price.
-    ///
-    /// # Errors
-    /// As [`Pricing::price`].
-    pub fn time(&mut self, collective: &Collective, algorithm: Option<Algorithm>) -> Result<(Seconds, Algorithm), CollectiveError> {
-        self.check(collective)?;
-        let cost = self.cost(collective, algorithm, &self.call(collective.bytes))?;
-        Ok((cost.total(), cost.algorithm))
-    }
-
     fn priced(&self, collective: &Collective, algorithm: Option<Algorithm>, call: &Call<'_>) -> Result<Timing, CollectiveError> {
-        Ok(self.timing(collective, &self.cost(collective, algorithm, call)?))
-    }
-
-    fn cost(&self, collective: &Collective, algorithm: Option<Algorithm>, call: &Call<'_>) -> Result<Cost, CollectiveError> {
         let plan = &self.plans[&(collective.op, collective.ranks)];
         Ok(match algorithm {
             None => plan.fastest(call).ok_or(CollectiveError::TooFewRanks)?.map_err(unreachable)?,
@@ -106,6 +92,23 @@ impl<'a> Pricing<'a> {
         })
     }
 
+    /// Time that no algorithm can beat. On a machine without symmetry it can take longer to find than the price.
+    ///
+    /// # Errors
+    /// As [`Pricing::price`].
+    pub fn lower_bound(&mut self, collective: &Collective) -> Result<Seconds, CollectiveError> {
+        self.check(collective)?;
+        let (members, cuts) = &self.members[&collective.ranks];
+        let farthest = match collective.op {
+            Op::Broadcast => Pattern::FromRoot,
+            Op::Send => Pattern::OnePair,
+            Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll => Pattern::AllPairs,
+        };
+        let farthest = members.profile(self.network, farthest, false).latency;
+        let chips = Collective { ranks: members.group.ranks(), ..*collective };
+        Ok(lower_bound(self.network, &chips, cuts, farthest))
+    }
+
     /// The fastest algorithm that the program knows, if the library does not offer it and it is faster than all that the library offers.
     ///
     /// # Errors
@@ -115,7 +118,7 @@ impl<'a> Pricing<'a> {
         let known = self.plans[&(collective.op, collective.ranks)].fastest_known(&self.call(collective.bytes));
         let Some(Ok(known)) = known else { return Ok(None) };
         let is_faster = known.total() < offered.total() && known.algorithm != offered.algorithm;
-        Ok(is_faster.then(|| self.timing(collective, &known)))
+        Ok(is_faster.then_some(known))
     }
 
     /// Every algorithm that the library offers, fastest first; ties keep the order of [`Algorithm::ALL`].
@@ -124,8 +127,7 @@ impl<'a> Pricing<'a> {
     /// A group or a size that makes no sense here.
     pub fn ranking(&mut self, collective: &Collective) -> Result<Vec<Timing>, CollectiveError> {
         self.check(collective)?;
-        let costs = self.plans[&(collective.op, collective.ranks)].all(&self.call(collective.bytes));
-        let mut timings: Vec<Timing> = costs.iter().map(|cost| self.timing(collective, cost)).collect();
+        let mut timings = self.plans[&(collective.op, collective.ranks)].all(&self.call(collective.bytes));
         timings.sort_by(|a, b| a.total().get().total_cmp(&b.total().get()));
         Ok(timings)
     }
@@ -222,21 +224,6 @@ impl<'a> Pricing<'a> {
     /// The phases of an algorithm in another group of as many ranks.
     pub(super) fn phases_in(&self, collective: &Collective, algorithm: Algorithm, group: &Group) -> Result<Vec<Phase>, CollectiveError> {
         phases_on(collective.op, algorithm, &shape(self.network, group))
-    }
-
-    /// A cost beside what no algorithm can beat.
-    fn timing(&self, collective: &Collective, cost: &Cost) -> Timing {
-        let (members, cuts) = &self.members[&collective.ranks];
-        let farthest = match collective.op {
-            Op::Broadcast => Pattern::FromRoot,
-            Op::Send => Pattern::OnePair,
-            Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll => Pattern::AllPairs,
-        };
-        let farthest = members.profile(self.network, farthest, false).latency;
-        let &Cost { algorithm, protocol, launch, synchronisation, propagation, serialisation, waiting, ramp, bottleneck } = cost;
-        let chips = Collective { ranks: members.group.ranks(), ..*collective };
-        let lower_bound = lower_bound(self.network, &chips, cuts, farthest);
-        Timing { algorithm, protocol, launch, synchronisation, propagation, serialisation, waiting, ramp, bottleneck, lower_bound }
     }
 }
 

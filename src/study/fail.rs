@@ -115,7 +115,7 @@ impl<'a> DegradedMachine<'a> {
     }
 
     fn all_reduce(&self, network: &Network<'_>) -> Option<(BytesPerSecond, Algorithm)> {
-        self.all_reduce_by(Pricing::new(network, &self.spec.library), network.fabric().chips, None)
+        all_reduce_by(Pricing::new(network, &self.spec.library), network.fabric().chips, None)
     }
 
     /// The same on what damage left: no algorithm is faster there than on the sound machine, but for what fewer ranks save.
@@ -123,12 +123,7 @@ impl<'a> DegradedMachine<'a> {
         let chips = network.fabric().chips;
         let fewer = f64::from(chips) / f64::from(self.fabric.chips);
         let floors = self.sound_times().iter().map(|&(algorithm, time)| (algorithm, time * fewer)).collect();
-        self.all_reduce_by(Pricing::new(network, &self.spec.library).no_faster_than(floors), chips, None)
-    }
-
-    fn all_reduce_by(&self, mut pricing: Pricing<'_>, chips: u32, algorithm: Option<Algorithm>) -> Option<(BytesPerSecond, Algorithm)> {
-        let (time, algorithm) = pricing.time(&Collective { op: Op::AllReduce, ranks: chips, bytes: LONG }, algorithm).ok()?;
-        Some((LONG / time * Op::AllReduce.bus_factor(chips), algorithm))
+        all_reduce_by(Pricing::new(network, &self.spec.library).no_faster_than(floors), chips, None)
     }
 
     fn sound_times(&self) -> &[(Algorithm, Seconds)] {
@@ -163,6 +158,12 @@ impl<'a> DegradedMachine<'a> {
     }
 }
 
+/// Bus bandwidth of a long all-reduce over all chips, and its algorithm.
+fn all_reduce_by(mut pricing: Pricing<'_>, chips: u32, algorithm: Option<Algorithm>) -> Option<(BytesPerSecond, Algorithm)> {
+    let timing = pricing.price(&Collective { op: Op::AllReduce, ranks: chips, bytes: LONG }, algorithm).ok()?;
+    Some((LONG / timing.total() * Op::AllReduce.bus_factor(chips), timing.algorithm))
+}
+
 /// The machine without damage, asked for what the chips that survive would do on it.
 struct IntactMachine<'a, 'b> {
     degraded: &'b DegradedMachine<'a>,
@@ -191,7 +192,7 @@ impl IntactMachine<'_, '_> {
     fn all_reduce(&self, algorithm: Option<Algorithm>) -> Option<BytesPerSecond> {
         let DegradedMachine { network, spec, .. } = self.degraded;
         let pricing = Pricing::placed(network, &spec.library, Placement::Explicit(self.survivors()));
-        Some(self.degraded.all_reduce_by(pricing, self.rest.chips, algorithm)?.0)
+        Some(all_reduce_by(pricing, self.rest.chips, algorithm)?.0)
     }
 }
 
