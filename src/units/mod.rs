@@ -8,12 +8,14 @@
 mod date;
 mod figure;
 mod parse;
+mod quantile;
 mod quantity;
 mod random;
 
 pub use date::Date;
 pub use figure::{Confidence, Figure};
 pub use parse::{QuantityError, parse, parse_dimension, render, si, split};
+pub use quantile::quantile;
 pub use quantity::{
     Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Hertz, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds,
     SecondsPerMetre, TokensPerSecond, UsDollars, Watts,

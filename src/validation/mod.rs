@@ -39,7 +39,7 @@ pub use operator::has_low_latency;
 pub use outside::{OutsideError, OutsideErrors, load_outside, outside_text};
 pub use predict::QUANTITIES;
 use rayon::prelude::*;
-pub use score::{Score, Summary, quantile, scores, summaries};
+pub use score::{Score, Summary, scores, summaries};
 
 use crate::fabric::{Fabric, build};
 use crate::input::cases::{Case, Unit};

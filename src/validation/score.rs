@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Comparison, OutsideErrors};
+use crate::units::quantile;
 
 /// Errors of a group of comparisons.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,16 +37,6 @@ impl Score {
             bias: quantile(&signed, 0.5),
         }
     }
-}
-
-/// The value below which `share` of the sorted values lie, between neighbours in proportion; zero for none.
-#[must_use]
-pub fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let position = share * last as f64;
-    let below = position.floor() as usize;
-    let above = (below + 1).min(last);
-    sorted[below] + (sorted[above] - sorted[below]) * (position - position.floor())
 }
 
 /// One score for each quantity, then one for each machine and quantity, then one for all; in the order of their names.
@@ -103,17 +94,4 @@ pub fn summaries(comparisons: &[Comparison], outside: &OutsideErrors) -> Vec<Sum
         Summary { quantity: quantity.to_owned(), system: system.map(str::to_owned), in_fit, out_of_fit, from_relative }
     };
     fitted.into_iter().map(summary).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantile;
-
-    #[test]
-    fn quantiles_lie_between_neighbours() {
-        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5), 2.0);
-        // Position 0.9 x 2 = 1.8: eight tenths of the way from 2 to 4.
-        assert!((quantile(&[1.0, 2.0, 4.0], 0.9) - 3.6).abs() < 1e-12);
-        assert_eq!(quantile(&[], 0.5), 0.0);
-    }
 }

@@ -5,8 +5,9 @@ use supernode::fabric::{Fabric, build};
 use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
+use supernode::units::quantile;
 use supernode::validation::calibrate::{Calibration, Family, calibrate, outside};
-use supernode::validation::{Bench, Comparison, Parts, exceeded, load_bounds, load_outside, quantile, scores, summaries, validate};
+use supernode::validation::{Bench, Comparison, Parts, exceeded, load_bounds, load_outside, scores, summaries, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()

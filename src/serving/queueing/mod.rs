@@ -40,7 +40,7 @@ pub use instance::{Cost, Prices};
 pub use pass::Load;
 pub use prefix_hits::{Order, Spread, prefix_hits, spread_hits};
 pub use prices::{Deployment, PassPrices};
-pub use record::{Histogram, OverTime, Percentiles, Span, quantile};
+pub use record::{Histogram, OverTime, Percentiles, Span};
 pub use router::Policy;
 pub use rules::Rules;
 pub use sequence::{Sequence, Stage};

@@ -1,6 +1,7 @@
 //! Results of a simulation in time: distributions of times, and time series.
 
 use super::clock::Picoseconds;
+use crate::units::quantile;
 
 /// Mean and percentiles of a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,17 +44,6 @@ impl Percentiles {
             _ => return None,
         })
     }
-}
-
-/// The value at position `(n - 1) share` of sorted values.
-#[must_use]
-pub fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
-    let (place, low) = ((sorted.len() - 1) as f64 * share, ((sorted.len() - 1) as f64 * share) as usize);
-    let high = (low + 1).min(sorted.len() - 1);
-    #[expect(clippy::cast_precision_loss, reason = "a place in a list")]
-    let part = place - low as f64;
-    sorted[low] + (sorted[high] - sorted[low]) * part
 }
 
 /// Steps of a [`Histogram`] in every octave: a value is known to one part in 1 024.

@@ -17,10 +17,11 @@ pub use fit::{Fitted, fit};
 pub use left_out::outside;
 pub use part::with_constants;
 
-use super::{Bench, Parts, quantile};
+use super::{Bench, Parts};
 use crate::input::cases::Case;
 use crate::input::spec::Spec;
 use crate::network::Network;
+use crate::units::quantile;
 
 /// A constant before and after.
 #[derive(Clone, Debug, PartialEq)]
