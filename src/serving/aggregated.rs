@@ -1,7 +1,7 @@
 //! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes also read a chunk of waiting
 //! prompts.
 
-use super::batch::{NEAR_BEST, highest_rate, largest_within, stays_below};
+use super::batch::{Floor, NEAR_BEST, highest_rate, largest_within, stays_below};
 use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
@@ -169,7 +169,7 @@ impl<'a> Mixed<'a> {
     }
 
     /// The largest batch with this chunk, and its rate; without a rate if it stays below `floor`.
-    fn largest(&self, chunk: u32, most: u32, floor: TokensPerSecond) -> Result<Chunked, Infeasible> {
+    fn largest(&self, chunk: u32, most: u32, floor: Floor) -> Result<Chunked, Infeasible> {
         let (request, mapping, parts) = (self.request, self.mapping, self.micro_batches);
         // Whether there is a tier does not depend on the batch.
         self.found(parts)?;
@@ -179,9 +179,10 @@ impl<'a> Mixed<'a> {
         };
         // At the limit of the time per token so many sequences make `floor`.
         let batches = f64::from(mapping.dp) / mapping.fullest_stage(self.machine.workload.model.layers());
-        let at_floor = floor.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
-        let floor = floor.get() / f64::from(request.output.mean);
-        if at(1).0 <= 1.0 && stays_below(floor, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk)) {
+        let at_floor = floor.rate.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
+        let rate = floor.rate.get() / f64::from(request.output.mean);
+        let stays_below = stays_below(rate, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk));
+        if stays_below && (!floor.must_tell || at(1).0 <= 1.0) {
             return Ok(Chunked { chunk, sequences: parts, largest: parts, all: false, rate: 0.0 });
         }
         let Ok(found) = largest_within(most / parts, at) else {
@@ -238,7 +239,7 @@ pub fn aggregated_at(
 /// # Errors
 /// Why nothing works: the reason of the chunk size that misses the limit by least.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, request, mapping, micro_batches, TokensPerSecond::ZERO).and_then(|found| described(&at_highest_rate(found)))
+    most(machine, request, mapping, micro_batches, Floor::NONE).and_then(|found| described(&at_highest_rate(found)))
 }
 
 /// The point that was found, with the pass behind it.
@@ -283,7 +284,7 @@ pub(super) fn most<'a>(
     request: &'a Request,
     mapping: Mapping,
     micro_batches: u32,
-    floor: TokensPerSecond,
+    floor: Floor,
 ) -> Result<Rough<Served<'a>>, Infeasible> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));

@@ -1,5 +1,7 @@
 //! The largest batch that keeps within limits, and the batches below it at which a rate can be higher.
 
+use crate::units::TokensPerSecond;
+
 /// Result of a search over batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found<T> {
@@ -56,6 +58,20 @@ pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) ->
 
 /// Points whose rate is less than this share of the best one's are not looked at more closely: another batch gains less.
 pub(super) const NEAR_BEST: f64 = 0.9;
+
+/// What a mapping must reach to be searched to the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Floor {
+    /// Tokens per second of the instance.
+    pub rate: TokensPerSecond,
+    /// Whether a mapping that stays below must say if it works at all.
+    pub must_tell: bool,
+}
+
+impl Floor {
+    /// Every mapping is searched to the end.
+    pub const NONE: Self = Self { rate: TokensPerSecond::ZERO, must_tell: true };
+}
 
 /// Whether every batch within the limits makes less than `floor`. `at_floor` is the batch that would make it just at the limit, and `at` gives
 /// strain and rate: if that batch misses both, so do all smaller ones, since a rate grows with the batch but for jumps that [`NEAR_BEST`] allows

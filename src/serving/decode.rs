@@ -1,6 +1,6 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
-use super::batch::{highest_rate, largest_within, stays_below};
+use super::batch::{Floor, highest_rate, largest_within, stays_below};
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Rough};
 use crate::execution::Mapping;
@@ -57,8 +57,7 @@ fn tokens_per_step(phase: &DecodePhase) -> f64 {
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn best_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    largest(machine, phase, mapping, micro_batches, TokensPerSecond::ZERO)
-        .map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
+    largest(machine, phase, mapping, micro_batches, Floor::NONE).map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
 }
 
 /// The batch of a point that a search has found.
@@ -82,7 +81,7 @@ pub(super) fn largest(
     phase: &DecodePhase,
     mapping: Mapping,
     micro_batches: u32,
-    floor: TokensPerSecond,
+    floor: Floor,
 ) -> Result<Rough<Batch>, Infeasible> {
     let fit = sequences_that_fit(machine, &mapping, f64::from(*phase.context))?;
     let most = fit / micro_batches;
@@ -96,13 +95,12 @@ pub(super) fn largest(
     };
     let too_slow = |strain| Infeasible::TooSlow { mapping, time: limit * strain, limit };
     // At the limit so many sequences make `floor`; if they miss it, all that keep it make less.
-    let at_floor = floor.get() / pace(machine, phase, mapping, 1, limit * tokens_per_step(phase)).1.get() / f64::from(micro_batches);
-    let (smallest, _, _) = at(1);
+    let at_floor = floor.rate.get() / pace(machine, phase, mapping, 1, limit * tokens_per_step(phase)).1.get() / f64::from(micro_batches);
     let of_floor = |number: u32| {
         let (strain, rate, _) = at(number);
         (strain, rate)
     };
-    if smallest <= 1.0 && stays_below(floor.get(), at_floor, most, of_floor) {
+    if stays_below(floor.rate.get(), at_floor, most, of_floor) && (!floor.must_tell || at(1).0 <= 1.0) {
         let of = Batch { sequences: micro_batches, micro_batches, largest: micro_batches };
         return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of });
     }

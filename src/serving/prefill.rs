@@ -1,5 +1,6 @@
 //! Prompt processing: one operating point.
 
+use super::batch::Floor;
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
 use super::operating_point::{OperatingPoint, Rough};
@@ -120,7 +121,7 @@ const SHARES: [f64; 2] = [0.5, 0.25];
 /// # Errors
 /// Why no batch works: of those that are too slow, the fastest.
 pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, phase, mapping, micro_batches, TokensPerSecond::ZERO).map(|found| described(&found))
+    most(machine, phase, mapping, micro_batches, Floor::NONE).map(|found| described(&found))
 }
 
 /// The point that was found, with the pass behind it.
@@ -134,7 +135,7 @@ pub(super) fn most<'a>(
     phase: &'a PrefillPhase,
     mapping: Mapping,
     micro_batches: u32,
-    floor: TokensPerSecond,
+    floor: Floor,
 ) -> Result<Rough<Reading<'a>>, Infeasible> {
     let limit = phase.ttft_limit.value;
     let timed = |prompts: f64| {
@@ -146,6 +147,15 @@ pub(super) fn most<'a>(
         let (reading, ttft, rate) = timed(prompts)?;
         if ttft > limit { Err(Infeasible::TooSlow { mapping, time: ttft, limit }) } else { Ok((reading, rate)) }
     };
+    // A rate grows with the batch: what the largest misses, late or not, all others miss.
+    let below = || timed(PROMPTS[PROMPTS.len() - 1]).ok().filter(|(_, _, rate)| *rate < floor.rate).map(|(reading, ..)| reading);
+    let stays_below = |reading| Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of: reading };
+    if floor.rate > TokensPerSecond::ZERO
+        && !floor.must_tell
+        && let Some(reading) = below()
+    {
+        return Ok(stays_below(reading));
+    }
     let mut best = at(PROMPTS[0]);
     for share in SHARES {
         let Err(Infeasible::TooSlow { time, .. }) = &best else { break };
@@ -156,9 +166,8 @@ pub(super) fn most<'a>(
         }
     }
     let (mut best, mut most) = best?;
-    // A rate grows with the batch: what the largest misses, late or not, all others miss.
-    if most < floor && timed(PROMPTS[PROMPTS.len() - 1]).is_ok_and(|(_, _, rate)| rate < floor) {
-        return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of: best });
+    if floor.must_tell && most < floor.rate && below().is_some() {
+        return Ok(stays_below(best));
     }
     let mut fills_memory = false;
     for prompts in &PROMPTS[1..] {

@@ -137,10 +137,8 @@ pub fn replay(traffic: &Traffic, engine: &Batching, mut pass: impl FnMut(u32, u3
         replay.arrive();
     }
     // Decode passes done, and the requests that end with a later one.
-    let (mut passes, mut ends): (u64, BinaryHeap<Reverse<(u64, usize)>>) = (0, BinaryHeap::new());
-    let (mut first_token, mut per_token, mut ended) = (Seconds::ZERO, Seconds::ZERO, 0.0);
-    let (mut emitted, mut energy, mut sending) = (0.0, Joules::ZERO, Seconds::ZERO);
-    let mut gaps: Vec<(f64, f64)> = Vec::new();
+    let (mut passes, mut ends): (u64, Ends) = (0, BinaryHeap::new());
+    let mut seen = Seen::default();
     loop {
         let reading = replay.next_reading();
         let fullest = replay.groups.iter().map(|group| group.running).max().unwrap_or(0);
@@ -158,41 +156,52 @@ pub fn replay(traffic: &Traffic, engine: &Batching, mut pass: impl FnMut(u32, u3
         }
         replay.count(alike, reading.tokens > 0);
         if running > 0.0 {
-            gaps.push((price.time.get(), running * repeated));
+            seen.gaps.push((price.time.get(), running * repeated));
         }
         if traffic.rounds < 2 || replay.requests.len() < replay.total() {
-            (emitted, energy, sending) = (emitted + running * repeated + reading.ended.len() as f64, energy + price.energy * repeated, replay.now);
+            seen.emitted += running * repeated + reading.ended.len() as f64;
+            seen.energy += price.energy * repeated;
+            seen.sending = replay.now;
         }
         for index in reading.ended {
             let request = &mut replay.requests[index];
             request.first = replay.now;
-            first_token += replay.now - request.arrived;
+            seen.first_token += replay.now - request.arrived;
             replay.groups[request.group].running += 1;
             ends.push(Reverse((passes + u64::from(request.output.saturating_sub(1)), index)));
         }
-        while let Some(&Reverse((end, index))) = ends.peek() {
-            if end > passes {
-                break;
-            }
-            ends.pop();
-            let request = replay.requests[index];
-            let room = engine.room(&request);
-            let group = &mut replay.groups[request.group];
-            group.running -= 1;
-            group.cached -= room;
-            per_token += (replay.now - request.first) / f64::from(request.output.max(2) - 1);
-            ended += 1.0;
-            if replay.requests.len() < replay.total() {
-                replay.arrive();
-            }
-        }
+        replay.end_requests(passes, &mut ends, &mut seen);
     }
-    Served {
-        first_token: first_token / ended,
-        per_token: per_token / ended,
-        gap: Seconds::new(median(gaps)),
-        rate: TokensPerSecond::new(emitted / sending.get()),
-        power: energy / sending,
+    seen.served()
+}
+
+/// Requests by the decode pass that they end with.
+type Ends = BinaryHeap<Reverse<(u64, usize)>>;
+
+/// Sums over what the client has seen so far.
+#[derive(Default)]
+struct Seen {
+    first_token: Seconds,
+    per_token: Seconds,
+    /// Requests that have ended.
+    ended: f64,
+    /// Output tokens and energy while the client sends, and how long that was.
+    emitted: f64,
+    energy: Joules,
+    sending: Seconds,
+    /// Times of passes, with the tokens that they made.
+    gaps: Vec<(f64, f64)>,
+}
+
+impl Seen {
+    fn served(self) -> Served {
+        Served {
+            first_token: self.first_token / self.ended,
+            per_token: self.per_token / self.ended,
+            gap: Seconds::new(median(self.gaps)),
+            rate: TokensPerSecond::new(self.emitted / self.sending.get()),
+            power: self.energy / self.sending,
+        }
     }
 }
 
@@ -220,6 +229,23 @@ impl Replay<'_> {
         let (prompt, output) = (self.length(self.traffic.prompt), self.length(self.traffic.output));
         self.unseen.push((self.done, self.requests.len()));
         self.requests.push(Request { group: 0, arrived: self.now, first: self.now, prompt, output, unread: prompt });
+    }
+
+    /// Ends the requests whose last pass is done; the client sends the next for each while it has some.
+    fn end_requests(&mut self, passes: u64, ends: &mut Ends, seen: &mut Seen) {
+        while let Some(&Reverse((_, index))) = ends.peek().filter(|Reverse((end, _))| *end <= passes) {
+            ends.pop();
+            let request = self.requests[index];
+            let room = self.engine.room(&request);
+            let group = &mut self.groups[request.group];
+            group.running -= 1;
+            group.cached -= room;
+            seen.per_token += (self.now - request.first) / f64::from(request.output.max(2) - 1);
+            seen.ended += 1.0;
+            if self.requests.len() < self.total() {
+                self.arrive();
+            }
+        }
     }
 
     fn idle(&self) -> bool {
@@ -387,9 +413,9 @@ mod tests {
     #[test]
     fn without_room_a_request_waits_for_another_to_end() {
         let served = replay(&traffic(2, 1), &Batching { cached: 1500.0, ..engine() }, pass);
-        assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+        assert_eq!(served.first_token, Seconds::new(f64::midpoint(2.0, 8.0)));
         let served = replay(&traffic(2, 1), &Batching { running: 1, ..engine() }, pass);
-        assert_eq!(served.first_token, Seconds::new((2.0 + 8.0) / 2.0));
+        assert_eq!(served.first_token, Seconds::new(f64::midpoint(2.0, 8.0)));
     }
 
     /// Two prompts of 9 or 10 tokens are read together in 1.018 to 1.02 s. Of their answers one is a token longer: the successor of the first

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::aggregated;
-use super::batch::NEAR_BEST;
+use super::batch::{Floor, NEAR_BEST};
 use super::decode;
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Role, Rough};
@@ -45,7 +45,11 @@ pub struct Search {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Described {
     /// The one with the most tokens per second. Mappings that cannot be it are left after two passes.
-    One,
+    One {
+        /// A mapping that is likely to be near the best one, such as that of a machine that differs little: the nearer it is, the more of the
+        /// others can be left. The answer is the same without it.
+        likely: Option<Mapping>,
+    },
     /// The ten with the most tokens per second.
     Best,
     /// All, to sort them by something else.
@@ -55,7 +59,7 @@ pub enum Described {
 impl Described {
     fn limit(self) -> usize {
         match self {
-            Self::One => 1,
+            Self::One { .. } => 1,
             Self::Best => 10,
             Self::All => usize::MAX,
         }
@@ -145,7 +149,7 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
 /// # Errors
 /// Why the mapping that comes nearest does not work.
 pub fn best(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping]) -> Result<Phase, Infeasible> {
-    search(machine, role, candidates, None, Described::One).best()
+    search(machine, role, candidates, None, Described::One { likely: None }).best()
 }
 
 fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
@@ -165,7 +169,7 @@ type GroupPoints<T> = (usize, Vec<Result<Rough<T>, Infeasible>>);
 fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
-    points: impl Fn(Mapping, TokensPerSecond) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
+    points: impl Fn(Mapping, Floor) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
     finely: impl Fn(Rough<T>) -> Rough<T> + Sync,
     describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
@@ -174,14 +178,22 @@ fn search_by<T: Send + Sync>(
     let instances = |mapping: Mapping| fabric.chips / mapping.chips(fabric.chip.ranks);
     let rate = |point: &Rough<T>| point.rate * f64::from(instances(point.mapping));
     let room = room_is_worth_something(machine);
-    // `least` is a rate of the whole supernode. A mapping that stays below it is not searched to the end.
+    // `least` is a rate of the whole supernode. A mapping that stays below it is not searched to the end. Whether it works at all decides
+    // whether mappings that share sequences are tried.
     let of_group = |group: StageGroup, least: TokensPerSecond| {
-        while_it_lacks(group, room, |mapping| points(mapping, least * (1.0 / f64::from(instances(mapping).max(1)))))
+        let must_tell = !group[1].is_empty();
+        let floor = |mapping| Floor { rate: least * (1.0 / f64::from(instances(mapping).max(1))), must_tell };
+        while_it_lacks(group, room, |mapping| points(mapping, floor(mapping)))
     };
     let groups = by_stage(candidates);
-    let stride = if which == Described::One { groups.len() / PIONEERS } else { 0 };
-    let is_pioneer = |place: usize| stride > 1 && place.is_multiple_of(stride);
-    let (pioneers, others): (Vec<_>, Vec<_>) = groups.into_iter().enumerate().partition(|(place, _)| is_pioneer(*place));
+    let holds = |group: &StageGroup, likely: &Mapping| group.iter().any(|mappings| mappings.contains(likely));
+    let stride = groups.len() / PIONEERS;
+    let is_pioneer = |place: usize, group: &StageGroup| match which {
+        Described::One { likely: Some(likely) } => holds(group, &likely),
+        Described::One { likely: None } => stride > 1 && place.is_multiple_of(stride),
+        Described::Best | Described::All => false,
+    };
+    let (pioneers, others): (Vec<_>, Vec<_>) = groups.into_iter().enumerate().partition(|(place, group)| is_pioneer(*place, group));
     let search = |groups: Vec<(usize, StageGroup)>, least: TokensPerSecond| -> Vec<GroupPoints<T>> {
         groups.into_par_iter().map(|(place, group)| (place, of_group(group, least))).collect()
     };

@@ -204,6 +204,7 @@ type Changed = (String, String, Vec<(ValuePath, String)>, Choice);
 pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, Vec<Gain>), Problems> {
     let shared = Shared::default();
     let (before, leaves) = case.fabric_metrics(&shared)?;
+    let choice = Choice { likely: before.likely_mappings(), ..Choice::default() };
     let mut changes: Vec<Changed> = Vec::new();
     for parameter in &PARAMETERS {
         let (factor, change) = match parameter.better {
@@ -211,17 +212,17 @@ pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, V
             _ => (BETTER, "+10 %"),
         };
         let edits = scaled(&leaves, parameter.paths, factor);
-        changes.push((parameter.name.to_owned(), change.to_owned(), edits, Choice::default()));
+        changes.push((parameter.name.to_owned(), change.to_owned(), edits, choice.clone()));
     }
     let (radix, growth) = radix(case, &shared, &leaves);
     let grown = format!("+{:.0} %", (growth - 1.0) * 100.0);
-    changes.push(("switch radix, filled with more children of the outermost level".to_owned(), grown, radix, Choice::default()));
+    changes.push(("switch radix, filled with more children of the outermost level".to_owned(), grown, radix, choice.clone()));
     for (now, other) in [("false", "true"), ("true", "false")] {
         let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && leaf.path.last() == "in_network_reduction" && leaf.value == now);
         let edits: Vec<_> = switches.map(|leaf| (leaf.path.clone(), other.to_owned())).collect();
-        changes.push(("in-network reduction".to_owned(), if other == "true" { "on" } else { "off" }.to_owned(), edits, Choice::default()));
+        changes.push(("in-network reduction".to_owned(), if other == "true" { "on" } else { "off" }.to_owned(), edits, choice.clone()));
     }
-    let alone = Choice { micro_batches: Some(1), ..Choice::default() };
+    let alone = Choice { micro_batches: Some(1), ..choice.clone() };
     changes.push(("overlap of two micro-batches".to_owned(), "off".to_owned(), Vec::new(), alone));
     changes.retain(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
     let pieces = progress.pieces(changes.len());

@@ -84,6 +84,13 @@ impl Simulation {
         decode.into_iter().chain(prefill).chain(video).collect()
     }
 
+    /// The best mappings, for searches of designs that differ little.
+    #[must_use]
+    pub fn likely_mappings(&self) -> LikelyMappings {
+        let of = |phase: &PhaseResult| phase.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| phase.point.mapping);
+        LikelyMappings { decode: of(&self.decode), prefill: of(&self.prefill), aggregated: of(&self.aggregated) }
+    }
+
     /// Machines that the target's demand takes, spares included ([`Load::machines`]); `None` if no number is enough.
     #[must_use]
     pub fn supernodes(&self) -> Option<f64> {
@@ -115,8 +122,21 @@ pub struct Choice {
     /// [`MICRO_BATCHES`]: crate::serving::MICRO_BATCHES
     /// [`MICRO_BATCHES_AFD`]: crate::serving::MICRO_BATCHES_AFD
     pub micro_batches: Option<u32>,
+    /// Mappings that are likely to be near the best.
+    pub likely: LikelyMappings,
     /// Whether more than the best mapping is asked for.
     pub explained: bool,
+}
+
+/// The best mappings of a design that differs little. A search that begins with them is faster and finds the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LikelyMappings {
+    /// Of decode.
+    pub decode: Option<Mapping>,
+    /// Of prefill.
+    pub prefill: Option<Mapping>,
+    /// Of instances that do both.
+    pub aggregated: Option<Mapping>,
 }
 
 /// Simulates a supernode with the mappings that make most tokens.
@@ -137,23 +157,10 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     let fabric = network.fabric();
     let named = workload.workload.precision;
     let workload = &workload.deployed_on(spec);
-    let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
-    let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
-    // Only decode gives experts chips of their own: prompts are read as they would be without.
-    let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
-    let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
     let machine = Machine::new(network, &spec.library, &spec.chip, workload);
     let inventory = inventory(fabric);
     let objective = choice.objective.or(workload.workload.objective).unwrap_or_default();
-    let which = match objective {
-        Objective::Tokens if !choice.explained => Described::One,
-        Objective::Tokens | Objective::Goodput => Described::Best,
-        Objective::TokensPerWatt | Objective::TokensPerCost => Described::All,
-    };
-    let parts = choice.micro_batches;
-    let mut decode_search = workload.workload.decode.as_ref().map(|phase| search(&machine, Role::Decode(phase), &candidates, parts, which));
-    let mut prefill_search = workload.workload.prefill.as_ref().map(|phase| search(&machine, Role::Prefill(phase), &reading, parts, which));
-    let mut aggregated_search = workload.workload.request.as_ref().map(|request| search(&machine, Role::Aggregated(request), &reading, parts, which));
+    let [mut decode_search, mut prefill_search, mut aggregated_search] = phase_searches(&machine, spec, choice, objective);
     let merit = Merit { objective, prices: choice.prices.as_ref().or(workload.prices.as_ref()), spec, inventory: &inventory, machine: &machine };
     let decode = decode_search.as_mut().map(|search| choose(search, &merit));
     let prefill = prefill_search.as_mut().map(|search| choose(search, &merit));
@@ -214,6 +221,30 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
         engine: workload.engine.as_ref().map(|deployed| deployed.id.clone()),
         formats: [named, workload.workload.precision],
     }
+}
+
+/// The searches for the phases that the workload has: decode, prefill, and both on the same chips.
+fn phase_searches(machine: &Machine<'_>, spec: &Spec, choice: &Choice, objective: Objective) -> [Option<Search>; 3] {
+    let (fabric, workload) = (machine.communication.network().fabric(), machine.workload);
+    let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
+    // Only decode gives experts chips of their own: prompts are read as they would be without.
+    let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
+    let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
+    let found = |role: Role<'_>, candidates: &[Mapping], likely: Option<Mapping>| {
+        let which = match objective {
+            Objective::Tokens if !choice.explained => Described::One { likely },
+            Objective::Tokens | Objective::Goodput => Described::Best,
+            Objective::TokensPerWatt | Objective::TokensPerCost => Described::All,
+        };
+        search(machine, role, candidates, choice.micro_batches, which)
+    };
+    let phases = &workload.workload;
+    [
+        phases.decode.as_ref().map(|phase| found(Role::Decode(phase), &candidates, choice.likely.decode)),
+        phases.prefill.as_ref().map(|phase| found(Role::Prefill(phase), &reading, choice.likely.prefill)),
+        phases.request.as_ref().map(|request| found(Role::Aggregated(request), &reading, choice.likely.aggregated)),
+    ]
 }
 
 fn collectives(network: &Network<'_>, spec: &Spec) -> Vec<(Op, Bytes, Seconds, BytesPerSecond)> {

@@ -9,8 +9,7 @@ use super::simulate::{Choice, Simulation};
 use super::space::columns;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
 use crate::input::problem::{Problem, Problems};
-use crate::units::SplitMix64;
-use crate::units::si;
+use crate::units::{SplitMix64, quantile, si};
 
 /// The figures that are followed.
 pub const FOLLOWED: [&str; 6] = [
@@ -126,13 +125,14 @@ pub fn uncertainty(case: &Case, draws: u64, seed: u64, progress: Progress<'_>) -
     let shared = Shared::default();
     let (nominal, leaves) = case.fabric_metrics(&shared)?;
     let assumptions = Assumption::all(&leaves);
+    let choice = Choice { likely: nominal.likely_mappings(), ..Choice::default() };
     let followed: Vec<&Column> = FOLLOWED.iter().filter_map(|key| columns().find(|column| column.key == *key)).collect();
     let pieces = progress.pieces(usize::try_from(draws).unwrap_or(usize::MAX));
     let results: Vec<Result<Vec<Option<f64>>, Problems>> = (0..draws)
         .into_par_iter()
         .map(|draw| {
             let values = assumptions.iter().map(|assumption| (assumption.path.clone(), assumption.text(assumption.drawn(seed, draw))));
-            let simulation = case.with(&shared, &Edits::unwritten(&format!("draw {draw}"), values), &Choice::default())?;
+            let simulation = case.with(&shared, &Edits::unwritten(&format!("draw {draw}"), values), &choice)?;
             pieces.one_done();
             Ok(followed.iter().map(|column| (column.value)(&simulation)).collect())
         })
@@ -167,15 +167,6 @@ fn distribution(column: &Column, nominal: &Simulation, values: &[Option<f64>], a
         drivers.truncate(MOST_DRIVERS);
     }
     Distribution { key: column.key, name: column.name, scale: column.scale, nominal: (column.value)(nominal), quantiles, drivers }
-}
-
-/// The value below which a share of sorted values lies, between neighbours by their distance.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-    let below = at.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (at - at.floor())
 }
 
 /// Positions in the sorted order; equals share the mean of theirs.
@@ -257,6 +248,5 @@ mod tests {
         assert_eq!(b, [0.0, 1.5, 1.5, 3.0]);
         assert!((correlation(&a, &b) - 4.5 / 22.5_f64.sqrt()).abs() < 1e-12);
         assert_eq!(correlation(&a, &[1.0; 4]), 0.0);
-        assert_eq!([0.0, 0.5, 1.0].map(|share| quantile(&[1.0, 2.0, 4.0], share)), [1.0, 2.0, 4.0]);
     }
 }
