@@ -18,7 +18,7 @@ fn build(criterion: &mut Criterion) {
         ("100000, torus", &torus),
     ] {
         let spec = load_supernode(name).unwrap_or_else(|problems| panic!("{problems}"));
-        group.bench_function(label, |bencher| bencher.iter(|| fabric::build(&spec).map(|fabric| fabric.graph.edge_count()).unwrap_or(0)));
+        group.bench_function(label, |bencher| bencher.iter(|| fabric::build(&spec).map_or(0, |fabric| fabric.graph.edge_count())));
     }
     group.finish();
     let mut group = criterion.benchmark_group("survey");

@@ -5,6 +5,7 @@ use clap::builder::PossibleValuesParser;
 use super::sizes::parse_sizes;
 use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric;
+use crate::input::problem::Problems;
 use crate::input::spec::{load_library, load_supernode};
 use crate::network::{ExpertTraffic, Network, PacketLevel};
 use crate::report::{self, ExpertsReport, ExpertsRow};
@@ -51,6 +52,25 @@ pub struct Arguments {
     fidelity: fidelity::FidelityArguments,
 }
 
+impl Arguments {
+    /// Ranks that take part, of as many as there are, once all counts make sense.
+    fn checked_ranks(&self, there_are: u32) -> Result<u32, Problems> {
+        let ranks = self.ranks.unwrap_or(there_are);
+        if ranks < 2 || ranks > there_are {
+            return Err(bad_option("--ranks", format!("{ranks} asked for; expected 2 to {there_are}, the ranks of the machine")));
+        }
+        if self.imbalance.is_nan() || self.imbalance < 1.0 || self.imbalance > f64::from(ranks) {
+            return Err(bad_option("--imbalance", format!("{} is not between 1 (even) and {ranks} (all to one rank)", self.imbalance)));
+        }
+        for (option, number) in [("--tokens", self.tokens), ("--experts-per-token", self.experts_per_token)] {
+            if number == 0 {
+                return Err(bad_option(option, "must be more than zero"));
+            }
+        }
+        Ok(ranks)
+    }
+}
+
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let sizes = parse_sizes(&arguments.size).map_err(|message| bad_option("--size", message))?;
     let spec = load_supernode(&arguments.supernode)?;
@@ -61,18 +81,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);
     let there_are = fabric.chips * fabric.chip.ranks;
-    let ranks = arguments.ranks.unwrap_or(there_are);
-    if ranks < 2 || ranks > there_are {
-        return Err(bad_option("--ranks", format!("{ranks} asked for; expected 2 to {there_are}, the ranks of the machine")));
-    }
-    if arguments.imbalance.is_nan() || arguments.imbalance < 1.0 || arguments.imbalance > f64::from(ranks) {
-        return Err(bad_option("--imbalance", format!("{} is not between 1 (even) and {ranks} (all to one rank)", arguments.imbalance)));
-    }
-    for (option, number) in [("--tokens", arguments.tokens), ("--experts-per-token", arguments.experts_per_token)] {
-        if number == 0 {
-            return Err(bad_option(option, "must be more than zero"));
-        }
-    }
+    let ranks = arguments.checked_ranks(there_are)?;
     let wants = |way: &str| arguments.way.as_ref().is_none_or(|wanted| wanted == way);
     let profile = network.all_to_all(ranks.div_ceil(fabric.chip.ranks));
     if let Some((from, to)) = profile.unreachable {

@@ -188,7 +188,7 @@ impl<'a> Communication<'a> {
     /// Dispatch of tokens to experts; `bulk` picks the kernels for many tokens, unless so few come that those for few tokens take them sooner.
     #[must_use]
     pub fn dispatch(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.sooner(traffic, bulk, |bulk| {
+        sooner(traffic, bulk, |bulk| {
             self.exchange("dispatch", traffic, self.dispatch_kernel(bulk), if bulk { "relayed-dispatch" } else { "rdma-dispatch" }, bulk)
         })
     }
@@ -196,19 +196,9 @@ impl<'a> Communication<'a> {
     /// Combine of the experts' results, by kernels as for [`Communication::dispatch`].
     #[must_use]
     pub fn combine(&self, traffic: &ExpertTraffic, bulk: bool) -> Exchange {
-        self.sooner(traffic, bulk, |bulk| {
+        sooner(traffic, bulk, |bulk| {
             self.exchange("combine", traffic, self.combine_kernel(bulk), if bulk { "relayed-combine" } else { "rdma-combine" }, bulk)
         })
-    }
-
-    /// Kernels for many tokens start once for every peer, which a pass that ends a prompt does not pay back.
-    fn sooner(&self, traffic: &ExpertTraffic, bulk: bool, exchange: impl Fn(bool) -> Exchange) -> Exchange {
-        let usual = exchange(bulk);
-        if !bulk || traffic.tokens > LOW_LATENCY_TOKENS {
-            return usual;
-        }
-        let quick = exchange(false);
-        if quick.time < usual.time { quick } else { usual }
     }
 
     /// The dispatch kernel for few or many tokens.
@@ -260,4 +250,14 @@ impl<'a> Communication<'a> {
         let walked = Relay::new(self.network, ranks).map(Arc::new);
         relays.write().unwrap_or_else(PoisonError::into_inner).entry(ranks).or_insert(walked).clone()
     }
+}
+
+/// Kernels for many tokens start once for every peer, which a pass that ends a prompt does not pay back.
+fn sooner(traffic: &ExpertTraffic, bulk: bool, exchange: impl Fn(bool) -> Exchange) -> Exchange {
+    let usual = exchange(bulk);
+    if !bulk || traffic.tokens > LOW_LATENCY_TOKENS {
+        return usual;
+    }
+    let quick = exchange(false);
+    if quick.time < usual.time { quick } else { usual }
 }

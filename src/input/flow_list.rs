@@ -171,7 +171,7 @@ fn columns(source: &Arc<Source>, header: Range<usize>) -> Result<Vec<usize>, Pro
         let at = Place { source: Arc::clone(source), span: span.clone() };
         match COLUMNS.iter().position(|column| *column == name) {
             Some(column) if columns.contains(&column) => {
-                problems.push(Problem::new(format!("column `{name}` stands twice")).at(at, "the second one"))
+                problems.push(Problem::new(format!("column `{name}` stands twice")).at(at, "the second one"));
             }
             Some(column) => columns.push(column),
             None => problems.push(Problem::new(format!("no column is named `{name}`")).at(at, "in this header").help(suggest(name, COLUMNS))),

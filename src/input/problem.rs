@@ -108,7 +108,7 @@ impl<'a> Excerpt<'a> {
         let end = text[to..].find('\n').map_or(text.len(), |newline| to + newline);
         // The carriage return of a line that ends in both would be drawn as a sign of its own.
         let end = if end > to && text[..end].ends_with('\r') { end - 1 } else { end };
-        let first_line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        let first_line = 1 + text[..start].matches('\n').count();
         Self { text: &text[start..end], first_line, span: from - start..to - start }
     }
 }

@@ -16,6 +16,7 @@ use super::problem::{Place, Problem, Source, near_name, suggest};
 use crate::units::{Dimension, QuantityError, parse_dimension};
 
 /// Every structural problem of `table` under `schema`, in file order.
+#[must_use]
 pub fn check(source: &Arc<Source>, table: &Spanned<DeTable<'_>>, schema: &Json) -> Vec<Problem> {
     let declared = table
         .get_ref()
@@ -224,7 +225,7 @@ impl<'a> Checker<'a> {
         match value.get_ref().as_str() {
             Some(text) if names.contains(&text) => {}
             Some(text) => {
-                self.report(value.span(), format!("unknown `{key}`: `{text}`"), "not known here", Some(suggest(text, names.iter().copied())))
+                self.report(value.span(), format!("unknown `{key}`: `{text}`"), "not known here", Some(suggest(text, names.iter().copied())));
             }
             None => {
                 let choice = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");

@@ -395,7 +395,7 @@ impl Checker {
         let place = self.layers.place(at.span());
         match ValuePath::parse(text) {
             Err(reason) => {
-                self.problems.push(Problem::new(format!("`{text}` is not a path: {reason}")).at(place, "expected such as `chip.memory.bandwidth`"))
+                self.problems.push(Problem::new(format!("`{text}` is not a path: {reason}")).at(place, "expected such as `chip.memory.bandwidth`"));
             }
             Ok(path) if path.root() == MAPPING => {
                 let degrees = ["tp", "ep", "dp", "pp", "sp", "ffn", "micro_batches"];

@@ -285,7 +285,7 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 
 /// Settings of senders and links, of traffic that stays in a scale-up domain or not.
 fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) -> Setting {
-    let link_retry = fabric.links.iter().filter_map(|link| link.protocol.link_retry).next();
+    let link_retry = fabric.links.iter().find_map(|link| link.protocol.link_retry);
     let window =
         fabric.chip.io.load_store_window.as_ref().filter(|_| stays).map_or(0, |window| (window.value.get() / payload).floor().max(1.0) as u32);
     Setting {

@@ -89,7 +89,7 @@ impl LineChart {
         let _ = writeln!(
             svg,
             "<text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            (height - MARGIN[3] + MARGIN[1]) / 2.0,
+            f64::midpoint(height - MARGIN[3], MARGIN[1]),
             escaped(&self.y)
         );
         for (index, line) in self.lines.iter().enumerate() {

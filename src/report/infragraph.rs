@@ -26,7 +26,8 @@ impl Names {
         }
         let base = clean(thing);
         let is_taken = |name: &String| self.0.values().any(|known| known == name);
-        let name = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}_{number}"))).find(|name| !is_taken(name)).unwrap_or(base);
+        let numbered = (2..=self.0.len() + 2).map(|number| format!("{base}_{number}"));
+        let name = std::iter::once(base.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(base);
         self.0.insert(thing.to_owned(), name.clone());
         name
     }

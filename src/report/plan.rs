@@ -107,6 +107,38 @@ impl Report for PlanReport {
     }
 
     fn sections(&self) -> Vec<Section> {
+        let tables = [Section::Table(self.machine_table()), Section::Table(self.fleet_table())];
+        let mut sections: Vec<Section> = std::iter::once(Section::Title(format!("Serving {}", self.target.1))).chain(tables).collect();
+        for design in &self.designs {
+            if let Some(missing) = design.money.cost.missing() {
+                sections.push(Section::Note(format!("{}: {missing}.", design.name)));
+            }
+            if design.lacks_spares() {
+                let (lost, spare) = (100.0 * (1.0 - design.availability), 100.0 * design.load.spare);
+                sections.push(Section::Note(format!("{}: failures take {lost:.2} %, more than the spares of {spare:.0} %.", design.name)));
+            }
+            sections.push(Section::Note(format!("{}: engine {}.", design.name, engine_text(design.engine.as_deref()))));
+            sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
+        }
+        let note = format!(
+            "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, at the utilisation that limits leave, with the target's spares. \
+             {} Dollars for a token are at the mean load of such a fleet, not of its rounding: hardware over its life and energy, or rent; prices of {}, between their \
+             bounds; no building, no people, no interest.",
+            self.peak_to_mean,
+            self.utilisation(),
+            self.prices
+        );
+        sections.push(Section::Note(note));
+        if self.days.iter().any(|day| day.basis == Basis::Extrapolated) {
+            sections.push(Section::Note("Extrapolated demand assumes that the growth of the two nearest published figures goes on.".into()));
+        }
+        sections
+    }
+}
+
+impl PlanReport {
+    /// One of each design.
+    fn machine_table(&self) -> Table {
         let mut machines = Table::new(&[
             "<supernode",
             "chips",
@@ -134,6 +166,11 @@ impl Report for PlanReport {
                 design.per_million_tokens().map_or("-".to_owned(), dollars_text),
             ]);
         }
+        machines
+    }
+
+    /// What every day takes of each design.
+    fn fleet_table(&self) -> Table {
         let mut table = Table::new(&[
             "<date",
             "10^12 tokens/day",
@@ -165,30 +202,6 @@ impl Report for PlanReport {
                 ]);
             }
         }
-        let mut sections = vec![Section::Title(format!("Serving {}", self.target.1)), Section::Table(machines), Section::Table(table)];
-        for design in &self.designs {
-            if let Some(missing) = design.money.cost.missing() {
-                sections.push(Section::Note(format!("{}: {missing}.", design.name)));
-            }
-            if design.lacks_spares() {
-                let (lost, spare) = (100.0 * (1.0 - design.availability), 100.0 * design.load.spare);
-                sections.push(Section::Note(format!("{}: failures take {lost:.2} %, more than the spares of {spare:.0} %.", design.name)));
-            }
-            sections.push(Section::Note(format!("{}: engine {}.", design.name, engine_text(design.engine.as_deref()))));
-            sections.extend(design.refusal.as_ref().map(|reason| Section::Note(format!("{} serves nothing: {reason}.", design.name))));
-        }
-        let note = format!(
-            "Demand counts input and output, cached input too. Fleets meet its peak, {:.2} times the mean, at the utilisation that limits leave, with the target's spares. \
-             {} Dollars for a token are at the mean load of such a fleet, not of its rounding: hardware over its life and energy, or rent; prices of {}, between their \
-             bounds; no building, no people, no interest.",
-            self.peak_to_mean,
-            self.utilisation(),
-            self.prices
-        );
-        sections.push(Section::Note(note));
-        if self.days.iter().any(|day| day.basis == Basis::Extrapolated) {
-            sections.push(Section::Note("Extrapolated demand assumes that the growth of the two nearest published figures goes on.".into()));
-        }
-        sections
+        table
     }
 }

@@ -52,22 +52,23 @@ fn score_json(score: &Score) -> Json {
     })
 }
 
-impl ValidateReport {
-    fn table<'a>(&self, first: &str, scores: impl Iterator<Item = &'a Score>) -> Section {
-        let mut table = Table::new(&[first, "<system", "cases", "median error", "p90 error", "bias"]);
-        for score in scores {
-            table.row([
-                score.quantity.clone().unwrap_or_else(|| "all".into()),
-                score.system.clone().unwrap_or_else(|| "all".into()),
-                score.count.to_string(),
-                percent(score.median),
-                percent(score.ninetieth),
-                format!("{:+.1} %", 100.0 * score.bias),
-            ]);
-        }
-        Section::Table(table)
+/// Errors by group.
+fn score_table<'a>(first: &str, scores: impl Iterator<Item = &'a Score>) -> Section {
+    let mut table = Table::new(&[first, "<system", "cases", "median error", "p90 error", "bias"]);
+    for score in scores {
+        table.row([
+            score.quantity.clone().unwrap_or_else(|| "all".into()),
+            score.system.clone().unwrap_or_else(|| "all".into()),
+            score.count.to_string(),
+            percent(score.median),
+            percent(score.ninetieth),
+            format!("{:+.1} %", 100.0 * score.bias),
+        ]);
     }
+    Section::Table(table)
+}
 
+impl ValidateReport {
     fn summary_table(&self) -> Section {
         let mut table = Table::new(&[
             "<quantity",
@@ -129,9 +130,9 @@ impl Report for ValidateReport {
             sections.extend(comparison_sections(&self.cases));
         }
         sections.push(Section::Title("Errors by machine and quantity".into()));
-        sections.push(self.table("<quantity", self.scores.iter().filter(|score| score.system.is_some())));
+        sections.push(score_table("<quantity", self.scores.iter().filter(|score| score.system.is_some())));
         sections.push(Section::Title("Errors by quantity".into()));
-        sections.push(self.table("<quantity", self.scores.iter().filter(|score| score.system.is_none())));
+        sections.push(score_table("<quantity", self.scores.iter().filter(|score| score.system.is_none())));
         if !self.summaries.is_empty() {
             sections.push(Section::Title("Inside the fit, outside it, and from the chip's nearest measured relative".into()));
             sections.push(self.summary_table());

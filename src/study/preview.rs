@@ -55,7 +55,7 @@ impl Space {
                 Err(problems) => {
                     first.get_or_insert(problems);
                 }
-                Ok(_) => match self.idle(&point, dimension, &log.applied) {
+                Ok(_) => match idle(&point, dimension, &log.applied) {
                     Some(edit) => {
                         unapplied.get_or_insert((edit, log));
                     }
@@ -72,13 +72,6 @@ impl Space {
             return Err(problem.help(nearest(&edit.path, &log)).into());
         }
         first.map_or(Ok(()), Err)
-    }
-
-    /// An edit of this dimension that led nowhere.
-    fn idle(&self, point: &Point, dimension: usize, applied: &BTreeSet<usize>) -> Option<Edit> {
-        let axis = dimension.checked_sub(3)?;
-        let before: usize = point.values[..axis].iter().map(|value| value.edits.len()).sum();
-        point.values[axis].edits.iter().enumerate().find(|(number, _)| !applied.contains(&(before + number))).map(|(_, edit)| edit.clone())
     }
 
     /// A number that differs where the study, a file it stands on, or the program does (FNV-1a, 64 bit).
@@ -100,6 +93,13 @@ impl Space {
     pub fn is_finite(&self) -> bool {
         self.spec.axes.iter().all(|axis| axis.values.count() > 0)
     }
+}
+
+/// An edit of this dimension that led nowhere.
+fn idle(point: &Point, dimension: usize, applied: &BTreeSet<usize>) -> Option<Edit> {
+    let axis = dimension.checked_sub(3)?;
+    let before: usize = point.values[..axis].iter().map(|value| value.edits.len()).sum();
+    point.values[axis].edits.iter().enumerate().find(|(number, _)| !applied.contains(&(before + number))).map(|(_, edit)| edit.clone())
 }
 
 /// What a path that leads nowhere could have meant.

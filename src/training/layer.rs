@@ -9,7 +9,7 @@ use super::experts::routed_block;
 use super::framework::{Part, host_time};
 use super::saved_activations::kept;
 use crate::execution::{Communication, Exchange, Resource, Stage};
-use crate::input::document::{Attention, ExpertPlacement, Ffn, HostCosts, LayerGroup, Model, Precisions};
+use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, HostCosts, LayerGroup, Model, Precisions};
 use crate::network::{ExpertTraffic, Op};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
@@ -222,6 +222,38 @@ impl<'a> Task<'a> {
         (time, sent)
     }
 
+    /// The experts of a layer, `own` tokens a rank: the gate with the shared experts, and the routed ones between their exchanges.
+    fn experts(&self, stages: &mut Stages, experts: &Experts, ep: u32, own: f64) -> [Vec<Operator>; 2] {
+        let model = self.model;
+        let mut before = gate(model, experts, &self.precisions, own);
+        if experts.shared > 0 {
+            before.extend(shared_block(model, experts, &self.precisions, 1, own));
+        }
+        stages.push(self.both("gate and shared experts", &before));
+        let load = ExpertLoad::new(experts, &self.placement, ep, own);
+        let routed = routed_block(model, experts, &self.placement, &self.precisions, &load);
+        let within = self.both("routed experts", &routed);
+        if ep < 2 {
+            stages.push(within);
+            return [before, routed];
+        }
+        // Backward, gradients go out to the experts as tokens did, and come back as results did; results go out in 16 bit.
+        let traffic = |bytes: f64| ExpertTraffic {
+            ranks: ep,
+            tokens: own,
+            copies: load.copies,
+            message: Bytes::new(f64::from(experts.stream(model.hidden)) * bytes),
+            imbalance: load.imbalance,
+        };
+        let [out, home] = [self.precisions.dispatch, self.precisions.combine].map(|format| traffic(format.activation_bytes()));
+        let ((out, sent), (home, returned)) = (self.exchange(&out, false), self.exchange(&home, true));
+        stages.sent.iter_mut().for_each(|bytes| *bytes += sent + returned);
+        stages.push([transfer("dispatch", out), transfer("combine", home)]);
+        stages.push(within);
+        stages.push([transfer("combine", home), transfer("dispatch", out)]);
+        [before, routed]
+    }
+
     fn layer(&self, group: &LayerGroup, [tp, cp, ep]: [u32; 3], sequences: f64) -> Layer {
         let (model, split) = (self.model, f64::from(tp));
         let hidden = f64::from(model.hidden);
@@ -252,35 +284,7 @@ impl<'a> Task<'a> {
                 operators.extend(block);
             }
             Ffn::Experts(experts) => {
-                let own = tokens / split;
-                let mut before = gate(model, experts, &self.precisions, own);
-                if experts.shared > 0 {
-                    before.extend(shared_block(model, experts, &self.precisions, 1, own));
-                }
-                stages.push(self.both("gate and shared experts", &before));
-                let load = ExpertLoad::new(experts, &self.placement, ep, own);
-                let routed = routed_block(model, experts, &self.placement, &self.precisions, &load);
-                // Backward, gradients go out to the experts as tokens did, and come back as results did; results go out in 16 bit.
-                let traffic = |bytes: f64| ExpertTraffic {
-                    ranks: ep,
-                    tokens: own,
-                    copies: load.copies,
-                    message: Bytes::new(f64::from(experts.stream(model.hidden)) * bytes),
-                    imbalance: load.imbalance,
-                };
-                let [out, home] = if ep > 1 {
-                    let [out, home] = [self.precisions.dispatch, self.precisions.combine].map(|format| traffic(format.activation_bytes()));
-                    let ((out, sent), (home, returned)) = (self.exchange(&out, false), self.exchange(&home, true));
-                    stages.sent.iter_mut().for_each(|bytes| *bytes += sent + returned);
-                    stages.push([transfer("dispatch", out), transfer("combine", home)]);
-                    [out, home]
-                } else {
-                    [Seconds::ZERO; 2]
-                };
-                stages.push(self.both("routed experts", &routed));
-                if ep > 1 {
-                    stages.push([transfer("combine", home), transfer("dispatch", out)]);
-                }
+                let [before, routed] = self.experts(&mut stages, experts, ep, tokens / split);
                 let all = f64::from(experts.routed) * expert_weights(&group.ffn, model.hidden);
                 parameters += stored - all;
                 expert_parameters = all / f64::from(ep);

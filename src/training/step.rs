@@ -271,6 +271,43 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'
     }
 }
 
+/// Hides the scatter of gradients and the gather of weights behind the passes of a stage of so many layers. What goes on in every micro-batch
+/// is put into its passes; what goes on once a step is returned.
+fn beside_passes(training: &Training, [scatter, fetch]: [Seconds; 2], [forward, back]: [&mut Pass; 2], layers: f64) -> [DataExchange; 2] {
+    if training.shard_weights {
+        // Every micro-batch fetches weights forward and backward, and adds its gradients up.
+        forward.with(beside(fetch, forward.room(), layers));
+        back.with(beside(fetch + scatter, back.room(), layers));
+        [DataExchange::NONE, DataExchange::NONE]
+    } else if training.shard_gradients {
+        // Every micro-batch scatters its gradients; weights are fetched once.
+        back.with(beside(scatter, back.room(), layers));
+        [DataExchange::NONE, beside(fetch, forward.room(), layers)]
+    } else {
+        [beside(scatter, back.room(), layers), beside(fetch, forward.room(), layers)]
+    }
+}
+
+/// What the kernels of layers and head do in a step of `m` micro-batches over `p` stages, and what a rank sends within its layers.
+fn work_of_passes(task: &Task<'_>, layout: &TrainingLayout, layers: &[Layer], head: &[Operator], [m, p]: [f64; 2]) -> Activity {
+    let mut activity = Activity::default();
+    let [whole_again, pointwise_again] = [Recompute::Layers, Recompute::Pointwise].map(|kind| f64::from(u8::from(layout.recompute == kind)));
+    for layer in layers {
+        let times = f64::from(layer.count) / p * m;
+        for operator in &layer.operators {
+            let again = whole_again + if super::backward::is_pointwise(operator) { pointwise_again } else { 0.0 };
+            activity.add_by_name(operator, times * (1.0 + again));
+            backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, times));
+        }
+        activity.sent += (layer.sent[0] * (1.0 + whole_again) + layer.sent[1]) * times;
+    }
+    for operator in head {
+        activity.add_by_name(operator, m / p);
+        backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, m / p));
+    }
+    activity
+}
+
 /// A step with the cores at the device's clock, without what it draws.
 fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Layer], layout: TrainingLayout) -> TrainingStep {
     let model = task.model;
@@ -290,19 +327,8 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Laye
         data_exchange(task, op, stage, common_copies, common * bytes) + data_exchange(task, op, stage, expert_copies, experts * bytes)
     };
     let in_stage = f64::from(model.layers()) * share;
-    let (scatter, fetch) = (exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights));
-    let (reduce, gather) = if training.shard_weights {
-        // Every micro-batch fetches weights forward and backward, and adds its gradients up.
-        forward.with(beside(fetch, forward.room(), in_stage));
-        backward_pass.with(beside(fetch + scatter, backward_pass.room(), in_stage));
-        (DataExchange::NONE, DataExchange::NONE)
-    } else if training.shard_gradients {
-        // Every micro-batch scatters its gradients; weights are fetched once.
-        backward_pass.with(beside(scatter, backward_pass.room(), in_stage));
-        (DataExchange::NONE, beside(fetch, forward.room(), in_stage))
-    } else {
-        (beside(scatter, backward_pass.room(), in_stage), beside(fetch, forward.room(), in_stage))
-    };
+    let exchanged = [exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights)];
+    let [reduce, gather] = beside_passes(training, exchanged, [&mut forward, &mut backward_pass], in_stage);
     let unit = forward.time + backward_pass.time + hop * (2.0 * v);
 
     let [common_shards, expert_shards] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };
@@ -316,21 +342,7 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Laye
     let straggling = even * (spread * expected_largest(f64::from(layout.ranks())));
     let time = even + straggling;
 
-    let mut activity = Activity::default();
-    let [whole_again, pointwise_again] = [Recompute::Layers, Recompute::Pointwise].map(|kind| f64::from(u8::from(layout.recompute == kind)));
-    for layer in layers {
-        let times = f64::from(layer.count) / p * m;
-        for operator in &layer.operators {
-            let again = whole_again + if super::backward::is_pointwise(operator) { pointwise_again } else { 0.0 };
-            activity.add_by_name(operator, times * (1.0 + again));
-            backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, times));
-        }
-        activity.sent += (layer.sent[0] * (1.0 + whole_again) + layer.sent[1]) * times;
-    }
-    for operator in &head {
-        activity.add_by_name(operator, m / p);
-        backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, m / p));
-    }
+    let mut activity = work_of_passes(task, &layout, layers, &head, [m, p]);
     updates.iter().for_each(|(kernel, times)| activity.add_by_name(kernel, *times));
     let kept = |copies: f64| (copies - 1.0) / copies;
     let reduced = common * kept(common_copies) + experts * kept(expert_copies);

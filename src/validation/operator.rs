@@ -134,6 +134,7 @@ pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
 const MOST_EXPERTS: u32 = 256;
 
 /// Whether a measurement is the faster of two kernels.
+#[must_use]
 pub fn has_low_latency(kernels: &Kernels, case: &Case) -> bool {
     let settings = &case.settings;
     let known = |precision: &Precision| settings.optional("format") == Some(precision.name());

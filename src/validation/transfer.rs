@@ -58,10 +58,10 @@ pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
         .clone();
     let (ranks, tokens, mut copies) = (settings.count("ranks")?, settings.number("tokens")?, settings.number("top_k")?);
     let printed = tokens * copies;
-    match settings.one_of("routing", &[("random", false), ("balanced", true)])? {
-        // Balanced routing sends a token to as many different ranks as there are, one expert on each.
-        true if kernel.merges_copies => (copies, kernel.merges_copies) = (copies.min(f64::from(ranks)), false),
-        _ => {}
+    // Balanced routing sends a token to as many different ranks as there are, one expert on each.
+    let balanced = settings.one_of("routing", &[("random", false), ("balanced", true)])?;
+    if balanced && kernel.merges_copies {
+        (copies, kernel.merges_copies) = (copies.min(f64::from(ranks)), false);
     }
     let fabric = bench.network.fabric();
     if ranks.div_ceil(fabric.chip.ranks) > fabric.chips {

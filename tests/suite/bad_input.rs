@@ -160,12 +160,12 @@ error: `lane_rate` is out of range
 fn hosts_that_the_chips_do_not_fill() {
     let project = Project::new("hosts").file("node.toml", &NODE.replace("library = \"cann\"", "library = \"cann\"\nhost_chips = 3"));
     project.run(&["describe", "./node.toml"]).fails(
-        r#"error: 8 chips do not fill hosts of 3
+        r"error: 8 chips do not fill hosts of 3
  --> ./node.toml:8:14
   |
 8 | host_chips = 3
   |              ^ must divide the number of chips
-"#,
+",
     );
 }
 
@@ -214,14 +214,14 @@ fn bits_must_be_spelt_out() {
 fn more_links_than_a_switch_has_lanes() {
     let project = Project::new("lanes").file("node.toml", &NODE.replace("size = 8", "size = 24"));
     project.run(&["describe", "./node.toml"]).fails(
-        r#"error: switch `ub-l1` has 72 lanes, its links need 96
+        r"error: switch `ub-l1` has 72 lanes, its links need 96
   --> ./node.toml:14:1
    |
 14 | [level.switch]
    | ^^^^^^^^^^^^^^ level `node` adds the links that do not fit
    |
    = help: fewer children, planes or parallel links, or a part with more ports
-"#,
+",
     );
 }
 
@@ -229,14 +229,14 @@ fn more_links_than_a_switch_has_lanes() {
 fn a_chip_has_a_budget_too() {
     let project = Project::new("budget").file("node.toml", &NODE.replace("links = 2", "links = 3").replace("size = 8", "size = 4"));
     project.run(&["describe", "./node.toml"]).fails(
-        r#"error: chip `Ascend 910C` has 28 lanes, its links need 42
+        r"error: chip `Ascend 910C` has 28 lanes, its links need 42
   --> ./node.toml:14:1
    |
 14 | [level.switch]
    | ^^^^^^^^^^^^^^ level `node` adds the links that do not fit
    |
    = help: fewer children, planes or parallel links, or a part with more ports
-"#,
+",
     );
 }
 
@@ -244,14 +244,14 @@ fn a_chip_has_a_budget_too() {
 fn a_level_needs_one_pattern() {
     let project = Project::new("pattern").file("node.toml", &NODE.replace("[level.switch]\npart = \"ub-l1\"\nplanes = 7\n", ""));
     project.run(&["describe", "./node.toml"]).fails(
-        r#"error: level `node` needs exactly one pattern, found 0
+        r"error: level `node` needs exactly one pattern, found 0
   --> ./node.toml:11:8
    |
 11 | size = 8
    |        ^ these children are joined how?
    |
    = help: one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`
-"#,
+",
     );
 }
 
@@ -294,7 +294,7 @@ fn files_that_are_not_toml() {
 fn syntax_errors_are_underlined() {
     let project = Project::new("syntax").file("node.toml", &NODE.replace("size = 8", "size = = 8"));
     project.run(&["describe", "./node.toml"]).fails(
-        r#"error: this is not valid TOML
+        r"error: this is not valid TOML
   --> ./node.toml:11:8
    |
 11 | size = = 8
@@ -305,7 +305,7 @@ error: this is not valid TOML
    |
 11 | size = = 8
    |          ^ unexpected key or value, expected newline, `#`
-"#,
+",
     );
 }
 
@@ -360,12 +360,12 @@ error: unknown key `libary`
 fn a_file_of_another_kind_has_one_thing_wrong() {
     let project = Project::new("another-kind").file("node.toml", NODE);
     project.run(&["simulate", "hgx-h100", "--workload", "./node.toml"]).fails(
-        r#"error: this file holds [supernode], not [workload]
+        r"error: this file holds [supernode], not [workload]
  --> ./node.toml:3:2
   |
 3 | [supernode]
   |  ^^^^^^^^^ another kind of file
-"#,
+",
     );
 }
 

@@ -78,14 +78,14 @@ ffn.dense = { width = 4096 }
 "#;
     let project = Project::new("odd-heads").file("odd.toml", model).file("mine.toml", &WORKLOAD.replace("./config.json", "./odd.toml"));
     project.run(&["check", "mine.toml"]).fails(
-        r#"error: 12 heads cannot share 5 key and value heads
+        r"error: 12 heads cannot share 5 key and value heads
   --> ./odd.toml:10:1
    |
 10 | attention.gqa = { heads = 12, kv_heads = 5, head_dim = 64 }
    | ^^^^^^^^^ 5 must divide 12
    |
    = help: the nearest number that does is 4
-"#,
+",
     );
 }
 

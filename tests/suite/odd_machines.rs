@@ -2,9 +2,9 @@
 
 use crate::command::Project;
 
-const HEAD: &str = r#"schema = 1
+const HEAD: &str = r"schema = 1
 supply = { conversion_efficiency = 0.95, cooling_share = 0.03, pue = 1.16 }
-"#;
+";
 
 fn machine(chip: &str, level: &str) -> String {
     format!("{HEAD}supernode = {{ name = \"odd\", vendor = \"me\", chip = \"{chip}\", library = \"generic\" }}\n[[level]]\nname = \"all\"\n{level}")

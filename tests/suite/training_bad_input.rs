@@ -16,16 +16,16 @@ global_batch = 8
 fn a_batch_of_zero_and_misspelt_keys_are_underlined() {
     let project = Project::new("training-zero").file("t.toml", &STEP.replace("batch = 8", "batch = 0"));
     project.run(&["train", "hgx-h100", "--workload", "./t.toml"]).fails(
-        r#"error: `global_batch` is out of range
+        r"error: `global_batch` is out of range
  --> ./t.toml:7:16
   |
 7 | global_batch = 0
   |                ^ expected a whole number, from 1 to 10000000
-"#,
+",
     );
     let project = Project::new("training-key").file("t.toml", &STEP.replace("global_batch", "global_bach"));
     project.run(&["train", "hgx-h100", "--workload", "./t.toml"]).fails(
-        r#"error: missing key `global_batch`
+        r"error: missing key `global_batch`
  --> ./t.toml:2:1
   |
 2 | [training]
@@ -40,7 +40,7 @@ error: unknown key `global_bach`
   | ^^^^^^^^^^^ did you mean `global_batch`?
   |
   = help: training takes: `name`, `origin`, `model`, `gemm`, `sequence`, `global_batch`, `dispatch`, `all_to_all`, `chunked_tensor`, `host`, `schedule`, `optimizer`, `checkpoint`, `experts`, `state`, `shard_optimizer`, `shard_gradients`, `shard_group`, `shard_weights`
-"#,
+",
     );
 }
 
@@ -68,10 +68,10 @@ fn a_model_without_its_figures_says_which() {
     let config = r#"{ "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "intermediate_size": 14336 }"#;
     let project = Project::new("training-model").file("config.json", config);
     project.run(&["train", "hgx-h100", "--workload", "llama-3.1-70b-bf16", "--model", "./config.json"]).fails(
-        r#"error: `./config.json` has no `vocab_size`
+        r"error: `./config.json` has no `vocab_size`
  |
  = help: a model cannot be priced without it
-"#,
+",
     );
 }
 

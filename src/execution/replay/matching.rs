@@ -176,19 +176,11 @@ impl Matching<'_, '_> {
         }
         let chips = ranks.iter().map(|&rank| self.chip(rank)).collect::<Result<Vec<_>, _>>()?;
         let (op, bytes) = self.priced_as(node, ranks, chips.len());
-        let stream = if chips.len() < 2 { None } else { Some(self.stream(op, self.rooted(node, ranks, chips), bytes, &about(rank, node))?) };
+        let stream = if chips.len() < 2 { None } else { Some(self.stream(op, rooted(node, ranks, chips), bytes, &about(rank, node))?) };
         let place = self.found.instances.len();
         self.found.of_node.extend(members.iter().map(|&member| (member, place)));
         self.found.instances.push(Instance { members, communicator, stream });
         Ok(())
-    }
-
-    /// The chips with the root's first.
-    fn rooted(&self, node: &TraceNode, ranks: &[u32], mut chips: Vec<u32>) -> Vec<u32> {
-        if let Some(at) = node.root.and_then(|root| ranks.iter().position(|&rank| rank == root)) {
-            chips.swap(0, at);
-        }
-        chips
     }
 
     /// The op and size as nccl-tests means them.
@@ -349,6 +341,14 @@ impl Matching<'_, '_> {
             self.found.transfers[number].stream = Some(new);
         }
     }
+}
+
+/// The chips with the root's first.
+fn rooted(node: &TraceNode, ranks: &[u32], mut chips: Vec<u32>) -> Vec<u32> {
+    if let Some(at) = node.root.and_then(|root| ranks.iter().position(|&rank| rank == root)) {
+        chips.swap(0, at);
+    }
+    chips
 }
 
 fn stream_of(found: &Communication, number: usize) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! InfraGraph 3.1 (Keysight): devices of components and edges, instances of devices, edges between instances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -105,7 +105,7 @@ struct Reader<'a> {
     /// Place of each node, by its name.
     places: BTreeMap<String, u32>,
     /// Edges so far: an edge that is stated twice, or from both ends, is one.
-    joined: BTreeMap<(u32, u32, u32), ()>,
+    joined: BTreeSet<(u32, u32, u32)>,
 }
 
 impl<'a> Reader<'a> {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
             let numbers = indices(step, slice, count(component, &device)?)?;
             let dot = if depth > 0 { "." } else { "" };
             found = found.iter().flat_map(|before| numbers.iter().map(move |number| format!("{before}{dot}{name}[{number}]"))).collect();
-            device = name.to_owned();
+            name.clone_into(&mut device);
         }
         Ok(found)
     }
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
             let place =
                 |name: &String| self.places.get(name).copied().ok_or_else(|| format!("`{name}` is a device, not a component that links end at"));
             let (a, b) = (place(a)?, place(b)?);
-            if a != b && self.joined.insert((a.min(b), a.max(b), link), ()).is_none() {
+            if a != b && self.joined.insert((a.min(b), a.max(b), link)) {
                 if self.graph.edges.len() >= MOST {
                     return Err(format!("more than {MOST} edges"));
                 }

@@ -65,10 +65,7 @@ impl Reader {
             let package = self.node("package", ForeignKind::Host);
             self.packages.push(package);
             above = Some(package);
-        } else if is(&object, "Bridge")
-            && self.joins_accelerators(object)
-            && object.attribute("bridge_type").is_some_and(|kind| kind.starts_with("1-"))
-        {
+        } else if is(&object, "Bridge") && joins_accelerators(object) && object.attribute("bridge_type").is_some_and(|kind| kind.starts_with("1-")) {
             let switch = self.node("pcie_switch", ForeignKind::Switch);
             if let Some(above) = above {
                 self.edge(above, switch, pcie(&object));
@@ -85,12 +82,12 @@ impl Reader {
         }
         Ok(())
     }
+}
 
-    /// Whether a bridge is the top of a switch below which several branches hold GPUs.
-    fn joins_accelerators(&self, bridge: Node<'_, '_>) -> bool {
-        let holds = |child: &Node<'_, '_>| child.descendants().any(|node| is_accelerator(&node));
-        bridge.children().filter(holds).count() > 1
-    }
+/// Whether a bridge is the top of a switch below which several branches hold GPUs.
+fn joins_accelerators(bridge: Node<'_, '_>) -> bool {
+    let holds = |child: &Node<'_, '_>| child.descendants().any(|node| is_accelerator(&node));
+    bridge.children().filter(holds).count() > 1
 }
 
 /// hwloc gives the speed of a PCIe link in GB/s.

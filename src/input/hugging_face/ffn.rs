@@ -63,7 +63,7 @@ fn divisible(width: f64, divisor: u32) -> u32 {
 }
 
 fn experts(table: &Table<'_>, layer: u32) -> Experts {
-    if !std::ptr::eq(table.family, &UNKNOWN) {
+    if !std::ptr::eq(table.family, &raw const UNKNOWN) {
         // Widths of dense layers, of which a known type need not have any.
         table.settle(&["intermediate_size", "intermediate_size_mlp", "dense_intermediate_size", "use_double_wide_mlp"]);
     }

@@ -73,6 +73,7 @@ pub fn read_with_formats(source: &Arc<Source>, formats: Option<&Arc<Source>>) ->
 }
 
 /// Model types that have a reader of their own.
+#[must_use]
 pub fn supported() -> Vec<&'static str> {
     families::supported().collect()
 }

@@ -46,6 +46,7 @@ pub struct Rates {
 }
 
 /// The max-min fair rates of all flows.
+#[must_use]
 pub fn max_min(sharing: &Sharing) -> Rates {
     let table = Table::new(sharing);
     let filled = fill(&table, &table.limit, |_| true);

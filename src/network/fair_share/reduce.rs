@@ -40,6 +40,7 @@ pub struct Reduced {
 }
 
 /// Drops every channel that the two rules above prove redundant. The flows keep their numbers.
+#[must_use]
 pub fn reduce(sharing: &Sharing) -> Reduced {
     let merged = keep(sharing, &distinct_columns(sharing));
     let keeps = uncovered(&merged.sharing);
@@ -62,8 +63,8 @@ fn keep(sharing: &Sharing, keeps: &[bool]) -> Reduced {
         let row = row.iter().map(|&channel| renumbered[channel as usize]).zip(shares.iter().copied());
         input.push_flow(row.filter(|&(channel, _)| channel != u32::MAX));
     }
-    input.cap = sharing.input().cap.clone();
-    input.count = sharing.input().count.clone();
+    input.cap.clone_from(&sharing.input().cap);
+    input.count.clone_from(&sharing.input().count);
     Reduced { sharing: Sharing::from_checked(input), kept }
 }
 

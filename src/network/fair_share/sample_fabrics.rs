@@ -16,6 +16,7 @@ pub fn all_to_all(chips: u32) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// A crossbar: chip `i` has channel `i` up and channel `chips + i` down.
+#[must_use]
 pub fn crossbar_all_to_all(chips: u32) -> SharingInput {
     let mut input = SharingInput::new(vec![INJECTION; 2 * chips as usize]);
     for (source, to) in all_to_all(chips) {
@@ -26,6 +27,7 @@ pub fn crossbar_all_to_all(chips: u32) -> SharingInput {
 
 /// A Clos that does not block: 8 chips under an L1 switch, 7 planes with 16 spines each, every flow sprayed evenly over
 /// all its shortest paths. Channels: chip to L1 and L1 to chip in each plane, L1 to spine and spine to L1.
+#[must_use]
 pub fn clos_all_to_all(chips: u32) -> SharingInput {
     let switches = chips.div_ceil(CHIPS_PER_L1);
     let port = INJECTION / f64::from(PLANES);
@@ -53,6 +55,7 @@ pub fn clos_all_to_all(chips: u32) -> SharingInput {
 
 /// `bytes * (1 + spread * u)` for each flow, in whole bytes, `u` in [0, 1) drawn from its number and the seed. The peers'
 /// driver repeats this formula.
+#[must_use]
 pub fn spread_sizes(flows: usize, bytes: f64, spread: f64, seed: u64) -> Vec<f64> {
     let unit = |flow: usize| (scramble(scramble(seed) ^ flow as u64) >> 11) as f64 / (1u64 << 53) as f64;
     (0..flows).map(|flow| (bytes * (1.0 + spread * unit(flow))).round()).collect()

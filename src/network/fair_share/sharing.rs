@@ -155,6 +155,9 @@ fn usable(value: f64) -> bool {
 
 impl Sharing {
     /// Checks the problem. Cost: one pass over the entries.
+    ///
+    /// # Errors
+    /// The first entry that makes no sense.
     pub fn new(input: SharingInput) -> Result<Self, SharingError> {
         let entries = input.channel.len();
         let channels = input.capacity.len();
@@ -212,42 +215,50 @@ impl Sharing {
     }
 
     /// Rows.
+    #[must_use]
     pub fn flows(&self) -> usize {
         self.input.row_start.len() - 1
     }
 
     /// Columns.
+    #[must_use]
     pub fn channels(&self) -> usize {
         self.input.capacity.len()
     }
 
     /// Crossings of a flow and a channel.
+    #[must_use]
     pub fn entries(&self) -> usize {
         self.input.channel.len()
     }
 
     /// Bytes/s of every channel.
+    #[must_use]
     pub fn capacity(&self) -> &[f64] {
         &self.input.capacity
     }
 
     /// Channels that `flow` crosses, and its share on each.
+    #[must_use]
     pub fn row(&self, flow: usize) -> (&[u32], &[f64]) {
         let row = self.input.row_start[flow]..self.input.row_start[flow + 1];
         (&self.input.channel[row.clone()], &self.input.share[row])
     }
 
     /// Bytes/s that `flow` may not exceed; infinite without a cap.
+    #[must_use]
     pub fn cap(&self, flow: usize) -> f64 {
         self.input.cap.as_ref().map_or(f64::INFINITY, |caps| caps[flow])
     }
 
     /// How many identical flows the row of `flow` stands for.
+    #[must_use]
     pub fn count(&self, flow: usize) -> u32 {
         self.input.count.as_ref().map_or(1, |counts| counts[flow])
     }
 
     /// The problem as it was given.
+    #[must_use]
     pub fn input(&self) -> &SharingInput {
         &self.input
     }

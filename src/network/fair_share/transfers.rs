@@ -123,6 +123,7 @@ impl<'a> Transfers<'a> {
     }
 
     /// The problem whose flows these are.
+    #[must_use]
     pub fn sharing(&self) -> &'a Sharing {
         self.sharing
     }

@@ -170,7 +170,7 @@ impl<'a> State<'a> {
             return if began { 0 } else { (packet.class + 1).min(self.setting.classes - 1) };
         }
         let stays = packet.from != NONE && self.machine.channels[packet.from as usize].dimension == channel.dimension;
-        if channel.dateline || (stays && packet.class == 1) { 1 } else { 0 }
+        u8::from(channel.dateline || (stays && packet.class == 1))
     }
 
     /// Virtual channels of a port that are open to a class.

@@ -69,8 +69,18 @@ pub fn timeline_svg(trace: &Json) -> Option<String> {
         }
         y += 8.0;
     }
+    y = legend(&kinds, &mut body, y);
+    (!kinds.is_empty()).then(|| {
+        let height = y + 22.0;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n{body}</svg>\n"
+        )
+    })
+}
+
+/// Draws what the colours mean, five to a line, and returns where the last line stands.
+fn legend(kinds: &[&str], body: &mut String, mut y: f64) -> f64 {
     for (at, kind) in kinds.iter().enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "a handful of kinds")]
         let x = LEFT + 175.0 * (at % 5) as f64;
         let _ = writeln!(
             body,
@@ -82,10 +92,5 @@ pub fn timeline_svg(trace: &Json) -> Option<String> {
         );
         y += if at % 5 == 4 { 18.0 } else { 0.0 };
     }
-    (!kinds.is_empty()).then(|| {
-        let height = y + 22.0;
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n{body}</svg>\n"
-        )
-    })
+    y
 }
