@@ -1,4 +1,4 @@
-//! Which kind of source may carry which confidence: the rule of docs/topologies.md, held against every figure of the shipped hardware.
+//! Which kind of source may carry which confidence: the rule of docs/topologies.md, held against every figure of what ships.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,22 @@ const MAKERS: &[&str] = &[
     "github.com/jax-ml/",
     "github.com/deepseek-ai/",
     "github.com/oracle-quickstart/",
+    "huggingface.co/deepseek-ai/",
+    "huggingface.co/google/",
+    "huggingface.co/nvidia/",
+    "huggingface.co/zai-org/",
+    "huggingface.co/openai/",
+    "huggingface.co/tencent/",
+    "huggingface.co/moonshotai/",
+    "huggingface.co/meta-llama/",
+    "huggingface.co/XiaomiMiMo/",
+    "huggingface.co/MiniMaxAI/",
+    "huggingface.co/Qwen/",
+    "huggingface.co/stepfun-ai/",
+    "github.com/Tencent-Hunyuan/",
+    "github.com/Wan-Video/",
+    "github.com/stepfun-ai/",
+    "github.com/alibaba/",
 ];
 const PAPERS: &[&str] = &["arxiv.org", "doi.org", "ennanzhai.github.io"];
 const REPOSITORIES: &[&str] = &["github.com", "modelscope.cn", "huggingface.co"];
@@ -115,8 +131,8 @@ fn walk(value: &Value, place: &str, origin: Option<&Table>, found: &mut Vec<(Str
     }
 }
 
-fn hardware_files() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies")];
+fn shipped_files() -> Vec<PathBuf> {
+    let mut folders = ["topologies", "workloads"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).to_vec();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
@@ -132,7 +148,7 @@ fn hardware_files() -> Vec<PathBuf> {
 fn a_confidence_is_carried_by_a_source_that_may_carry_it() {
     let mut wrong = Vec::new();
     let mut figures = 0;
-    for path in hardware_files() {
+    for path in shipped_files() {
         let file = read(&path);
         let addresses = sources(&path, &file);
         let origin = file.values().find_map(|head| head.as_table()?.get("origin")?.as_table());
