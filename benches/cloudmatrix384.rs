@@ -84,7 +84,7 @@ fn stages(criterion: &mut Criterion) {
     say("single_failures", single_failures(&patient, &reliability, true, Progress::SILENT));
     group.sample_size(10);
     group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true, Progress::SILENT))));
-    let case = Case { supernode: NAME.to_owned(), serves: Serves::default(), target: "doubao-2026-04".to_owned() };
+    let case = Case { supernode: NAME.to_owned(), serves: Serves::default(), target: "doubao-2026-04".to_owned(), chip_of: None };
     say("sensitivity", sensitivity(&case, Progress::SILENT).map_or(0, |(_, gains)| gains.len()));
     group.bench_function("sensitivity", |bencher| bencher.iter(|| black_box(sensitivity(&case, Progress::SILENT).is_ok())));
     group.finish();

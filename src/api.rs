@@ -145,6 +145,7 @@ impl Supernode {
             levels: self.fabric.level_names.clone(),
             transients: swings(&self.spec, &self.fabric, &simulation),
             simulation,
+            ranges: None,
             published: Vec::new(),
             medians: Vec::new(),
             cautions: cautions(&self.spec.chip, &workload.0),

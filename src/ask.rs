@@ -1,8 +1,10 @@
 //! A command line as a question of a library: the same result, without a process.
 
+use std::sync::Arc;
+
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::cli::{Arguments, Body, Output};
+use crate::cli::{Arguments, Body, Output, heard};
 use crate::input::catalog::forget_inputs;
 use crate::input::problem::{Problem, Problems};
 use crate::report::{self, Cells, Document, RecordFormat, Records};
@@ -27,6 +29,15 @@ pub struct Answer {
 pub fn ask(arguments: &[&str]) -> Result<Answer, crate::Error> {
     forget_inputs();
     asked(arguments).map_err(crate::Error::from)
+}
+
+/// As [`ask`]; `hear` is called from any thread with the pieces of work that are done, how many there are, and the word for them. Commands that
+/// do not work piece by piece never call it.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_heard(arguments: &[&str], hear: impl Fn(u64, u64, &'static str) + Send + Sync + 'static) -> Result<Answer, crate::Error> {
+    heard(Arc::new(hear), || ask(arguments))
 }
 
 fn asked(arguments: &[&str]) -> Result<Answer, Problems> {

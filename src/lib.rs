@@ -84,4 +84,4 @@ pub use api::{
     Algorithm, CollectiveResult, DemandTarget, Error, Op, ServingResult, ServingWorkload, Study, StudyResult, Supernode, TrainingResult,
     TrainingWorkload,
 };
-pub use ask::{Answer, AnswerTable, ColumnCells, ask};
+pub use ask::{Answer, AnswerTable, ColumnCells, ask, ask_heard};

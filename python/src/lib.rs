@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
@@ -18,6 +18,9 @@ create_exception!(supernode, Error, PyValueError, "What is wrong with a file or 
 
 /// How often a waiting question looks for Ctrl-C.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Questions that end sooner show no progress.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a command answers.
 #[pyclass(frozen, module = "supernode._native")]
@@ -107,19 +110,41 @@ fn batch(table: &AnswerTable) -> std::result::Result<RecordBatch, arrow_schema::
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-/// Asks a question in the words of the command line.
+/// Pieces of work done, of how many, and the word for them.
+type Far = Option<(u64, u64, &'static str)>;
+
+/// Asks a question in the words of the command line. `progress`, if any, is called with the pieces of work done, how many there are, and the word
+/// for them; in this thread, when they have changed, and not for questions that end at once.
 #[pyfunction]
-fn ask(py: Python<'_>, arguments: Vec<String>) -> PyResult<Result> {
+#[pyo3(signature = (arguments, progress=None))]
+fn ask(py: Python<'_>, arguments: Vec<String>, progress: Option<Bound<'_, PyAny>>) -> PyResult<Result> {
     let (sender, receiver) = channel();
+    let far: Arc<Mutex<Far>> = Arc::default();
+    let heard = Arc::clone(&far);
     // A thread of its own, so that Ctrl-C ends the waiting; what it computes is then dropped.
     std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let _ = sender.send(supernode::ask(&words));
+        let hear = move |done, of, pieces| {
+            let mut far = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            // Threads report in any order.
+            if far.is_none_or(|(before, ..)| before < done) {
+                *far = Some((done, of, pieces));
+            }
+        };
+        let _ = sender.send(supernode::ask_heard(&words, hear));
     })?;
     // Waits without Python's lock; a lock of its own lets the waiting move.
     let receiver = Mutex::new(receiver);
+    let start = Instant::now();
+    let mut shown = None;
     loop {
         let found = py.detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
+        let now = *far.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_long = start.elapsed() >= PATIENCE;
+        if let (Some(progress), Some(far)) = (&progress, now.filter(|_| is_long && now != shown)) {
+            progress.call1(far)?;
+            shown = now;
+        }
         match found {
             Ok(answer) => return answer.map(Result).map_err(|error| Error::new_err(error.to_string())),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,

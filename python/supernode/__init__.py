@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 import json as _json
 import os
-from typing import Any, Iterator, Mapping
+import sys
+from typing import Any, Callable, Iterator, Mapping
 
 from ._native import Error, Table, __version__
 from ._native import ask as _ask
@@ -72,10 +73,47 @@ class Result(Mapping[str, Any]):
         return f"<pre>{html.escape(self.text)}</pre>"
 
 
-def ask(command: str, *names: str | os.PathLike[str], **options: Any) -> Result:
+class _Bar:
+    """A bar in the output of a notebook's cell, gone when its question ends."""
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        self._display = display
+        self._handle: Any = None
+
+    def __call__(self, done: int, of: int, pieces: str) -> None:
+        bar = {"text/html": f"<progress value={done} max={of}></progress> {done}/{of} {pieces}", "text/plain": f"{done}/{of} {pieces}"}
+        if self._handle is None:
+            self._handle = self._display(bar, raw=True, display_id=True)
+        else:
+            self._handle.update(bar, raw=True)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.update({"text/plain": ""}, raw=True)
+
+
+def _notebook_bar() -> _Bar | None:
+    """A bar where code runs in a notebook's kernel: nothing is imported to find out."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    from IPython.display import display
+
+    return _Bar(display)
+
+
+def ask(
+    command: str,
+    *names: str | os.PathLike[str],
+    progress: Callable[[int, int, str], object] | bool | None = None,
+    **options: Any,
+) -> Result:
     """Ask what ``supernode COMMAND NAMES... --OPTIONS`` asks.
 
-    Raises Error, with the text that the command writes to standard error.
+    Raises Error, with the text that the command writes to standard error. ``progress`` is called with the pieces of work done, how many there are
+    and the word for them, by commands that work piece by piece (``sweep``, ``plan``, ``uncertainty`` and others) and take more than half a
+    second; in a notebook a bar is shown unless it is False.
     """
     words = [command, *(os.fspath(name) for name in names)]
     for key, value in options.items():
@@ -87,7 +125,12 @@ def ask(command: str, *names: str | os.PathLike[str], **options: Any) -> Result:
             continue
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words.append(f"{flag}={os.fspath(one) if isinstance(one, os.PathLike) else one}")
-    return Result(_ask(words))
+    bar = _notebook_bar() if progress is None or progress is True else None
+    try:
+        return Result(_ask(words, bar if bar is not None else progress if callable(progress) else None))
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def simulate(supernode: str | os.PathLike[str], **options: Any) -> Result:

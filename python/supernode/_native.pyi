@@ -1,3 +1,5 @@
+from typing import Callable
+
 class Error(ValueError):
     """What is wrong with a file or an option, underlined."""
 
@@ -21,6 +23,6 @@ class Table:
     def csv(self) -> str: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
-def ask(arguments: list[str]) -> Result: ...
+def ask(arguments: list[str], progress: Callable[[int, int, str], object] | None = None) -> Result: ...
 
 __version__: str

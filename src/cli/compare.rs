@@ -1,5 +1,6 @@
 //! `supernode compare`: designs side by side.
 
+use super::draws::DrawsArgument;
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
 use super::{Outcome, Output};
@@ -29,6 +30,9 @@ pub struct Arguments {
     same_chips: bool,
 
     #[command(flatten)]
+    draws: DrawsArgument,
+
+    #[command(flatten)]
     page: PageArgument,
 }
 
@@ -56,7 +60,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let engines = designs.iter().map(engine).collect();
     let bands = bands(arguments, &designs, &workload.id, &choice)?;
     let (rows, simulations) = compare(&designs, &bands, &workload, &target, &choice, &reliability);
+    let mut serves = arguments.serving.serves()?;
+    serves.workload = Some(workload.id.clone());
+    let chip_of = arguments.same_chips.then(|| arguments.supernodes[0].clone());
+    let case = |name: &String| Case { supernode: name.clone(), serves: serves.clone(), target: target.id.clone(), chip_of: chip_of.clone() };
+    let ranges = arguments.supernodes.iter().zip(&simulations).map(|(name, simulation)| arguments.draws.ranges(&case(name), simulation));
+    let ranges = ranges.collect::<Option<Vec<_>>>().unwrap_or_default();
     let report = CompareReport {
+        ranges,
         supernodes: arguments.supernodes.clone(),
         rows,
         refusals: simulations.iter().map(Simulation::serves_nothing).collect(),
@@ -83,7 +94,7 @@ fn bands(arguments: &Arguments, designs: &[(Spec, Fabric)], workload: &str, choi
         let mut serves = arguments.serving.serves()?;
         serves.workload = Some(workload.to_owned());
         serves.pue = Some(spec.supply.pue.value);
-        band(&Case { supernode: name.clone(), serves, target: arguments.target.clone() }, choice).map(Some)
+        band(&Case { supernode: name.clone(), serves, target: arguments.target.clone(), chip_of: None }, choice).map(Some)
     };
     designs.iter().zip(&arguments.supernodes).map(of).collect()
 }

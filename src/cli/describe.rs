@@ -38,6 +38,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
         standing: spec.standing,
+        packages: spec.packages,
         chip: spec.chip,
         levels: fabric.level_names.clone(),
         inventory,

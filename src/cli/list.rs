@@ -1,12 +1,17 @@
 //! `supernode list`: what ships.
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::kinds::kinds;
-use super::{Outcome, Output};
+use super::schema::schema_text;
+use super::{Outcome, Output, bad_option};
 use crate::input::catalog::{Mention, find_in, shipped_in};
 use crate::input::document::{Kind, StandingKind};
-use crate::input::problem::{Problem, suggest};
+use crate::input::problem::{Problem, Problems, Source, suggest};
 use crate::input::spec::load_supernode;
 use crate::report::{self, Report, Section, Table};
 
@@ -19,6 +24,10 @@ pub struct Arguments {
 
     /// Print this shipped file instead of the names
     name: Option<String>,
+
+    /// Write the file there instead, and schema/KIND.json beside it, which its first line names: editors complete and check it
+    #[arg(long, value_name = "FILE", requires = "name")]
+    out: Option<PathBuf>,
 }
 
 /// Names, each with what it is where it is not a machine that runs.
@@ -63,6 +72,9 @@ impl Report for Text {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    if let (Some(name), Some(out)) = (&arguments.name, &arguments.out) {
+        return written(arguments.kind, name, out).map(Output::done);
+    }
     if let Some(name) = &arguments.name {
         return file(arguments.kind, name, format);
     }
@@ -82,26 +94,56 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 
 /// A shipped file of a kind, as text or as JSON.
 fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
-    let folder = kind.folder();
-    let word = kind.plural();
-    if !shipped_in(folder).iter().any(|known| known == name) {
-        let hint = suggest(name, shipped_in(folder).iter().map(String::as_str));
+    let source = shipped(kind, name)?;
+    let text = Text { path: source.name.clone(), text: portable(kind, &source.text) };
+    Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
+}
+
+fn shipped(kind: Kind, name: &str) -> Result<Arc<Source>, Problems> {
+    let (folder, word) = (kind.folder(), kind.plural());
+    let names = shipped_in(folder);
+    if !names.iter().any(|known| known == name) {
+        let hint = suggest(name, names.iter().map(String::as_str));
         return Err(Problem::new(format!("none of the {word} is named `{name}`")).help(hint).into());
     }
-    let found = find_in(name, &Mention::on_command_line(), folder, word, "toml")?;
-    let text = Text { path: found.source.name.clone(), text: portable(kind, &found.source.text) };
-    Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
+    Ok(find_in(name, &Mention::on_command_line(), folder, word, "toml")?.source)
+}
+
+/// Writes a shipped file and the schema of its kind; says what was written. No file that is there already is replaced, except by the same.
+fn written(kind: Kind, name: &str, out: &Path) -> Result<String, Problems> {
+    let source = shipped(kind, name)?;
+    let schema = format!("schema/{}.json", kind.word());
+    let beside = out.parent().unwrap_or(Path::new("")).join(&schema);
+    let text = format!("#:schema ./{schema}\n{}", without_schema(&source.text));
+    for (path, text) in [(out, text), (beside.as_path(), schema_text(kind))] {
+        write_new(path, &text).map_err(|error| bad_option("--out", format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(format!("`{}`, and its schema in `{}`\n", out.display(), beside.display()))
+}
+
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::File::create_new(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(_) if std::fs::read_to_string(path).is_ok_and(|known| known == text) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A shipped file's text for any folder: its first line names a schema beside the shipped files, which an editor would not find elsewhere.
 fn portable(kind: Kind, text: &str) -> String {
-    match text.split_once('\n') {
-        Some((first, rest)) if first.starts_with("#:schema ") => {
-            let word = kind.word();
-            format!(
-                "# Completed and checked in an editor after `supernode schema --all schema` with the line #:schema ./schema/{word}.json here.\n{rest}"
-            )
-        }
+    let word = kind.word();
+    match without_schema(text) {
+        rest if rest.len() < text.len() => format!(
+            "# Completed and checked in an editor after `supernode schema --all schema` with the line #:schema ./schema/{word}.json here.\n{rest}"
+        ),
         _ => text.to_owned(),
     }
+}
+
+/// A file behind the line that names its schema.
+fn without_schema(text: &str) -> &str {
+    text.split_once('\n').filter(|(first, _)| first.starts_with("#:schema ")).map_or(text, |(_, rest)| rest)
 }

@@ -8,8 +8,10 @@ mod capacity;
 mod check;
 mod collective;
 mod compare;
+mod completions;
 mod deployment;
 mod describe;
+mod draws;
 mod experts;
 mod explain;
 mod fail;
@@ -21,6 +23,7 @@ mod import;
 mod kinds;
 mod list;
 mod load;
+mod man;
 mod model;
 mod money_options;
 mod new;
@@ -37,17 +40,20 @@ mod serving_options;
 mod simulate;
 mod sizes;
 mod sweep;
+mod terminal;
 mod train;
 mod uncertainty;
 mod validate;
 
 use std::io::Write;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::input::catalog::inputs;
 use crate::input::problem::{Problem, Problems};
 use crate::report::{self, Document, RecordFormat, Records, Report};
+
+pub(crate) use progress::heard;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +101,10 @@ pub(crate) struct Arguments {
     /// Threads to use; all cores if absent. Results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+
+    /// Colours in text and errors; `auto` has them on a terminal, unless the environment has NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    color: ColorChoice,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -147,6 +157,8 @@ pub(crate) enum Command {
     Schema(schema::Arguments),
     Validate(validate::Arguments),
     Calibrate(calibrate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 impl Command {
@@ -180,25 +192,36 @@ impl Command {
             Self::Validate(arguments) => validate::run(arguments, format),
             Self::Calibrate(arguments) => calibrate::run(arguments, format),
             Self::Schema(arguments) => schema::run(arguments),
+            Self::Completions(arguments) => Ok(completions::run(arguments)),
+            Self::Man(arguments) => man::run(arguments),
         }
     }
 }
 
+/// What `--version` shows; asked once, and kept as long as the process lives, as clap wants it.
+fn version(commit: &str) -> &'static str {
+    let version = env!("CARGO_PKG_VERSION");
+    if commit.is_empty() { version } else { Box::leak(format!("{version} ({commit})").into_boxed_str()) }
+}
+
 /// Reads the process's arguments. `--ranks -3` is a value that is out of range, not an option called `-3`.
-fn arguments() -> Result<Arguments, clap::Error> {
+fn arguments(commit: &str, color: ColorChoice) -> Result<Arguments, clap::Error> {
     let negative = |argument: clap::Arg| if argument.get_action().takes_values() { argument.allow_negative_numbers(true) } else { argument };
-    let mut command = Arguments::command().mut_args(negative).mut_subcommands(|command| command.mut_args(negative));
+    let mut command =
+        Arguments::command().mut_args(negative).mut_subcommands(|command| command.mut_args(negative)).color(color).version(version(commit));
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Runs the program on the process's arguments.
+/// Runs the program on the process's arguments; `commit` is what it was built from, empty if that is not known.
 #[must_use]
-pub fn run() -> Exit {
+pub fn run(commit: &str) -> Exit {
+    let color = terminal::wanted_colour(&std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>());
+    terminal::look(color);
     if let Some(tables) = listed_tables() {
         return print(tables.as_bytes()).unwrap_or(Exit::Done);
     }
-    let arguments = match arguments() {
+    let arguments = match arguments(commit, color) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, everything else is misuse; clap knows which goes to which stream.
@@ -245,7 +268,8 @@ pub fn run() -> Exit {
     match result.and_then(|output| Ok((output.exit, output.bytes(format, arguments.table.as_deref())?))) {
         Ok((exit, bytes)) => print(&bytes).map_or(exit, |failed| failed),
         Err(problems) => {
-            let _ = writeln!(std::io::stderr(), "{problems}");
+            let text = if terminal::colours_errors(arguments.color) { problems.coloured() } else { problems.to_string() };
+            let _ = writeln!(std::io::stderr(), "{text}");
             Exit::BadInput
         }
     }
@@ -266,7 +290,7 @@ fn print(bytes: &[u8]) -> Option<Exit> {
 
 /// The tables of the command on the command line, if that is what is asked: the result's arguments need not be there.
 fn listed_tables() -> Option<String> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     if !words.iter().any(|word| word == "--tables") {
         return None;
     }
@@ -300,11 +324,11 @@ impl Output {
 
     fn report(report: &dyn Report, format: report::Format) -> Self {
         match format {
-            report::Format::Text => Self::done(report::render_text(report)),
+            report::Format::Text => Self::done(report::render_text(report, terminal::screen())),
             report::Format::Markdown => Self::done(report::render_markdown(report)),
             report::Format::Json | report::Format::Csv | report::Format::Parquet => {
                 let document = Document::new(report.output(), report.json(), &inputs());
-                Self { body: Body::Document(Box::new(document), report::render_text(report)), exit: Exit::Done }
+                Self { body: Body::Document(Box::new(document), report::render_text(report, terminal::screen())), exit: Exit::Done }
             }
         }
     }

@@ -40,6 +40,11 @@ fn text(schema: &Json) -> String {
     format!("{schema:#}\n")
 }
 
+/// The schema of a kind of file as `schema KIND` prints it.
+pub(super) fn schema_text(kind: Kind) -> String {
+    text(&of_kind(kind))
+}
+
 /// The schema of a kind of file, with what names it.
 fn of_kind(kind: Kind) -> Json {
     let word = kind.word();
@@ -88,7 +93,8 @@ fn demands(root: &Json, node: &Json) -> Json {
             tagged(kinds).map(|(name, inner)| (name.to_owned(), demands(root, inner))).filter(|(_, inner)| asks(inner)).collect();
         found.extend((!inner.is_empty()).then(|| ("properties".to_owned(), Json::Object(inner))));
     } else if node.get("x-quantity").is_none() {
-        found.extend(node.get("required").map(|required| ("required".to_owned(), required.clone())));
+        let asked = ["required", "anyOf"].into_iter().filter(|key| *key == "required" || node.get("anyOf").is_some_and(only_requires));
+        found.extend(asked.filter_map(|key| Some((key.to_owned(), node.get(key)?.clone()))));
         let properties = node.get("properties").and_then(Json::as_object).into_iter().flatten();
         let inner: Map<String, Json> =
             properties.map(|(name, inner)| (name.clone(), demands(root, inner))).filter(|(_, inner)| asks(inner)).collect();
@@ -99,6 +105,11 @@ fn demands(root: &Json, node: &Json) -> Json {
         }
     }
     Json::Object(found)
+}
+
+/// Whether alternatives say which keys are needed and nothing else.
+fn only_requires(alternatives: &Json) -> bool {
+    alternatives.as_array().is_some_and(|all| all.iter().all(|one| one.as_object().is_some_and(|keys| keys.keys().eq(["required"]))))
 }
 
 fn asks(demands: &Json) -> bool {
@@ -114,6 +125,9 @@ fn open(node: &mut Json) {
     }
     if let Some(table) = node.as_object_mut() {
         table.shift_remove("required");
+        if table.get("anyOf").is_some_and(only_requires) {
+            table.shift_remove("anyOf");
+        }
         table.get_mut("properties").and_then(Json::as_object_mut).into_iter().flat_map(Map::values_mut).for_each(open);
         ["items", "additionalProperties"].iter().for_each(|key| table.get_mut(*key).into_iter().for_each(open));
     }

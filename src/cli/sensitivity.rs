@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut spec)?) {
         return printed;
     }
-    let case = Case { supernode: arguments.supernode.clone(), serves: arguments.serving.serves()?, target: arguments.target.clone() };
+    let case = Case { supernode: arguments.supernode.clone(), serves: arguments.serving.serves()?, target: arguments.target.clone(), chip_of: None };
     let name = spec.name;
     let (before, gains, sources) = if arguments.sources {
         let (before, sources) = weakest(&case, Progress::to(&progress("figures")))?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::draws::DrawsArgument;
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
 use super::{DEFAULT_TARGET, Exit, Outcome, Output, bad_option, fidelity};
@@ -47,6 +48,9 @@ pub struct Arguments {
     trace: Option<PathBuf>,
 
     #[command(flatten)]
+    draws: DrawsArgument,
+
+    #[command(flatten)]
     fidelity: fidelity::FidelityArguments,
 
     #[command(flatten)]
@@ -79,6 +83,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
     let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
     let pictures = if arguments.page.is_asked() { pictures(&spec, &fabric, &simulation) } else { Vec::new() };
+    let serves = arguments.serving.serves()?;
+    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.id.clone(), chip_of: None };
+    let ranges = arguments.draws.ranges(&case, &simulation);
     let transients = swings(&spec, &fabric, &simulation);
     let meets = if arguments.target.is_some() { simulation.verdict.meets() } else { simulation.answer.is_served() };
     let cautions = cautions(&spec.chip, &workload);
@@ -96,6 +103,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         workload: (workload.id, workload_title(workload.workload.name, &workload.model.name, arguments.serving.model.is_some())),
         target: (target.id, target.target.name),
         simulation,
+        ranges,
         transients,
         published,
         medians,
@@ -120,7 +128,7 @@ fn guessed(arguments: &Arguments, spec: &Spec, workload: &str, target: &str, cho
     }
     let mut serves = arguments.serving.serves()?;
     serves.workload = Some(workload.to_owned());
-    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.to_owned() };
+    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.to_owned(), chip_of: None };
     band(&case, &Choice { explained: false, ..choice.clone() }).map(Some)
 }
 

@@ -39,7 +39,12 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let mut serves = arguments.serving.serves()?;
     serves.workload = serves.workload.or(first.workload);
-    let cases = arguments.supernodes.iter().map(|name| Case { supernode: name.clone(), serves: serves.clone(), target: arguments.target.clone() });
+    let cases = arguments.supernodes.iter().map(|name| Case {
+        supernode: name.clone(),
+        serves: serves.clone(),
+        target: arguments.target.clone(),
+        chip_of: None,
+    });
     let designs = cases
         .map(|case| uncertainty(&case, arguments.draws, arguments.seed, Progress::to(&progress("draws"))))
         .collect::<Result<Vec<_>, Problems>>()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::catalog::{Found, Mention, find, shipped_kind};
+use super::catalog::{Found, Mention, find, find_in, shipped_kind};
 use super::document::{FileKind, Kind, Sources, SupernodeFile};
 use super::edit::{ValuePath, remove};
 use super::file_cache::Reader;
@@ -15,6 +15,7 @@ use super::layers::{Layer, Layers};
 use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
+use super::shape::PartName;
 
 /// A chain longer than this is a mistake.
 const MOST_LAYERS: usize = 8;
@@ -154,8 +155,25 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
     reader.note(K::KIND, &first, &whole.text, merged.get_ref());
-    let (content, sources) = typed::<K>(&whole, merged).map_err(|problems| layers.relocate(problems))?;
-    Ok((content, sources, layers))
+    match typed::<K>(&whole, merged) {
+        Ok((content, sources)) => Ok((content, sources, layers)),
+        Err((problems, names)) => {
+            let mut problems = layers.relocate(problems).into_list();
+            problems.extend(names.iter().filter_map(|name| leads_nowhere(name, &layers)));
+            Err(Problems::check(problems, ()).err().unwrap_or_else(|| Problem::new("the file cannot be read").into()))
+        }
+    }
+}
+
+/// The problem of a name that no file has, in a file that has other problems too.
+fn leads_nowhere(name: &PartName, layers: &Layers) -> Option<Problem> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.word() == name.kind)?;
+    // A model may be a config.json, or a folder that holds one.
+    if kind.word() == "model" && name.name.contains(['/', '.']) {
+        return None;
+    }
+    let found = find_in(&name.name, &layers.mention(name.span.clone()), kind.folder(), kind.word(), "toml");
+    found.err().and_then(|problems| problems.into_list().into_iter().next())
 }
 
 /// Takes out of a base what the file above does without.

@@ -64,7 +64,7 @@ impl Problem {
         self
     }
 
-    fn render(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn render(&self, renderer: &Renderer) -> String {
         let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
         for ((place, label), kind) in [(&self.place, AnnotationKind::Primary), (&self.also, AnnotationKind::Context)]
             .into_iter()
@@ -81,13 +81,13 @@ impl Problem {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        write!(out, "{}", Renderer::plain().render(&[group]))
+        renderer.render(&[group])
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.render(out)
+        out.write_str(&self.render(&Renderer::plain()))
     }
 }
 
@@ -154,18 +154,26 @@ impl From<Problem> for Problems {
     }
 }
 
+impl Problems {
+    /// As they are displayed, with the colours of a terminal.
+    #[must_use]
+    pub fn coloured(&self) -> String {
+        self.rendered(&Renderer::styled())
+    }
+
+    fn rendered(&self, renderer: &Renderer) -> String {
+        let mut shown: Vec<String> = self.0.iter().take(MOST_SHOWN).map(|problem| problem.render(renderer)).collect();
+        let more = self.0.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            shown.push(format!("{more} more problems are not shown"));
+        }
+        shown.join("\n\n")
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().take(MOST_SHOWN).enumerate() {
-            if index > 0 {
-                write!(out, "\n\n")?;
-            }
-            problem.render(out)?;
-        }
-        match self.0.len().saturating_sub(MOST_SHOWN) {
-            0 => Ok(()),
-            more => write!(out, "\n\n{more} more problems are not shown"),
-        }
+        out.write_str(&self.rendered(&Renderer::plain()))
     }
 }
 

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::document::{FileKind, Kind, Sources};
 use super::problem::{Place, Problem, Problems, Source};
-use super::shape;
+use super::shape::{self, PartName};
 
 pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
     if source.text.trim().is_empty() {
@@ -43,16 +43,17 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
     Problems::check(problems, table)
 }
 
-/// Table to document: shape, then types.
+/// Table to document: shape, then types. Beside the problems, the names that lead to other files: a reader mends all at once.
 ///
 /// # Errors
 /// Every unknown key, missing key, wrong type and bad quantity.
-pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), Problems> {
-    of_another_kind::<K>(source, table.get_ref())?;
-    Problems::check(shape::check(source, &table, K::schema()), ())?;
+pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), (Problems, Vec<PartName>)> {
+    of_another_kind::<K>(source, table.get_ref()).map_err(|problems| (problems, Vec::new()))?;
+    Problems::check(shape::check(source, &table, K::schema()), ()).map_err(|problems| (problems, shape::part_names(table.get_ref(), K::schema())))?;
     K::deserialize(toml::Deserializer::from(table)).map(K::content).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned()).into()
+        let problem = Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned());
+        (problem.into(), Vec::new())
     })
 }
 

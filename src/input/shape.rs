@@ -31,6 +31,57 @@ pub fn check(source: &Arc<Source>, table: &Spanned<DeTable<'_>>, schema: &Json) 
     problems
 }
 
+/// A name that leads to another file: the word for its kind, and where it stands.
+pub struct PartName {
+    /// "link"
+    pub kind: String,
+    /// What is named.
+    pub name: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// Every name of `table` that leads to another file, as its schema says (`x-part`), in the order of the table.
+#[must_use]
+pub fn part_names(table: &DeTable<'_>, schema: &Json) -> Vec<PartName> {
+    let mut found = Vec::new();
+    names_of_table(schema, table, schema, &mut found);
+    found.sort_by_key(|name| name.span.start);
+    found
+}
+
+fn names_of_table(root: &Json, table: &DeTable<'_>, schema: &Json, found: &mut Vec<PartName>) {
+    for (key, value) in table {
+        if let Some(schema) = property(schema, key.get_ref()) {
+            names_of_value(root, value, schema, found);
+        }
+    }
+}
+
+fn names_of_value(root: &Json, value: &Spanned<DeValue<'_>>, schema: &Json, found: &mut Vec<PartName>) {
+    if let (Some(kind), Some(name)) = (schema.get("x-part").and_then(Json::as_str), value.get_ref().as_str()) {
+        found.push(PartName { kind: kind.to_owned(), name: name.to_owned(), span: value.span() });
+        return;
+    }
+    let schema = resolve(root, schema);
+    match value.get_ref() {
+        DeValue::Table(table) => match schema.get("oneOf").and_then(Json::as_array) {
+            Some(alternatives) => {
+                for (name, inner) in tagged(alternatives) {
+                    table.iter().filter(|(key, _)| key.get_ref() == name).for_each(|(_, value)| names_of_value(root, value, inner, found));
+                }
+            }
+            None => names_of_table(root, table, schema, found),
+        },
+        DeValue::Array(items) => {
+            if let Some(inner) = schema.get("items") {
+                items.iter().for_each(|item| names_of_value(root, item, inner, found));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Problems of one file that are reported.
 const MOST_PROBLEMS: usize = 200;
 
@@ -165,7 +216,7 @@ impl<'a> Checker<'a> {
                 self.report(key.span(), format!("unknown key `{text}`"), label, Some(help));
             }
         }
-        for missing in required(schema).filter(|wanted| !table.contains_key(*wanted)) {
+        for missing in required(schema).chain(one_of(schema, table)).filter(|wanted| !table.contains_key(*wanted)) {
             let help = properties.and_then(|map| map.get(missing)).and_then(|schema| self.meaning(schema, missing));
             self.report(first_line(self.source, span.clone()), format!("missing key `{missing}`"), format!("{name} needs `{missing}`"), help);
         }
@@ -357,6 +408,13 @@ pub fn tagged(alternatives: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
 fn ends(schema: &Json) -> (f64, f64) {
     let end = |name: &str, open: f64| schema.get(name).and_then(Json::as_f64).unwrap_or(open);
     (end("minimum", f64::MIN), end("maximum", f64::MAX))
+}
+
+/// The first of the keys one of which a table needs, where it has none of them.
+fn one_of<'a>(schema: &'a Json, table: &DeTable<'_>) -> Option<&'a str> {
+    let alternatives = schema.get("anyOf").and_then(Json::as_array)?;
+    let met = |alternative: &Json| required(alternative).all(|key| table.contains_key(key));
+    if alternatives.iter().any(met) { None } else { required(alternatives.first()?).next() }
 }
 
 /// What a number may be: "from 1 to 8", "1 or more", "only 1".

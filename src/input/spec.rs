@@ -6,6 +6,7 @@
 //! | where does a name lead, do the figures of a file fit together? | `names.rs` |
 //! | what does a user ask for in place of what a workload says? | `asked.rs` |
 //! | what does a level consist of? | `level.rs` |
+//! | what holds chips and joins none? | `packages.rs` |
 //! | how are the children of a level joined? | `pattern.rs` |
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ mod asked;
 mod level;
 mod load;
 mod names;
+mod packages;
 mod pattern;
 
 use super::document::{
@@ -42,6 +44,15 @@ pub struct Cable {
     pub count: u32,
 }
 
+/// What holds chips and joins none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageSpec {
+    /// "tray", "rack".
+    pub name: String,
+    /// Chips of one.
+    pub chips: u32,
+}
+
 /// A validated supernode.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -59,6 +70,8 @@ pub struct Spec {
     pub host_chips: u32,
     /// Rings of the onion, innermost first; never empty.
     pub levels: Vec<LevelSpec>,
+    /// Trays, drawers and racks, innermost first.
+    pub packages: Vec<PackageSpec>,
     /// Parts beside the fabric.
     pub auxiliaries: Vec<Auxiliary>,
     /// From the grid to the chips.

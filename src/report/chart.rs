@@ -28,7 +28,13 @@ pub struct LineChart {
     pub log: bool,
 }
 
-const SIZE: (f64, f64) = (760.0, 380.0);
+const WIDTH: f64 = 760.0;
+/// As high as the names of its lines ask for, if they are many.
+const LEAST_HEIGHT: f64 = 380.0;
+/// Between the names of two lines.
+const NAME_STEP: f64 = 17.0;
+/// Letters of a line's name that have room; the rest stands in a tooltip.
+const NAME_LETTERS: usize = 31;
 /// Left, top, right, bottom; the names of the lines stand right.
 const MARGIN: [f64; 4] = [64.0, 34.0, 220.0, 46.0];
 /// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
@@ -40,7 +46,9 @@ impl LineChart {
     /// Draws it.
     #[must_use]
     pub fn svg(&self) -> String {
-        let (width, height) = SIZE;
+        let lines = distinct(&self.lines);
+        let width = WIDTH;
+        let height = LEAST_HEIGHT.max(MARGIN[1] + NAME_STEP * (lines.len() + 1) as f64);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"20\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
             MARGIN[0],
@@ -92,7 +100,7 @@ impl LineChart {
             f64::midpoint(height - MARGIN[3], MARGIN[1]),
             escaped(&self.y)
         );
-        for (index, line) in self.lines.iter().enumerate() {
+        for (index, line) in lines.iter().enumerate() {
             let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
             let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", x(point.0), y(point.1))).collect();
             let _ =
@@ -100,14 +108,14 @@ impl LineChart {
             for point in &line.points {
                 let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\"/>", x(point.0), y(point.1));
             }
-            let at = MARGIN[1] + 8.0 + 17.0 * index as f64;
+            let at = MARGIN[1] + 8.0 + NAME_STEP * index as f64;
             let left = width - MARGIN[2] + 14.0;
             let _ = writeln!(
                 svg,
                 "<path d=\"M{left:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 left + 23.0,
                 at + 4.0,
-                escaped(&line.name)
+                named(&line.name)
             );
         }
         svg.push_str("</svg>\n");
@@ -120,13 +128,18 @@ impl LineChart {
         if self.log && low > 0.0 {
             return log_marks(low, high);
         }
-        let span = high.max(f64::MIN_POSITIVE);
-        let power = 10.0_f64.powf((span / 5.0).log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| span / step <= 6.0).unwrap_or(span);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most seven")]
-        let count = (span / step - 1e-9).ceil().max(1.0) as u32;
-        (0..=count).map(|mark| f64::from(mark) * step).collect()
+        linear_marks(high)
     }
+}
+
+/// Round values from zero to above the greatest.
+pub(super) fn linear_marks(high: f64) -> Vec<f64> {
+    let span = high.max(f64::MIN_POSITIVE);
+    let power = 10.0_f64.powf((span / 5.0).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| span / step <= 6.0).unwrap_or(span);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most seven")]
+    let count = (span / step - 1e-9).ceil().max(1.0) as u32;
+    (0..=count).map(|mark| f64::from(mark) * step).collect()
 }
 
 /// Values 1, 2, 5 times a power of ten from below `low` to above `high`; of many only the powers of ten, and the ends.
@@ -138,7 +151,28 @@ pub(super) fn log_marks(low: f64, high: f64) -> Vec<f64> {
     (first..=last).filter(|at| !sparse || at % 3 == 0 || *at == first || *at == last).map(|at| steps[at]).collect()
 }
 
-fn short(value: f64) -> String {
+/// Lines that lie on each other as one, with both names.
+pub(super) fn distinct(lines: &[Line]) -> Vec<Line> {
+    let mut kept: Vec<Line> = Vec::new();
+    for line in lines {
+        match kept.iter_mut().find(|known| known.points == line.points && !line.points.is_empty()) {
+            Some(known) => known.name = format!("{} = {}", known.name, line.name),
+            None => kept.push(line.clone()),
+        }
+    }
+    kept
+}
+
+/// A name that fits beside a chart, the whole of it where one points at it.
+pub(super) fn named(name: &str) -> String {
+    if name.chars().count() <= NAME_LETTERS {
+        return escaped(name);
+    }
+    let start: String = name.chars().take(NAME_LETTERS - 1).collect();
+    format!("{}\u{2026}<title>{}</title>", escaped(&start), escaped(name))
+}
+
+pub(super) fn short(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         large if large >= 1e9 => (value / 1e9, "G"),
         large if large >= 1e6 => (value / 1e6, "M"),
@@ -152,4 +186,34 @@ fn short(value: f64) -> String {
 /// As text of an SVG.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(names: &[&str]) -> LineChart {
+        let line = |(index, name): (usize, &&str)| Line { name: (*name).to_owned(), points: vec![(0.0, 1.0), (1.0, index as f64 / 2.0)] };
+        let lines = names.iter().enumerate().map(line).collect();
+        LineChart { title: "t".into(), x: "x, s".into(), y: "y, W".into(), ticks: vec![(0.0, "0".into()), (1.0, "1".into())], lines, log: false }
+    }
+
+    #[test]
+    fn lines_on_each_other_are_one() {
+        let mut two = chart(&["a", "b", "c"]);
+        two.lines[1].points = two.lines[0].points.clone();
+        let svg = two.svg();
+        assert!(svg.contains(">a = b</text>") && svg.contains(">c</text>"));
+        assert_eq!(svg.matches("stroke-width=\"2\"").count(), 4, "two lines and their marks in the legend");
+    }
+
+    #[test]
+    fn names_beside_a_chart_have_room() {
+        let long = "a machine with a name of very many letters";
+        let svg = chart(&[long; 1]).svg();
+        assert!(svg.contains(&format!("a machine with a name of very \u{2026}<title>{long}</title>")), "{svg}");
+        let many: Vec<String> = (0..40).map(|line| format!("line {line}")).collect();
+        let svg = chart(&many.iter().map(String::as_str).collect::<Vec<_>>()).svg();
+        assert!(svg.contains("height=\"731\"") && svg.contains(">line 39</text>"), "{}", &svg[..200]);
+    }
 }

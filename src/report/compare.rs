@@ -2,11 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
+use super::drawn_ranges::{ranges_rows, ranges_section};
 use super::format::{Report, Section, Table};
 use super::records::{Cells, Records, figures};
 use super::standing::{standing_note, standing_words};
 use crate::input::document::Standing;
-use crate::study::{Row, grouped};
+use crate::study::{DrawnRanges, Row, grouped};
 
 /// Designs side by side.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct CompareReport {
     pub standing: Vec<Option<Standing>>,
     /// Figures.
     pub rows: Vec<Row>,
+    /// By design: how far values with a range move it; empty if that was not asked for, or cannot be drawn.
+    pub ranges: Vec<DrawnRanges>,
 }
 
 impl Report for CompareReport {
@@ -45,6 +48,7 @@ impl Report for CompareReport {
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
             "refusals": self.refusals, "pue": self.pue, "engines": self.engines, "prices": self.prices,
             "standing": self.standing.iter().map(|standing| standing_words(standing.as_ref())[0]).collect::<Vec<_>>(),
+            "draws": self.ranges.first().map(|ranges| ranges.draws), "uncertainty": ranges_rows(&self.supernodes, &self.ranges),
         })
     }
 
@@ -62,6 +66,7 @@ impl Report for CompareReport {
             let how = "[low..high] has all guessed figures of chip and links at the worst and at the best end of their ranges; * then marks every design that may be best";
             sections.push(Section::Note(format!("{how}.")));
         }
+        sections.extend(ranges_section(&self.supernodes, &self.ranges));
         let named: Vec<String> =
             self.supernodes.iter().zip(&self.engines).map(|(name, engine)| format!("{name} {}", engine.as_deref().unwrap_or("none"))).collect();
         sections.push(Section::Note(format!("Serving engines: {}.", named.join(", "))));

@@ -9,6 +9,7 @@ use super::format::{Report, Section, Table};
 use super::standing::{standing_fact, standing_words};
 use crate::footprint::{Complexity, Inventory};
 use crate::input::document::{Chip, Precision, Standing};
+use crate::input::spec::PackageSpec;
 use crate::network::FabricMetrics;
 use crate::units::render;
 
@@ -25,6 +26,8 @@ pub struct DescribeReport {
     pub chip: Chip,
     /// Names of the levels, innermost first.
     pub levels: Vec<String>,
+    /// What holds chips and joins none, innermost first.
+    pub packages: Vec<PackageSpec>,
     /// Parts.
     pub inventory: Inventory,
     /// Bandwidths and latencies.
@@ -34,6 +37,10 @@ pub struct DescribeReport {
 }
 
 impl DescribeReport {
+    fn count_of(&self, package: &PackageSpec) -> u64 {
+        self.inventory.chips / u64::from(package.chips.max(1))
+    }
+
     /// A figure of one chip, times the chips.
     #[expect(clippy::cast_precision_loss, reason = "chips are far below 2^53")]
     fn total<Q: Mul<f64, Output = Q>>(&self, of_one: Q) -> Q {
@@ -103,6 +110,7 @@ impl Report for DescribeReport {
             "fp8_flop_per_s": self.total(self.chip.compute.peak(Precision::Fp8)),
             "memory_bytes": self.total(self.chip.memory.capacity.value),
             "memory_bytes_per_s": self.total(self.chip.memory.bandwidth.value),
+            "packages": self.packages.iter().map(|package| json!({ "package": package.name, "chips": package.chips, "count": self.count_of(package) })).collect::<Vec<_>>(),
             "cpus": counted(&self.inventory.cpus),
             "nics": counted(&self.inventory.nics),
             "memory_expanders": counted(&self.inventory.memories),
@@ -117,7 +125,7 @@ impl Report for DescribeReport {
         let level = |level: u8| self.levels.get(level as usize).cloned().unwrap_or_default();
         let metrics = &self.fabric_metrics;
         let standing = self.standing.as_ref().map(|standing| ("standing".to_owned(), standing_fact(standing)));
-        let facts = [
+        let mut facts = vec![
             ("chips".to_owned(), format!("{} x {}", self.inventory.chips, self.chip.name)),
             (
                 "compute".to_owned(),
@@ -143,6 +151,10 @@ impl Report for DescribeReport {
             ),
             ("load, there and back".to_owned(), format!("{} nearest", render(metrics.latency_min * 2.0))),
         ];
+        if !self.packages.is_empty() {
+            let each = |package: &PackageSpec| format!("{} x {} of {} chips", self.count_of(package), package.name, package.chips);
+            facts.insert(1, ("packages".to_owned(), self.packages.iter().map(each).collect::<Vec<_>>().join(", ")));
+        }
         let facts = standing.into_iter().chain(facts).collect();
         let mut parts = Table::new(&["<part", "<level", "count", "<medium", "optical modules", "length m"]);
         for (part, count) in self.inventory.cpus.iter().chain(&self.inventory.nics).chain(&self.inventory.memories) {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
-use unicode_width::UnicodeWidthStr;
 
 /// How a report is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,68 +89,15 @@ pub trait Report {
     fn sections(&self) -> Vec<Section>;
 }
 
-/// Lays a report out for a terminal.
-#[must_use]
-pub fn render_text(report: &dyn Report) -> String {
-    joined(report, text)
-}
-
 /// Lays a report out for a document.
 #[must_use]
 pub fn render_markdown(report: &dyn Report) -> String {
     joined(report, markdown)
 }
 
-fn joined(report: &dyn Report, lay_out: fn(&Section) -> String) -> String {
+/// The parts of a report, an empty line between them.
+pub(super) fn joined(report: &dyn Report, lay_out: impl Fn(&Section) -> String) -> String {
     report.sections().iter().map(lay_out).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// Columns of a terminal that a text takes: two for a wide character.
-fn width(text: &str) -> usize {
-    text.width()
-}
-
-fn text(section: &Section) -> String {
-    match section {
-        Section::Title(title) => format!("{title}\n{}\n", "-".repeat(width(title))),
-        Section::Note(note) => format!("{note}\n"),
-        Section::Facts(facts) => {
-            let widest = facts.iter().map(|fact| width(&fact.0)).max().unwrap_or(0);
-            facts.iter().fold(String::new(), |mut out, (name, value)| {
-                let _ = writeln!(out, "  {name}{}  {value}", " ".repeat(widest - width(name)));
-                out
-            })
-        }
-        Section::Table(table) if table.rows.is_empty() => String::new(),
-        Section::Table(table) => text_table(table),
-    }
-}
-
-fn text_table(table: &Table) -> String {
-    let widths: Vec<usize> = (0..table.columns.len())
-        .map(|column| {
-            let cells = table.rows.iter().map(|row| width(&row[column]));
-            cells.chain([width(&table.columns[column].name)]).max().unwrap_or(0)
-        })
-        .collect();
-    let line = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).zip(&table.columns).map(|((cell, width_wanted), column)| {
-            let padding = " ".repeat(width_wanted - width(cell));
-            match column.align {
-                Align::Left => format!("{cell}{padding}"),
-                Align::Right => format!("{padding}{cell}"),
-            }
-        });
-        format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned() + "\n"
-    };
-    let header: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    let mut out = line(&header);
-    out += &line(&rule);
-    for row in &table.rows {
-        out += &line(row);
-    }
-    out
 }
 
 fn markdown(section: &Section) -> String {
@@ -173,18 +119,5 @@ fn markdown(section: &Section) -> String {
             }
             out
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wide_characters_take_two_columns() {
-        let mut table = Table::new(&["<name", "GB"]);
-        table.row(["机柜".to_owned(), "1".to_owned()]);
-        table.row(["rack".to_owned(), "20".to_owned()]);
-        assert_eq!(text(&Section::Table(table)), "  name  GB\n  ----  --\n  机柜   1\n  rack  20\n");
     }
 }

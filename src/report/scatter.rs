@@ -34,7 +34,7 @@ pub fn scatter(cases: &[Comparison]) -> String {
     );
     for (index, ((quantity, unit), points)) in panels.iter().enumerate() {
         let place = ((index % COLUMNS) as f64 * PANEL_WIDTH, (index / COLUMNS) as f64 * PANEL_HEIGHT);
-        panel(&mut svg, place, &format!("{quantity}, {unit}"), points, COLOURS[index % COLOURS.len()]);
+        panel(&mut svg, place, [quantity, unit], points, COLOURS[index % COLOURS.len()]);
     }
     svg.push_str("</svg>\n");
     svg
@@ -48,7 +48,7 @@ fn decades(points: &[(f64, f64)]) -> (i32, i32) {
     (low as i32, (high as i32).max(low as i32 + 1))
 }
 
-fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, points: &[(f64, f64)], colour: &str) {
+fn panel(svg: &mut String, (left, top): (f64, f64), [title, unit]: [&str; 2], points: &[(f64, f64)], colour: &str) {
     let (low, high) = decades(points);
     let (x0, y0) = (left + MARGIN[0], top + MARGIN[1]);
     let (width, height) = (PANEL_WIDTH - MARGIN[0] - MARGIN[2], PANEL_HEIGHT - MARGIN[1] - MARGIN[3]);
@@ -98,7 +98,7 @@ fn panel(svg: &mut String, (left, top): (f64, f64), title: &str, points: &[(f64,
     }
     let _ = writeln!(
         svg,
-        "</g><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">measured</text><text transform=\"translate({:.1} {:.1}) rotate(-90)\" text-anchor=\"middle\">predicted</text>",
+        "</g><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">measured, {unit}</text><text transform=\"translate({:.1} {:.1}) rotate(-90)\" text-anchor=\"middle\">predicted, {unit}</text>",
         x0 + width / 2.0,
         y0 + height + 25.0,
         left + 10.0,

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::answer::{answer_json, answer_section};
 use super::comparison::{comparison_json, comparison_sections};
+use super::drawn_ranges::{ranges_fact, ranges_json};
 use super::explain;
 use super::format::{Report, Section};
 use super::money::{dollars_json, money_json};
@@ -15,7 +16,7 @@ use super::transients::{transients_json, transients_sections};
 use crate::footprint::Transients;
 use crate::input::document::{Precisions, Standing};
 use crate::serving::{OperatingPoint, Phase};
-use crate::study::{Band, PacketReplay, Simulation, columns, grouped};
+use crate::study::{Band, DrawnRanges, PacketReplay, Simulation, columns, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 use crate::validation::{Comparison, MedianBound, scores};
 
@@ -46,6 +47,8 @@ pub struct SimulateReport {
     pub levels: Vec<String>,
     /// Result.
     pub simulation: Simulation,
+    /// How far values with a range move it, if that was asked for and can be drawn.
+    pub ranges: Option<DrawnRanges>,
     /// How far watts swing within a step, by phase.
     pub transients: Vec<(&'static str, Transients)>,
     /// Predictions beside published figures of this machine.
@@ -212,6 +215,7 @@ impl SimulateReport {
         let energy = simulation.energy_per_token.map_or(String::new(), |energy| format!(", {} a token served", render(energy)));
         let working = if energy.is_empty() { ", waiting" } else { "" };
         facts.push(("draws".to_owned(), format!("{} at the racks{working}{energy}", render(simulation.power.total()))));
+        facts.extend(self.ranges.as_ref().and_then(|ranges| ranges_fact(ranges, &self.supernode)));
         facts.push(("errors".to_owned(), self.errors_text()));
         facts.extend(self.standing_facts());
         Section::Facts(facts)
@@ -340,6 +344,7 @@ impl Report for SimulateReport {
                 "bound_by": self.bound_by(),
                 "text": self.verdict_sentence(),
             },
+            "uncertainty": self.ranges.as_ref().map(ranges_json),
             "published": self.published.iter().map(comparison_json).collect::<Vec<_>>(),
             "cautions": self.cautions,
         });

@@ -138,6 +138,37 @@ fn shortened(label: &str) -> String {
     unit.map_or_else(|| rounded.to_string(), |unit| format!("{rounded} {unit}"))
 }
 
+/// The unit that all labels of an axis have, and the labels without it; the labels as they are where units differ.
+fn common_unit(labels: Vec<String>) -> (String, Vec<String>) {
+    let split = |label: &str| {
+        let (number, unit) = label.split_once(' ')?;
+        number.parse::<f64>().ok().map(|_| (number.to_owned(), unit.to_owned()))
+    };
+    let parts: Option<Vec<(String, String)>> = labels.iter().map(|label| split(label)).collect();
+    match parts.as_deref() {
+        Some([first, rest @ ..]) if rest.iter().all(|part| part.1 == first.1) => {
+            (format!(", {}", first.1), parts.iter().flatten().map(|part| part.0.clone()).collect())
+        }
+        _ => (String::new(), labels),
+    }
+}
+
+/// A figure's name with its unit, which the names of rates leave out where a table has many of them; a count or a share has none.
+fn with_unit(key: &str, name: &str) -> String {
+    let is_rate = key.ends_with("tokens_per_s") && !name.contains("tokens/s");
+    if is_rate { format!("{name}, tokens/s") } else { name.to_owned() }
+}
+
+/// What several figures are of: their name if they are one, the unit if they have the same.
+fn upwards(headers: &[String]) -> String {
+    let unit = |header: &String| header.rsplit_once(", ").map(|(_, unit)| unit.to_owned());
+    match headers {
+        [one] => one.clone(),
+        [first, rest @ ..] if unit(first).is_some() && rest.iter().all(|header| unit(header) == unit(first)) => unit(first).unwrap_or_default(),
+        _ => "each line in the unit of its name".to_owned(),
+    }
+}
+
 /// The rows of a study as a picture.
 #[must_use]
 pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) -> LineChart {
@@ -174,12 +205,14 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
     }
     ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
     lines.iter_mut().for_each(|line| line.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
-    let y = figures.iter().map(|(_, header, _)| header.clone()).collect::<Vec<_>>();
+    let headers: Vec<String> = chart.y.iter().zip(&figures).map(|(key, (_, header, _))| with_unit(key, header)).collect();
+    let (positions, labels): (Vec<f64>, Vec<String>) = ticks.into_iter().unzip();
+    let (unit, labels) = common_unit(labels);
     LineChart {
         title: chart.title.clone(),
-        x: chart.x.to_string(),
-        y: if y.len() == 1 { y.concat() } else { String::new() },
-        ticks,
+        x: format!("{}{unit}", *chart.x),
+        y: upwards(&headers),
+        ticks: positions.into_iter().zip(labels).collect(),
         lines,
         log: chart.log,
     }
@@ -187,7 +220,17 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
 
 #[cfg(test)]
 mod tests {
-    use super::{in_order, shortened};
+    use super::{common_unit, in_order, shortened, upwards};
+
+    #[test]
+    fn axes_have_units() {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(common_unit(owned(&["2 TB/s", "4 TB/s"])), (", TB/s".to_owned(), owned(&["2", "4"])));
+        assert_eq!(common_unit(owned(&["800 Gbit/s", "1.6 Tbit/s"])), (String::new(), owned(&["800 Gbit/s", "1.6 Tbit/s"])));
+        assert_eq!(upwards(&owned(&["racks, kW"])), "racks, kW");
+        assert_eq!(upwards(&owned(&["racks, kW", "rated, kW"])), "kW");
+        assert_eq!(upwards(&owned(&["racks, kW", "TPOT, ms"])), "each line in the unit of its name");
+    }
 
     #[test]
     fn an_axis_runs_forward() {

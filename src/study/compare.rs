@@ -5,7 +5,7 @@ use super::columns::{Better, COMPARED, Column};
 use super::simulate::{Choice, Simulation, simulate_with};
 use crate::fabric::Fabric;
 use crate::footprint::{failures, part_classes};
-use crate::input::document::{Chip, ChipIo, Reliability};
+use crate::input::document::Reliability;
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 
 /// One figure of every design.
@@ -42,16 +42,6 @@ impl Row {
         let winners: Vec<usize> = ends.iter().enumerate().filter(|(_, band)| may_win(band)).map(|(index, _)| index).collect();
         if winners.len() == self.values.len() { Vec::new() } else { winners }
     }
-}
-
-/// The same chip under the same software on every fabric, so that only the interconnect differs: every design takes the compute, memory,
-/// kernels and power of `first`'s chip, its communication library and its serving engine, and keeps its own ports and hosts.
-#[must_use]
-pub fn with_chip_of(spec: &Spec, first: &Spec) -> Spec {
-    let io = ChipIo { die_to_die: first.chip.io.die_to_die.clone(), ..spec.chip.io.clone() };
-    let chip = Chip { io, ..first.chip.clone() };
-    let edited = spec.edited || spec.id != first.id;
-    Spec { chip, library: first.library.clone(), engine: first.engine.clone(), edited, ..spec.clone() }
 }
 
 /// Simulates every design and lays the figures side by side, in the order given; what money and failures say stands last. `bands` has what

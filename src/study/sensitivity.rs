@@ -6,13 +6,14 @@ use rayon::prelude::*;
 
 use super::columns::{Better, COMPARED};
 use super::progress::Progress;
+use super::same_chip::with_chip_of;
 use super::simulate::{Choice, DEFAULT_WORKLOAD, Simulation, simulate_on};
 use crate::fabric;
 use crate::input::catalog::Mention;
 use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
 use crate::input::file_cache::{FileCache, Log, Reader};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{Asked, EngineSpec, Spec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
+use crate::input::spec::{Asked, EngineSpec, Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
 use crate::network::{Network, RoutedFabrics};
 use crate::units::{Figure, Ratio, Watts};
 
@@ -81,6 +82,8 @@ pub struct Case {
     pub serves: Serves,
     /// Target, by name or path.
     pub target: String,
+    /// A machine whose chip, library and engine take the place of its own, by name or path.
+    pub chip_of: Option<String>,
 }
 
 impl Case {
@@ -93,6 +96,16 @@ impl Case {
         let simulation = self.run(shared, Reader::of(&shared.files).logged(&log), &Choice::default())?;
         let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((simulation, log.leaves))
+    }
+
+    /// Every value in its files.
+    ///
+    /// # Errors
+    /// Every problem of the files.
+    pub fn leaves(&self, shared: &Shared) -> Result<Vec<Leaf>, Problems> {
+        let log = Mutex::new(Log::default());
+        self.load(Reader::of(&shared.files).logged(&log))?;
+        Ok(log.into_inner().unwrap_or_else(PoisonError::into_inner).leaves)
     }
 
     /// Simulates it with other values.
@@ -110,12 +123,19 @@ impl Case {
     }
 
     fn run(&self, shared: &Shared, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
-        let mention = Mention::on_command_line();
-        let mut spec = load_supernode_from(&reader, &self.supernode, &mention)?;
-        let workload = self.serves.load(&reader, &mut spec)?;
-        let target = load_target_from(&reader, &self.target, &mention)?;
+        let (spec, workload, target) = self.load(reader)?;
         let fabric = fabric::build(&spec)?;
         Ok(simulate_on(&spec, &Network::among(&fabric, &shared.fabrics), &workload, &target, choice))
+    }
+
+    fn load(&self, reader: Reader<'_>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
+        let mention = Mention::on_command_line();
+        let mut spec = load_supernode_from(&reader, &self.supernode, &mention)?;
+        if let Some(other) = &self.chip_of {
+            spec = with_chip_of(&spec, &load_supernode_from(&reader, other, &mention)?);
+        }
+        let workload = self.serves.load(&reader, &mut spec)?;
+        Ok((spec, workload, load_target_from(&reader, &self.target, &mention)?))
     }
 }
 

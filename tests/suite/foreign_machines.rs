@@ -81,6 +81,114 @@ fn what_a_dump_does_not_say_is_asked_for() {
     assert!(project.run(&[&["import", "dump.xml"][..], &omitted].concat()).error().contains("nothing that was kept joins `gpu[0]` to `gpu[1]`"));
 }
 
+/// One tray after the other of a rack whose hosts see all NVSwitches as one address; ranks are not in the order of the file.
+fn rack_dump(hosts: u32) -> String {
+    let mut text = String::from("<system version=\"1\">\n");
+    for host in (0..hosts).rev() {
+        let _ = write!(text, "<cpu host_hash=\"0x{host}\" numaid=\"0\" arch=\"arm64\">");
+        for dev in 0..4 {
+            let _ = write!(text, "<pci busid=\"000{dev}:01:00.0\" class=\"0x030200\"><gpu dev=\"{dev}\" sm=\"100\" rank=\"{}\">", 4 * host + dev);
+            text += "<nvlink target=\"fffffff:ffff:ff\" count=\"18\" tclass=\"0x068000\"/></gpu></pci>\n";
+        }
+        text += "</cpu>\n";
+    }
+    text + "</system>\n"
+}
+
+#[test]
+fn hosts_of_a_rack_are_one_fabric() {
+    let project = Project::new("import-rack").file("rack.xml", &rack_dump(18));
+    let base =
+        ["import", "rack.xml", "--map", "gpu=gb200", "--map", "nvlink=nvlink5-cable", "--map", "library=nccl-nvlink5", "--map", "supply=gb200-nvl72"];
+    let asked = project.run(&[&base[..], &["--map", "nvswitch=nvswitch5"]].concat()).error();
+    assert!(asked.contains("the file sees one address for all switches `nvswitch`, to which each chip has 18 links"), "{asked}");
+    assert!(asked.contains("add how many they are: --map nvswitch=PART:18"), "{asked}");
+    let made = project.run(&[&base[..], &["--map", "nvswitch=nvswitch5:18", "--out", "rack.toml"]].concat()).output();
+    assert!(made.contains("every chip on 18 switches, 18 links a chip"), "{made}");
+    assert_eq!(times(&project, "rack.toml"), times(&project, "gb200-nvl72"));
+    let joined = project.run(&[&base[..], &["--map", "nvswitch=nvswitch5:18", "--map", "hosts=3"]].concat()).error();
+    assert!(joined.contains("links of the file join its hosts already"), "{joined}");
+}
+
+/// A host of 8 GPUs with a port each and one for storage, `hosts` times; each GPU with these NVLinks.
+fn cluster_dump(hosts: u32, nvlinks: &[(&str, u32)]) -> String {
+    let mut text = String::from("<system version=\"1\">\n");
+    for host in 0..hosts {
+        let _ = write!(text, "<cpu host_hash=\"0x{host}\" numaid=\"0\">");
+        for dev in 0..8 {
+            let _ = write!(text, "<pci busid=\"0000:{dev}7:00.0\" class=\"0x030200\"><gpu dev=\"{dev}\" sm=\"90\" rank=\"{}\">", 8 * host + dev);
+            for (target, count) in nvlinks {
+                let _ = write!(text, "<nvlink target=\"{target}\" count=\"{count}\" tclass=\"0x068000\"/>");
+            }
+            text += "</gpu></pci>\n";
+            let _ = write!(
+                text,
+                "<pci busid=\"0000:{dev}c:00.0\" class=\"0x020700\"><nic><net name=\"mlx5_{dev}\" dev=\"{dev}\" speed=\"400000\"/></nic></pci>"
+            );
+        }
+        text += "<nic><net name=\"eth0\" dev=\"8\" speed=\"100000\"/></nic></cpu>\n";
+    }
+    text + "</system>\n"
+}
+
+const CLUSTER: [&str; 22] = [
+    "--map",
+    "gpu=h100",
+    "--map",
+    "nvswitch=nvswitch3",
+    "--map",
+    "nvlink=nvlink4-board:5,4,4,5",
+    "--map",
+    "library=nccl-nvlink4",
+    "--map",
+    "supply=hgx-h100-ib-64",
+    "--map",
+    "nic=connectx-7",
+    "--map",
+    "nic_link=pcie5-x16",
+    "--map",
+    "cable=infiniband-400g-optical",
+    "--map",
+    "rail=quantum-2",
+    "--map",
+    "spine=quantum-2:4,2",
+    "--map",
+    "eth0=omit",
+];
+
+const UNSEEN: [(&str, u32); 1] = [("fffffff:ffff:ff", 18)];
+
+#[test]
+fn equal_hosts_become_rails() {
+    let seen = [("0000:c4:00.0", 5), ("0000:c5:00.0", 4), ("0000:c6:00.0", 4), ("0000:c7:00.0", 5)];
+    let eight = cluster_dump(8, &seen);
+    let other = eight.replacen("\"0000:c4:00.0\" count=\"5\"", "\"0000:c4:00.0\" count=\"4\"", 1);
+    let project = Project::new("import-cluster").file("one.xml", &cluster_dump(1, &UNSEEN)).file("eight.xml", &eight).file("other.xml", &other);
+    let asked = project.run(&["import", "one.xml", "--map", "hosts=8"]).error();
+    for expected in [
+        "a host has 8 chips and 9 network ports: `mlx5_0` (50.0 GB/s)",
+        "the file does not say which network card each chip has",
+        "the file does not say which switches join the hosts",
+        "add --map cable=PART (`supernode list links`)",
+    ] {
+        assert!(asked.contains(expected), "{expected}\n{asked}");
+    }
+    let made = project.run(&[&["import", "one.xml", "--map", "hosts=8", "--out", "cluster.toml"][..], &CLUSTER].concat()).output();
+    assert!(made.contains("8 hosts on rails, each: every chip on 4 switches, 18 links a chip"), "{made}");
+    assert_eq!(times(&project, "cluster.toml"), times(&project, "hgx-h100-ib-64"));
+    // Eight hosts in one file, whose switches have addresses of their own.
+    let all: Vec<&str> = CLUSTER.iter().map(|text| if text.starts_with("nvlink=") { "nvlink=nvlink4-board" } else { *text }).collect();
+    project.run(&[&["import", "eight.xml", "--out", "eight.toml"][..], &all].concat()).output();
+    assert_eq!(times(&project, "eight.toml"), times(&project, "hgx-h100-ib-64"));
+    let unequal = project.run(&[&["import", "other.xml"][..], &all].concat()).error();
+    assert!(unequal.contains("host 1 of the file is not built as host 0"), "{unequal}");
+    let slower = project.file("slow.xml", &cluster_dump(1, &UNSEEN).replace("400000", "200000"));
+    let made = slower.run(&[&["import", "slow.xml", "--map", "hosts=8"][..], &CLUSTER].concat()).output();
+    assert!(made.contains("# conflict: the file gives port `mlx5_0` 25.0 GB/s one way; `infiniband-400g-optical` signals at 50"), "{made}");
+    let wrong = slower.run(&[&["import", "one.xml", "--map", "hosts=one"][..], &CLUSTER].concat()).error();
+    assert!(wrong.contains("--map hosts=one: not a number from 2 to 100000"), "{wrong}");
+}
+
 /// A torus of 3 x 4 chips with a host each four, whose links state 25 GB/s.
 fn infragraph() -> String {
     let mut text = String::from(

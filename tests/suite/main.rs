@@ -52,6 +52,7 @@ mod sweep;
 mod symmetric_groups;
 
 mod tasks;
+mod terminal;
 mod topologies;
 mod training;
 mod training_bad_input;

@@ -13,7 +13,7 @@ use supernode::study::{Case, Progress, Serves, sensitivity, simulate, uncertaint
 use supernode::units::Figure;
 
 fn case() -> Case {
-    Case { supernode: "hgx-h100".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into() }
+    Case { supernode: "hgx-h100".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None }
 }
 
 /// Served tokens per second, and per joule, of a machine that someone changed in memory.
@@ -126,7 +126,7 @@ fn a_design_beats_itself_half_the_time() {
 /// The range of a figure moves the result as far as the same figure set by hand, and what moves it most stands first with its source.
 #[test]
 fn the_weakest_sources_are_those_whose_ranges_move_most() {
-    let case = Case { supernode: "hgx-h20".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into() };
+    let case = Case { supernode: "hgx-h20".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None };
     let (_, found) = weakest(&case, Progress::SILENT).unwrap();
     assert!(found.windows(2).all(|pair| pair[0].swing() >= pair[1].swing()), "largest first");
     let limit = found.iter().find(|weakness| weakness.path.ends_with("power.tdp")).unwrap();

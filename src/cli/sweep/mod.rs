@@ -10,10 +10,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use indicatif::ProgressBar;
-
 use super::page::PageArgument;
-use super::progress::bar;
+use super::progress::Meter;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
@@ -140,16 +138,16 @@ fn record_format(out: &Path) -> Result<RecordFormat, Problems> {
 fn in_memory(space: &Space) -> Vec<SweptRow> {
     let indices: Vec<u64> = (0..space.points).collect();
     let rows = Mutex::new(Rows::new());
-    let bar = progress(space.points, 0);
+    let meter = Meter::new(space.points, 0, "designs");
     let swept: Result<(), std::convert::Infallible> = sweep(space, &indices, |row| {
         rows.lock().unwrap_or_else(PoisonError::into_inner).insert(row.index, row.outcome);
-        bar.inc(1);
+        meter.one_done();
         ControlFlow::Continue(())
     });
     match swept {
         Ok(()) => {}
     }
-    bar.finish_and_clear();
+    meter.finish();
     ordered(rows.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -189,7 +187,7 @@ fn on_disk(
     }
     let mine: Vec<u64> = (0..space.points).filter(|index| shard.holds(*index)).collect();
     let missing: Vec<u64> = mine.iter().copied().filter(|index| !rows.contains_key(index)).collect();
-    let bar = progress(mine.len() as u64, rows.len() as u64);
+    let meter = Meter::new(mine.len() as u64, rows.len() as u64, "designs");
     let shared = Mutex::new((journal, rows));
     sweep(space, &missing, |row| {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,10 +195,10 @@ fn on_disk(
             return ControlFlow::Break(problems);
         }
         shared.1.insert(row.index, row.outcome);
-        bar.inc(1);
+        meter.one_done();
         ControlFlow::Continue(())
     })?;
-    bar.finish_and_clear();
+    meter.finish();
     let journal;
     (journal, rows) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let rows = ordered(rows);
@@ -230,12 +228,4 @@ fn write(space: &Space, demands: &Demands, rows: &[SweptRow], out: &Path, format
         let problem = Problem::new(format!("cannot write `{}`: {error}", out.display()));
         problem.help("all rows are kept in the journal beside it; run the same command again to write it").into()
     })
-}
-
-/// A bar for designs, of which some were done before.
-fn progress(designs: u64, done: u64) -> ProgressBar {
-    let bar = bar(designs, "designs");
-    bar.set_position(done);
-    bar.reset_eta();
-    bar
 }

@@ -16,6 +16,7 @@ pub struct Link {
     #[serde(default)]
     pub origin: Origin,
     /// Protocol part: framing and coding.
+    #[schemars(extend("x-part" = "protocol"))]
     pub protocol: At<String>,
     /// Lanes.
     #[schemars(range(min = 1, max = 1024))]

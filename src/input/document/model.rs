@@ -214,6 +214,7 @@ pub struct Speculation {
     #[schemars(extend("x-range" = [0.0, 1.0]))]
     pub acceptance: Figure<Ratio>,
     /// The model that proposes, on the same chips: a model file with the same vocabulary. The model's own MTP layers if absent.
+    #[schemars(extend("x-part" = "model"))]
     pub draft: Option<At<String>>,
 }
 

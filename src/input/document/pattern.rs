@@ -58,6 +58,7 @@ impl Pattern {
 #[serde(deny_unknown_fields)]
 pub struct Switched {
     /// Switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub part: At<String>,
     /// Identical, disjoint copies of the tier; a child has ports in each.
     #[schemars(range(min = 1, max = 1024))]
@@ -76,6 +77,7 @@ pub struct Switched {
 #[serde(deny_unknown_fields)]
 pub struct Clos {
     /// Spine switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub spine: At<String>,
     /// Spines in one plane.
     #[schemars(range(min = 1, max = 100_000))]
@@ -93,6 +95,7 @@ pub struct Clos {
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
     /// Leaf switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub part: At<String>,
     /// Identical, disjoint copies of the network; a child has ports in each.
     #[schemars(range(min = 1, max = 1024))]
@@ -101,6 +104,7 @@ pub struct Leaf {
     #[schemars(range(min = 1, max = 100_000))]
     pub children_per_leaf: u32,
     /// Link part from leaf to spine; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub uplink: Option<At<String>>,
     /// Parallel links from one leaf to one spine; 1 if absent. Fewer than balance the children's links oversubscribe the leaf.
     #[schemars(range(min = 1, max = 4096))]
@@ -145,6 +149,7 @@ pub struct Circuits {
     #[schemars(length(min = 1, max = 8))]
     pub block: Vec<u32>,
     /// Link part between blocks.
+    #[schemars(extend("x-part" = "link"))]
     pub link: At<String>,
 }
 
@@ -153,6 +158,7 @@ pub struct Circuits {
 #[serde(deny_unknown_fields)]
 pub struct Dragonfly {
     /// Router (switch) part.
+    #[schemars(extend("x-part" = "switch"))]
     pub router: At<String>,
     /// Groups.
     #[schemars(range(min = 2, max = 100_000))]
@@ -164,8 +170,10 @@ pub struct Dragonfly {
     #[schemars(range(min = 1, max = 10_000))]
     pub global_links_per_router: u32,
     /// Link part between routers of a group; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub local_link: Option<At<String>>,
     /// Link part between groups; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub global_link: Option<At<String>>,
 }
 
@@ -176,6 +184,7 @@ pub struct Dragonfly {
 #[serde(deny_unknown_fields)]
 pub struct Rail {
     /// Rail switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub part: At<String>,
     /// Switches of one rail, each joined to every child; 1 if absent.
     #[schemars(range(min = 1, max = 1024))]
@@ -192,11 +201,13 @@ pub struct Rail {
 #[serde(deny_unknown_fields)]
 pub struct RailSpines {
     /// Spine switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub part: At<String>,
     /// Spines in one plane.
     #[schemars(range(min = 1, max = 100_000))]
     pub count: u32,
     /// Link part from rail switch to spine; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub uplink: Option<At<String>>,
     /// Parallel links from one rail switch to one spine; 1 if absent.
     #[schemars(range(min = 1, max = 4096))]
@@ -208,21 +219,25 @@ pub struct RailSpines {
 #[serde(deny_unknown_fields)]
 pub struct PcieTree {
     /// Switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub switch: At<String>,
     /// Switches; they share the children equally.
     #[schemars(range(min = 1, max = 10_000))]
     pub switches: u32,
     /// Link part from switch to host; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub uplink: Option<At<String>>,
     /// Parallel links from one switch to its host; 1 if absent.
     #[schemars(range(min = 1, max = 64))]
     pub uplinks: Option<u32>,
     /// CPU part.
+    #[schemars(extend("x-part" = "cpu"))]
     pub host: At<String>,
     /// Hosts; they share the switches equally.
     #[schemars(range(min = 1, max = 64))]
     pub hosts: u32,
     /// Link part between hosts; the uplink's if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub host_link: Option<At<String>>,
     /// Parallel links between two hosts; 1 if absent.
     #[schemars(range(min = 1, max = 64))]
@@ -248,6 +263,7 @@ pub struct CustomSwitch {
     /// Name for `ends`; not a number.
     pub name: At<String>,
     /// Switch part.
+    #[schemars(extend("x-part" = "switch"))]
     pub part: At<String>,
 }
 
@@ -262,5 +278,6 @@ pub struct CustomLink {
     #[schemars(range(min = 1, max = 4096))]
     pub links: Option<u32>,
     /// Link part; the level's own if absent.
+    #[schemars(extend("x-part" = "link"))]
     pub link: Option<At<String>>,
 }

@@ -21,15 +21,19 @@ pub struct Supernode {
     #[serde(default)]
     pub origin: Origin,
     /// Chip part.
+    #[schemars(extend("x-part" = "chip"))]
     pub chip: At<String>,
     /// Communication library part.
+    #[schemars(extend("x-part" = "library"))]
     pub library: At<String>,
     /// Chips under one operating system; the size of the innermost level if absent.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub host_chips: Option<At<u32>>,
     /// Workload that `simulate` runs when none is named.
+    #[schemars(extend("x-part" = "workload"))]
     pub workload: Option<At<String>>,
     /// Serving engine that runs a workload that names none; without one, nothing but kernels and transfers takes time.
+    #[schemars(extend("x-part" = "engine"))]
     pub engine: Option<At<String>>,
     /// Published measurements of this machine (a file under `validation/`) that `simulate` sets beside its predictions.
     pub published: Option<At<String>>,
@@ -74,9 +78,10 @@ impl StandingKind {
     }
 }
 
-/// One ring of the onion: `size` children joined by exactly one pattern.
+/// One ring of the onion: `size` children joined by exactly one pattern, or held by a package that the next level joins.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["link"] }, { "required": ["package"] }]))]
 pub struct Level {
     /// "board", "rack", "pod" ...
     pub name: String,
@@ -85,8 +90,9 @@ pub struct Level {
     /// Children: chips at the first level, whole lower levels above.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub size: At<u32>,
-    /// Link part that joins them.
-    pub link: At<String>,
+    /// Link part that joins them; a package has none.
+    #[schemars(extend("x-part" = "link"))]
+    pub link: Option<At<String>>,
     /// Parallel links where the pattern draws one; 1 if absent.
     #[schemars(range(min = 1, max = 4096))]
     pub links: Option<u32>,
@@ -120,18 +126,27 @@ pub struct Level {
     pub pcie_tree: Option<At<PcieTree>>,
     /// Switches and links one by one.
     pub custom: Option<At<Custom>>,
+    /// A tray, drawer or rack: it holds its children, and the next level outwards joins those of all packages.
+    pub package: Option<At<Package>>,
     /// Host processors, NICs and memory expanders of each group.
     #[serde(default)]
     pub attach: Vec<Attach>,
 }
+
+/// A level that has no links of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Package {}
 
 /// The NIC between a chip and a scale-out level.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LevelNic {
     /// NIC part.
+    #[schemars(extend("x-part" = "nic"))]
     pub part: At<String>,
     /// Link part between chip and NIC.
+    #[schemars(extend("x-part" = "link"))]
     pub link: At<String>,
 }
 
@@ -140,15 +155,19 @@ pub struct LevelNic {
 #[serde(deny_unknown_fields)]
 pub struct Attach {
     /// CPU part.
+    #[schemars(extend("x-part" = "cpu"))]
     pub cpu: Option<At<String>>,
     /// NIC part: an end of its own, for storage or the network outside.
+    #[schemars(extend("x-part" = "nic"))]
     pub nic: Option<At<String>>,
     /// Memory expander part.
+    #[schemars(extend("x-part" = "memory"))]
     pub memory: Option<At<String>>,
     /// How many in each group of the level.
     #[schemars(range(min = 1, max = 10_000))]
     pub count: At<u32>,
     /// Link part.
+    #[schemars(extend("x-part" = "link"))]
     pub link: At<String>,
     /// Parallel links where one is drawn; 1 if absent.
     #[schemars(range(min = 1, max = 64))]

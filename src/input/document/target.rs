@@ -36,6 +36,7 @@ pub struct Target {
     /// Day that the demand is of.
     pub date: Option<At<String>>,
     /// How the demand grew: a file under `workloads/demand`.
+    #[schemars(extend("x-part" = "demand"))]
     pub series: Option<At<String>>,
     /// The part of the demand that is video; none if absent.
     pub video: Option<Video>,
@@ -49,5 +50,6 @@ pub struct Video {
     #[schemars(extend("x-range" = [0.0, 1.0]))]
     pub share: Figure<Ratio>,
     /// What is made for them: a file under `workloads/clips`.
+    #[schemars(extend("x-part" = "clip"))]
     pub clip: At<String>,
 }

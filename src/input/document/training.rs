@@ -16,6 +16,7 @@ pub struct Training {
     #[serde(default)]
     pub origin: Origin,
     /// Model file.
+    #[schemars(extend("x-part" = "model"))]
     pub model: At<String>,
     /// Number format of the GEMMs and of tokens on their way to experts: `bf16` or an 8-bit float. Attention, residuals and tokens on
     /// their way back stay in BF16. On a chip without 8-bit floats all is BF16.

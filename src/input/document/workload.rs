@@ -16,6 +16,7 @@ pub struct Workload {
     #[serde(default)]
     pub origin: Origin,
     /// Model file.
+    #[schemars(extend("x-part" = "model"))]
     pub model: At<String>,
     /// Number formats.
     pub precision: Precisions,
@@ -30,6 +31,7 @@ pub struct Workload {
     /// What the best mapping has most of; tokens a second if absent.
     pub objective: Option<Objective>,
     /// Serving engine that runs the model; the supernode's own choice if absent.
+    #[schemars(extend("x-part" = "engine"))]
     pub engine: Option<At<String>>,
 }
 

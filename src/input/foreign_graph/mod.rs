@@ -42,6 +42,23 @@ pub struct ForeignGraph {
     pub remarks: Vec<String>,
     /// Edges that lead to what the file does not have.
     pub broken: Vec<String>,
+    /// Places of switches that each stand for an unknown number of equal ones.
+    pub unseen: Vec<u32>,
+    /// By chip: number of the host that it stands in; empty where the file has no hosts.
+    pub hosts: Vec<u32>,
+    /// Ports to a network of which the file says nothing.
+    pub ports: Vec<ForeignPort>,
+}
+
+/// A port of a network card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForeignPort {
+    /// Name of the card's port on its host.
+    pub name: String,
+    /// Number of the host.
+    pub host: u32,
+    /// Bytes/s in one direction.
+    pub bytes_per_s: f64,
 }
 
 /// What stands at a node.

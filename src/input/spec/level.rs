@@ -14,12 +14,12 @@ impl Names<'_> {
             let problem = Problem::new(message).at(place, "no level of that name is in what this file extends, or this level stands there already");
             self.problems.push(problem.help("`after` puts a new level outside of one that the extended file has"));
         }
-        let link = self.link(&level.link);
+        let link = level.link.as_ref().and_then(|link| self.link(link));
         let mut patterns = level.patterns();
         if patterns.len() != 1 {
             let place = self.place(level.size.span());
             let message = format!("level `{}` needs exactly one pattern, found {}", level.name, patterns.len());
-            let known = Pattern::NAMES.map(|name| format!("`[level.{name}]`")).join(", ");
+            let known = Pattern::NAMES.iter().chain(&["package"]).map(|name| format!("`[level.{name}]`")).collect::<Vec<_>>().join(", ");
             self.problems.push(Problem::new(message).at(place, "these children are joined how?").help(format!("one of {known}")));
             return None;
         }

@@ -49,8 +49,8 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
     let library = names.follow::<LibraryFile>(&head.library);
     let workload = head.workload.as_ref().map(|name| name.to_string());
     let engine = head.engine.as_ref().and_then(|name| names.engine(name));
-    let levels: Vec<Option<LevelSpec>> =
-        document.levels.iter().enumerate().map(|(index, level)| names.level(level, index, &document.levels)).collect();
+    let (joining, packages) = names.packaged(&document.levels);
+    let levels: Vec<Option<LevelSpec>> = joining.iter().enumerate().map(|(index, level)| names.level(level, index, &joining)).collect();
     let chips = document.levels.iter().try_fold(1u64, |product, level| product.checked_mul(u64::from(*level.size)));
     if chips.is_none_or(|chips| chips > MOST_CHIPS)
         && let Some(level) = document.levels.last()
@@ -78,6 +78,7 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
             library,
             host_chips,
             levels,
+            packages,
             auxiliaries: document.auxiliaries,
             supply: document.supply,
             workload,

@@ -169,7 +169,7 @@ fn torus(dimensions: &[u32], circuits: Option<CircuitsSpec>) -> PatternSpec {
 impl Names<'_> {
     /// Follows the parts of a pattern and checks its numbers against the level.
     pub(super) fn pattern(&mut self, level: &Level, pattern: Pattern, place: &Place, above_switches: bool) -> Option<PatternSpec> {
-        let own = self.link(&level.link);
+        let own = level.link.as_ref().and_then(|link| self.link(link));
         match pattern {
             Pattern::Switch(switched) => self.switched(level, switched),
             Pattern::Clos(clos) => self.clos(level, clos, own, place, above_switches),

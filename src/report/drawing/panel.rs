@@ -1,6 +1,9 @@
 //! What one level looks like, before it has coordinates: rows of boxes and the lines between them.
 
+use crate::fabric::payload_rate;
 use crate::input::spec::{CustomEnd, LevelSpec, PatternSpec};
+use crate::network::LONG_MESSAGE;
+use crate::units::render;
 
 /// One level: a row of children below, rows of switches above, lines between.
 pub struct Panel {
@@ -80,7 +83,8 @@ impl Below<'_> {
 pub fn panel(level: &LevelSpec, below: &Below<'_>) -> Panel {
     let child = below.child;
     let title = format!("{}: {} x {child}, {}, {} ({})", level.name, level.size, words(level), level.link.id, level.link.link.medium.name());
-    let mut notes: Vec<String> = level.nic.iter().map(|nic| format!("each chip through a {}", nic.id)).collect();
+    let mut notes = vec![rate(level)];
+    notes.extend(level.nic.iter().map(|nic| format!("each chip through a {}", nic.id)));
     notes.extend(level.attach.iter().map(|attach| format!("{} x {} attached", attach.count, attach.id)));
     let mut panel = Panel { title, note: notes.join("; "), rows: Vec::new(), lines: Vec::new() };
     match &level.pattern {
@@ -152,6 +156,15 @@ pub fn panel(level: &LevelSpec, below: &Below<'_>) -> Panel {
         }
     }
     panel
+}
+
+/// What a link of the level signals at and how much of it is payload, one way; and how many are drawn as one.
+fn rate(level: &LevelSpec) -> String {
+    let link = &level.link;
+    let signalling = link.link.lane_rate.value * f64::from(link.link.lanes);
+    let payload = payload_rate(link, LONG_MESSAGE);
+    let parallel = if level.links > 1 { format!(", {} in parallel", level.links) } else { String::new() };
+    format!("a link signals at {} and carries {} one way{parallel}", render(signalling), render(payload))
 }
 
 fn words(level: &LevelSpec) -> String {

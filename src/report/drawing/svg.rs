@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::panel::{Below, Line, Panel, Row, Shape, panel};
-use super::{LOADS, colour, load_colour};
+use super::{COLOURS, LOADS, colour, load_colour};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
 
@@ -44,6 +44,7 @@ pub fn draw(spec: &Spec, fabric: &Fabric, loads: Option<&[f64]>) -> String {
         panels.push(panel(level, &below));
         below = Below { child: &level.name, chips: below.chips * level.size, planes: below.planes_above(level) };
     }
+    let planes = panels.iter().flat_map(|panel| &panel.lines).map(|line| line.plane + 1).max().unwrap_or(0);
     for (level, panel) in panels.into_iter().enumerate().rev() {
         let load = loads.and_then(|loads| loads.get(level)).copied();
         let frames = frames(&panel, y + TITLE);
@@ -76,16 +77,20 @@ pub fn draw(spec: &Spec, fabric: &Fabric, loads: Option<&[f64]>) -> String {
         zoom = frames.first().and_then(|row| row.iter().copied().reduce(|low, frame| if frame.y > low.y { frame } else { low }));
         y = bottom + PANEL_GAP;
     }
-    if loads.is_some() {
-        y = legend(&mut body, y - PANEL_GAP + 16.0) + PANEL_GAP;
-    }
+    let below = y - PANEL_GAP + 16.0;
+    y = if loads.is_some() { legend(&mut body, below) } else { plane_legend(&mut body, below, planes) } + PANEL_GAP;
     let height = y - PANEL_GAP + MARGIN;
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" \
          font-family=\"Helvetica, Arial, sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let mut title = String::new();
-    let counts = format!("{} ({}): {} x {}, {} links", spec.name, spec.vendor, fabric.chips, fabric.chip.name, fabric.link_count());
+    let racks = spec.supply.racks.as_ref().map_or_else(String::new, |racks| match racks.count {
+        1 => ", one rack".to_owned(),
+        count => format!(", {count} racks"),
+    });
+    let packages: String = spec.packages.iter().map(|package| format!(", {} x {}", spec.chips() / package.chips.max(1), package.name)).collect();
+    let counts = format!("{} ({}): {} x {}, {} links{racks}{packages}", spec.name, spec.vendor, fabric.chips, fabric.chip.name, fabric.link_count());
     text(&mut title, (MARGIN, MARGIN + 14.0), "start", "700 17", &counts);
     head + &title + &body + "</svg>\n"
 }
@@ -127,6 +132,25 @@ fn row_frames(row: &Row, top: f64) -> Vec<Frame> {
             height,
         })
         .collect()
+}
+
+/// What the colours of lines mean where they are not loads; returns where it ends.
+fn plane_legend(body: &mut String, y: f64, planes: usize) -> f64 {
+    text(
+        body,
+        (MARGIN, y + 11.0),
+        "start",
+        "400 12",
+        "a line is the links between two boxes; its colour tells planes, rails or dimensions of a grid apart:",
+    );
+    let shown = planes.min(COLOURS.len());
+    for index in 0..shown {
+        let x = MARGIN + 620.0 + 46.0 * float(index);
+        let _ = writeln!(body, "<path d=\"M{x:.1} {0:.1}h16\" stroke=\"{1}\" stroke-width=\"3\"/>", y + 7.0, colour(index));
+        let more = if index + 1 == shown && planes > shown { " ..." } else { "" };
+        text(body, (x + 22.0, y + 11.0), "start", "400 11", &format!("{index}{more}"));
+    }
+    y + 16.0
 }
 
 /// What the colours of loads mean; returns where it ends.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PartMap, SHOWN};
+use super::{PartMap, SHOWN, network};
 use crate::input::catalog::shipped;
 use crate::input::document::{ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, SupernodeFile, SwitchFile};
 use crate::input::foreign_graph::{ForeignGraph, ForeignKind, ForeignLink, ForeignNode};
@@ -48,12 +48,12 @@ pub struct JoinedLink {
 }
 
 impl Joined {
-    /// Follows all names.
+    /// Follows all names; `problems` are those that were found before.
     ///
     /// # Errors
     /// Everything that neither the source nor the map states; chips that nothing joins.
-    pub fn new(graph: &ForeignGraph, map: &PartMap) -> Result<Self, Problems> {
-        let mut asking = Asking { graph, map, problems: Vec::new(), unnamed: BTreeSet::new() };
+    pub fn new(graph: &ForeignGraph, map: &PartMap, problems: Vec<Problem>) -> Result<Self, Problems> {
+        let mut asking = Asking { graph, map, problems, unnamed: BTreeSet::new() };
         let kept = asking.kept_links();
         let used = asking.used_nodes(&kept);
         let chip = asking.chip();
@@ -332,7 +332,9 @@ impl Asking<'_> {
             .iter()
             .map(|node| node.component.as_str())
             .chain(graph.links.iter().map(|link| link.name.as_str()))
+            .chain(graph.ports.iter().map(|port| port.name.as_str()))
             .chain(["library", "supply"])
+            .chain(network::NAMES)
             .collect();
         for name in self.map.of_name.keys().filter(|name| !names.contains(name.as_str())) {
             self.problems

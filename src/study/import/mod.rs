@@ -5,14 +5,18 @@
 //! | which part is each name of the source? | `map.rs` |
 //! | which nodes and links join the chips, and what is not stated? | `joined.rs` |
 //! | which pattern is it? | `recognise.rs` |
+//! | how many switches is one address? | `unseen.rs` |
+//! | what joins hosts that only network cards join? | `network.rs` |
 //! | how is it written? | `toml_text.rs` |
 //! | does a file that `describe --full` wrote still say what it was expanded from? | `own.rs` |
 
 mod joined;
 mod map;
+mod network;
 mod own;
 mod recognise;
 mod toml_text;
+mod unseen;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,19 +59,23 @@ pub fn import(graph: &ForeignGraph, map: &PartMap) -> Result<Imported, Problems>
         return own::import(graph, description);
     }
     refuse_incomplete(graph)?;
-    let joined = Joined::new(graph, map)?;
+    let (whole, mut problems) = unseen::expanded(graph, map);
+    let (graph, network) = network::of_hosts(&whole, map, &mut problems);
+    let graph = &graph;
+    let mut joined = Joined::new(graph, map, problems)?;
+    joined.conflicts.extend(network.iter().flat_map(|network| network.conflicts.iter().cloned()));
     let structure = recognise(&joined);
     if structure == Structure::Custom && !joined.hosts.is_empty() {
         let problem = Problem::new(format!("`{}` joins its chips over hosts, and not as a PCIe tree of equal branches", graph.name));
         return Err(problem.help("hosts pass traffic on in [level.pcie-tree] alone; omit the links to them if others join the chips").into());
     }
-    let toml = toml_text::write(graph, &joined, &structure);
+    let toml = toml_text::write(graph, &joined, &structure, network.as_ref());
     let spec = read_back(&toml).map_err(|problems| {
         let mut list = problems.into_list();
         list.push(Problem::new("the parts that --map names do not make a machine together").help("the text above is the file that was made"));
         as_problems(list)
     })?;
-    let words = structure.words();
+    let words = network.map_or_else(|| structure.words(), |network| format!("{} hosts on rails, each: {}", network.hosts, structure.words()));
     Ok(Imported { toml, spec, structure: words, conflicts: joined.conflicts, notes: joined.notes })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::joined::Joined;
+use super::network::Network;
 use super::recognise::Structure;
 use crate::input::foreign_graph::ForeignGraph;
 
@@ -18,7 +19,7 @@ fn comment(out: &mut String, text: &str) {
 }
 
 /// Writes the file.
-pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure) -> String {
+pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure, network: Option<&Network>) -> String {
     let mut out = String::new();
     comment(&mut out, &format!("Imported from {}: {}.", graph.format, structure.words()));
     for conflict in &joined.conflicts {
@@ -35,7 +36,11 @@ pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure
         quoted(&joined.chip),
         quoted(&joined.library)
     );
+    if let Some(chips) = host_chips(graph) {
+        let _ = writeln!(out, "host_chips = {chips}");
+    }
     levels(&mut out, joined, structure);
+    out += &network.map_or_else(String::new, cluster);
     let supply = &joined.supply.supply;
     let figures = [
         ("conversion_efficiency", supply.conversion_efficiency.value.get()),
@@ -46,6 +51,26 @@ pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure
     comment(&mut out, &format!("As {}, which --map names.", joined.supply.id));
     for (name, value) in figures {
         let _ = writeln!(out, "{name} = {{ value = {value:?}, confidence = \"assumed\" }}");
+    }
+    out
+}
+
+/// Chips of each of several equal hosts that links join.
+fn host_chips(graph: &ForeignGraph) -> Option<usize> {
+    let last = *graph.hosts.iter().max()?;
+    let of = |host: u32| graph.hosts.iter().filter(|known| **known == host).count();
+    (last > 0 && (1..=last).all(|host| of(host) == of(0))).then(|| of(0))
+}
+
+/// The level of hosts that their network cards join.
+fn cluster(network: &Network) -> String {
+    let [cable, nic, nic_link, rail] = [&network.cable, &network.nic, &network.nic_link, &network.rail].map(|name| quoted(name));
+    let mut out = format!(
+        "\n[[level]]\nname = \"cluster\"\nsize = {}\nlink = {cable}\nnic = {{ part = {nic}, link = {nic_link} }}\n[level.rail]\npart = {rail}\n",
+        network.hosts
+    );
+    if let Some((part, count, uplinks)) = &network.spine {
+        let _ = writeln!(out, "spines = {{ part = {}, count = {count}, uplinks = {uplinks} }}", quoted(part));
     }
     out
 }

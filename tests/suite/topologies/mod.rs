@@ -8,6 +8,7 @@ mod handbook;
 mod hostile;
 mod invalid;
 pub mod machine;
+mod packages;
 mod published;
 mod published_china;
 mod sources;

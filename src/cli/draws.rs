@@ -1,0 +1,30 @@
+//! `--draws`: how far values with a range move a result.
+
+use crate::input::catalog::STANDARD_INPUT;
+use crate::study::{Case, DRAWS, DrawnRanges, FEWEST_DRAWS, Simulation, drawn_ranges};
+
+/// How often values with a range are drawn beside a result.
+#[derive(Debug, clap::Args)]
+pub struct DrawsArgument {
+    /// Draws of every value that has a range, for the 5 to 95 % of the results and how often one machine beats another; 0 for none
+    #[arg(long, value_name = "N", default_value_t = DRAWS, value_parser = draws)]
+    draws: u64,
+}
+
+fn draws(text: &str) -> Result<u64, String> {
+    let fits = |draws: &u64| *draws == 0 || (FEWEST_DRAWS..=100_000).contains(draws);
+    text.parse()
+        .ok()
+        .filter(fits)
+        .ok_or_else(|| format!("`{text}` is not 0 or a number from {FEWEST_DRAWS} to 100000: fewer draws have no 5 and 95 %"))
+}
+
+impl DrawsArgument {
+    /// The ranges of a design; nothing where none are asked for, or where a draw cannot be built: the result stands without them.
+    pub fn ranges(&self, case: &Case, nominal: &Simulation) -> Option<DrawnRanges> {
+        // Standard input is read once.
+        let once = [Some(&case.supernode), case.serves.workload.as_ref(), case.serves.model.as_ref(), Some(&case.target)];
+        let is_once = once.into_iter().flatten().any(|name| name == STANDARD_INPUT);
+        (self.draws > 0 && !is_once).then(|| drawn_ranges(case, nominal, self.draws).ok()).flatten()
+    }
+}
