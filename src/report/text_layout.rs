@@ -237,7 +237,10 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
                 lines.push(first.trim_end().to_owned());
                 rest = String::from(second.trim_start());
             }
-            lines.push(rest);
+            // A letter wider than a line leaves nothing behind it.
+            if !rest.is_empty() {
+                lines.push(rest);
+            }
         }
         is_new = false;
     }
@@ -301,7 +304,7 @@ mod tests {
         table.row(["a".to_owned(), "a few words".to_owned(), "1".to_owned()]);
         assert_eq!(
             section_text(&Section::Table(table), NARROW),
-            "      what it      value\n  id  says         in GB\n  --  -----------  -----\n  a   a few words      1\n"
+            "      what it   value in\n  id  says            GB\n  --  --------  --------\n  a   a few            1\n      words\n"
         );
         let mut wide = Table::new(&["<id", "one", "two", "three"]);
         wide.row(["a", "1000000", "2000000", "3000000"].map(str::to_owned));
