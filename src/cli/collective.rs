@@ -8,8 +8,8 @@ use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy};
 use crate::input::spec::{load_library, load_supernode};
 use crate::network::{
-    Algorithm, Collective, CollectiveError, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement,
-    Pricing, Timing, concurrent_timings, play_rounds,
+    Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement, Pricing,
+    concurrent_timings, play_rounds,
 };
 use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
@@ -100,14 +100,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let rows = sizes.into_iter().map(|bytes| {
         let collective = Collective { op, ranks, bytes };
         let failed = |error| bad_option("collective", error);
-        let mut timing = pricing.price(&collective, algorithm).map_err(failed)?;
+        let timing = pricing.price(&collective, algorithm).map_err(failed)?;
         let mut packets = None;
         if let Some(level) = &level {
-            if algorithm.is_none() {
-                timing = fastest_without_switches(&mut pricing, &collective, timing).map_err(failed)?;
-            }
             let (group, rounds) = pricing.rounds(&collective, timing.algorithm).map_err(failed)?;
-            packets = Some(play_rounds(level, &group, &rounds).map_err(|error| bad_option("--fidelity packet", error))?);
+            packets = Some(play_rounds(&network, level, &group, &rounds).map_err(|error| bad_option("--fidelity packet", error))?);
         }
         let others = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)? } else { Vec::new() };
         let runner_up = others.into_iter().find(|other| other.algorithm != timing.algorithm);
@@ -137,16 +134,6 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         rows,
     };
     Ok(Output::report(&report, format))
-}
-
-/// The best algorithm in which switches neither add up nor copy: packets have no such switches.
-fn fastest_without_switches(pricing: &mut Pricing<'_>, collective: &Collective, fastest: Timing) -> Result<Timing, CollectiveError> {
-    for timing in pricing.ranking(collective)? {
-        if !pricing.needs_switches(collective, timing.algorithm)? {
-            return Ok(timing);
-        }
-    }
-    Ok(fastest)
 }
 
 /// The fabric ready for packets between the ranks.

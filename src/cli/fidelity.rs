@@ -6,7 +6,7 @@ use super::bad_option;
 use super::sizes::parse_sizes;
 use crate::input::document::SwitchQueueing;
 use crate::input::problem::Problems;
-use crate::network::{PacketOptions, Rotation};
+use crate::network::{BitErrors, PacketOptions, Rotation};
 use crate::units::Bytes;
 
 /// Level of detail at which traffic is simulated.
@@ -36,9 +36,13 @@ pub struct PacketArguments {
     #[arg(long, value_parser = PossibleValuesParser::new(["output", "input-fifo", "virtual-output"]))]
     queueing: Option<String>,
 
-    /// Chance that a bit arrives damaged
+    /// Chance that a bit arrives damaged on every link, or `stated` for what each link's protocol states
+    #[arg(long, value_name = "RATE", default_value = "0")]
+    bit_error_rate: String,
+
+    /// Chance that a bit arrives damaged on one link, the first of chip 0; 0 where it is like all others
     #[arg(long, value_name = "RATE", default_value_t = 0.0)]
-    bit_error_rate: f64,
+    faulty_link: f64,
 
     /// Partners of a chip: the next position first and round each level, an order of its own drawn by --seed, or rank 0 first for all
     #[arg(long, default_value = "rotated", value_parser = PossibleValuesParser::new(["rotated", "shuffled", "same"]))]
@@ -47,6 +51,10 @@ pub struct PacketArguments {
     /// A packet for each partner in turn, or one partner after the other
     #[arg(long, default_value = "interleaved", value_parser = PossibleValuesParser::new(["interleaved", "one-by-one"]))]
     turn: String,
+
+    /// Send long messages to their ends; if absent, two runs of shorter ones give their steady state and with it the rest
+    #[arg(long)]
+    to_the_end: bool,
 
     /// Seed of all random draws
     #[arg(long, default_value_t = 1)]
@@ -62,8 +70,14 @@ impl FidelityArguments {
 
 impl PacketArguments {
     pub fn read(&self) -> Result<PacketOptions, Problems> {
-        if !(0.0..1.0).contains(&self.bit_error_rate) {
-            return Err(bad_option("--bit-error-rate", format!("{} is not at least 0 and below 1", self.bit_error_rate)));
+        let bit_errors = match self.bit_error_rate.parse() {
+            Ok(0.0) => BitErrors::None,
+            Ok(rate) if (0.0..1.0).contains(&rate) => BitErrors::Rate(rate),
+            _ if self.bit_error_rate == "stated" => BitErrors::Stated,
+            _ => return Err(bad_option("--bit-error-rate", format!("{} is not at least 0 and below 1, nor `stated`", self.bit_error_rate))),
+        };
+        if !(0.0..1.0).contains(&self.faulty_link) {
+            return Err(bad_option("--faulty-link", format!("{} is not at least 0 and below 1", self.faulty_link)));
         }
         Ok(PacketOptions {
             packet: one_size("--packet", self.packet.as_deref(), 1 << 20)?,
@@ -73,12 +87,14 @@ impl PacketArguments {
                 "virtual-output" => SwitchQueueing::VirtualOutput,
                 _ => SwitchQueueing::Output,
             }),
-            bit_error_rate: self.bit_error_rate,
+            bit_errors,
+            faulty_link: self.faulty_link,
             rotation: match self.order.as_str() {
                 "same" => Rotation::Same,
                 "shuffled" => Rotation::Shuffled,
                 _ => Rotation::Rotated,
             },
+            to_the_end: self.to_the_end,
             one_by_one: self.turn == "one-by-one",
             seed: self.seed,
         })

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Outcome, Output, bad_option};
+use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy, node_names};
 use crate::input::catalog::read_foreign;
 use crate::input::flow_list::{ChipNames, FlowRow, parse_flows};
 use crate::input::problem::Problems;
 use crate::input::spec::load_supernode;
-use crate::network::{Flow, Network};
-use crate::report::{self, FlowsReport, RecordFormat, Records};
+use crate::network::{Flow, FlowRun, Network, PacketOptions};
+use crate::report::{self, FlowsReport, PacketFlowsPart, QueueSeries, RecordFormat, Records};
 
 /// Run a list of flows that share the fabric max-min fairly: when each ends, how fast, and what holds it back
 #[derive(Debug, clap::Args)]
@@ -34,13 +34,27 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     rates_out: Option<PathBuf>,
 
-    /// Write the flows as Chrome trace JSON (opens in Perfetto)
+    /// Write the flows as Chrome trace JSON (opens in Perfetto); with packets, queues over time as counters
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+
+    /// Draw what waits over time, a line for each level, link and direction, as an SVG; with --fidelity packet
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
+    #[command(flatten)]
+    fidelity: fidelity::FidelityArguments,
 }
+
+/// Looks at the queues over the time that the flows take at flow level.
+const LOOKS: f64 = 500.0;
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let options = arguments.fidelity.packets()?;
+    if arguments.plot.is_some() && options.is_none() {
+        return Err(bad_option("--plot", "draws the queues of packets; add `--fidelity packet`"));
+    }
     let out = arguments.out.as_deref().map(|path| record_format("--out", path)).transpose()?;
     let rates_out = arguments.rates_out.as_deref().map(|path| record_format("--rates-out", path)).transpose()?;
     let spec = load_supernode(&arguments.supernode)?;
@@ -50,6 +64,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let flows: Vec<Flow> = parse_flows(&source, &names)?.into_iter().map(flow).collect();
     let network = Network::with_routing(&fabric, policy);
     let run = network.run_in_detail(&flows).map_err(|error| bad_option("flows", error))?;
+    let packets = options.map(|options| with_packets(&network, &flows, &run, &options)).transpose()?;
     let report = FlowsReport {
         supernode: spec.id,
         file: source.name.clone(),
@@ -59,6 +74,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         nodes: node_names(&fabric),
         channel_ends: network.router().channels().iter().map(|channel| (channel.from, channel.to)).collect(),
         capacities: network.capacities(),
+        packets,
     };
     if let Some((path, format)) = arguments.out.as_deref().zip(out) {
         write_records("--out", path, format, &report.flow_records())?;
@@ -71,7 +87,18 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some(path) = &arguments.trace {
         std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
     }
+    if let Some((path, svg)) = arguments.plot.as_deref().zip(report.queue_svg()) {
+        std::fs::write(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
+    }
     Ok(Output::report(&report, format))
+}
+
+fn with_packets(network: &Network<'_>, flows: &[Flow], fair: &FlowRun, options: &PacketOptions) -> Result<PacketFlowsPart, Problems> {
+    let every = fair.makespan() / LOOKS;
+    let run = network.run_with_packets(flows, options, every).map_err(|error| bad_option("--fidelity packet", error))?;
+    let places = run.places.iter().map(|place| place.kind.name(network.fabric())).collect();
+    let series = QueueSeries::new(network.fabric(), &run.queues);
+    Ok(PacketFlowsPart { run, places, series })
 }
 
 fn flow(row: FlowRow) -> Flow {

@@ -1,12 +1,15 @@
 //! `supernode load`: latency of packets against offered load.
 
+use std::path::PathBuf;
+
 use clap::builder::PossibleValuesParser;
 
+use super::flows::cannot_write;
 use super::{Outcome, Output, bad_option, fidelity};
-use crate::fabric::{self, Fabric, Policy};
+use crate::fabric::{self, Policy};
 use crate::input::spec::load_supernode;
-use crate::network::{LoadPattern, Network, PacketLevel, QueuePlace, load_curve};
-use crate::report::{self, LoadReport};
+use crate::network::{LoadPattern, Network, PacketLevel, load_curve};
+use crate::report::{self, LoadReport, QueueSeries};
 
 /// Measure latency of packets against offered load, the saturation point, and where queues build up
 #[derive(Debug, clap::Args)]
@@ -38,9 +41,20 @@ pub struct Arguments {
     #[arg(long, value_name = "POLICY", default_value = "spray")]
     routing: String,
 
+    /// Draw what waits at each load, a line for each level, link and direction, as an SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
+    /// Write what waits over time as counters of a Chrome trace JSON, a process for each load (opens in Perfetto)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
     #[command(flatten)]
     packets: fidelity::PacketArguments,
 }
+
+/// Looks at the queues of a load, where they are traced.
+const LOOKS: u32 = 500;
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
@@ -72,24 +86,24 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let level = PacketLevel::new(&network, &chips, &options).map_err(|error| bad_option("load", error))?;
     let step = (to - from) / f64::from((arguments.steps - 1).max(1));
     let offered: Vec<f64> = (0..arguments.steps).map(|number| from + step * f64::from(number)).collect();
-    let curve = load_curve(&network, &level, pattern, &offered).map_err(|error| bad_option("load", error))?;
-    let places = curve.points.iter().map(|point| point.queues.iter().map(|place| words(&fabric, place)).collect()).collect();
+    let curve = load_curve(&network, &level, pattern, &offered, if arguments.trace.is_some() { LOOKS } else { 0 })
+        .map_err(|error| bad_option("load", error))?;
+    let places = curve.points.iter().map(|point| point.queues.iter().map(|place| place.kind.name(&fabric)).collect()).collect();
+    let over_time = curve.points.iter().map(|point| QueueSeries::new(&fabric, &point.over_time)).collect();
     let report = LoadReport {
         supernode: spec.id,
         pattern: arguments.pattern.clone(),
         routing: policy.to_string(),
         curve,
         places,
+        over_time,
         notes: level.notes().to_vec(),
     };
+    if let Some(path) = &arguments.plot {
+        std::fs::write(path, report.svg()).map_err(|error| cannot_write("--plot", path, &error))?;
+    }
+    if let Some(path) = &arguments.trace {
+        std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
+    }
     Ok(Output::report(&report, format))
-}
-
-/// "ub-board-x2 of level `node`, from switches, inward".
-fn words(fabric: &Fabric, place: &QueuePlace) -> String {
-    let level = &fabric.level_names[place.level as usize];
-    let link = &fabric.links[place.link as usize].id;
-    let sender = if place.from_chip { "chips" } else { "switches" };
-    let direction = if place.outward { "outward" } else { "inward" };
-    format!("{link} of level `{level}`, from {sender}, {direction}")
 }

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::packet_level::PacketLevel;
-use super::packets::{Aim, Histogram, Load, Outcome, PacketError, Spacing, Watch, picoseconds};
+use super::packets::{Aim, Histogram, Load, PacketError, Spacing, Watch, picoseconds};
 use super::pattern::Pattern;
+use super::queue_places::{QueuePlace, QueuesOverTime, queue_kinds, queue_places};
 use crate::units::{Bytes, Seconds};
 
 /// Who sends to whom at a given rate.
@@ -56,25 +57,10 @@ pub struct LoadPoint {
     pub latency: Histogram,
     /// Where packets wait, most first.
     pub queues: Vec<QueuePlace>,
+    /// What waited over time, warm-up included, if asked for.
+    pub over_time: QueuesOverTime,
     /// Packets over channels.
     pub hops: u64,
-}
-
-/// Channels of one level, link part and direction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QueuePlace {
-    /// Level of the edge.
-    pub level: u8,
-    /// Index into the fabric's links.
-    pub link: u16,
-    /// From the first node of the edge: chip to switch, leaf to spine.
-    pub outward: bool,
-    /// Whether the channel leaves a chip.
-    pub from_chip: bool,
-    /// Bytes that wait for one channel, mean over time and channels.
-    pub mean: Bytes,
-    /// Most bytes that waited for one of them.
-    pub peak: Bytes,
 }
 
 /// Latency against load.
@@ -141,16 +127,25 @@ impl LoadPattern {
     }
 }
 
-/// Runs every point, in parallel.
+/// Runs every point, in parallel, and looks at the queues so many times while packets are offered.
 ///
 /// # Errors
 /// Chips that are not joined, packets that wait for each other in a circle.
-pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64]) -> Result<LoadCurve, PacketError> {
+pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64], looks: u32) -> Result<LoadCurve, PacketError> {
     let chips = network.fabric().chips;
-    let points: Vec<LoadPoint> = offered.par_iter().map(|&offered| point(network, level, pattern, offered)).collect::<Result<_, _>>()?;
+    let points: Vec<LoadPoint> =
+        offered.par_iter().map(|&offered| point(network, level, pattern, offered, (PACKETS_MEASURED, looks))).collect::<Result<_, _>>()?;
     let saturation = saturation(network, level, pattern, &points)?;
     let flow_latency = mean_path(network, pattern) + level.packet_time();
     Ok(LoadCurve { saturation, points, flow_saturation: pattern.flow_saturation(network, chips), flow_latency })
+}
+
+/// One point of the curve, from at least so many packets.
+///
+/// # Errors
+/// As [`load_curve`].
+pub fn load_point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, packets: f64) -> Result<LoadPoint, PacketError> {
+    point(network, level, pattern, offered, (packets, 0))
 }
 
 /// Mean latency of the slowest paths of all pairs, without packets.
@@ -169,14 +164,20 @@ fn mean_path(network: &Network<'_>, pattern: LoadPattern) -> Seconds {
     if weights > 0.0 { sum / weights } else { sum }
 }
 
-fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64) -> Result<LoadPoint, PacketError> {
+fn point(
+    network: &Network<'_>,
+    level: &PacketLevel,
+    pattern: LoadPattern,
+    offered: f64,
+    (packets, looks): (f64, u32),
+) -> Result<LoadPoint, PacketError> {
     let chips = network.fabric().chips;
     let weights: Arc<[(u32, f64)]> = (0..chips).map(|chip| (chip, pattern.weight(chip, chips))).collect();
     let senders: Vec<(u32, Aim)> = (0..chips).filter_map(|chip| Some((chip, pattern.aim(chip, chips, &weights)?))).collect();
     let count = senders.len() as f64;
     let each = if pattern == LoadPattern::Incast { offered / count } else { offered };
     let interval = level.payload() / (network.injection() * each);
-    let measured = interval * (PACKETS_MEASURED / count).max(PACKETS_OF_A_SENDER);
+    let measured = interval * (packets / count).max(PACKETS_OF_A_SENDER);
     let warm_up = picoseconds(measured * 0.5);
     let load = Load {
         senders,
@@ -186,32 +187,19 @@ fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offer
         warm_up,
         until: warm_up + picoseconds(measured),
     };
-    let outcome = level.load(load, &Watch::default())?;
+    let (kinds, groups) = queue_kinds(network.fabric());
+    let watch = if looks > 0 { Watch { every: (load.until / u64::from(looks)).max(1), groups } } else { Watch::default() };
+    let outcome = level.load(load, &watch)?;
     let arrived = Bytes::new(outcome.accepted_bytes as f64) / measured;
     let full = network.injection() * if pattern == LoadPattern::Incast { 1.0 } else { count };
-    Ok(LoadPoint { offered, accepted: arrived / full, queues: queue_places(network, &outcome), hops: outcome.counts.hops, latency: outcome.latency })
-}
-
-/// Waiting bytes by kind of channel.
-fn queue_places(network: &Network<'_>, outcome: &Outcome) -> Vec<QueuePlace> {
-    let fabric = network.fabric();
-    let mut places: Vec<(QueuePlace, f64)> = Vec::new();
-    for (number, queue) in outcome.queues.iter().enumerate() {
-        let (edge, outward) = (&fabric.graph.raw_edges()[number / 2], number % 2 == 0);
-        let from = if outward { edge.source() } else { edge.target() };
-        let from_chip = from.index() < fabric.chips as usize;
-        let key = (edge.weight.level, edge.weight.link, outward, from_chip);
-        let same = places.iter_mut().find(|(place, _)| (place.level, place.link, place.outward, place.from_chip) == key);
-        let (mean, peak) = (Bytes::new(queue.mean_bytes), Bytes::new(queue.peak_bytes as f64));
-        match same {
-            Some((place, channels)) => (place.mean, place.peak, *channels) = (place.mean + mean, place.peak.max(peak), *channels + 1.0),
-            None => places.push((QueuePlace { level: key.0, link: key.1, outward, from_chip, mean, peak }, 1.0)),
-        }
-    }
-    let mut places: Vec<QueuePlace> = places.into_iter().map(|(place, channels)| QueuePlace { mean: place.mean / channels, ..place }).collect();
-    places.retain(|place| place.peak > Bytes::ZERO);
-    places.sort_by(|a, b| b.mean.get().total_cmp(&a.mean.get()));
-    places
+    Ok(LoadPoint {
+        offered,
+        accepted: arrived / full,
+        queues: queue_places(network.fabric(), &outcome),
+        over_time: QueuesOverTime::new(kinds, &outcome.samples),
+        hops: outcome.counts.hops,
+        latency: outcome.latency,
+    })
 }
 
 /// Where the accepted load falls behind the offered one.
@@ -222,7 +210,7 @@ fn saturation(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, 
     let (mut low, mut high) = (points[before].offered, points[first].offered);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if is_short(&point(network, level, pattern, middle)?) { high = middle } else { low = middle }
+        if is_short(&point(network, level, pattern, middle, (PACKETS_MEASURED, 0))?) { high = middle } else { low = middle }
     }
     Ok(Some(f64::midpoint(low, high)))
 }

@@ -11,6 +11,7 @@ use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
 use super::pattern::Pattern;
+use super::switch_trees::SwitchTree;
 use crate::fabric::{Merge, Pathfinder, Policy, Routes};
 
 /// Receivers are walked in at most this many fixed parts, each added up on its own, so that sums do not depend on the number of
@@ -333,10 +334,8 @@ impl Network<'_> {
         let mut loads = ChannelLoads::silent(self.router().channels().len());
         loads.sent = f64::from(group.ranks());
         let mut routes = self.router().routes();
-        let mut trees = Vec::new();
-        for (&root, turn) in roots.iter().zip(0..) {
+        for &root in roots {
             routes.towards_all(root);
-            trees.push(routes.aggregation_tree(group.chips().iter().copied(), turn));
             for &chip in group.chips() {
                 if let (Some(latency), Some(hops)) = (routes.slowest(chip), routes.hops(chip)) {
                     // Every byte goes up and comes down, whichever half is merged; the root is passed once.
@@ -344,13 +343,8 @@ impl Network<'_> {
                 }
             }
         }
-        // A root takes the part of the data that its tree's narrowest channel can carry.
-        let channels = self.router().channels();
-        let width = |tree: &Vec<u32>| tree.iter().map(|&channel| channels[channel as usize].count).min().unwrap_or(0);
-        let all: u32 = trees.iter().map(width).sum();
-        for tree in &trees {
-            let part = f64::from(width(tree)) / f64::from(all.max(1));
-            for &channel in tree {
+        for SwitchTree { channels, part, .. } in self.trees_to(group, roots) {
+            for channel in channels {
                 if up {
                     loads.bytes[channel as usize] += part;
                 }

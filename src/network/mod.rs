@@ -13,11 +13,12 @@
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `plan.rs`, `cost.rs`; an engine's own kernel: `custom_all_reduce.rs` |
 //! | who asks for that, and what is reported? | `pricing.rs`, for searches `prices.rs`; `collective.rs` |
+//! | by which trees do switches add up and copy? | `switch_trees.rs` |
 //! | how do collectives of several groups slow each other? | `concurrent.rs`; when they come and go: `priced_stream.rs` on `shared_channels.rs` |
 //! | what can no algorithm beat? | `bound.rs` |
 //! | how fast, how far, how wide is the fabric as such? | `fabric_metrics.rs` |
 //! | how fast do chips read memory beside them? | `far_memory.rs` |
-//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, the transfers of a step `packet_prices.rs`, latency against load `load_curve.rs` |
+//! | what do queues, credits and collisions add? | `packets/` simulates every packet, `packet_level.rs` on a real fabric, whose buffers and framing are in `packet_channels.rs`; whole algorithms `packet_rounds.rs`, the transfers of a step `packet_prices.rs`, a list of flows `packet_flows.rs`, latency against load `load_curve.rs`; where packets wait `queue_places.rs` |
 //! | how well are links filled when many send to each? | `fan_in.rs` |
 //! | how long do MoE dispatch and combine take? | `moe.rs` |
 
@@ -44,6 +45,7 @@ mod moe;
 mod network;
 mod op;
 mod packet_channels;
+mod packet_flows;
 mod packet_level;
 mod packet_options;
 mod packet_prices;
@@ -56,9 +58,11 @@ mod priced_stream;
 mod prices;
 mod pricing;
 mod profile;
+mod queue_places;
 mod rotation;
 mod routed;
 mod shared_channels;
+mod switch_trees;
 mod symmetry;
 
 pub use crate::input::document::Algorithm;
@@ -76,12 +80,13 @@ pub use far_memory::{FarMemory, Reach};
 pub use flow_rates::{ChannelUse, FlowRun, Hold, RateStretch, SharedBottleneck};
 pub use flows::{Flow, FlowError, Span, Stream};
 pub use group::{Group, Placement, PlacementError};
-pub use load_curve::{LoadCurve, LoadPattern, LoadPoint, QueuePlace, load_curve};
+pub use load_curve::{LoadCurve, LoadPattern, LoadPoint, load_curve, load_point};
 pub use moe::{ExpertTraffic, Relay, Relayed, distinct_ranks};
 pub use network::{LONG_MESSAGE, Network};
 pub use op::Op;
+pub use packet_flows::PacketFlows;
 pub use packet_level::{PacketLevel, Played};
-pub use packet_options::{PacketOptions, Rotation};
+pub use packet_options::{BitErrors, PacketOptions, Rotation};
 pub use packet_prices::{PacketPrices, Replayed};
 pub use packet_rounds::{PacketRounds, play_rounds};
 pub use pattern::Pattern;
@@ -90,5 +95,6 @@ pub use priced_stream::{KernelWire, PricedStream, StreamPhase, StreamPrices};
 pub use prices::{Prices, Transfer};
 pub use pricing::Pricing;
 pub use profile::{Peak, Profile};
+pub use queue_places::{QueueKind, QueuePlace, QueuesOverTime};
 pub use routed::RoutedFabrics;
 pub use shared_channels::SharedChannels;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use petgraph::graph::NodeIndex;
 
-use super::packet_options::PacketOptions;
-use super::packets::{Channel, Control, picoseconds};
+use super::packet_options::{BitErrors, PacketOptions};
+use super::packets::{Channel, Control, LinkErrors, LinkRetry, picoseconds};
 use crate::fabric::{Endpoint, Fabric, channel_latency, node_latency, wire_bytes};
-use crate::input::document::FlowControl;
+use crate::input::document::{self, FlowControl};
 use crate::input::spec::LinkSpec;
 use crate::units::{Bytes, Seconds};
 
@@ -18,6 +18,10 @@ const ASSUMED_ROUND_TRIPS: f64 = 2.0;
 
 /// Packets that any assumed buffer holds.
 const ASSUMED_PACKETS: f64 = 8.0;
+
+/// Where packets go on from chip to chip, those for a busy channel must not keep others from an idle one: a buffer has such a part for each
+/// channel that leads on.
+const EACH: &str = ", for each channel on which chips pass packets on";
 
 pub(super) fn node_of(fabric: &Fabric, node: u32) -> &crate::fabric::Node {
     &fabric.graph[NodeIndex::new(node as usize)]
@@ -46,17 +50,34 @@ fn is_flat(fabric: &Fabric, from: u32, to: u32) -> bool {
 
 /// Turns the fabric's channels into those of the engine.
 pub(super) struct Channels<'a> {
-    pub fabric: &'a Fabric,
-    pub options: &'a PacketOptions,
-    pub payload: f64,
+    fabric: &'a Fabric,
+    options: &'a PacketOptions,
+    payload: f64,
     /// Nodes that packets pass on their way to others.
-    pub passing: &'a [bool],
+    passing: &'a [bool],
     /// Whether routes close circles, so that virtual channels are needed.
-    pub has_cycle: bool,
-    pub notes: &'a mut Vec<String>,
+    has_cycle: bool,
+    /// Channels by which each node passes packets on to nodes of its own tier, if routes close circles among them.
+    ways_on: Vec<u32>,
+    notes: &'a mut Vec<String>,
 }
 
-impl Channels<'_> {
+impl<'a> Channels<'a> {
+    pub fn new(
+        fabric: &'a Fabric,
+        options: &'a PacketOptions,
+        payload: f64,
+        passing: &'a [bool],
+        has_cycle: bool,
+        notes: &'a mut Vec<String>,
+    ) -> Self {
+        let mut ways_on = vec![0; passing.len()];
+        for channel in fabric.channels().filter(|channel| has_cycle && is_flat(fabric, channel.from, channel.to)) {
+            ways_on[channel.from as usize] += 1;
+        }
+        Self { fabric, options, payload, passing, has_cycle, ways_on, notes }
+    }
+
     pub fn all(mut self) -> Vec<Channel> {
         let steps = shortest_steps(self.fabric);
         let channels: Vec<crate::fabric::Channel> = self.fabric.channels().collect();
@@ -83,7 +104,25 @@ impl Channels<'_> {
             // Levels and classes are few; both fit 16 bits.
             dimension: dimension.map(|dimension| (dimension >> 32 << 16 | dimension & 0xffff) as u32),
             dateline,
+            errors: Some(self.errors(number, link)),
         }
+    }
+
+    /// Bit errors of a channel and their repair, those of its protocol unless the options say otherwise.
+    fn errors(&self, number: u32, link: &LinkSpec) -> LinkErrors {
+        let stated = || link.protocol.bit_error_rate.as_ref().map_or(0.0, |rate| rate.value.get());
+        let is_faulty = self.options.faulty_link > 0.0 && self.fabric.channels().position(|channel| channel.from == 0) == Some(number as usize & !1);
+        let bit_error_rate = match self.options.bit_errors {
+            _ if is_faulty => self.options.faulty_link,
+            BitErrors::None => 0.0,
+            BitErrors::Stated => stated(),
+            BitErrors::Rate(rate) => rate,
+        };
+        let retry = link.protocol.link_retry.map_or(LinkRetry::None, |retry| match retry {
+            document::LinkRetry::GoBackN => LinkRetry::GoBackN,
+            document::LinkRetry::Selective => LinkRetry::Selective,
+        });
+        LinkErrors { bit_error_rate, retry }
     }
 
     /// Flow control of a channel; ends take what comes.
@@ -104,9 +143,10 @@ impl Channels<'_> {
         let packet_time = self.payload * byte_time / 1e12;
         let node = node_latency(fabric, to.endpoint, Seconds::ZERO);
         let round_trip = 2.0 * packet_time + 2.0 * delay.get() + node.get();
-        let assumed = (ASSUMED_ROUND_TRIPS * round_trip * 1e12 / byte_time).max(ASSUMED_PACKETS * self.payload);
+        let of_one = (ASSUMED_ROUND_TRIPS * round_trip * 1e12 / byte_time).max(ASSUMED_PACKETS * self.payload);
+        let assumed = of_one * f64::from(self.ways_on[channel.to as usize].max(1));
         if stated.is_none() && self.options.port_buffer.is_none() {
-            self.note(&name, assumed);
+            self.note(&name, assumed, of_one < assumed);
         }
         let buffer = self.options.port_buffer.map(Bytes::get).or(stated).unwrap_or(assumed).max(self.payload).min(f64::from(u32::MAX / 2));
         let buffer_bytes = buffer as u32;
@@ -122,10 +162,14 @@ impl Channels<'_> {
         }
     }
 
-    fn note(&mut self, name: &str, bytes: f64) {
+    fn note(&mut self, name: &str, bytes: f64, for_each: bool) {
         let start = format!("{name}: no packet buffer stated; assumed ");
         if !self.notes.iter().any(|note| note.starts_with(&start)) {
-            self.notes.push(format!("{start}{:.1} KiB a port, two round trips of its link or eight packets", bytes / 1024.0));
+            self.notes.push(format!(
+                "{start}{:.1} KiB a port, two round trips of its link or eight packets{}",
+                bytes / 1024.0,
+                if for_each { EACH } else { "" }
+            ));
         }
     }
 }

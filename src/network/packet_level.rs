@@ -10,10 +10,11 @@ use super::network::Network;
 use super::packet_channels::{Channels, node_of};
 use super::packet_options::{PacketOptions, Rotation};
 use super::packets::{
-    Allocator, Choice, ClassRule, Dependencies, Forwarding, LinkRetry, Load, Machine, Message, Node, Outcome, PacketError, Queueing, Recovery,
+    Allocator, Choice, ClassRule, Dependencies, Forwarding, Load, Machine, Message, Node, Outcome, PacketError, Queueing, Recovery, Reduction,
     RouteTable, Setting, Time, Traffic, Turn, Watch, mix, picoseconds, simulate,
 };
 use super::pattern::Pattern;
+use super::switch_trees::SwitchTree;
 use crate::fabric::{Endpoint, Fabric, Policy, node_latency};
 use crate::input::document::{self, SwitchQueueing};
 use crate::units::{Bytes, Seconds};
@@ -35,6 +36,7 @@ pub struct PacketLevel {
     routes: RouteTable,
     setting: Setting,
     rotation: Rotation,
+    to_the_end: bool,
     /// Children of each level, innermost first.
     level_sizes: Vec<u32>,
     notes: Vec<String>,
@@ -96,7 +98,7 @@ impl PacketLevel {
         if has_cycle {
             notes.push(format!("routes close circles: {classes} virtual channels keep packets from waiting for each other"));
         }
-        let channels = Channels { fabric, options, payload, passing: &passing, has_cycle, notes: &mut notes }.all();
+        let channels = Channels::new(fabric, options, payload, &passing, has_cycle, &mut notes).all();
         // Loads and stores in flight hold senders back inside a scale-up domain only, as at flow level.
         let domain = network.domain_chips();
         let stays = destinations.iter().all(|chip| chip / domain == destinations[0] / domain);
@@ -106,6 +108,7 @@ impl PacketLevel {
             routes,
             setting,
             rotation: options.rotation,
+            to_the_end: options.to_the_end,
             level_sizes: fabric.level_sizes.clone(),
             notes,
         })
@@ -136,6 +139,14 @@ impl PacketLevel {
     /// # Errors
     /// Chips that are not joined, packets that wait for each other in a circle.
     pub fn run(&self, flows: &[Flow]) -> Result<Vec<Span>, PacketError> {
+        Ok(self.run_watched(flows, 0, Vec::new())?.0)
+    }
+
+    /// As [`PacketLevel::run`], with a look at the queues of each group of channels every so many picoseconds; 0 for none.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::run`].
+    pub(super) fn run_watched(&self, flows: &[Flow], every: Time, groups: Vec<u32>) -> Result<(Vec<Span>, Outcome), PacketError> {
         let messages = flows.iter().map(|flow| Message {
             source: flow.source,
             destination: flow.destination,
@@ -143,8 +154,10 @@ impl PacketLevel {
             start: picoseconds(flow.start),
             after: flow.after.clone(),
         });
-        let outcome = self.messages(messages.collect())?;
-        Ok(outcome.arrivals.iter().map(|arrival| Span { start: seconds(arrival.start), end: seconds(arrival.end) }).collect())
+        let traffic = Traffic::Messages(messages.collect());
+        let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch { every, groups })?;
+        let spans = outcome.arrivals.iter().map(|arrival| Span { start: seconds(arrival.start), end: seconds(arrival.end) }).collect();
+        Ok((spans, outcome))
     }
 
     /// Sends messages.
@@ -167,7 +180,7 @@ impl PacketLevel {
     /// the time grows by the same with every packet, so two runs of shorter messages give the rest.
     ///
     /// # Errors
-    /// Patterns that switches carry out, and as [`PacketLevel::run`].
+    /// As [`PacketLevel::run`]; a pattern that switches carry out has no pairs, see [`PacketLevel::reduce`].
     pub fn play(&self, group: &Group, pattern: Pattern, bytes: Bytes) -> Result<Played, PacketError> {
         self.play_skewed(group, pattern, bytes, 1.0)
     }
@@ -177,11 +190,6 @@ impl PacketLevel {
     /// # Errors
     /// As [`PacketLevel::play`].
     pub fn play_skewed(&self, group: &Group, pattern: Pattern, bytes: Bytes, imbalance: f64) -> Result<Played, PacketError> {
-        if pattern.is_reduced_by_switches() {
-            return Err(PacketError::Setting(
-                "reduction and multicast in switches are not simulated with packets; choose an algorithm without".into(),
-            ));
-        }
         let packets = (bytes.get() / f64::from(self.setting.payload_bytes)).ceil() as u64;
         let pairs = self.pairs(group, pattern, imbalance);
         let in_all = packets * pairs.len() as u64;
@@ -194,17 +202,49 @@ impl PacketLevel {
             let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
             Ok((last, outcome.counts.hops))
         };
-        let long = (STEADY_PACKETS / partners(&pairs)).clamp(SHORT_MESSAGE_PACKETS, LONG_MESSAGE_PACKETS);
-        if packets <= long || in_all <= FULL_PACKETS {
+        let wanted = (STEADY_PACKETS / partners(&pairs)).clamp(SHORT_MESSAGE_PACKETS, LONG_MESSAGE_PACKETS) / 2;
+        // A multiple of a pair's ways loads all of them alike, so that both runs end alike.
+        let ways = pairs.first().map_or(1, |pair| self.routes.ways(pair.0, pair.1).max(1)) as u64;
+        let short = wanted.next_multiple_of(ways);
+        self.to_the_end(bytes, if in_all <= FULL_PACKETS { packets } else { short }, run)
+    }
+
+    /// Runs messages of `bytes` to their ends, or, if they have more than twice `short` packets, so many and twice as many, which tell the rest.
+    fn to_the_end(&self, bytes: Bytes, short: u64, run: impl Fn(f64) -> Result<(Time, u64), PacketError>) -> Result<Played, PacketError> {
+        let payload = f64::from(self.setting.payload_bytes);
+        if self.to_the_end || (bytes.get() / payload).ceil() as u64 <= 2 * short {
             let (last, hops) = run(bytes.get())?;
             return Ok(Played { time: seconds(last), hops, extrapolated_from: None });
         }
-        let payload = f64::from(self.setting.payload_bytes);
-        let short = long / 2;
+        let long = 2 * short;
         let ((first, first_hops), (second, second_hops)) = (run(short as f64 * payload)?, run(long as f64 * payload)?);
         let per_packet = (second as f64 - first as f64) / (long - short) as f64;
         let time = second as f64 + per_packet * (bytes.get() / payload - long as f64);
         Ok(Played { time: Seconds::new(time / 1e12), hops: first_hops + second_hops, extrapolated_from: Some(long) })
+    }
+
+    /// Has switches add up and copy `bytes` of every member, a part in each tree.
+    ///
+    /// # Errors
+    /// As [`PacketLevel::run`].
+    pub(super) fn reduce(&self, trees: &[SwitchTree], bytes: Bytes) -> Result<Played, PacketError> {
+        let run = |bytes: f64| {
+            let reduction = |tree: &SwitchTree| Reduction {
+                channels: tree.channels.iter().map(|&channel| (channel, channel ^ 1)).collect(),
+                members: tree.members.clone(),
+                bytes: (bytes * tree.part).ceil() as u64,
+                adds: tree.adds,
+                copies: tree.copies,
+            };
+            let traffic = Traffic::Reductions(trees.iter().map(reduction).collect());
+            let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch::default())?;
+            let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
+            Ok((last, outcome.counts.hops))
+        };
+        let packets = bytes.get() / f64::from(self.setting.payload_bytes);
+        let channels: usize = trees.iter().map(|tree| tree.channels.len()).sum();
+        let is_short = packets * channels as f64 / trees.len().max(1) as f64 <= FULL_PACKETS as f64;
+        self.to_the_end(bytes, if is_short { packets.ceil() as u64 } else { STEADY_PACKETS / 2 }, run)
     }
 
     /// Senders, receivers and weights in the order in which each sender serves them.
@@ -285,7 +325,6 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 
 /// Settings of senders and links, of traffic that stays in a scale-up domain or not.
 fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) -> Setting {
-    let link_retry = fabric.links.iter().find_map(|link| link.protocol.link_retry);
     let window =
         fabric.chip.io.load_store_window.as_ref().filter(|_| stays).map_or(0, |window| (window.value.get() / payload).floor().max(1.0) as u32);
     Setting {
@@ -295,12 +334,8 @@ fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) 
         acknowledgement_bytes: u32::from(window > 0),
         sender_window_packets: window,
         turn: if options.one_by_one { Turn::InOrder } else { Turn::RoundRobin },
-        bit_error_rate: options.bit_error_rate,
-        link_retry: link_retry.map_or(LinkRetry::None, |retry| match retry {
-            document::LinkRetry::GoBackN => LinkRetry::GoBackN,
-            document::LinkRetry::Selective => LinkRetry::Selective,
-        }),
-        recovery: if options.bit_error_rate > 0.0 { Recovery::Selective } else { Recovery::None },
+        // Harmless where nothing is damaged or dropped.
+        recovery: Recovery::Selective,
         seed: options.seed,
         ..Setting::default()
     }

@@ -16,6 +16,18 @@ pub enum Rotation {
     Same,
 }
 
+/// Bits that arrive damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum BitErrors {
+    /// None.
+    #[default]
+    None,
+    /// As often as the protocol of each link states.
+    Stated,
+    /// With this probability on every link.
+    Rate(f64),
+}
+
 /// Options of a packet run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PacketOptions {
@@ -25,10 +37,14 @@ pub struct PacketOptions {
     pub port_buffer: Option<Bytes>,
     /// Where packets wait in switches; as the switch's file says if absent.
     pub queueing: Option<SwitchQueueing>,
-    /// Probability that a bit arrives damaged.
-    pub bit_error_rate: f64,
+    /// Bits that arrive damaged.
+    pub bit_errors: BitErrors,
+    /// Probability that a bit arrives damaged on one link, the first of chip 0, in both directions; 0 where it is like all others.
+    pub faulty_link: f64,
     /// Order of a chip's partners.
     pub rotation: Rotation,
+    /// Sends long messages to their ends, where their steady state would tell the rest.
+    pub to_the_end: bool,
     /// One partner after the other instead of a packet for each in turn.
     pub one_by_one: bool,
     /// Seed of the random draws.

@@ -109,11 +109,8 @@ impl<'a> PacketPrices<'a> {
         let mut pricing = Pricing::new(self.network, self.library).with_ranks_per_chip(per_chip.min(collective.ranks)).in_graph(Engines::All);
         let algorithm = pricing.price(collective, None).map_err(|error| error.to_string())?.algorithm;
         let (group, rounds) = pricing.rounds(collective, algorithm).map_err(|error| error.to_string())?;
-        if rounds.iter().any(|round| round.pattern.is_reduced_by_switches()) {
-            return Err(format!("{}: switches that add up or copy are not simulated with packets", algorithm.name()));
-        }
         let level = self.level(group.ranks())?;
-        play_rounds(&level, &group, &rounds).map_err(|error| error.to_string())
+        play_rounds(self.network, &level, &group, &rounds).map_err(|error| error.to_string())
     }
 
     fn level(&self, chips: u32) -> Result<Arc<PacketLevel>, String> {

@@ -1,6 +1,7 @@
 //! Whole algorithms with packets, round after round, compared with the same rounds at flow level.
 
 use super::group::Group;
+use super::network::Network;
 use super::packet_level::{PacketLevel, Played};
 use super::packets::PacketError;
 use super::plan::Round;
@@ -38,7 +39,7 @@ impl PacketRounds {
 ///
 /// # Errors
 /// As [`PacketLevel::play`].
-pub fn play_rounds(level: &PacketLevel, group: &Group, rounds: &[Round]) -> Result<PacketRounds, PacketError> {
+pub fn play_rounds(network: &Network<'_>, level: &PacketLevel, group: &Group, rounds: &[Round]) -> Result<PacketRounds, PacketError> {
     let mut sum = PacketRounds::default();
     let mut known: Option<(Round, Played)> = None;
     for together in rounds.chunk_by(|_, next| next.beside) {
@@ -47,7 +48,8 @@ pub fn play_rounds(level: &PacketLevel, group: &Group, rounds: &[Round]) -> Resu
             let played = match known {
                 Some((before, played)) if (before.pattern, before.bytes) == (round.pattern, round.bytes) => played,
                 _ => {
-                    let played = level.play(group, round.pattern, round.bytes)?;
+                    let trees = network.switch_trees(group, round.pattern);
+                    let played = if trees.is_empty() { level.play(group, round.pattern, round.bytes)? } else { level.reduce(&trees, round.bytes)? };
                     sum.hops += played.hops;
                     played
                 }

@@ -146,14 +146,6 @@ impl<'a> Pricing<'a> {
         Ok((plan.members.group.clone(), plan.rounds(&self.call(collective.bytes), &phases)))
     }
 
-    /// Whether switches add up or copy in some phase of an algorithm.
-    ///
-    /// # Errors
-    /// As [`Pricing::price`].
-    pub fn needs_switches(&mut self, collective: &Collective, algorithm: Algorithm) -> Result<bool, CollectiveError> {
-        Ok(self.rounds(collective, algorithm)?.1.iter().any(|round| round.pattern.is_reduced_by_switches()))
-    }
-
     /// How busy each level is while `collective` runs as `timing` says, the busiest first.
     ///
     /// # Errors

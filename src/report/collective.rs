@@ -240,9 +240,7 @@ fn packet_sections(rows: &[&CollectiveRow], notes: &[String]) -> Vec<Section> {
     }
     let mut sections = vec![
         Section::Note(
-            "With packets: path and wire of the rounds alone; the time of the collective is that of the flow level and what packets add. \
-             Algorithms in which switches add up or copy are left out."
-                .to_owned(),
+            "With packets: path and wire of the rounds alone; the time of the collective is that of the flow level and what packets add.".to_owned(),
         ),
         Section::Table(table),
     ];

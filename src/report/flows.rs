@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
+use super::packet_flows::PacketFlowsPart;
 use super::records::{Cells, Records};
 use super::trace_events::{Slice, TraceEvents};
 use crate::network::{Flow, FlowRun, Hold, RateStretch};
@@ -27,6 +28,8 @@ pub struct FlowsReport {
     pub channel_ends: Vec<(u32, u32)>,
     /// Payload rate of each channel, bytes/s.
     pub capacities: Vec<f64>,
+    /// The same flows packet by packet, if asked for.
+    pub packets: Option<PacketFlowsPart>,
 }
 
 /// Flows, channels and bottlenecks that tables for people list.
@@ -102,7 +105,13 @@ impl FlowsReport {
         vec![("program".to_owned(), program), ("supernode".to_owned(), self.supernode.clone()), ("flows".to_owned(), self.file.clone())]
     }
 
-    /// A process for each sending chip; counters of the busiest channels.
+    /// Bytes that wait for each kind of channel over time, with packets.
+    #[must_use]
+    pub fn queue_svg(&self) -> Option<String> {
+        self.packets.as_ref().map(|packets| packets.series.chart(format!("Queues on {}, {}", self.supernode, self.file)).svg())
+    }
+
+    /// A process for each sending chip; counters of the busiest channels, and of what waits for each kind of channel with packets.
     #[must_use]
     pub fn chrome_trace(&self) -> Json {
         let mut trace = TraceEvents::default();
@@ -123,6 +132,11 @@ impl FlowsReport {
             trace.slice(&Slice { process: asked.source + 1, row: "sends", name: &name, start: span.start, end: span.end, args });
         }
         self.counters(&mut trace);
+        if let Some(packets) = &self.packets {
+            let process = senders.last().map_or(1, |last| last + 2);
+            trace.process(process, "queues of packets");
+            packets.series.counters(&mut trace, process);
+        }
         trace.finish(&self.supernode, &self.file)
     }
 
@@ -178,7 +192,7 @@ impl Report for FlowsReport {
             };
             rates.iter().map(stretch).collect::<Vec<_>>()
         });
-        json!({
+        let mut document = json!({
             "supernode": self.supernode,
             "routing": self.routing,
             "makespan_s": self.run.makespan(),
@@ -186,7 +200,12 @@ impl Report for FlowsReport {
             "channels": channels.collect::<Vec<_>>(),
             "bottlenecks": bottlenecks.collect::<Vec<_>>(),
             "rates": rates,
-        })
+        });
+        if let Some(packets) = &self.packets {
+            document["fidelity"] = json!("packet");
+            document["packets"] = packets.json(&self.run.spans, self.run.makespan());
+        }
+        document
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -236,6 +255,9 @@ impl Report for FlowsReport {
         }
         if self.run.rates.is_none() {
             sections.push(Section::Note("Rates over time and bottlenecks are left out: too many flows change too often.".to_owned()));
+        }
+        if let Some(packets) = &self.packets {
+            sections.extend(packets.sections(&self.run.spans, self.run.makespan()));
         }
         sections
     }

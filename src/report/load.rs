@@ -2,7 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
+use super::chart::{Line, LineChart};
 use super::format::{Report, Section, Table};
+use super::queues::QueueSeries;
+use super::trace_events::TraceEvents;
 use crate::network::LoadCurve;
 use crate::network::packets::Histogram;
 use crate::units::{Seconds, render};
@@ -20,6 +23,8 @@ pub struct LoadReport {
     pub curve: LoadCurve,
     /// Words for the queue places of each point, in their order.
     pub places: Vec<Vec<String>>,
+    /// Queues of each point over time, where they were looked at.
+    pub over_time: Vec<QueueSeries>,
     /// What the packet level assumed.
     pub notes: Vec<String>,
 }
@@ -33,6 +38,37 @@ fn percentile(latency: &Histogram, share: f64) -> Seconds {
 
 fn mean(latency: &Histogram) -> Seconds {
     Seconds::new(latency.mean() / 1e12)
+}
+
+impl LoadReport {
+    /// Bytes that wait for a channel, a line for each level, link and direction, over the offered load.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let mut lines: Vec<Line> = Vec::new();
+        for (point, places) in self.curve.points.iter().zip(&self.places) {
+            for (queue, name) in point.queues.iter().zip(places) {
+                let value = (point.offered, queue.mean.get() / 1024.0);
+                match lines.iter_mut().find(|line| line.name == *name) {
+                    Some(line) => line.points.push(value),
+                    None => lines.push(Line { name: name.clone(), points: vec![value] }),
+                }
+            }
+        }
+        let ticks = self.curve.points.iter().map(|point| (point.offered, format!("{:.2}", point.offered))).collect();
+        let title = format!("Queues on {}, {}", self.supernode, self.pattern);
+        LineChart { title, x: "offered load".to_owned(), y: "KiB that wait for a channel, mean".to_owned(), ticks, lines, log: false }.svg()
+    }
+
+    /// A process for each load, whose counters are the bytes that wait.
+    #[must_use]
+    pub fn chrome_trace(&self) -> Json {
+        let mut trace = TraceEvents::default();
+        for ((point, series), process) in self.curve.points.iter().zip(&self.over_time).zip(0..) {
+            trace.process(process, &format!("queues at load {:.3}", point.offered));
+            series.counters(&mut trace, process);
+        }
+        trace.finish(&self.supernode, &self.pattern)
+    }
 }
 
 impl Report for LoadReport {

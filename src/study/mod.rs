@@ -18,6 +18,7 @@ mod metric;
 mod money;
 mod new_machine;
 mod optimize;
+mod packet_columns;
 mod packet_replay;
 mod plan;
 mod preview;

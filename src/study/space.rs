@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::columns::{COMPARED, Column, DETAILED};
+use super::packet_columns::{PACKET_COLUMNS, packet_columns};
 use super::sensitivity::Shared;
 use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_on};
 use crate::execution::MappingRequest;
@@ -99,7 +100,13 @@ impl Space {
     pub fn figures(&self) -> Vec<String> {
         let sizes = self.spec.message_sizes.iter().map(|size| size_name(size.value));
         let collectives = sizes.flat_map(|size| [format!("all_reduce_{size}_s"), format!("all_to_all_{size}_s")]);
-        columns().map(|column| column.key.to_owned()).chain(collectives).collect()
+        let packets = self.packet_keys().iter().map(|key| (*key).to_owned());
+        columns().map(|column| column.key.to_owned()).chain(collectives).chain(packets).collect()
+    }
+
+    /// Columns that are found with packets.
+    fn packet_keys(&self) -> &'static [&'static str] {
+        if self.spec.study.packets.is_some() { &PACKET_COLUMNS } else { &[] }
     }
 
     /// Names of what differs or is chosen: the columns before the figures.
@@ -205,7 +212,7 @@ impl Space {
     pub fn evaluate(&self, point: &Point) -> Outcome {
         match self.design(point) {
             Ok(design) => self.outcome(&design),
-            Err(note) => Outcome { figures: vec![None; columns().count() + 2 * self.spec.message_sizes.len()], note },
+            Err(note) => Outcome { figures: vec![None; self.figures().len()], note },
         }
     }
 
@@ -221,6 +228,9 @@ impl Space {
                     figures.push(pricing.price(&collective, None).ok().map(|timing| timing.total().get()));
                 }
             }
+        }
+        if let Some(asked) = &self.spec.study.packets {
+            figures.extend(packet_columns(asked, &design.spec, &design.workload, &network, &simulation));
         }
         Outcome { figures, note: note(&simulation) }
     }

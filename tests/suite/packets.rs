@@ -234,3 +234,77 @@ fn fan_in_is_measured_with_packets_and_used_at_flow_level() {
     let held_up = busiest(&project.path().join("node.toml").display().to_string());
     assert!((busiest("hgx-h100") / held_up / fan_in_efficiency(limit, rest, 7.0) - 1.0).abs() < 1e-12);
 }
+
+/// Flows one by one beside the flow level, queues as counters of the trace and as a picture; what packets do not follow is refused.
+#[test]
+fn flows_with_packets_show_both_levels() {
+    let list = "src,dst,bytes,start_s,after\n0,1,1MiB,,\n2,1,1MiB,,\n3,4,1MiB,1us,0\n";
+    let project = Project::new("packets-flows").file("flows.csv", list).file("capped.csv", "src,dst,bytes,cap\n0,1,1MiB,10GB/s\n");
+    let arguments = ["flows", "hgx-h100", "flows.csv", "--fidelity", "packet", "--packet", "4KiB", "--trace", "trace.json", "--plot", "queues.svg"];
+    let found = json(&project, &arguments);
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap();
+    let packets = &found["packets"];
+    assert_eq!(number(packets, "flow_makespan_s"), number(&found, "makespan_s"));
+    for (flow, fair) in packets["flows"].as_array().unwrap().iter().zip(found["flows"].as_array().unwrap()) {
+        assert_eq!(flow["flow_end_s"], fair["end_s"]);
+        assert!((0.98..1.05).contains(&number(flow, "ratio")), "{flow}");
+    }
+    // Two senders to one receiver wait at the switch.
+    let queues = packets["queues"].as_array().unwrap();
+    assert!(queues.iter().any(|queue| queue["channels"].as_str().unwrap().ends_with("from switches, inward") && number(queue, "peak_bytes") > 0.0));
+    let trace: Value = serde_json::from_str(&project.text("trace.json")).unwrap();
+    let waits = |event: &&Value| event["ph"] == "C" && event["name"].as_str().unwrap().ends_with("from switches, inward, bytes that wait");
+    let counters: Vec<&Value> = trace["traceEvents"].as_array().unwrap().iter().filter(waits).collect();
+    assert!(counters.len() > 10 && counters.iter().any(|event| number(&event["args"], "value") > 0.0));
+    assert!(project.text("queues.svg").contains("nvlink4-board of level `node`, from switches, inward"));
+    let refused = project.run(&["flows", "hgx-h100", "capped.csv", "--fidelity", "packet"]);
+    assert!(refused.error().contains("flow 0 has a cap on its rate, which packets do not follow"), "{}", refused.error());
+    assert!(json(&project, &arguments[..3]).get("packets").is_none());
+}
+
+#[test]
+fn queues_under_load_are_drawn_and_traced() {
+    let project = Project::new("packets-queues");
+    let arguments = ["load", "hgx-h100", "--pattern", "incast", "--steps", "2", "--from", "0.5", "--to", "0.9", "--packet", "4KiB"];
+    let all: Vec<&str> = arguments.iter().copied().chain(["--plot", "queues.svg", "--trace", "trace.json"]).collect();
+    let found = json(&project, &all);
+    assert_eq!(found["points"], json(&project, &arguments)["points"]);
+    let trace: Value = serde_json::from_str(&project.text("trace.json")).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["ph"] == "M" && event["args"]["name"] == "queues at load 0.900"));
+    assert!(events.iter().filter(|event| event["ph"] == "C" && event["pid"] == 1).count() > 100);
+    assert!(project.text("queues.svg").contains("from switches, inward"));
+}
+
+/// Switches that add up and copy, with packets: the rate of the flow level, whose ranks all send and receive the buffer once.
+#[test]
+fn an_all_reduce_in_switches_takes_what_the_flow_level_says() {
+    let project = Project::new("packets-reduce");
+    let with = |machine: &str, library: &str, op: &str| {
+        let arguments =
+            ["collective", machine, "--op", op, "--algorithm", "in_network", "--library", library, "--size", "4MiB", "--fidelity", "packet"];
+        json(&project, &arguments)["results"][0]["packets"]["ratio"].as_f64().unwrap()
+    };
+    for op in ["all_reduce", "reduce_scatter", "all_gather"] {
+        let ratio = with("hgx-h100", "generic", op);
+        assert!((ratio - 1.0).abs() < 0.02, "{op}: {ratio}");
+    }
+}
+
+/// Damage on one link holds up what crosses it, and nothing is lost; rates that protocols state cost next to nothing.
+#[test]
+fn a_faulty_link_holds_up_its_packets() {
+    let project = Project::new("packets-faulty");
+    let p99 = |more: &[&str]| {
+        let fixed = ["load", "hgx-h100", "--steps", "1", "--from", "0.3", "--to", "0.3", "--packet", "4KiB"];
+        let all: Vec<&str> = fixed.iter().chain(more).copied().collect();
+        let found = json(&project, &all);
+        (found["points"][0]["latency_s"]["p999"].as_f64().unwrap(), found["points"][0]["accepted"].as_f64().unwrap())
+    };
+    let (healthy, stated, faulty) = (p99(&[]), p99(&["--bit-error-rate", "stated"]), p99(&["--faulty-link", "1e-6"]));
+    assert!((stated.0 / healthy.0 - 1.0).abs() < 0.01, "{stated:?} for {healthy:?}");
+    assert!(faulty.0 > 1.1 * healthy.0, "{faulty:?} for {healthy:?}");
+    assert!((faulty.1 / healthy.1 - 1.0).abs() < 0.01, "{faulty:?} for {healthy:?}");
+    let refused = project.run(&["load", "hgx-h100", "--bit-error-rate", "often"]);
+    assert!(refused.error().contains("often is not at least 0 and below 1, nor `stated`"), "{}", refused.error());
+}

@@ -59,7 +59,7 @@ pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, Stretch, Study, StudyDocument, StudyFile};
+pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, PacketStudy, Stretch, Study, StudyDocument, StudyFile};
 pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Standing, StandingKind, Supernode, Supply};
 pub use switch::{FanIn, Forwarding, Switch, SwitchPower, SwitchQueueing};
 pub use target::{Target, Video};

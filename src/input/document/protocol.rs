@@ -31,6 +31,9 @@ pub struct Protocol {
     pub flow_control: Option<FlowControl>,
     /// How a link repairs damaged packets; not at all if absent. Read at packet level only.
     pub link_retry: Option<LinkRetry>,
+    /// Chance that a bit arrives damaged after FEC; none if absent. Read at packet level only, where asked for.
+    #[schemars(extend("x-range" = [0.0, 0.1]))]
+    pub bit_error_rate: Option<Figure<Ratio>>,
 }
 
 /// What keeps a sender from overrunning its receiver.

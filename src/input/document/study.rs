@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::{At, FileKind, Sources};
-use crate::units::{Bytes, Figure};
+use crate::units::{Bytes, Figure, Ratio};
 
 /// A file with one `[study]`, its axes and what is asked of the results.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -92,12 +92,45 @@ pub struct Study {
     /// Message sizes at which all-reduce and all-to-all over all chips get columns of their own.
     #[serde(default)]
     pub message_sizes: Vec<Figure<Bytes>>,
+    /// Adds columns that are found packet by packet.
+    pub packets: Option<PacketStudy>,
     /// Which points of the space are tried; the whole grid if absent.
     #[serde(default)]
     pub method: Method,
     /// Columns that a report of the study shows; a choice of its own if absent. Files have all.
     #[serde(default)]
     pub show: Vec<At<String>>,
+}
+
+/// What is sent with packets: times under load, of dispatch and combine, of an incast, beside a faulty link, and of a decode step. Bits
+/// arrive damaged as often as the protocols state.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PacketStudy {
+    /// Share of a chip's sending rate that is offered, evenly to all others.
+    #[schemars(extend("x-range" = [0.01, 1.0]))]
+    pub load: Figure<Ratio>,
+    /// Payload of a packet under that load.
+    #[schemars(extend("x-positive" = true))]
+    pub packet: Figure<Bytes>,
+    /// Chance that a bit arrives damaged on the faulty link, the first of chip 0.
+    #[schemars(extend("x-range" = [0.0, 0.1]))]
+    pub faulty_link: Figure<Ratio>,
+    /// Tokens of each chip in an exchange.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub tokens: u32,
+    /// Experts of a token.
+    #[schemars(range(min = 1, max = 64))]
+    pub experts: u32,
+    /// A token on its way to an expert; twice as much on its way back.
+    #[schemars(extend("x-positive" = true))]
+    pub token: Figure<Bytes>,
+    /// What each chip sends to the first in an incast.
+    #[schemars(extend("x-positive" = true))]
+    pub incast: Figure<Bytes>,
+    /// Buffer of an all-reduce.
+    #[schemars(extend("x-positive" = true))]
+    pub all_reduce: Figure<Bytes>,
 }
 
 /// Which points of a space are tried.

@@ -5,6 +5,7 @@ use super::model::{Choice, Control, NEVER, Recovery, Time};
 use super::packet::{Kind, NONE, Packet};
 use super::routes::hashed;
 use super::state::{State, room};
+use super::trees::DOWN;
 
 impl State<'_> {
     /// The next packet of a channel arrives.
@@ -24,11 +25,11 @@ impl State<'_> {
     }
 
     /// A damaged packet, or one without room: its header may still reach the receiver.
-    fn lose(&mut self, packet: Packet, tail: Time) {
+    pub(super) fn lose(&mut self, packet: Packet, tail: Time) {
         if packet.kind == Kind::Data && matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
             self.release(packet.from, packet.lane, packet.bytes, tail);
         }
-        if packet.kind != Kind::Data || packet.flow == NONE {
+        if packet.kind != Kind::Data || packet.flow == NONE || self.flows[packet.flow as usize].tree != NONE {
             return;
         }
         if self.setting.recovery == Recovery::Selective {
@@ -39,8 +40,28 @@ impl State<'_> {
     }
 
     /// A packet goes on from a node.
-    fn pass(&mut self, node: u32, mut packet: Packet, tail: Time) {
+    fn pass(&mut self, node: u32, packet: Packet, tail: Time) {
+        if packet.destination >= DOWN {
+            self.pass_tree(node, packet, tail);
+            return;
+        }
         let out = self.next_hop(node, &packet);
+        self.pass_by(node, out, packet, tail);
+    }
+
+    /// A packet goes on from a node by `out`, if there is room for it.
+    pub(super) fn pass_by(&mut self, node: u32, out: u32, packet: Packet, tail: Time) {
+        let goes_on = self.ports[out as usize].is_direct && matches!(self.ports[packet.from as usize].control, Control::Unlimited);
+        if goes_on || packet.kind != Kind::Data || self.admit(&packet) {
+            self.queue(node, out, packet, tail);
+        } else {
+            self.counts.dropped += 1;
+            self.lose(packet, tail);
+        }
+    }
+
+    /// A packet that has room at a node waits for `out`.
+    pub(super) fn queue(&mut self, node: u32, out: u32, mut packet: Packet, tail: Time) {
         packet.class = self.class(&packet, out);
         packet.out = out;
         let own = self.node(node);
@@ -62,11 +83,6 @@ impl State<'_> {
             self.mark(out);
             return;
         }
-        if !self.admit(&packet) {
-            self.counts.dropped += 1;
-            self.lose(packet, tail);
-            return;
-        }
         let queue = self.queue_of(&packet);
         self.ports[out as usize].queue_grows(packet.bytes, self.now);
         let waiting = &mut self.queues[queue as usize];
@@ -78,7 +94,7 @@ impl State<'_> {
     }
 
     /// Finds room for a packet at the receiver that keeps the accounts itself, and stops the sender in time.
-    fn admit(&mut self, packet: &Packet) -> bool {
+    pub(super) fn admit(&mut self, packet: &Packet) -> bool {
         let channel = packet.from as usize;
         let own = &mut self.ports[channel];
         if matches!(own.control, Control::Unlimited | Control::Credits { .. }) {
@@ -124,14 +140,20 @@ impl State<'_> {
     }
 
     /// A packet is where it was sent to.
-    fn deliver(&mut self, node: u32, packet: Packet, tail: Time) {
+    pub(super) fn deliver(&mut self, node: u32, packet: Packet, tail: Time) {
         let time = tail + self.node(node).latency;
         match packet.kind {
             Kind::Data => {
                 if matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
                     self.release(packet.from, packet.lane, packet.bytes, tail);
                 }
-                if packet.flow == NONE { self.measure(&packet, time) } else { self.receive(&packet, time) }
+                if packet.flow == NONE {
+                    self.measure(&packet, time);
+                } else if self.flows[packet.flow as usize].tree == NONE {
+                    self.receive(&packet, time);
+                } else {
+                    self.receive_tree(node, &packet, time);
+                }
             }
             Kind::Trimmed => self.answer(&packet, Answer::Ask(packet.sequence), time),
             Kind::Acknowledgement => {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use super::model::{Message, Recovery, Setting, Time};
+use super::packet::NONE;
+use super::trees::UP;
 
 /// A message under way.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Flow {
     pub next_messages: Vec<u32>,
     /// Messages that this one still waits for.
     pub waits_for: u32,
+    /// Tree of switches that it is a part of; [`NONE`] for a message of its own.
+    pub tree: u32,
 }
 
 /// What the receiver answers.
@@ -65,6 +69,28 @@ impl Flow {
             ports: 0,
             next_messages: Vec::new(),
             waits_for: u32::try_from(message.after.len()).unwrap_or(u32::MAX),
+            tree: NONE,
+        }
+    }
+
+    /// What a member of a tree of switches sends.
+    pub(super) fn of_tree(source: u32, packets: u32, last_payload: u32, tree: u32) -> Self {
+        Self {
+            source,
+            destination: UP,
+            packets,
+            last_payload,
+            next: 0,
+            again: VecDeque::new(),
+            acknowledged: 0,
+            received: 0,
+            unreported: 0,
+            gap_reported: false,
+            progress: 0,
+            ports: 0,
+            next_messages: Vec::new(),
+            waits_for: 0,
+            tree,
         }
     }
 

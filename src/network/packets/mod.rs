@@ -9,6 +9,7 @@
 //! | what becomes of a packet that arrives? | `arrive.rs` |
 //! | what do senders send, and again? | `sender.rs`, `flow.rs` |
 //! | what comes at a given rate? | `source.rs` |
+//! | what do switches add up and copy? | `trees.rs` |
 //! | what is found? | `result.rs`, `histogram.rs` |
 
 mod arrive;
@@ -26,17 +27,19 @@ mod sender;
 mod source;
 mod state;
 mod transmit;
+mod trees;
 
 pub use histogram::Histogram;
 pub use model::{
-    Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing, Recovery, Setting,
-    Time, Turn, picoseconds,
+    Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkErrors, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing,
+    Recovery, Setting, Time, Turn, picoseconds,
 };
 pub(super) use random::mix;
 pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
 pub use routes::{Dependencies, RouteTable};
 pub use run::{Traffic, Watch, simulate};
 pub use source::{Aim, Load, Spacing};
+pub use trees::Reduction;
 
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,17 @@ pub struct Channel {
     pub dimension: Option<u32>,
     /// Packets that cross this channel are in the second class of virtual channels for the rest of its dimension (Dally and Seitz, 1987).
     pub dateline: bool,
+    /// Its bit errors; `None` for those of [`Setting`].
+    pub errors: Option<LinkErrors>,
+}
+
+/// Bit errors of one channel, and what its link does about them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkErrors {
+    /// Chance that a bit arrives damaged.
+    pub bit_error_rate: f64,
+    /// Repair.
+    pub retry: LinkRetry,
 }
 
 /// Flow control of one channel: what the sender knows of the receiving buffer. Bytes are those of one virtual channel.
@@ -229,9 +240,9 @@ pub struct Setting {
     pub choice: Choice,
     /// Order of a sender's flows.
     pub turn: Turn,
-    /// Chance that a bit arrives damaged.
+    /// Chance that a bit arrives damaged, on channels that state nothing of their own.
     pub bit_error_rate: f64,
-    /// Link-level retry.
+    /// Link-level retry of these channels.
     pub link_retry: LinkRetry,
     /// End-to-end retry.
     pub recovery: Recovery,
@@ -265,6 +276,12 @@ impl Default for Setting {
 }
 
 impl Setting {
+    /// Bit errors of channels that state nothing of their own.
+    #[must_use]
+    pub fn errors(&self) -> LinkErrors {
+        LinkErrors { bit_error_rate: self.bit_error_rate, retry: self.link_retry }
+    }
+
     /// Bytes of a packet with so much payload.
     #[must_use]
     pub fn packet_bytes(&self, payload: u32) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::model::{Channel, Control, Forwarding, LinkRetry, NEVER, Node, Queueing, Time};
+use super::model::{Channel, Control, Forwarding, LinkErrors, LinkRetry, NEVER, Node, Queueing, Time};
 use super::packet::{NONE, Packet};
 
 /// Name of a host's own packets among the queues that compete for a port.
@@ -32,6 +32,7 @@ pub(super) struct Port {
     pub to: u32,
     pub queueing: Queueing,
     pub control: Control,
+    pub errors: LinkErrors,
     /// In order of arrival.
     pub in_flight: VecDeque<Packet>,
     /// Queues whose first packet leaves by this port, in the order of their turns.
@@ -71,7 +72,7 @@ pub(super) struct Port {
 }
 
 impl Port {
-    pub(super) fn new(channel: &Channel, from: &Node, to: &Node) -> Self {
+    pub(super) fn new(channel: &Channel, from: &Node, to: &Node, errors: LinkErrors) -> Self {
         let passes_only = to.forwards && !to.is_end;
         let head_bytes = match to.forwarding {
             Forwarding::CutThrough { header_bytes } if to.forwards => Some(header_bytes),
@@ -89,6 +90,7 @@ impl Port {
             to: channel.to,
             queueing: from.queueing,
             control: channel.control,
+            errors: channel.errors.unwrap_or(errors),
             in_flight: VecDeque::new(),
             ready: VecDeque::new(),
             first_class: VecDeque::new(),
@@ -131,10 +133,10 @@ impl Port {
 
     /// Sends a packet from `start` on, which its link has to repeat so often: how long the transmitter is busy, and when the receiver
     /// has it.
-    pub(super) fn send(&mut self, bytes: u32, start: Time, repeats: u64, retry: LinkRetry) -> (Time, Time) {
+    pub(super) fn send(&mut self, bytes: u32, start: Time, repeats: u64) -> (Time, Time) {
         let time = self.serialise(bytes);
         let again = repeats * (time + 2 * self.propagation);
-        let (busy, late) = match retry {
+        let (busy, late) = match self.errors.retry {
             LinkRetry::None => (time, 0),
             LinkRetry::GoBackN => (time + again, again),
             LinkRetry::Selective => (time * (1 + repeats), again),

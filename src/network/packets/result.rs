@@ -21,6 +21,10 @@ pub struct Counts {
     pub sent: u64,
     /// Data packets that receivers took.
     pub delivered: u64,
+    /// Data packets that switches added to others.
+    pub merged: u64,
+    /// Data packets that switches made of others, to send them several ways.
+    pub copied: u64,
     /// Data packets for which a buffer had no room.
     pub dropped: u64,
     /// Data packets damaged on a link without retry.

@@ -143,6 +143,12 @@ impl RouteTable {
         self.set_of[node as usize * self.ends + self.end_of[destination as usize] as usize]
     }
 
+    /// First channels from a node towards a destination, each as often as its weight says.
+    #[must_use]
+    pub fn ways(&self, from: u32, destination: u32) -> usize {
+        self.members(self.set(from, destination)).len()
+    }
+
     /// Channels of a set.
     pub(super) fn members(&self, set: u32) -> &[u32] {
         &self.members[self.first[set as usize] as usize..self.first[set as usize + 1] as usize]

@@ -8,6 +8,7 @@ use super::result::{Arrival, Outcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, Load, Source};
 use super::state::{Due, State, room};
+use super::trees::Reduction;
 
 /// Channels of one sender that flows can tell apart.
 const PORTS_MAX: usize = 128;
@@ -19,6 +20,8 @@ pub enum Traffic {
     Messages(Vec<Message>),
     /// Packets at a given rate.
     Load(Load),
+    /// What switches add up and copy; arrivals are by member, tree after tree.
+    Reductions(Vec<Reduction>),
 }
 
 /// What is watched beside times.
@@ -41,6 +44,7 @@ pub fn simulate(machine: &Machine, routes: &RouteTable, setting: &Setting, traff
     match traffic {
         Traffic::Messages(messages) => add_messages(&mut state, &messages)?,
         Traffic::Load(load) => add_load(&mut state, load)?,
+        Traffic::Reductions(reductions) => state.add_reductions(&reductions)?,
     }
     if watch.every > 0 {
         state.plan(0, Due::Sample);
@@ -57,7 +61,8 @@ fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
     if setting.virtual_channels < setting.classes {
         return refuse("each class of virtual channels needs at least one virtual channel");
     }
-    if !(0.0..1.0).contains(&setting.bit_error_rate) {
+    let own = machine.channels.iter().filter_map(|channel| channel.errors);
+    if own.chain([setting.errors()]).any(|errors| !(0.0..1.0).contains(&errors.bit_error_rate)) {
         return refuse("the bit error rate must be at least 0 and below 1");
     }
     if (setting.window_packets > 0 || setting.sender_window_packets > 0) && setting.acknowledgement_bytes == 0 {

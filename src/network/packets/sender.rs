@@ -45,9 +45,10 @@ impl State<'_> {
             return;
         }
         let (source, destination) = (own.source, own.destination);
-        let members = self.routes.members(self.routes.set(source, destination));
+        let up = [if own.tree == NONE { NONE } else { self.trees[own.tree as usize].up(source) }];
+        let members = if own.tree == NONE { self.routes.members(self.routes.set(source, destination)) } else { &up[..] };
         let members = match seed(self.setting.choice) {
-            Some(seed) if !members.is_empty() => {
+            Some(seed) if !members.is_empty() && own.tree == NONE => {
                 let place = hashed(seed, source, destination, source, members.len());
                 &members[place..=place]
             }
@@ -93,6 +94,7 @@ impl State<'_> {
                 let payload = own.payload(sequence, &self.setting);
                 let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.packet_bytes(payload) };
                 let (source, destination) = (own.source, own.destination);
+                let sequence = if own.tree == NONE { sequence } else { self.trees[own.tree as usize].number(source, sequence) };
                 let mut packet = self.new_packet(source, destination, flow, sequence, bytes, port);
                 packet.class = self.class(&packet, port);
                 return Some(packet);
@@ -130,7 +132,8 @@ impl State<'_> {
         {
             let sender = &mut self.flows[flow as usize];
             let is_new = sender.advance();
-            self.unacknowledged[sender.source as usize] += u32::from(is_new);
+            let is_answered = self.trees.get(sender.tree as usize).is_none_or(|tree| tree.adds && tree.copies);
+            self.unacknowledged[sender.source as usize] += u32::from(is_new && is_answered);
             if sender.can_send(&self.setting) {
                 match self.setting.turn {
                     Turn::RoundRobin => own.flows.push_back(flow),

@@ -4,7 +4,7 @@
 //! choice does not depend on the order in which simultaneous events are handled.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::calendar::Calendar;
 use super::flow::Flow;
@@ -15,6 +15,7 @@ use super::random::Random;
 use super::result::{Arrival, Counts, Sample};
 use super::routes::RouteTable;
 use super::source::Source;
+use super::trees::Tree;
 
 /// Rare events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,9 @@ pub(super) struct State<'a> {
     pub flows: Vec<Flow>,
     pub arrivals: Vec<Arrival>,
     pub source: Option<Source>,
+    pub trees: Vec<Tree>,
+    /// Copies of a packet that have not left: by channel that it came by, flow and number.
+    pub copies: BTreeMap<(u32, u32, u32), u32>,
     pub counts: Counts,
     /// Group of each channel in samples.
     pub groups: Vec<u32>,
@@ -72,7 +76,8 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) fn new(machine: &'a Machine, routes: &'a RouteTable, setting: Setting) -> Self {
         let node = |number: u32| &machine.nodes[number as usize];
-        let ports: Vec<Port> = machine.channels.iter().map(|channel| Port::new(channel, node(channel.from), node(channel.to))).collect();
+        let ports: Vec<Port> =
+            machine.channels.iter().map(|channel| Port::new(channel, node(channel.from), node(channel.to), setting.errors())).collect();
         let lanes = usize::from(setting.virtual_channels);
         let space = machine.channels.iter().flat_map(|channel| std::iter::repeat_n(room(channel.control), lanes)).collect();
         let mut channels_out = vec![Vec::new(); machine.nodes.len()];
@@ -106,6 +111,8 @@ impl<'a> State<'a> {
             flows: Vec::new(),
             arrivals: Vec::new(),
             source: None,
+            trees: Vec::new(),
+            copies: BTreeMap::new(),
             counts: Counts::default(),
             groups: Vec::new(),
             sample_every: 0,

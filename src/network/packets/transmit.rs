@@ -1,6 +1,6 @@
 //! A port chooses a packet and sends it.
 
-use super::model::{Control, LinkRetry, NEVER, Queueing, Recovery, Time};
+use super::model::{Control, LinkErrors, LinkRetry, NEVER, Queueing, Recovery, Time};
 use super::packet::{Kind, NONE, Packet};
 use super::port::INJECTION;
 use super::state::{State, room};
@@ -171,12 +171,11 @@ impl State<'_> {
     /// Sends a packet.
     fn transmit(&mut self, port: u32, mut packet: Packet, lane: u8) {
         let now = self.now;
-        let (repeats, damaged) = self.damage(&packet);
+        let (repeats, damaged) = self.damage(port, &packet);
         self.counts.link_retries += repeats;
         self.counts.hops += 1;
-        let retry = self.setting.link_retry;
         let own = &mut self.ports[port as usize];
-        let (busy, arrival) = own.send(packet.bytes, now, repeats, retry);
+        let (busy, arrival) = own.send(packet.bytes, now, repeats);
         own.starved = false;
         if packet.is_queued() {
             own.queue_shrinks(packet.bytes, now);
@@ -194,7 +193,7 @@ impl State<'_> {
                 (input.input_busy, input.input_taken) = (now + busy, now);
             }
             if packet.kind == Kind::Data {
-                self.release(packet.from, packet.lane, packet.bytes, now + busy);
+                self.leave(&packet, now + busy);
             }
         }
         (packet.lane, packet.from, packet.ready, packet.damaged) = (lane, port, arrival, damaged);
@@ -208,15 +207,14 @@ impl State<'_> {
 
     /// Sends a passing packet by a port where nothing is chosen: it leaves after all that came before.
     pub(super) fn forward(&mut self, port: u32, mut packet: Packet) {
-        let (repeats, damaged) = self.damage(&packet);
+        let (repeats, damaged) = self.damage(port, &packet);
         self.counts.link_retries += repeats;
         self.counts.hops += 1;
         let now = self.now;
-        let retry = self.setting.link_retry;
         let own = &mut self.ports[port as usize];
         let start = own.free_at.max(packet.ready);
         own.queued_area += f64::from(packet.bytes) * (start - now) as f64;
-        let arrival = own.send(packet.bytes, start, repeats, retry).1;
+        let arrival = own.send(packet.bytes, start, repeats).1;
         own.queued_peak = own.queued_peak.max(own.backlog(now));
         (packet.from, packet.ready, packet.damaged) = (port, arrival, damaged);
         own.in_flight.push_back(packet);
@@ -227,13 +225,14 @@ impl State<'_> {
     }
 
     /// How often the link repeats a transmission, and whether it arrives damaged.
-    fn damage(&mut self, packet: &Packet) -> (u64, bool) {
+    fn damage(&mut self, port: u32, packet: &Packet) -> (u64, bool) {
         let is_safe = self.setting.recovery == Recovery::Selective && packet.kind != Kind::Data;
-        if self.setting.bit_error_rate <= 0.0 || is_safe {
+        let LinkErrors { bit_error_rate, retry } = self.ports[port as usize].errors;
+        if bit_error_rate <= 0.0 || is_safe {
             return (0, false);
         }
-        let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-self.setting.bit_error_rate));
-        match self.setting.link_retry {
+        let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-bit_error_rate));
+        match retry {
             LinkRetry::None => (0, self.random.fraction() < chance),
             LinkRetry::GoBackN | LinkRetry::Selective => (self.random.repeats(chance), false),
         }

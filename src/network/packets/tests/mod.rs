@@ -5,3 +5,4 @@ mod closed_forms;
 mod conservation;
 mod published;
 mod sample_machines;
+mod trees;

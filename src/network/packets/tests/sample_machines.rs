@@ -46,8 +46,17 @@ impl Parts {
     /// Both directions.
     pub fn link(&self, from: u32, to: u32) -> [Channel; 2] {
         let byte_time = 8000.0 / self.gigabits;
-        let channel =
-            |from, to| Channel { from, to, byte_time, overhead_bytes: 0, delay: self.delay, control: self.control, dimension: None, dateline: false };
+        let channel = |from, to| Channel {
+            from,
+            to,
+            byte_time,
+            overhead_bytes: 0,
+            delay: self.delay,
+            control: self.control,
+            dimension: None,
+            dateline: false,
+            errors: None,
+        };
         [channel(from, to), channel(to, from)]
     }
 }
