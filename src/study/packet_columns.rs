@@ -6,7 +6,7 @@ use crate::input::document::{Library, PacketStudy};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::packets::PacketError;
 use crate::network::{BitErrors, Collective, Flow, LoadPattern, Network, Op, PacketLevel, PacketOptions, Pricing, Span, load_point, play_rounds};
-use crate::units::{Bytes, Seconds, SplitMix64};
+use crate::units::{Bytes, Seconds, SplitMix64, quantile};
 
 /// Keys of the columns, all of them times.
 pub const PACKET_COLUMNS: [&str; 11] = [
@@ -83,8 +83,7 @@ fn exchange(asked: &PacketStudy, network: &Network<'_>, options: &PacketOptions,
     }
     let mut ends = ends(&level(network, options)?.run(&flows)?);
     ends.sort_by(f64::total_cmp);
-    let at = |share: f64| Seconds::new(ends[((share * ends.len() as f64).ceil() as usize).clamp(1, ends.len()) - 1]);
-    Ok([at(0.5), at(0.99)])
+    Ok([0.5, 0.99].map(|share| Seconds::new(quantile(&ends, share))))
 }
 
 fn ends(spans: &[Span]) -> Vec<f64> {

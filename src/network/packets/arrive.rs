@@ -2,10 +2,9 @@
 
 use super::flow::Answer;
 use super::model::{Choice, Control, NEVER, Recovery, Time};
-use super::packet::{Kind, NONE, Packet};
+use super::packet::{DOWN, Kind, NONE, Packet};
 use super::routes::hashed;
 use super::state::{State, room};
-use super::trees::DOWN;
 
 impl State<'_> {
     /// The next packet of a channel arrives.

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 
 use super::model::{Message, Recovery, Setting, Time};
-use super::packet::NONE;
-use super::trees::UP;
+use super::packet::{NONE, UP};
 
 /// A message under way.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@
 //! | what becomes of a packet that arrives? | `arrive.rs` |
 //! | what do senders send, and again? | `sender.rs`, `flow.rs` |
 //! | what comes at a given rate? | `source.rs` |
-//! | what do switches add up and copy? | `trees.rs` |
+//! | what do switches add up and copy? | `tree.rs`, `trees.rs` |
 //! | what is found? | `result.rs`, `histogram.rs` |
 
 mod arrive;
@@ -27,6 +27,7 @@ mod sender;
 mod source;
 mod state;
 mod transmit;
+mod tree;
 mod trees;
 
 pub use histogram::Histogram;
@@ -39,7 +40,7 @@ pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
 pub use routes::{Dependencies, RouteTable};
 pub use run::{Traffic, Watch, simulate};
 pub use source::{Aim, Load, Spacing};
-pub use trees::Reduction;
+pub use tree::Reduction;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,11 @@ use super::model::Time;
 /// No channel, no flow.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// Destination of packets on their way to the root of their tree of switches.
+pub(super) const UP: u32 = u32::MAX - 1;
+/// Destination of packets on their way from the root to all members.
+pub(super) const DOWN: u32 = u32::MAX - 2;
+
 /// What a packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -8,7 +8,7 @@ use super::result::{Arrival, Outcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, Load, Source};
 use super::state::{Due, State, room};
-use super::trees::Reduction;
+use super::tree::Reduction;
 
 /// Channels of one sender that flows can tell apart.
 const PORTS_MAX: usize = 128;
@@ -160,6 +160,7 @@ fn run(state: &mut State<'_>) -> Result<(), PacketError> {
             rare(state);
             continue;
         }
+        state.last = time;
         let own = &mut state.ports[leaf as usize];
         if own.wake <= time {
             own.wake = NEVER;
@@ -179,8 +180,9 @@ fn rare(state: &mut State<'_>) {
         Due::Start(flow) => state.start(flow),
         Due::Timeout(flow) => state.expire(flow),
         Due::Generate(place) => state.generate(place),
-        Due::Sample => sample(state),
+        Due::Sample => return sample(state),
     }
+    state.last = state.now;
 }
 
 fn sample(state: &mut State<'_>) {
@@ -205,7 +207,7 @@ fn finish(mut state: State<'_>) -> Result<Outcome, PacketError> {
     if late > 0 {
         return Err(PacketError::Lost { messages: late, packets: state.counts.dropped + state.counts.damaged });
     }
-    let end = state.now;
+    let end = state.last;
     let held_bytes = held(&mut state);
     let queues = state.ports.iter_mut().map(|port| {
         port.queue_shrinks(0, end);

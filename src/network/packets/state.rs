@@ -15,7 +15,7 @@ use super::random::Random;
 use super::result::{Arrival, Counts, Sample};
 use super::routes::RouteTable;
 use super::source::Source;
-use super::trees::Tree;
+use super::tree::Tree;
 
 /// Rare events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,8 @@ pub(super) struct State<'a> {
     /// Of a full packet.
     pub full_bytes: u32,
     pub now: Time,
+    /// Last event that was no look at the queues.
+    pub last: Time,
     pub calendar: Calendar,
     pub agenda: BinaryHeap<Reverse<(Time, Due)>>,
     pub ports: Vec<Port>,
@@ -94,6 +96,7 @@ impl<'a> State<'a> {
             setting,
             full_bytes: setting.packet_bytes(setting.payload_bytes),
             now: 0,
+            last: 0,
             calendar: Calendar::new(machine.channels.len() + 1),
             agenda: BinaryHeap::new(),
             ports,
