@@ -95,10 +95,13 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Puts other constants in the place of the described ones.
+    /// Puts other constants in the place of the described ones. Machines that share a library or an engine each keep a chip of their own.
     pub fn replace(&mut self, parts: &Parts) {
-        self.device = Device::new(&parts.chip);
         self.parts = parts.clone();
+        if parts.chip.name != self.spec.chip.name {
+            self.parts.chip = self.spec.chip.clone();
+        }
+        self.device = Device::new(&self.parts.chip);
         self.served.clear();
         self.traced.clear();
     }

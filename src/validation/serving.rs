@@ -21,8 +21,9 @@ const SHORTEST: f64 = 80.0;
 /// Tokens that an engine takes into one pass.
 const BUDGET: u32 = 8192;
 
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 19] = [
     "engine",
+    "release",
     "workload",
     "tp",
     "ep",
@@ -91,7 +92,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     let engine =
         settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
     workload.engine = engine.transpose()?.map(Arc::new);
-    let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
+    let machine = Machine::new(bench.network, &bench.spec.library, &bench.parts.chip, &workload);
     let batching = Batching {
         groups: dp,
         budget: or("budget", BUDGET)?,

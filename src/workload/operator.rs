@@ -99,9 +99,9 @@ impl Work {
                 Bytes::new(batch * (weights + activations))
             }
             Self::Attention { sequences, context, sequence_bytes, query_bytes, .. } => (sequence_bytes * context + query_bytes) * sequences,
-            Self::Experts { active, copies, hidden, width, precision, .. } => {
-                let weights = active * 3.0 * hidden * width * precision.bytes();
-                let activations = copies * (hidden * (4.0 + precision.activation_bytes()) + width * (4.0 + 2.0 * precision.activation_bytes()));
+            Self::Experts { active, copies, tokens, hidden, width, precision, .. } => {
+                let (weights, element) = (active * 3.0 * hidden * width * precision.bytes(), precision.activation_bytes());
+                let activations = 4.0 * tokens * hidden + copies * (hidden * (4.0 + 2.0 * element) + width * (8.0 + 2.0 * element));
                 Bytes::new(weights + activations)
             }
             Self::Stream { bytes } => bytes,

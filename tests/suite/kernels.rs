@@ -60,8 +60,10 @@ fn decode_attention() {
     let model = load_model("deepseek-r1", &Mention::on_command_line()).expect("a shipped model");
     let latent = (*model.last().expect("layers").attention).clone();
     close(attention("hgx-h100", &latent, Precision::Bf16, [13.58, 0.07412, 0.8216, 0.9698], 128, 64.0, 4096.0), 143.567);
-    close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 128, 1.0, 65536.0), 36.106);
-    close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 16, 256.0, 1024.0), 37.023);
+    close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 128, 1.0, 65536.0), 37.182);
+    close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 16, 256.0, 1024.0), 37.986);
+    // Two tiles of 16 rows, each of which reads the cache.
+    close(attention("hgx-b200", &latent, Precision::Fp8, [9.457, 0.2135, 0.762, 0.8919], 32, 256.0, 1024.0), 49.438);
     let grouped = |heads, kv_heads| {
         let (value_dim, window, index) = (None, None, None);
         Attention::Gqa(Gqa { heads, kv_heads, head_dim: 128, value_dim, window, output_gate: false, value_is_key: false, shares_cache: false, index })
@@ -82,7 +84,7 @@ fn routed_experts() {
     let device = Device::new(&chip);
     let time = |rows: GroupedRows| grouped_time(&device, &rows, 7168.0, 2048.0, Precision::Fp8Block).microseconds();
     let routed = |ranks, tokens| Routed { tokens, experts: 256, top_k: 8.0, ranks, slots: 256 };
-    close(time(routed(64, 1024.0).balanced()), 65.382);
+    close(time(routed(64, 1024.0).balanced()), 68.577);
     let skewed = GroupedRows { local: 8.0, active: 8.0, copies: 18_000.0, padded: 18_112.0, tokens: 16_384.0 };
-    close(time(skewed), 1138.298);
+    close(time(skewed), 1339.313);
 }

@@ -387,6 +387,10 @@ pub struct AttentionKernel {
     /// Rate at which one core alone reads cache entries; twice its share of the memory bandwidth if absent.
     #[schemars(extend("x-positive" = true))]
     pub core_bandwidth: Option<Figure<BytesPerSecond>>,
+    /// Rows of a tile that the kernel uses for up to twice as many rows over a latent cache; each of its tiles reads the cache. More rows are padded to
+    /// 128. Absent if rows are padded to 16 and share one read.
+    #[schemars(extend("minimum" = 1, "maximum" = 64))]
+    pub narrow_rows: Option<u32>,
     /// Share of peak when bound by compute.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub compute_efficiency: Figure<Ratio>,

@@ -17,6 +17,8 @@ pub struct Engine {
     /// Where the figures come from.
     #[serde(default)]
     pub origin: Origin,
+    /// Releases whose runs its constants were fitted to, as the runs name them.
+    pub release: Option<String>,
     /// Gap between two kernels of a captured graph over the chip's: below one where kernels are launched before their predecessor ends or
     /// are fused, above one where there are more of them.
     /// As the chip's if absent.

@@ -201,14 +201,13 @@ impl Family {
     }
 
     /// Property that measurements share if they are left out of a fit together: the weight matrix of a product, the heads of an attention kernel,
-    /// the model of experts or, if only one model was measured, the number of ranks. `None` if the quantity is not a kernel.
+    /// the model of experts. `None` if the quantity is not a kernel.
     #[must_use]
     pub fn group(&self, case: &Case) -> Option<String> {
         let keys: &[&str] = match self {
             Self::Gemm(_) => &["columns", "depth"],
             Self::Mla(_) => &["heads"],
             Self::Gqa(_) | Self::Mha(_) => &["heads", "kv_heads"],
-            Self::Experts(Precision::W4a16 | Precision::W4a8) => &["ranks"],
             Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
             Self::Gap => &["format", "cache"],
             Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,

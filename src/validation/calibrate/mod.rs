@@ -240,7 +240,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Ways to leave measurements out: every other one, each machine, each workload, and the largest group of ranks.
+/// Ways to leave measurements out: every other one, each machine, each workload, each release of an engine, and the largest group of ranks.
 fn splits(cases: &[&Case]) -> Vec<(String, Vec<usize>)> {
     let chosen = |keep: &dyn Fn(usize, &Case) -> bool| (0..cases.len()).filter(|&index| keep(index, cases[index])).collect::<Vec<usize>>();
     let mut found = vec![("every other measurement".to_owned(), chosen(&|index, _| index % 2 == 1))];
@@ -254,6 +254,9 @@ fn splits(cases: &[&Case]) -> Vec<(String, Vec<usize>)> {
     if workloads.len() > 1 {
         found.extend(workloads.into_iter().map(|name| (format!("all of {name}"), chosen(&|_, case| workload(case).as_ref() == Some(&name)))));
     }
+    let release = |case: &Case| case.settings.optional("release").map(str::to_owned);
+    let releases: std::collections::BTreeSet<String> = cases.iter().filter_map(|case| release(case)).collect();
+    found.extend(releases.into_iter().map(|name| (format!("all of release {name}"), chosen(&|_, case| release(case).as_ref() == Some(&name)))));
     let ranks = |case: &Case| case.settings.count("ranks").unwrap_or(0);
     let most = cases.iter().map(|case| ranks(case)).max().unwrap_or(0);
     if cases.iter().any(|case| ranks(case) < most) {

@@ -9,6 +9,9 @@
 //!   t(s)   = launch + (t_c^3 + t_l^3 + t_m^3)^(1/3) + merge (s - 1)
 //! t = the best split
 //!
+//! Rows of a unit are padded to 16. A kernel over a latent cache may have tiles for few rows (`narrow_rows` = n): up to 2 n rows go in tiles of n, and
+//! each tile is a unit that reads the cache for itself, at 4/3 of a core's share of the memory bandwidth; more rows are padded to 128.
+//!
 //! Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m.
 //! ```
 
@@ -29,6 +32,26 @@ pub(super) fn family(kernels: &Kernels, latent: bool, rows: f64) -> &BTreeMap<Pr
     }
 }
 
+/// How a kernel cuts the rows that share cache entries.
+struct Tiles {
+    units: f64,
+    /// Of a unit, padded.
+    rows: f64,
+    /// Most that one core alone draws, in shares of a core of the memory bandwidth.
+    core_share: f64,
+}
+
+impl Tiles {
+    fn of(kernel: &AttentionKernel, latent: bool, units: f64, rows: f64) -> Self {
+        match kernel.narrow_rows.map(f64::from).filter(|_| latent) {
+            // The second tile's reads come from the last-level cache: with 32 heads, B200 and GB200 move 8 TB/s into their cores and take 1.5 times as long as with 16.
+            Some(narrow) if units <= 1.0 && rows <= 2.0 * narrow => Self { units: whole(rows / narrow), rows: narrow, core_share: 4.0 / 3.0 },
+            Some(_) => Self { units, rows: rows.max(128.0), core_share: 4.0 / 3.0 },
+            None => Self { units, rows: rows.max(16.0), core_share: 2.0 },
+        }
+    }
+}
+
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
 pub fn attention_time(device: &Device, work: &Work) -> Seconds {
@@ -41,20 +64,19 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
     if sequences <= 0.0 {
         return Seconds::ZERO;
     }
-    // The matrix unit works on at least 64 rows of a latent cache, 16 of a grouped one.
-    let padded_rows = rows.max(if latent { 64.0 } else { 16.0 });
+    let tiles = Tiles::of(kernel, latent, units, rows);
     let share = device.kernels.sparse_attention.as_ref().filter(|_| sparse).map_or(1.0, |figure| figure.value.get());
     let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get() * share;
     let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get() * share;
     let streaming = sequences * (context * sequence_bytes.get() + query_bytes.get()) / memory;
-    let core_bandwidth = kernel.core_bandwidth.as_ref().map_or(2.0 * memory / device.cores, |figure| figure.value.get() * share);
+    let core_bandwidth = kernel.core_bandwidth.as_ref().map_or(tiles.core_share * memory / device.cores, |figure| figure.value.get() * share);
     let most = if kernel.splits { 2048.0 } else { 1.0 };
     let mut best = f64::INFINITY;
     let mut split = 1.0;
     while split <= most && split <= whole(context / 64.0).max(1.0) {
-        let waves = whole(sequences * units * split / device.cores);
+        let waves = whole(sequences * tiles.units * split / device.cores);
         let chunk = 64.0 * whole(context / (64.0 * split));
-        let compute = waves * chunk * padded_rows * flop_per_row / core_peak;
+        let compute = waves * chunk * tiles.rows * flop_per_row / core_peak;
         let load = waves * chunk * unit_bytes.get() / core_bandwidth;
         let merging = kernel.merge.value.get() * (split - 1.0);
         split *= 2.0;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::input::document::{Attention, Chip};
 use crate::input::spec::WorkloadSpec;
 
-/// Sentences for the reader of a result: kernels that were never measured anywhere, and constants of another chip.
+/// Sentences for the reader of a result: kernels that were never measured anywhere, constants of another chip, and releases of the engine.
 #[must_use]
 pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
     let model = &workload.model;
@@ -23,7 +23,11 @@ pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
             experts.name()
         )
     });
-    kernels.chain(relative).chain(own).collect()
+    let release = engine.and_then(|engine| {
+        let release = engine.release.as_ref()?;
+        Some(format!("Constants of {} were fitted to runs of release {release}; other releases differ.", engine.name))
+    });
+    kernels.chain(relative).chain(own).chain(release).collect()
 }
 
 /// What to call an attention without measured kernels; `None` for one that has them.
