@@ -167,7 +167,7 @@ fn each_chip_is_predicted_from_its_relative() {
 #[test]
 fn errors_outside_the_fit_keep_to_their_bounds() {
     let found = summaries(&validate(&kernel_cases()), &load_outside("outside").expect("the shipped table is readable"));
-    let bounds = [("gemm", 0.06, 0.07), ("mla_decode", 0.2, 0.1), ("mla_module", 0.04, 0.05), ("gqa_decode", 0.11, 0.11), ("experts", 0.1, 0.1)];
+    let bounds = [("gemm", 0.06, 0.07), ("mla_decode", 0.08, 0.1), ("mla_module", 0.04, 0.05), ("gqa_decode", 0.11, 0.11), ("experts", 0.1, 0.1)];
     for (quantity, left_out, relative) in bounds {
         let summary = found.iter().find(|summary| summary.quantity == quantity && summary.system.is_none()).expect("a summary");
         let medians = [summary.out_of_fit.median, summary.from_relative.median];
