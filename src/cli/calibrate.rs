@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::output_file::write_file;
 use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::cases::{load_cases, shipped_cases};
@@ -91,5 +92,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Problems> {
-    Ok(std::fs::write(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?)
+    Ok(write_file(path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::output_file::{OutputFile, write_file};
 use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy, node_names};
 use crate::input::catalog::read_foreign;
@@ -85,7 +86,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_records("--rates-out", path, format, &rates)?;
     }
     if let Some(path) = &arguments.trace {
-        std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
+        write_file(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
     }
     if let Some((path, svg)) = arguments.plot.as_deref().zip(report.queue_svg()) {
         std::fs::write(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
@@ -116,10 +117,9 @@ pub(super) fn record_format(option: &str, path: &Path) -> Result<RecordFormat, P
 }
 
 pub(super) fn write_records(option: &str, path: &Path, format: RecordFormat, records: &Records) -> Result<(), Problems> {
-    let written = std::fs::File::create(path).and_then(|file| {
-        let mut out = std::io::BufWriter::new(file);
+    let written = OutputFile::create(path).and_then(|mut out| {
         records.write(format, &mut out)?;
-        std::io::Write::flush(&mut out)
+        out.finish()
     });
     written.map_err(|error| cannot_write(option, path, &error))
 }

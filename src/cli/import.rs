@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::flows::cannot_write;
+use super::output_file::write_file;
 use super::{Outcome, Output, bad_option};
 use crate::input::foreign_graph::load_foreign_graph;
 use crate::report::{self, ImportReport};
@@ -36,7 +37,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let graph = load_foreign_graph(&arguments.file)?;
     let imported = import(&graph, &map)?;
     if let Some(out) = &arguments.out {
-        std::fs::write(out, &imported.toml).map_err(|error| cannot_write("--out", out, &error))?;
+        write_file(out, &imported.toml).map_err(|error| cannot_write("--out", out, &error))?;
     } else if format == report::Format::Text {
         return Ok(Output::done(imported.toml));
     }

@@ -28,6 +28,7 @@ mod model;
 mod money_options;
 mod new;
 mod optimize;
+mod output_file;
 mod page;
 mod plan;
 mod power_limits;
@@ -44,6 +45,9 @@ mod terminal;
 mod train;
 mod uncertainty;
 mod validate;
+
+#[cfg(feature = "internals")]
+pub use sweep::read_journal;
 
 use std::io::Write;
 

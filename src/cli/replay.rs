@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::flows::{cannot_write, record_format, write_records};
+use super::output_file::write_file;
 use super::{Outcome, Output, bad_option};
 use crate::execution::{ComputeTimes, GatherSize, ReplayOptions, replay};
 use crate::fabric::{self, Policy};
@@ -139,7 +140,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_records("--out", path, format, &report.node_records())?;
     }
     if let Some(path) = &arguments.trace_out {
-        std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
+        write_file(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
     }
     Ok(Output::report(&report, format))
 }

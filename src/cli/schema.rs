@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value as Json, json};
 
 use super::kinds::kinds;
+use super::output_file::write_file;
 use super::{Outcome, Output, bad_option};
 use crate::input::document::Kind;
 use crate::input::problem::Problems;
@@ -63,7 +64,7 @@ fn write_all(folder: &Path) -> Result<String, Problems> {
     let outputs = outputs().iter().map(|(name, schema)| (folder.join("output").join(format!("{name}.json")), schema.clone()));
     let all: Vec<(PathBuf, Json)> = kinds.into_iter().chain(outputs).collect();
     let written = std::fs::create_dir_all(folder.join("output"));
-    let written = written.and_then(|()| all.iter().try_for_each(|(path, schema)| std::fs::write(path, text(schema))));
+    let written = written.and_then(|()| all.iter().try_for_each(|(path, schema)| write_file(path, text(schema))));
     written.map_err(|error| bad_option("--all", format!("cannot write into `{}`: {error}", folder.display())))?;
     let shown = folder.display();
     Ok(format!("{} schemas in `{shown}`; a file beside that folder begins with `#:schema ./{shown}/chip.json`\n", all.len()))

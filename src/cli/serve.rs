@@ -1,10 +1,10 @@
 //! `supernode serve`: requests in time.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::deployment::{DeploymentArguments, arrivals};
+use super::output_file::OutputFile;
 use super::page::{PageArgument, fabric_picture};
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
@@ -107,16 +107,16 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         served,
         replications,
     };
-    if let Some((path, format, file)) = records {
-        let mut out = BufWriter::new(file);
-        report.records().write(format, &mut out).and_then(|()| out.flush()).map_err(|error| unwritten("--requests-out", path, &error))?;
+    if let Some((path, format, mut file)) = records {
+        report.records().write(format, &mut file).and_then(|()| file.finish()).map_err(|error| unwritten("--requests-out", path, &error))?;
     }
     if let Some((path, mut file)) = trace_out {
         file.write_all(trace_file(report.chrome_trace(), &report.supernode, &report.workload.0).as_bytes())
+            .and_then(|()| file.finish())
             .map_err(|error| unwritten("--trace-out", path, &error))?;
     }
     if let Some((path, mut file)) = plot {
-        file.write_all(report.svg().as_bytes()).map_err(|error| unwritten("--plot", path, &error))?;
+        file.write_all(report.svg().as_bytes()).and_then(|()| file.finish()).map_err(|error| unwritten("--plot", path, &error))?;
     }
     let view = View { table: "over_time", x: "span", y: "waiting", by: "", lines: true };
     let pictures =
@@ -159,8 +159,8 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, S
     Ok((Source::Made(made), format!("{} made-up requests {how}", arguments.requests)))
 }
 
-fn created(option: &str, path: &Path) -> Result<File, Problems> {
-    File::create(path).map_err(|error| unwritten(option, path, &error))
+fn created(option: &str, path: &Path) -> Result<OutputFile, Problems> {
+    OutputFile::create(path).map_err(|error| unwritten(option, path, &error))
 }
 
 fn unwritten(option: &str, path: &Path, error: &std::io::Error) -> Problems {

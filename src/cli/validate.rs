@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::output_file::write_file;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems, suggest};
@@ -63,10 +64,10 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let summaries = summaries(&compared, &load_outside("outside")?);
     let exceeded: Vec<_> = exceeded(&scores, &bounds).into_iter().map(|(score, bound)| (score.clone(), bound.clone())).collect();
     if let Some(path) = &arguments.scatter {
-        std::fs::write(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+        write_file(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }
     if let Some(path) = &arguments.write_bounds {
-        std::fs::write(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+        write_file(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
     }
     let missed = !exceeded.is_empty();
     let report = ValidateReport {

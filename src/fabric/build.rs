@@ -19,6 +19,7 @@ use crate::input::spec::{Cable, LevelSpec, Spec};
 /// whose links need more lanes or ports than the part has: one problem for each kind of node.
 pub fn build(spec: &Spec) -> Result<Fabric, Problems> {
     let mut builder = Builder::new(spec);
+    refuse_hopeless(&builder, spec)?;
     let mut groups = Vec::with_capacity(spec.chips() as usize);
     for chip in 0..spec.chips() {
         groups.push(Group::chip(builder.node(Endpoint::Chip, 0, (chip, 1))));
@@ -38,6 +39,18 @@ pub fn build(spec: &Spec) -> Result<Fabric, Problems> {
     let mut problems = over_budget(&fabric, spec);
     problems.extend(unreachable(&fabric, spec));
     Problems::check(problems, fabric)
+}
+
+/// Refuses a machine whose levels have too many links by their arguments alone, before anything of it is laid out.
+fn refuse_hopeless(builder: &Builder, spec: &Spec) -> Result<(), Problem> {
+    let mut groups = u64::from(spec.chips());
+    let mut edges = 0_u64;
+    for level in &spec.levels {
+        groups /= u64::from(level.size.max(1));
+        edges = edges.saturating_add(patterns::fewest_edges(level).saturating_mul(groups));
+        builder.expect_edges(edges).map_err(|stop| stop.problem(level))?;
+    }
+    Ok(())
 }
 
 /// Notes which group of the current level is joined next.

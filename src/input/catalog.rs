@@ -226,11 +226,7 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
     if metadata.is_dir() {
         return Err(directory(&shown.to_string()));
     }
-    // A shell's own pipes stand below /dev and have a writer; a named pipe without one would be waited for.
-    if is_pipe(&metadata) && !path.starts_with("/dev") && !path.starts_with("/proc") {
-        let problem = Problem::new(format!("`{shown}` is a named pipe"));
-        return Err(problem.help(format!("redirect it: `- < {shown}`")).into());
-    }
+    refuse_named_pipe(path, &metadata)?;
     decoded(&shown.to_string(), bytes_up_to(path, LARGEST_FILE)?)
 }
 
@@ -264,6 +260,9 @@ pub fn read_foreign_bytes(path: &Path, expected: &str) -> Result<Vec<u8>, Proble
     if path.is_dir() {
         return Err(Problem::new(format!("`{shown}` is a directory")).help(format!("expected {expected}")).into());
     }
+    if let Ok(metadata) = std::fs::metadata(path) {
+        refuse_named_pipe(path, &metadata)?;
+    }
     let bytes = bytes_up_to(path, LARGEST_FOREIGN_FILE)?;
     if bytes.len() as u64 > LARGEST_FOREIGN_FILE {
         let limit = LARGEST_FOREIGN_FILE >> 30;
@@ -280,6 +279,15 @@ fn bytes_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, Problems> {
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(|error| Problem::new(format!("cannot read `{}`: {}", path.display(), reason(&error))))?;
     Ok(bytes)
+}
+
+/// A shell's own pipes stand below /dev and have a writer; a named pipe without one would be waited for.
+fn refuse_named_pipe(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Problems> {
+    if !is_pipe(metadata) || path.starts_with("/dev") || path.starts_with("/proc") {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Problem::new(format!("`{shown}` is a named pipe")).help(format!("redirect it: `- < {shown}`")).into())
 }
 
 #[cfg(unix)]

@@ -26,6 +26,19 @@ pub struct FileCache {
     read: Mutex<BTreeMap<Text, Arc<dyn Any + Send + Sync>>>,
 }
 
+impl FileCache {
+    /// Holds a text under a name, in place of what ships or was held under that name: whatever names that name, in a text or on the command
+    /// line, finds the text in memory.
+    pub fn hold<K: FileKind>(&self, name: &str, text: &str) {
+        let found = Found::in_memory(name, text);
+        open(&self.read).remove(&(K::KIND, found.source.name.clone()));
+        let mut known = open(&self.found);
+        for folder in [None, Some(PathBuf::new())] {
+            known.insert((K::KIND, name.to_owned(), folder), found.clone());
+        }
+    }
+}
+
 /// What a read met.
 #[derive(Clone, Debug, Default)]
 pub struct Log {

@@ -25,12 +25,13 @@ const LONG_TEXT: usize = 64 << 10;
 /// Every syntax error.
 pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
     // Every error of a long text that is not TOML at all would take gigabytes: the first one is enough there.
-    if text.len() > LONG_TEXT
-        && let Err(error) = DeTable::parse(text)
-    {
-        let message = error.message().lines().next().unwrap_or("not TOML");
-        let problem = Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message);
-        return Err(problem.help("the file is long: further errors are not looked for").into());
+    if text.len() > LONG_TEXT {
+        let first = error_of_the_beginning(text).map_or_else(|| DeTable::parse(text).err(), Some);
+        if let Some(error) = first {
+            let message = error.message().lines().next().unwrap_or("not TOML");
+            let problem = Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message);
+            return Err(problem.help("the file is long: further errors are not looked for").into());
+        }
     }
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let problems = syntax_errors
@@ -41,6 +42,15 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
         })
         .collect();
     Problems::check(problems, table)
+}
+
+/// A syntax error in the first lines of a long text. Megabytes that are no TOML at all are refused before they are read to their end; what may be
+/// wrong only because the text is cut, such as an array over many lines, does not count.
+fn error_of_the_beginning(text: &str) -> Option<toml::de::Error> {
+    let cut = text.as_bytes()[..LONG_TEXT].iter().rposition(|byte| *byte == b'\n')? + 1;
+    let error = DeTable::parse(&text[..cut]).err()?;
+    let whole = error.span().is_some_and(|span| span.end < cut / 2) && !error.message().contains("unclosed");
+    whole.then_some(error)
 }
 
 /// Table to document: shape, then types. Beside the problems, the names that lead to other files: a reader mends all at once.

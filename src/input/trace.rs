@@ -12,10 +12,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::catalog::read_foreign;
 use super::problem::{Place, Problem, Problems, Source};
 use crate::units::Date;
 
@@ -25,6 +27,8 @@ const MOONCAKE_BLOCK: u32 = 512;
 const BLOCK: u32 = 16;
 /// Longest prompt or answer: more is a slip of the finger.
 const LONGEST: u64 = 100_000_000;
+/// Most blocks of all prompts: beyond them the prefixes take gigabytes.
+const MOST_BLOCKS: usize = 30_000_000;
 /// Longest time after the first request, seconds: 115 days.
 const LAST: f64 = 1e7;
 /// Characters of a wrong field that are shown.
@@ -92,7 +96,7 @@ enum Block {
     Number(u64),
     /// A block after another one.
     Tokens(u32, Vec<u64>),
-    Session(String, u32),
+    Session(Arc<str>, u32),
 }
 
 #[derive(Deserialize)]
@@ -144,8 +148,7 @@ enum Prefix {
 /// # Errors
 /// That it cannot be read, or every line that is wrong.
 pub fn load_trace(path: &str) -> Result<TraceFile, Problems> {
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::new(format!("cannot read the trace `{path}`: {error}")))?;
-    parse_trace(&Arc::new(Source { name: path.to_owned(), text }))
+    parse_trace(&Arc::new(read_foreign(Path::new(path), "a trace of requests")?))
 }
 
 /// Reads requests.
@@ -166,7 +169,8 @@ pub fn parse_trace(source: &Arc<Source>) -> Result<TraceFile, Problems> {
     let (mut known, mut start, mut before) = (BTreeMap::new(), None, f64::NEG_INFINITY);
     for span in lines {
         let read = line(format, &source.text[span.clone()])
-            .and_then(|line| checked(&line, [start.unwrap_or(line.arrival), before], file.block_tokens).map(|()| line));
+            .and_then(|line| checked(&line, [start.unwrap_or(line.arrival), before], file.block_tokens).map(|()| line))
+            .and_then(|line| room(&file, line));
         match read {
             Ok(line) => {
                 before = line.arrival;
@@ -280,7 +284,7 @@ fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<Line, String> {
     let blocks = match prefix {
         Prefix::None => Vec::new(),
         Prefix::Blocks => found[3].split_whitespace().map(block).collect::<Result<_, _>>()?,
-        Prefix::Session => session(found[3], input),
+        Prefix::Session => session(found[3], input)?,
     };
     let priority = if priority {
         let text = found[expected - 1];
@@ -292,13 +296,24 @@ fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<Line, String> {
 }
 
 /// Blocks of a prompt that starts with the earlier prompts of its session; only whole blocks are shared.
-fn session(name: &str, input: f64) -> Vec<Block> {
+fn session(name: &str, input: f64) -> Result<Vec<Block>, String> {
     if name.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too long or negative is refused next")]
-    let whole = (input.clamp(0.0, LONGEST as f64) / f64::from(BLOCK)) as u32;
-    (0..whole).map(|index| Block::Session(name.to_owned(), index)).collect()
+    // Before anything is laid out for so many blocks.
+    length("prompt", input)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    let whole = (input / f64::from(BLOCK)) as u32;
+    let name: Arc<str> = name.into();
+    Ok((0..whole).map(|index| Block::Session(Arc::clone(&name), index)).collect())
+}
+
+/// Whether a prompt or an answer can have so many tokens.
+fn length(name: &str, tokens: f64) -> Result<(), String> {
+    if tokens < 1.0 || tokens.fract() != 0.0 || tokens > LONGEST as f64 {
+        return Err(format!("the {name} has {tokens} tokens: expected a whole number from 1 to {LONGEST}"));
+    }
+    Ok(())
 }
 
 fn fields<const N: usize>(text: &str) -> Result<[&str; N], String> {
@@ -341,15 +356,21 @@ fn checked(line: &Line, [start, before]: [f64; 2], block: u32) -> Result<(), Str
         return Err(format!("the request comes {:.0} s after the first one: at most {LAST:.0} s", line.arrival - start));
     }
     for (name, tokens) in [("prompt", line.input), ("answer", line.output)] {
-        if tokens < 1.0 || tokens.fract() != 0.0 || tokens > LONGEST as f64 {
-            return Err(format!("the {name} has {tokens} tokens: expected a whole number from 1 to {LONGEST}"));
-        }
+        length(name, tokens)?;
     }
     let most = (line.input / f64::from(block)).ceil();
     if line.blocks.len() as f64 > most {
         return Err(format!("{} blocks of {block} tokens for a prompt of {} tokens: at most {most}", line.blocks.len(), line.input));
     }
     Ok(())
+}
+
+/// The line, if the blocks of its prompt can be kept beside those before it.
+fn room(file: &TraceFile, line: Line) -> Result<Line, String> {
+    if file.blocks.len() + line.blocks.len() > MOST_BLOCKS {
+        return Err(format!("up to here prompts have more than {MOST_BLOCKS} blocks of {} tokens: cut the file", file.block_tokens));
+    }
+    Ok(line)
 }
 
 impl TraceFile {

@@ -139,3 +139,28 @@ fn quotes_in_names_stay_inside_their_strings() {
     let drawing = project.run(&["describe", "q.toml", "--format", "dot"]).output();
     assert!(drawing.starts_with("graph \"say \\\"hi\\\"\""), "{}", drawing.lines().next().unwrap_or_default());
 }
+
+#[cfg(unix)]
+#[test]
+fn words_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let word = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    for before in [&["describe"][..], &["simulate", "hgx-h100", "--workload"], &[]] {
+        let run = Command::new(env!("CARGO_BIN_EXE_supernode")).args(before).arg(word).output().unwrap();
+        let error = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{error}");
+        assert!(error.starts_with("error: "), "{error}");
+    }
+}
+
+#[test]
+fn machines_with_hopeless_numbers_of_links_are_refused_at_once() {
+    let head = "schema = 1\nsupernode = { name = \"m\", vendor = \"me\", chip = \"h100\", library = \"generic\" }\nsupply = { conversion_efficiency = 0.95, cooling_share = 0.03, pue = 1.16 }\n";
+    for (size, pattern) in [(1_000_000, "hyperx]\ndimensions = [1000, 1000]"), (1_000_000, "full-mesh]")] {
+        let text = format!("{head}[[level]]\nname = \"all\"\nsize = {size}\nlink = \"nvlink4-board\"\n[level.{pattern}\n");
+        let start = std::time::Instant::now();
+        let error = Project::new("hopeless").file("m.toml", &text).run(&["check", "m.toml"]).error();
+        assert!(error.contains("the machine is too large"), "{error}");
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+}

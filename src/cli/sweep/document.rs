@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::output_file::write_file;
 use crate::input::document::Chart;
 use crate::input::problem::{Problem, Problems};
 use crate::report::{SweepReport, chart_of, render_markdown};
@@ -37,7 +38,7 @@ pub fn write(report: &mut SweepReport<'_>, folder: &Path) -> Result<String, Prob
     let name = report.space.spec.found.stem().to_owned();
     let save = |file: &str, text: &str| {
         let path = folder.join(file);
-        std::fs::write(&path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))
+        write_file(&path, text).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))
     };
     for (index, chart) in report.space.spec.charts.iter().enumerate() {
         let file = if report.space.spec.charts.len() == 1 { format!("{name}.svg") } else { format!("{name}-{}.svg", index + 1) };

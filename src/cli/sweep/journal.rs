@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::output_file::sync_folder;
 use crate::input::problem::{Problem, Problems};
 use crate::study::{Outcome, Shard, SweptRow};
 
@@ -48,12 +50,10 @@ pub struct Journal {
     file: File,
     /// Bytes of whole lines.
     length: u64,
-    /// When rows last reached the disk.
-    synced: Instant,
 }
 
-/// Rows of this much time may be lost if the machine, not the program, stops.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often rows are sent to the disk. With the time that a disk takes, rows of at most a second are lost if the machine, not the program, stops.
+const SYNC_EVERY: Duration = Duration::from_millis(500);
 
 /// Path of the journal of an output, or of one of its shards.
 pub fn path_of(out: &Path, shard: Shard) -> PathBuf {
@@ -84,11 +84,12 @@ impl Journal {
             // A file system without locks: two writers are then the user's to avoid.
             Err(TryLockError::Error(_)) => {}
         }
-        let mut journal = Self { path: path.to_owned(), file, length: 0, synced: Instant::now() };
-        let mut text = String::new();
-        journal.file.read_to_string(&mut text).map_err(|error| failed("read", path, &error))?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let (head, rows) = if whole == 0 { (owner.clone(), Rows::new()) } else { parse(path, &text[..whole])? };
+        let mut journal = Self { path: path.to_owned(), file, length: 0 };
+        let mut bytes = Vec::new();
+        journal.file.read_to_end(&mut bytes).map_err(|error| failed("read", path, &error))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| not_a_journal(path))?;
+        let (head, rows) = if whole == 0 { (owner.clone(), Rows::new()) } else { parse(path, text)? };
         if head.finished_as(owner) != *owner {
             return Err(foreign(path, &head, owner));
         }
@@ -96,26 +97,34 @@ impl Journal {
         journal.cut()?;
         if whole == 0 {
             journal.line(owner)?;
+            journal.sync()?;
+            sync_folder(path);
         }
         Ok((journal, head, rows))
     }
 
-    /// Adds a row. It stays if the process dies, and at most [`SYNC_EVERY`] later also if the machine does.
+    /// Adds a row. It stays if the process dies; [`synced_while`] says when it also stays if the machine does.
     ///
     /// # Errors
     /// A full disk: the rows before this one stay whole.
     pub fn add(&mut self, row: &SweptRow) -> Result<(), Problems> {
-        self.line(&Line { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })?;
-        if self.synced.elapsed() >= SYNC_EVERY {
-            self.sync()?;
-        }
-        Ok(())
+        self.line(&Line { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })
     }
 
-    fn sync(&mut self) -> Result<(), Problems> {
-        self.file.sync_data().map_err(|error| failed("write", &self.path, &error))?;
-        self.synced = Instant::now();
-        Ok(())
+    /// Sends what was added to the disk, and waits until it is there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn sync(&self) -> Result<(), Problems> {
+        self.file.sync_data().map_err(|error| failed("write", &self.path, &error))
+    }
+
+    /// The file, to be synchronised beside the work that adds to it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn handle(&self) -> Result<File, Problems> {
+        self.file.try_clone().map_err(|error| failed("open", &self.path, &error))
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<(), Problems> {
@@ -175,9 +184,33 @@ fn foreign(path: &Path, head: &Owner, owner: &Owner) -> Problems {
     Problem::new(what).help("remove it with its output, or choose another --out").into()
 }
 
+/// Does `work`, during which a thread sends what a journal has been given to the disk every [`SYNC_EVERY`]. An error of the disk is met by the
+/// [`Journal::sync`] at the end.
+pub fn synced_while<T>(journal: &File, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (running, ended) = channel::<()>();
+        scope.spawn(move || {
+            let mut synced = 0;
+            while ended.recv_timeout(SYNC_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let length = journal.metadata().map_or(0, |metadata| metadata.len());
+                if length != synced && journal.sync_data().is_ok() {
+                    synced = length;
+                }
+            }
+        });
+        let done = work();
+        drop(running);
+        done
+    })
+}
+
+fn not_a_journal(path: &Path) -> Problem {
+    Problem::new(format!("`{}` is not the journal of a sweep", path.display())).help("remove it, or choose another --out")
+}
+
 /// The owner and the rows of a journal's whole lines.
-fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> {
-    let not_ours = || Problem::new(format!("`{}` is not the journal of a sweep", path.display())).help("remove it, or choose another --out");
+pub(super) fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> {
+    let not_ours = || not_a_journal(path);
     let mut lines = text.lines();
     let head: Owner = lines.next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(not_ours)?;
     let mut rows = Rows::new();

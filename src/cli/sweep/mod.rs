@@ -3,13 +3,12 @@
 mod document;
 mod journal;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
+use super::output_file::OutputFile;
 use super::page::PageArgument;
 use super::progress::Meter;
 use super::{Exit, Outcome, Output, bad_option};
@@ -17,7 +16,7 @@ use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
 use crate::report::{self, Picture, RecordFormat, Records, SweepReport, View, chart_of};
 use crate::study::{Demands, Shard, Space, SweptRow, findings, sweep};
-use journal::{Journal, Owner, Rows, is_complete, join, path_of};
+use journal::{Journal, Owner, Rows, is_complete, join, path_of, synced_while};
 
 /// Try all designs of a study; an interrupted sweep goes on where it was
 #[derive(Debug, clap::Args)]
@@ -124,6 +123,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     Ok(output)
 }
 
+/// The number of rows that the text of a journal holds.
+///
+/// # Errors
+/// What is not the journal of a sweep, and a row that is not of its study.
+#[cfg(feature = "internals")]
+pub fn read_journal(name: &str, text: &str) -> Result<usize, Problems> {
+    journal::parse(Path::new(name), text).map(|(_, rows)| rows.len())
+}
+
 fn record_format(out: &Path) -> Result<RecordFormat, Problems> {
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => Ok(RecordFormat::Csv),
@@ -188,8 +196,9 @@ fn on_disk(
     let mine: Vec<u64> = (0..space.points).filter(|index| shard.holds(*index)).collect();
     let missing: Vec<u64> = mine.iter().copied().filter(|index| !rows.contains_key(index)).collect();
     let meter = Meter::new(mine.len() as u64, rows.len() as u64, "designs");
+    let handle = journal.handle()?;
     let shared = Mutex::new((journal, rows));
-    sweep(space, &missing, |row| {
+    let finished = |row: SweptRow| {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(problems) = shared.0.add(&row) {
             return ControlFlow::Break(problems);
@@ -197,7 +206,11 @@ fn on_disk(
         shared.1.insert(row.index, row.outcome);
         meter.one_done();
         ControlFlow::Continue(())
-    })?;
+    };
+    let swept = synced_while(&handle, || sweep(space, &missing, finished));
+    // Also of a sweep that ends here for want of room.
+    shared.lock().unwrap_or_else(PoisonError::into_inner).0.sync()?;
+    swept?;
     meter.finish();
     let journal;
     (journal, rows) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -211,20 +224,11 @@ fn on_disk(
 
 /// Writes the output whole or not at all.
 fn write(space: &Space, demands: &Demands, rows: &[SweptRow], out: &Path, format: RecordFormat) -> Result<(), Problems> {
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    // Left by a run that was stopped; a link of that name is removed, not followed.
-    let _ = std::fs::remove_file(&partial);
-    let written = File::create_new(&partial).and_then(|file| {
-        let mut file = BufWriter::new(file);
+    let written = OutputFile::create(out).and_then(|mut file| {
         Records::of(space, demands, rows).write(format, &mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&partial, out)
+        file.finish()
     });
     written.map_err(|error| {
-        let _ = std::fs::remove_file(&partial);
         let problem = Problem::new(format!("cannot write `{}`: {error}", out.display()));
         problem.help("all rows are kept in the journal beside it; run the same command again to write it").into()
     })

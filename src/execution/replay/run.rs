@@ -130,7 +130,8 @@ impl<'a> Run<'a> {
     /// Plays everything. Each turn handles a moment or ends a phase, of which there are finitely many.
     pub fn finish(mut self) -> Result<Vec<PlayedNode>, ReplayError> {
         for place in 0..self.nodes.len() {
-            if self.awaited[place] == 0 {
+            // As the trace has it: what becomes ready meanwhile, since a node ends at once, has been told.
+            if self.jobs.awaited[place] == 0 {
                 self.becomes_ready(place);
             }
         }

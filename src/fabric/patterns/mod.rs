@@ -87,6 +87,17 @@ pub fn orbits(level: &LevelSpec) -> Orbits {
     }
 }
 
+/// Edges that a group of the level has at least, as far as the arguments of its pattern say.
+pub fn fewest_edges(level: &LevelSpec) -> u64 {
+    let children = u64::from(level.size);
+    match &level.pattern {
+        PatternSpec::FullMesh => children * children.saturating_sub(1) / 2,
+        PatternSpec::HyperX { dimensions } => children * dimensions.iter().map(|length| u64::from(length.saturating_sub(1))).sum::<u64>() / 2,
+        PatternSpec::Switch { planes, .. } => children * u64::from(*planes),
+        _ => children.saturating_sub(1),
+    }
+}
+
 /// Equal runs of children that the symmetries keeping the first half apart from the second map onto themselves, where the outermost
 /// level has such symmetries: halves where children of a half are interchangeable, single layers of a grid.
 pub fn sectors(level: &LevelSpec) -> Option<u32> {

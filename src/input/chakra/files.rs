@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{ChakraTrace, RankTrace, TraceNode, binary, json};
 use crate::input::catalog::{read_foreign, read_foreign_bytes};
-use crate::input::problem::{Problem, Problems};
+use crate::input::problem::{Problem, Problems, Source};
 
 /// Longest list of names in a message.
 const SHOWN: usize = 8;
@@ -36,16 +36,33 @@ pub fn load_traces(place: &Path) -> Result<ChakraTrace, Problems> {
 }
 
 fn load_one(path: &Path) -> Result<Vec<TraceNode>, Problems> {
-    let shown = path.display();
-    let wrong = |reason: String| Problem::new(format!("`{shown}` is not a Chakra trace: {reason}"));
+    let shown = path.display().to_string();
     if is_json(path) {
-        let source = read_foreign(path, "a Chakra trace as JSON")?;
-        let nodes = json::nodes(&source.text).map_err(wrong)?;
-        return Ok(nodes.ok_or_else(|| wrong("it has neither `nodes` nor `workload_graph`".to_owned()))?);
+        return parse_json(&read_foreign(path, "a Chakra trace as JSON")?);
     }
-    let bytes = read_foreign_bytes(path, "a Chakra trace")?;
-    Ok(binary::nodes(&bytes).map_err(|reason| {
-        wrong(reason).help("expected a GlobalMetadata and Nodes, each behind its length (schema/protobuf/et_def.proto of mlcommons/chakra)")
+    parse_binary(&shown, &read_foreign_bytes(path, "a Chakra trace")?)
+}
+
+fn wrong(shown: &str, reason: &str) -> Problem {
+    Problem::new(format!("`{shown}` is not a Chakra trace: {reason}"))
+}
+
+/// The nodes of one rank in a JSON form.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_json(source: &Source) -> Result<Vec<TraceNode>, Problems> {
+    let nodes = json::nodes(&source.text).map_err(|reason| wrong(&source.name, &reason))?;
+    Ok(nodes.ok_or_else(|| wrong(&source.name, "it has neither `nodes` nor `workload_graph`"))?)
+}
+
+/// The nodes of one rank in the binary form; messages call the bytes `shown`.
+///
+/// # Errors
+/// What is wrong and at which byte.
+pub fn parse_binary(shown: &str, bytes: &[u8]) -> Result<Vec<TraceNode>, Problems> {
+    Ok(binary::nodes(bytes).map_err(|reason| {
+        wrong(shown, &reason).help("expected a GlobalMetadata and Nodes, each behind its length (schema/protobuf/et_def.proto of mlcommons/chakra)")
     })?)
 }
 
@@ -54,9 +71,16 @@ fn load_one(path: &Path) -> Result<Vec<TraceNode>, Problems> {
 /// # Errors
 /// What is not of that form.
 pub fn load_groups(path: &Path) -> Result<BTreeMap<String, Vec<u32>>, Problems> {
-    let source = read_foreign(path, "a JSON file of process groups")?;
+    parse_groups(&read_foreign(path, "a JSON file of process groups")?)
+}
+
+/// As [`load_groups`], from a text.
+///
+/// # Errors
+/// What is not of that form.
+pub fn parse_groups(source: &Source) -> Result<BTreeMap<String, Vec<u32>>, Problems> {
     let wrong = |reason: String| {
-        Problem::new(format!("`{}` is not a file of process groups: {reason}", path.display())).help("expected {\"0\": [0, 1], \"1\": [2, 3]}")
+        Problem::new(format!("`{}` is not a file of process groups: {reason}", source.name)).help("expected {\"0\": [0, 1], \"1\": [2, 3]}")
     };
     let value: Json = serde_json::from_str(&source.text).map_err(|error| wrong(error.to_string()))?;
     let object = value.as_object().ok_or_else(|| wrong("it is not an object".to_owned()))?;

@@ -15,7 +15,7 @@ mod protobuf;
 
 use std::collections::BTreeMap;
 
-pub use files::{load_groups, load_traces};
+pub use files::{load_groups, load_traces, parse_binary, parse_groups, parse_json};
 
 /// Traces of several ranks.
 #[derive(Clone, Debug, Default, PartialEq)]
