@@ -10,6 +10,8 @@ use crate::fuzz::mutation::mutated;
 
 /// Time for each kind. All of them together run on all cores beside the other tests.
 const MOMENT: Duration = Duration::from_millis(700);
+/// Seed of the mutations.
+const SEED: u64 = 22;
 /// Of so many inputs one is asked questions, too.
 const DEEP: u64 = 16;
 /// A refusal, and an answer, take less than this on a machine that does other things besides.
@@ -24,9 +26,16 @@ fn try_one(kind: &Kind, input: &[u8], deep: bool) -> bool {
     found.unwrap_or_else(|_| panic!("{}: this input breaks it; keep it below fuzz/regressions/{}:\n{}", kind.name, kind.name, shown()))
 }
 
+/// The number in an environment variable: `FUZZ_SECONDS` for each kind, `FUZZ_SEED`.
+fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// The corpus, the regressions, and a moment of mutations of each kind whose place in the list is `part` of `parts`.
 fn fuzz(part: usize, parts: usize) {
-    for name in names().into_iter().skip(part).step_by(parts) {
+    let (moment, seed) = (asked("FUZZ_SECONDS").map_or(MOMENT, Duration::from_secs), asked("FUZZ_SEED").unwrap_or(SEED));
+    let only = asked::<String>("FUZZ_KIND");
+    for name in names().into_iter().skip(part).step_by(parts).filter(|name| only.as_ref().is_none_or(|only| only == name)) {
         let kind = kind(&name).unwrap();
         assert!(!kind.seeds.is_empty(), "{name} has no inputs to begin with");
         for input in &kind.regressions {
@@ -38,8 +47,8 @@ fn fuzz(part: usize, parts: usize) {
         assert!(3 * taken >= kind.seeds.len(), "{name}: {taken} of {} inputs are read", kind.seeds.len());
         let start = Instant::now();
         let mut done = 0;
-        while start.elapsed() < MOMENT {
-            let mut stream = SplitMix64::new(22, done);
+        while start.elapsed() < moment {
+            let mut stream = SplitMix64::new(seed, done);
             let input = mutated(&kind.seeds[stream.below(kind.seeds.len())], &kind.seeds, &mut stream);
             try_one(&kind, &input, done.is_multiple_of(DEEP));
             done += 1;
