@@ -18,7 +18,7 @@ use supernode::input::spec::{
 };
 use supernode::input::study::study_of;
 use supernode::network::{Network, Profile};
-use supernode::study::{Demands, Space, simulate_clip, simulate_training, simulate_with};
+use supernode::study::{Choice, Demands, Space, simulate_clip, simulate_training, simulate_with};
 use supernode::training::TrainingRequest;
 use supernode::units::TokensPerSecond;
 
@@ -111,7 +111,7 @@ impl Desk {
             oracle::network(spec, &fabric);
             let workload = load_workload_from(&self.reader(), "llama-3.1-70b-fp8", &Mention::on_command_line(), None);
             let workload = workload.unwrap_or_else(|problems| panic!("{problems}"));
-            oracle::simulation(&simulate_with(spec, &fabric, &workload, &self.target, &Default::default()));
+            oracle::simulation(&simulate_with(spec, &fabric, &workload, &self.target, &Choice::default()));
         }
         true
     }
@@ -121,7 +121,7 @@ impl Desk {
         let found = Found::in_memory("workload", text);
         let Ok(workload) = workload_of(&self.reader(), found, "workload", None) else { return false };
         if deep {
-            oracle::simulation(&simulate_with(&self.spec, &self.fabric, &workload, &self.target, &Default::default()));
+            oracle::simulation(&simulate_with(&self.spec, &self.fabric, &workload, &self.target, &Choice::default()));
         }
         true
     }

@@ -184,19 +184,19 @@ fn spliced(input: &[u8], other: &[u8], stream: &mut SplitMix64) -> Vec<u8> {
 
 /// Bytes that flip, go, come or repeat.
 fn bytes(input: &[u8], stream: &mut SplitMix64) -> Vec<u8> {
-    #[expect(clippy::cast_possible_truncation, reason = "below 256")]
     let byte = stream.below(256) as u8;
     if input.is_empty() {
         return vec![byte];
     }
     let at = stream.below(input.len());
-    let end = (at + 1 + stream.below(16)).min(input.len());
+    let next = at + 1;
+    let end = (next + stream.below(16)).min(input.len());
     match stream.below(5) {
-        0 => put(input, at..at + 1, &[input[at] ^ (1 << stream.below(8))]),
+        0 => put(input, at..next, &[input[at] ^ (1 << stream.below(8))]),
         1 => put(input, at..end, b""),
         2 => put(input, at..at, &[byte]),
         3 => put(input, at..at, &input[at..end]),
         // The longest varint, and the shortest that is not whole.
-        _ => put(input, at..at + 1, if stream.below(2) == 0 { &[0xff; 10] } else { &[0xff] }),
+        _ => put(input, at..next, if stream.below(2) == 0 { &[0xff; 10] } else { &[0xff] }),
     }
 }

@@ -267,6 +267,8 @@ pub fn run(commit: &str) -> Exit {
         (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
         (Command::Plan(arguments), Some(report::Drawing::Svg)) => plan::draw(arguments),
         (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
+        // Said before work starts, not after it.
+        (_, None) if arguments.table.is_some() && !matches!(format, report::Format::Csv | report::Format::Parquet) => Err(no_tables()),
         (command, None) => command.run(format),
     };
     match result.and_then(|output| Ok((output.exit, output.bytes(format, arguments.table.as_deref())?))) {
@@ -350,7 +352,7 @@ impl Output {
         let records = match format {
             report::Format::Csv => RecordFormat::Csv,
             report::Format::Parquet => RecordFormat::Parquet,
-            _ if table.is_some() => return Err(bad_option("--table", "text, Markdown and JSON hold all tables; add --format csv or parquet")),
+            _ if table.is_some() => return Err(no_tables()),
             _ => {
                 return Ok(match self.body {
                     Body::Text(text) => text,
@@ -375,6 +377,11 @@ type Outcome = Result<Output, Problems>;
 
 /// The demand that results are held against where none is named.
 const DEFAULT_TARGET: &str = "doubao-2026-04";
+
+/// `--table` with a format that has no single table.
+fn no_tables() -> Problems {
+    bad_option("--table", "text, Markdown and JSON hold all tables; add --format csv or parquet")
+}
 
 /// A problem with an option's value.
 fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {

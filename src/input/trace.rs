@@ -302,7 +302,6 @@ fn session(name: &str, input: f64) -> Result<Vec<Block>, String> {
     }
     // Before anything is laid out for so many blocks.
     length("prompt", input)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
     let whole = (input / f64::from(BLOCK)) as u32;
     let name: Arc<str> = name.into();
     Ok((0..whole).map(|index| Block::Session(Arc::clone(&name), index)).collect())
@@ -389,7 +388,6 @@ impl TraceFile {
         }
         self.distinct = count(known.len());
         let arrival = line.arrival - start;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
         let [input, output] = [line.input, line.output].map(|tokens| tokens as u32);
         self.rows.push(TraceRow { arrival, input, output, prefix: from..count(self.blocks.len()), priority: line.priority, measured: line.measured });
     }

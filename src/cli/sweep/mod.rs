@@ -71,6 +71,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     // Columns of findings and pictures are checked before work starts, on no rows.
     findings(&space, &demands, &[])?;
     document::check(&space)?;
+    if let Some(folder) = arguments.document.as_deref().filter(|folder| !folder.is_dir()) {
+        return Err(bad_option("--document", format!("`{}` is not a folder", folder.display())));
+    }
     let met = space.preview()?;
     let owner = Owner {
         study: space.spec.id.clone(),
