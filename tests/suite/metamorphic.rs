@@ -154,7 +154,7 @@ fn better_parts_lose(names: &[String], workloads: &[&str]) -> Vec<String> {
     let mut lost = Vec::new();
     for name in names {
         for workload in workloads {
-            let case = Case { supernode: name.clone(), serves: Serves::named(workload), target: "doubao-2026-04".into() };
+            let case = Case { supernode: name.clone(), serves: Serves::named(workload), target: "doubao-2026-04".into(), chip_of: None };
             let Ok((_, gains)) = sensitivity(&case, Progress::SILENT) else { continue };
             let losses = gains.iter().filter(|gain| gain.change.contains('%') && gain.tokens.is_some_and(|gain| gain < -1e-3));
             lost.extend(losses.map(|gain| format!("{name}, {workload}: {} {} loses {:?}", gain.name, gain.change, gain.tokens)));
