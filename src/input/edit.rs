@@ -129,6 +129,8 @@ pub struct Edit {
     pub value: String,
     /// The value is a table with a pattern, and takes the place of whatever pattern the level has.
     pub is_pattern: bool,
+    /// The value is a draw from the range of a figure: the design stays the same.
+    pub is_draw: bool,
     /// Where the value is written, in [`Edits::by`].
     pub span: Range<usize>,
     /// Where the path is.
@@ -154,10 +156,20 @@ impl Edits {
             let start = text.len();
             text += &format!("{path} = {value}\n");
             let span = start..text.len() - 1;
-            list.push(Edit { path, value, is_pattern: false, span: span.clone(), path_span: span });
+            list.push(Edit { path, value, is_pattern: false, is_draw: false, span: span.clone(), path_span: span });
         }
         let found = Found { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) };
         Self { by: Layers::single(found), list }
+    }
+
+    /// The edits with draws behind them.
+    #[must_use]
+    pub fn drawn(mut self, values: impl IntoIterator<Item = (ValuePath, String)>) -> Self {
+        let place = 0..0;
+        let draws =
+            values.into_iter().map(|(path, value)| Edit { path, value, is_pattern: false, is_draw: true, span: 0..0, path_span: place.clone() });
+        self.list.extend(draws);
+        self
     }
 
     /// The edits that lead into a file, with their numbers.

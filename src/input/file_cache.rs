@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::catalog::{Found, Mention, find};
 use super::document::{FileKind, Sources};
-use super::edit::{Edits, Leaf, apply, leaves};
+use super::edit::{Edit, Edits, Leaf, apply, leaves};
 use super::layers::Layers;
 use super::problem::Problems;
 
@@ -118,10 +118,11 @@ impl<'a> Reader<'a> {
         Ok(content)
     }
 
-    /// Whether other values are put into files of hardware.
+    /// Whether other values are put into files of hardware. A draw of a figure is the same hardware, and so is another hall's PUE.
     pub(super) fn edits_hardware(&self) -> bool {
         let hardware = ["supernode", "chip", "switch", "link", "protocol", "cpu", "nic", "memory"];
-        self.edits.is_some_and(|edits| edits.list.iter().any(|edit| edit.path.file_kind().is_some_and(|kind| hardware.contains(&kind))))
+        let changes = |edit: &Edit| !edit.is_draw && edit.path.last() != "pue" && edit.path.file_kind().is_some_and(|kind| hardware.contains(&kind));
+        self.edits.is_some_and(|edits| edits.list.iter().any(changes))
     }
 
     /// The text that asks for edits, if one of them leads into this file.

@@ -1,7 +1,7 @@
 //! A study as it is meant: its space of designs as axes of edits.
 
 use super::catalog::{Found, Mention};
-use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Stretch, Study, StudyFile};
+use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Sources, Stretch, Study, StudyFile};
 use super::edit::{Edit, Edits, ValuePath, quantity, roots, written};
 use super::extends::read_layers;
 use super::file_cache::Reader;
@@ -41,6 +41,8 @@ pub struct StudySpec {
     pub charts: Vec<Chart>,
     /// Message sizes with columns of their own.
     pub message_sizes: Vec<Figure<Bytes>>,
+    /// Where its figures come from: key and address.
+    pub sources: Sources,
     layers: Layers,
 }
 
@@ -168,7 +170,7 @@ fn value_at(path: &Written, value: &str, span: std::ops::Range<usize>) -> AxisVa
         let degree = value.parse().unwrap_or_default();
         return AxisValue { label, edits: Vec::new(), mapping: vec![(path.path.last().to_owned(), degree)] };
     }
-    let edit = Edit { path: path.path.clone(), value: value.to_owned(), is_pattern: false, span, path_span: path.span.clone() };
+    let edit = Edit { path: path.path.clone(), value: value.to_owned(), is_pattern: false, is_draw: false, span, path_span: path.span.clone() };
     AxisValue { label, edits: vec![edit], mapping: Vec::new() }
 }
 
@@ -186,7 +188,7 @@ pub fn load_study(name: &str) -> Result<StudySpec, Problems> {
 /// # Errors
 /// Every problem of the text.
 pub fn study_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<StudySpec, Problems> {
-    let (document, _, layers) = read_layers::<StudyFile>(found.clone(), reader)?;
+    let (document, sources, layers) = read_layers::<StudyFile>(found.clone(), reader)?;
     let mut checker = Checker { layers: layers.clone(), problems: Vec::new() };
     let study = document.study;
     let names = |list: &[At<String>]| -> Vec<(String, Mention)> { list.iter().map(|name| (name.to_string(), layers.mention(name.span()))).collect() };
@@ -226,6 +228,7 @@ pub fn study_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<StudySp
         findings: document.findings,
         charts: document.charts,
         message_sizes,
+        sources,
         layers,
     };
     Problems::check(checker.problems, spec)
@@ -419,7 +422,8 @@ impl Checker {
 
 fn pattern_at(path: &Written, pattern: &At<Any>) -> AxisValue {
     let label = pattern.value().as_table().and_then(|table| table.keys().next().cloned()).unwrap_or_else(|| pattern.label());
-    let edit = Edit { path: path.path.clone(), value: pattern.text(), is_pattern: true, span: pattern.span(), path_span: path.span.clone() };
+    let edit =
+        Edit { path: path.path.clone(), value: pattern.text(), is_pattern: true, is_draw: false, span: pattern.span(), path_span: path.span.clone() };
     AxisValue { label, edits: vec![edit], mapping: Vec::new() }
 }
 

@@ -5,6 +5,7 @@
 //! JSON keys carry SI base units in their names (`_s`, `_bytes`, `_bytes_per_s`, `_w`, `_j`, `_tokens_per_s`).
 
 mod answer;
+mod bars;
 mod calibrate;
 mod capacity;
 mod chart;
@@ -101,7 +102,7 @@ pub use scatter::scatter;
 pub use sensitivity::SensitivityReport;
 pub use serve::ServeReport;
 pub use simulate::SimulateReport;
-pub use sweep::{SweepReport, chart_of};
+pub use sweep::{SweepReport, picture_of};
 pub use text_layout::{Screen, render_text};
 pub use trace::{TracedPass, chrome_trace};
 pub use trace_events::{Slice, TraceEvents};

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
+use super::bars::cell;
 use super::format::{Report, Section, Table};
-use super::sweep::cell;
 use crate::study::{Better, Demands, Optimum, Space, Tried, columns};
 
 /// A search and its study.

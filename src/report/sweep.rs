@@ -2,10 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
+use super::bars::{bars, cell};
 use super::chart::{Line, LineChart};
 use super::format::{Report, Section, Table};
 use crate::input::document::Chart;
-use crate::study::{Claim, Demands, Space, SweptRow, chosen, columns, digits};
+use crate::study::{Claim, Demands, Probability, Space, SweptRow, Validity, chosen, columns};
 use crate::units::si;
 
 /// A longer table shows nothing.
@@ -60,6 +61,9 @@ impl SweepReport<'_> {
         for (row, front) in chosen.take(MOST_SHOWN) {
             let labels = self.space.labels(&self.space.point(row.index));
             let mut cells: Vec<String> = varying.iter().map(|at| labels[*at].clone()).collect();
+            if let Some(standing) = self.space.standing(&labels[0]) {
+                cells.iter_mut().filter(|cell| **cell == labels[0]).for_each(|cell| *cell = format!("{cell} ({standing})"));
+            }
             cells.extend(figures.iter().map(|(at, _, scale)| row.outcome.figures[*at].map_or("-".to_owned(), |value| cell(value / scale))));
             cells.extend(marks.then(|| if *front { "*".to_owned() } else { String::new() }));
             cells.extend(with_notes.then(|| row.outcome.note.clone()));
@@ -77,7 +81,7 @@ impl Report for SweepReport<'_> {
     fn json(&self) -> Json {
         let front = self.demands.front(self.rows);
         let on_front: Vec<u64> = self.rows.iter().zip(&front).filter(|(_, front)| **front).map(|(row, _)| row.index).collect();
-        let findings: Vec<Json> = self.findings.iter().map(|told| json!({ "says": told.text, "value": told.value, "holds": told.holds })).collect();
+        let findings: Vec<Json> = self.findings.iter().map(finding).collect();
         json!({
             "study": self.space.spec.id, "name": self.space.spec.study.name, "designs": self.rows.len(), "feasible": self.feasible(),
             "pareto": on_front, "findings": findings,
@@ -88,12 +92,29 @@ impl Report for SweepReport<'_> {
         let study = &self.space.spec.study;
         let mut sections = vec![Section::Title(study.name.clone())];
         sections.extend(study.question.iter().cloned().map(Section::Note));
-        if !self.findings.is_empty() {
-            let lines =
-                self.findings.iter().map(|told| if told.holds { format!("- {}", told.text) } else { format!("- NO LONGER TRUE: {}", told.text) });
-            sections.push(Section::Note(lines.collect::<Vec<_>>().join("\n")));
+        let (answer, others): (Vec<&Claim>, Vec<&Claim>) = self.findings.iter().partition(|told| told.answer);
+        // A study that marks no answer lists its findings under its question.
+        let has_answer = !answer.is_empty();
+        let heading = |words: &str| has_answer.then(|| Section::Title(words.to_owned()));
+        if has_answer {
+            sections.extend(heading("Answer"));
+            let short = |told: &&Claim| said(told, Probability::short, Validity::short);
+            sections.push(Section::Note(answer.iter().map(short).collect::<Vec<_>>().join(" ")));
+            sections.extend(self.shown_pictures());
+            let limited = answer.into_iter().filter(|told| told.probability.is_some() || told.validity.is_some());
+            let lines: Vec<String> = limited.map(in_full).collect();
+            if !lines.is_empty() {
+                sections.extend(heading("How sure"));
+                sections.push(Section::Note(lines.join("\n")));
+            }
         }
-        sections.extend(self.pictures.iter().map(|(title, file)| Section::Note(format!("![{title}]({file})"))));
+        if !others.is_empty() {
+            sections.extend(heading("What the designs show"));
+            sections.push(Section::Note(others.into_iter().map(in_full).collect::<Vec<_>>().join("\n")));
+        }
+        if !has_answer {
+            sections.extend(self.shown_pictures());
+        }
         let (table, all) = self.table();
         sections.push(Section::Table(table));
         let count = format!("{} designs, {} that run and keep to the constraints.", self.rows.len(), self.feasible());
@@ -104,14 +125,77 @@ impl Report for SweepReport<'_> {
         };
         let mark = if self.demands.objectives.is_empty() { "" } else { " * no other design is as good in every objective and better in one." };
         sections.push(Section::Note(format!("{count}{listed}{mark}")));
+        sections.extend(self.changes());
+        sections.extend(heading("What is held equal, and what is left out").filter(|_| !study.notes.is_empty()));
         sections.extend(study.notes.iter().cloned().map(Section::Note));
         sections
     }
 }
 
-/// A count without decimals, anything else with three digits.
-pub(super) fn cell(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 100.0 { format!("{value}") } else { digits(value) }
+impl SweepReport<'_> {
+    fn shown_pictures(&self) -> impl Iterator<Item = Section> + use<'_> {
+        self.pictures.iter().map(|(title, file)| Section::Note(format!("![{title}]({file})")))
+    }
+
+    /// What would change the answer: in words, where findings flip along an axis, and which figures move them most.
+    fn changes(&self) -> Vec<Section> {
+        let written = self.space.spec.study.changes.iter().map(|change| format!("- {change}"));
+        let moved = self.findings.iter().filter_map(|told| {
+            let figures = &told.probability.as_ref()?.rests_on;
+            let named = figures.iter().map(|(path, confidence, correlation)| {
+                let confidence = confidence.as_deref().map_or(String::new(), |word| format!("{word}, "));
+                format!("`{path}` ({confidence}{correlation:+.2})")
+            });
+            (!figures.is_empty()).then(|| format!("- \"{}\" moves with {}.", plain(&told.text), named.collect::<Vec<_>>().join(", ")))
+        });
+        let lines: Vec<String> = written.chain(moved).collect();
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let legend = self.findings.iter().any(|told| told.probability.as_ref().is_some_and(|chance| !chance.rests_on.is_empty()));
+        let legend = legend
+            .then(|| Section::Note("Figures stand with their confidence and their rank correlation with the finding over the draws.".to_owned()));
+        [Section::Title("What would change the answer".to_owned()), Section::Note(lines.join("\n"))].into_iter().chain(legend).collect()
+    }
+}
+
+/// A sentence without what ends it.
+fn plain(text: &str) -> &str {
+    text.trim_end_matches(['.', ',', ';', ':'])
+}
+
+/// A finding as an entry of a list, with everything that limits it.
+fn in_full(told: &Claim) -> String {
+    format!("- {}", said(told, Probability::sentence, Validity::sentence))
+}
+
+/// A finding with what limits it in brackets.
+fn said(told: &Claim, sure: fn(&Probability) -> String, valid: fn(&Validity) -> String) -> String {
+    let limits: Vec<String> = told.probability.iter().map(sure).chain(told.validity.iter().map(valid)).collect();
+    let mark = if told.holds { "" } else { "NO LONGER TRUE: " };
+    if limits.is_empty() {
+        return format!("{mark}{}", told.text);
+    }
+    let words = plain(&told.text);
+    format!("{mark}{words} ({}){}", limits.join("; "), &told.text[words.len()..])
+}
+
+fn finding(told: &Claim) -> Json {
+    let chance = told.probability.as_ref();
+    let rests_on = chance.iter().flat_map(|chance| &chance.rests_on);
+    let rests_on: Vec<Json> =
+        rests_on.map(|(path, confidence, correlation)| json!({ "path": path, "confidence": confidence, "correlation": correlation })).collect();
+    let validity = told.validity.iter().flat_map(|validity| {
+        validity.entries.iter().map(|(entry, told)| {
+            json!({ "axis": validity.axis, "entry": entry, "shows": told.as_ref().map(|told| &told.0), "holds": told.as_ref().map(|told| told.1) })
+        })
+    });
+    json!({
+        "says": told.text, "value": told.value, "holds": told.holds, "answer": told.answer,
+        "probability": chance.map(|chance| chance.share), "low": chance.and_then(|chance| Some(chance.between?[0])),
+        "high": chance.and_then(|chance| Some(chance.between?[1])), "assumed_share": chance.map(|chance| chance.assumed),
+        "rests_on": rests_on, "along": validity.collect::<Vec<_>>(), "verdict": told.validity.as_ref().map(Validity::verdict),
+    })
 }
 
 /// Different labels: numbers by their size, words in the order in which the designs have them.
@@ -169,13 +253,18 @@ fn upwards(headers: &[String]) -> String {
     }
 }
 
-/// The rows of a study as a picture.
+/// The rows of a study as a picture in SVG: lines along an axis, or bars.
 #[must_use]
-pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) -> LineChart {
+pub fn picture_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) -> String {
+    let lines = chart_of(space, demands, rows, chart);
+    if chart.bars { bars(&lines, &|name| space.standing(name)) } else { lines.svg() }
+}
+
+fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) -> LineChart {
     let names = space.label_names();
     let at = |name: &str| names.iter().position(|known| known == name);
     let along = at(&chart.x).unwrap_or(0);
-    let by = chart.by.as_ref().and_then(|by| at(by));
+    let by: Vec<usize> = chart.by.iter().chain(&chart.and).filter_map(|by| at(by)).collect();
     let figures: Vec<_> = chart.y.iter().filter_map(|key| heading(space, key)).collect();
     let mut ticks: Vec<(f64, String)> = Vec::new();
     let mut lines: Vec<Line> = Vec::new();
@@ -190,7 +279,7 @@ pub fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Cha
         }
         for (figure, header, scale) in &figures {
             let Some(value) = row.outcome.figures[*figure] else { continue };
-            let own = by.map(|by| labels[by].clone());
+            let own = (!by.is_empty()).then(|| by.iter().map(|by| labels[*by].as_str()).collect::<Vec<_>>().join(", "));
             let name = match (own, figures.len()) {
                 (Some(own), 1) => own,
                 (Some(own), _) => format!("{own}: {header}"),

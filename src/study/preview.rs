@@ -49,7 +49,7 @@ impl Space {
             shares[dimension] = share;
             let point = self.at(&shares);
             let log = Mutex::new(Log::default());
-            let read = self.read(&point, Some(&log));
+            let read = self.read(&point, &[], Some(&log));
             let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
             match read {
                 Err(problems) => {

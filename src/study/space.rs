@@ -1,6 +1,7 @@
 //! The space of a study: which designs it holds, what each one is, and what it gives.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::columns::{COMPARED, Column, DETAILED};
 use super::packet_columns::{PACKET_COLUMNS, packet_columns};
@@ -9,10 +10,11 @@ use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulat
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::input::catalog::Mention;
-use crate::input::document::Method;
+use crate::input::document::{Method, Prices, StandingKind};
+use crate::input::edit::{Leaf, ValuePath};
 use crate::input::file_cache::{Log, Reader};
 use crate::input::problem::{Problem, Problems};
-use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
+use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_prices_from, load_supernode_from, load_target_from, load_workload_from};
 use crate::input::study::{AxisValue, StudySpec};
 use crate::network::{Collective, Network, Op, Pricing};
 use crate::units::Bytes;
@@ -28,6 +30,8 @@ pub struct Space {
     /// Designs that a sweep tries.
     pub points: u64,
     shared: Shared,
+    /// By supernode: how a machine stands that does not run as described.
+    standings: OnceLock<BTreeMap<String, &'static str>>,
     /// Strata by dimension and point, for a Latin hypercube.
     strata: Vec<Vec<u32>>,
 }
@@ -44,6 +48,12 @@ pub struct Point {
     /// Its value on every axis.
     pub values: Vec<AxisValue>,
 }
+
+/// Values drawn from the ranges of figures, as TOML text.
+pub type Draws<'a> = &'a [(ValuePath, String)];
+
+/// Machine, workload and target of a design, and prices.
+type Read = (Spec, WorkloadSpec, TargetSpec, Option<Prices>);
 
 /// What one design gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,13 +96,28 @@ impl Space {
             Method::LatinHypercube(draws) => (0..sizes.len()).map(|dimension| shuffled(draws.points, draws.seed, dimension as u64)).collect(),
             Method::Grid | Method::Random(_) => Vec::new(),
         };
-        Ok(Self { spec, points, shared: Shared::default(), strata })
+        Ok(Self { spec, points, shared: Shared::default(), standings: OnceLock::new(), strata })
     }
 
     /// Lays a study out to be searched, not swept: its space may be of any size.
     #[must_use]
     pub fn unbounded(spec: StudySpec) -> Self {
-        Self { spec, points: 0, shared: Shared::default(), strata: Vec::new() }
+        Self { spec, points: 0, shared: Shared::default(), standings: OnceLock::new(), strata: Vec::new() }
+    }
+
+    /// `projection` or `stand-in` where the file of a supernode says that the machine is one.
+    #[must_use]
+    pub fn standing(&self, supernode: &str) -> Option<&'static str> {
+        let read = || {
+            let reader = Reader::of(&self.shared.files);
+            let specs =
+                self.spec.supernodes.iter().filter_map(|(name, mention)| Some((name, load_supernode_from(&reader, name, mention).ok()?.standing?)));
+            specs
+                .filter(|(_, standing)| standing.kind != StandingKind::Running)
+                .map(|(name, standing)| (name.clone(), standing.kind.name()))
+                .collect()
+        };
+        self.standings.get_or_init(read).get(supernode).copied()
     }
 
     /// Keys of an outcome's figures.
@@ -172,12 +197,12 @@ impl Space {
         self.at(&shares)
     }
 
-    /// Reads the files of a design with its values in them.
+    /// Reads the files of a design with its values and draws in them; prices where the study states money.
     ///
     /// # Errors
     /// Every problem of the files.
-    pub fn read(&self, point: &Point, log: Option<&Mutex<Log>>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
-        let edits = self.spec.edits(&point.values);
+    pub fn read(&self, point: &Point, draws: Draws<'_>, log: Option<&Mutex<Log>>) -> Result<Read, Problems> {
+        let edits = self.spec.edits(&point.values).drawn(draws.iter().cloned());
         let reader = Reader::of(&self.shared.files).with(&edits);
         let reader = log.map_or(reader, |log| reader.logged(log));
         let (name, mention) = &self.spec.supernodes[point.supernode];
@@ -188,7 +213,18 @@ impl Space {
         };
         let (name, mention) = &self.spec.targets[point.target];
         let target = load_target_from(&reader, name, mention)?;
-        Ok((spec, workload, target))
+        let prices = self.spec.study.priced.then(|| load_prices_from(&reader, &[])).transpose()?;
+        Ok((spec, workload, target, prices))
+    }
+
+    /// Every value in the files of a design, after its edits.
+    ///
+    /// # Errors
+    /// Every problem of the files.
+    pub fn leaves(&self, point: &Point) -> Result<Vec<Leaf>, Problems> {
+        let log = Mutex::new(Log::default());
+        self.read(point, &[], Some(&log))?;
+        Ok(log.into_inner().unwrap_or_else(PoisonError::into_inner).leaves)
     }
 
     /// Reads and builds a design.
@@ -196,21 +232,31 @@ impl Space {
     /// # Errors
     /// In one line, why it cannot be built.
     pub fn design(&self, point: &Point) -> Result<Design, String> {
+        self.drawn_design(point, &[])
+    }
+
+    fn drawn_design(&self, point: &Point, draws: Draws<'_>) -> Result<Design, String> {
         let message = |problems: Problems| {
             let first = &problems.list()[0];
             let label = first.place.as_ref().map_or(String::new(), |(_, label)| format!(" ({label})"));
             format!("{}{label}", first.message)
         };
-        let (spec, workload, target) = self.read(point, None).map_err(message)?;
+        let (spec, workload, target, prices) = self.read(point, draws, None).map_err(message)?;
         let fabric = fabric::build(&spec).map_err(message)?;
-        let choice = choice(point, &spec, &workload)?;
+        let choice = Choice { prices, ..choice(point, &spec, &workload)? };
         Ok(Design { spec, fabric, workload, target, choice })
     }
 
     /// Simulates a design.
     #[must_use]
     pub fn evaluate(&self, point: &Point) -> Outcome {
-        match self.design(point) {
+        self.evaluate_drawn(point, &[])
+    }
+
+    /// Simulates a design with draws in the place of its figures.
+    #[must_use]
+    pub fn evaluate_drawn(&self, point: &Point, draws: Draws<'_>) -> Outcome {
+        match self.drawn_design(point, draws) {
             Ok(design) => self.outcome(&design),
             Err(note) => Outcome { figures: vec![None; self.figures().len()], note },
         }

@@ -170,7 +170,7 @@ fn distribution(column: &Column, nominal: &Simulation, values: &[Option<f64>], a
 }
 
 /// Positions in the sorted order; equals share the mean of theirs.
-fn ranks(values: Vec<f64>) -> Vec<f64> {
+pub(super) fn ranks(values: Vec<f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
@@ -185,7 +185,7 @@ fn ranks(values: Vec<f64>) -> Vec<f64> {
 }
 
 /// Pearson's correlation; 0 where one of them never changes.
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
     let sum = |of: &dyn Fn(f64, f64) -> f64| a.iter().zip(b).map(|(a, b)| of(a - mean_a, b - mean_b)).sum::<f64>();

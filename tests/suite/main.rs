@@ -63,4 +63,5 @@ mod training;
 mod training_bad_input;
 mod unbreakable;
 mod validate;
+mod verdicts;
 mod worked_example;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::output_file::write_file;
 use crate::input::document::Chart;
 use crate::input::problem::{Problem, Problems};
-use crate::report::{SweepReport, chart_of, render_markdown};
+use crate::report::{SweepReport, picture_of, render_markdown};
 use crate::study::{Space, figure};
 
 /// Whether every picture can be drawn.
@@ -25,7 +25,7 @@ pub fn check(space: &Space) -> Result<(), Problems> {
 
 fn missing(space: &Space, chart: &Chart) -> Vec<Problem> {
     let names = space.label_names();
-    let axes = [Some(&chart.x), chart.by.as_ref()].into_iter().flatten().filter(|axis| !names.contains(axis));
+    let axes = [&chart.x].into_iter().chain(&chart.by).chain(&chart.and).filter(|axis| !names.contains(axis));
     let unknown = axes.map(|axis| Problem::new(format!("no axis is named `{}`", **axis)).at(space.spec.place(axis), "not what tells designs apart"));
     unknown.chain(chart.y.iter().filter_map(|column| figure(space, column).err())).collect()
 }
@@ -42,11 +42,14 @@ pub fn write(report: &mut SweepReport<'_>, folder: &Path) -> Result<String, Prob
     };
     for (index, chart) in report.space.spec.charts.iter().enumerate() {
         let file = if report.space.spec.charts.len() == 1 { format!("{name}.svg") } else { format!("{name}-{}.svg", index + 1) };
-        save(&file, &chart_of(report.space, report.demands, report.rows, chart).svg())?;
+        save(&file, &picture_of(report.space, report.demands, report.rows, chart))?;
         report.pictures.push((chart.title.clone(), file));
     }
     let body = render_markdown(report).replacen("## ", "# ", 1);
     let made = format!("Made by `supernode sweep {name} --document docs/studies` from [`studies/{name}.toml`](../../studies/{name}.toml).\n");
-    save(&format!("{name}.md"), &format!("{body}\n{made}"))?;
+    let sources: Vec<String> = report.space.spec.sources.values().map(|address| format!("- {address}\n")).collect();
+    let sources = if sources.is_empty() { String::new() } else { format!("\n## Sources\n\n{}", sources.concat()) };
+    let heading = if report.findings.iter().any(|told| told.answer) { "## How to reproduce\n\n" } else { "" };
+    save(&format!("{name}.md"), &format!("{body}\n{heading}{made}{sources}"))?;
     Ok(format!("{}/{name}.md\n", folder.display()))
 }

@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use super::output_file::OutputFile;
 use super::page::PageArgument;
-use super::progress::Meter;
+use super::progress::{Meter, progress as told_progress};
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
-use crate::report::{self, Picture, RecordFormat, Records, SweepReport, View, chart_of};
-use crate::study::{Demands, Shard, Space, SweptRow, findings, sweep};
+use crate::report::{self, Picture, RecordFormat, Records, SweepReport, View, picture_of};
+use crate::study::{Demands, Progress, Shard, Space, SweptRow, findings, named_designs, probabilities, sweep};
 use journal::{Journal, Owner, Rows, is_complete, join, path_of, synced_while};
 
 /// Try all designs of a study; an interrupted sweep goes on where it was
@@ -46,6 +46,10 @@ pub struct Arguments {
     /// End with exit code 1 if a finding of the study is no longer true
     #[arg(long)]
     strict: bool,
+
+    /// Try only the designs that findings name, and draw nothing: enough to see whether findings are still true
+    #[arg(long, conflicts_with_all = ["out", "document"])]
+    quick: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +88,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         finished: false,
     };
     let rows = match out {
-        None => in_memory(&space),
+        None if arguments.quick => in_memory(&space, &named_designs(&space)),
+        None => in_memory(&space, &(0..space.points).collect::<Vec<_>>()),
         // A study of one shard is written when that is done.
         Some((out, _)) if arguments.join && is_complete(out, &owner)? => {
             return Ok(Output::done(format!("`{}` is complete: nothing to do\n", out.display())));
@@ -107,12 +112,16 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
             rows
         }
     };
-    let told = findings(&space, &demands, &rows)?;
+    let mut told = findings(&space, &demands, &rows)?;
+    if !arguments.quick {
+        let probabilities = probabilities(&space, &demands, &rows, Progress::to(&told_progress("draws")))?;
+        told.iter_mut().zip(probabilities).for_each(|(told, probability)| told.probability = probability);
+    }
     let missed = arguments.strict && told.iter().any(|told| !told.holds);
     let mut report = SweepReport { space: &space, demands: &demands, rows: &rows, findings: told, pictures: Vec::new() };
     let view = View { table: "designs", x: "racks_per_chip_w", y: "served_per_chip_tokens_per_s", by: "supernode", lines: false };
     let pictures = || {
-        let charts = space.spec.charts.iter().map(|chart| chart_of(&space, &demands, &rows, chart).svg());
+        let charts = space.spec.charts.iter().map(|chart| picture_of(&space, &demands, &rows, chart));
         charts.map(|svg| Picture { title: "Picture of the study", note: String::new(), svg }).collect()
     };
     arguments.page.write(&report, Some(("designs", Records::of(&space, &demands, &rows))), view, pictures)?;
@@ -146,11 +155,10 @@ fn record_format(out: &Path) -> Result<RecordFormat, Problems> {
 }
 
 /// Rows of a small study, kept nowhere.
-fn in_memory(space: &Space) -> Vec<SweptRow> {
-    let indices: Vec<u64> = (0..space.points).collect();
+fn in_memory(space: &Space, indices: &[u64]) -> Vec<SweptRow> {
     let rows = Mutex::new(Rows::new());
-    let meter = Meter::new(space.points, 0, "designs");
-    let swept: Result<(), std::convert::Infallible> = sweep(space, &indices, |row| {
+    let meter = Meter::new(indices.len() as u64, 0, "designs");
+    let swept: Result<(), std::convert::Infallible> = sweep(space, indices, |row| {
         rows.lock().unwrap_or_else(PoisonError::into_inner).insert(row.index, row.outcome);
         meter.one_done();
         ControlFlow::Continue(())

@@ -100,6 +100,14 @@ pub struct Study {
     /// Columns that a report of the study shows; a choice of its own if absent. Files have all.
     #[serde(default)]
     pub show: Vec<At<String>>,
+    /// Whether the results state money, at the shipped prices.
+    #[serde(default)]
+    pub priced: bool,
+    /// How often the ranges of the parts are drawn for findings with `chance`, and from which seed.
+    pub draws: Option<Draws>,
+    /// What would change the answer, in words; the flips and the figures that it rests on are computed.
+    #[serde(default)]
+    pub changes: Vec<String>,
 }
 
 /// What is sent with packets: times under load, of dispatch and combine, of an incast, beside a faulty link, and of a decode step. Bits
@@ -234,6 +242,9 @@ pub struct Finding {
     pub say: String,
     /// The figure's column, at its best among the rows of `of`.
     pub column: At<String>,
+    /// Whether projections and stand-ins (`standing` of a supernode) are left out of `of`.
+    #[serde(default)]
+    pub delivered: bool,
     /// The rows: column = value. All that are feasible if empty.
     #[serde(default)]
     pub of: BTreeMap<String, At<Any>>,
@@ -247,6 +258,14 @@ pub struct Finding {
     pub most: Option<At<Any>>,
     /// The sentence is true from this on.
     pub least: Option<At<Any>>,
+    /// The sentence is part of the study's answer.
+    #[serde(default)]
+    pub answer: bool,
+    /// The probability that the sentence is true is computed, over the ranges of the parts' figures.
+    #[serde(default)]
+    pub chance: bool,
+    /// Axis along which the sentence is tested: the report says where it is true and where it flips.
+    pub along: Option<At<String>>,
 }
 
 /// A picture: one line a value of `by`.
@@ -262,6 +281,12 @@ pub struct Chart {
     pub y: Vec<At<String>>,
     /// Column that tells the lines apart.
     pub by: Option<At<String>>,
+    /// Further columns that tell the lines apart.
+    #[serde(default)]
+    pub and: Vec<At<String>>,
+    /// Whether the best row of each value of `x` is a bar, the longest first, in place of a point of a line.
+    #[serde(default)]
+    pub bars: bool,
     /// Rows that are drawn: column = value. All if empty.
     #[serde(default)]
     pub of: BTreeMap<String, At<Any>>,

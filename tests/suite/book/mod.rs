@@ -5,6 +5,7 @@
 
 mod examples;
 mod links;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -105,22 +106,6 @@ fn both_languages_state_the_same_figures() {
         left.retain(|_, count| *count != 0);
         assert!(left.is_empty(), "figures of {original} (positive) and {} (negative) differ: {left:?}", page.path);
     }
-}
-
-/// The answers in the table of all studies state no figure that the page of the study does not have.
-#[test]
-fn verdicts_quote_their_pages() {
-    let mut rows = 0;
-    for line in read("docs/verdicts.md").lines() {
-        let row = cells(line);
-        let Some((_, link)) = row.last().and_then(|cell| cell.split_once("](")) else { continue };
-        let page = read(&format!("docs/{}", link.trim_end_matches(')')));
-        let (said, known) = (figures(row[1]), figures(&page));
-        let missing: Vec<_> = said.keys().filter(|figure| !known.contains_key(*figure)).collect();
-        assert!(missing.is_empty(), "{}: {missing:?} are not on the page", row[0]);
-        rows += 1;
-    }
-    assert!(rows >= 9, "{rows} answers");
 }
 
 const DRAWN: [&str; 5] = ["describe", "ub-mesh-1024", "--format", "svg", "--loads"];
