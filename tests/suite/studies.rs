@@ -63,7 +63,12 @@ fn answers_name_what_they_rest_on() {
     for name in names() {
         let page = fs::read_to_string(root().join(format!("docs/studies/{name}.md"))).unwrap();
         let answer = page.split("## Answer").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or_default();
-        assert!(answer.matches("probability").count() <= answer.matches("in 90 % of").count() + 1, "{name}");
+        let sure = page.split("## How sure").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or_default();
+        for line in sure.lines().filter(|line| line.contains("assumed figures make")) {
+            let sentence = line.trim_start_matches("- ").split(" (probability").next().unwrap();
+            let said = answer.split(sentence).nth(1).unwrap_or_else(|| panic!("{name} does not answer \"{sentence}\""));
+            assert!(said.split(')').next().unwrap().contains("on assumed figures"), "{name}: \"{sentence}\"");
+        }
         assert!(page.contains("## How to reproduce"), "{name}");
         assert!(page.contains("## Sources"), "{name}");
         assert!(page.contains("!["), "{name} has no picture");

@@ -8,13 +8,13 @@ const STUDY: &str = r#"schema = 1
 [study]
 name = "Faster memory"
 supernodes = ["hgx-h100", "hgx-h200"]
-workloads = ["llama-3.1-8b-bf16"]
+workloads = ["llama-3.1-70b-fp8"]
 draws = { points = 20, seed = 7 }
 
 [[axis]]
 name = "limit"
 path = "workload.decode.tpot_limit"
-list = ["10 ms", "20 ms", "40 ms"]
+list = ["20 ms", "30 ms", "40 ms"]
 
 [[finding]]
 say = "H200 decodes {} times as much,"
@@ -56,7 +56,7 @@ fn probabilities_are_drawn_and_flips_are_found() {
     assert_eq!((&found[1]["probability"], &found[1]["low"], &found[1]["high"]), (&Value::from(1.0), &Value::from(1.0), &Value::from(1.0)));
     // The quantiles of one design are those that `uncertainty` draws from the same seed.
     let drawn: Value = serde_json::from_str(
-        &project.run(&["uncertainty", "hgx-h100", "--workload", "llama-3.1-8b-bf16", "--draws", "20", "--seed", "7", "--format", "json"]).output(),
+        &project.run(&["uncertainty", "hgx-h100", "--workload", "llama-3.1-70b-fp8", "--draws", "20", "--seed", "7", "--format", "json"]).output(),
     )
     .unwrap();
     let text = drawn.to_string();
@@ -65,7 +65,7 @@ fn probabilities_are_drawn_and_flips_are_found() {
         assert!(text.contains(&value.to_string()), "{end} {value} is not in {text}");
     }
     let along = found[0]["along"].as_array().unwrap();
-    assert_eq!(along.iter().map(|entry| entry["entry"].as_str().unwrap()).collect::<Vec<_>>(), ["10 ms", "20 ms", "40 ms", "50 ms"]);
+    assert_eq!(along.iter().map(|entry| entry["entry"].as_str().unwrap()).collect::<Vec<_>>(), ["20 ms", "30 ms", "40 ms", "50 ms"]);
     assert_eq!(found[0]["verdict"], "true at all of them");
     // Another bound between the ratios of two limits: a flip there.
     let ratio = |at: usize| along[at]["shows"].as_str().unwrap().parse::<f64>().unwrap();
