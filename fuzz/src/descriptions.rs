@@ -22,6 +22,7 @@ use supernode::study::{Choice, Demands, Space, simulate_clip, simulate_training,
 use supernode::training::TrainingRequest;
 use supernode::units::TokensPerSecond;
 
+use super::kinds::Run;
 use super::oracle;
 
 /// The name of the text under test.
@@ -210,7 +211,7 @@ fn shipped_text(path: &str) -> String {
 }
 
 /// What becomes of a text of a kind.
-pub fn run(kind: Kind) -> Box<dyn Fn(&[u8], bool) -> bool> {
+pub fn run(kind: Kind) -> Run {
     let desk = Desk::new();
     let h100 = supernode_text(MACHINE).unwrap_or_else(|problems| panic!("{problems}"));
     let pool = supernode_text("ref-cxl-pool-64").unwrap_or_else(|problems| panic!("{problems}"));

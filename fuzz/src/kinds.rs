@@ -8,7 +8,7 @@ use supernode::input::document::Kind as FileKind;
 use super::{descriptions, foreign, words};
 
 /// What becomes of an input: whether the reader takes it. With `true` it is asked questions, too. Panics where something does not hold.
-type Run = Box<dyn Fn(&[u8], bool) -> bool>;
+pub type Run = Box<dyn Fn(&[u8], bool) -> bool>;
 
 /// A kind of input.
 pub struct Kind {
