@@ -159,7 +159,7 @@ impl Desk {
         }
         let point = space.point(0);
         let log = Mutex::new(Log::default());
-        if let Ok((spec, ..)) = space.read(&point, Some(&log))
+        if let Ok((spec, ..)) = space.read(&point, &[], Some(&log))
             && spec.chips() <= SMALL
         {
             let outcome = space.evaluate(&point);

@@ -6,10 +6,14 @@ use crate::study::{Case, DRAWS, DrawnRanges, FEWEST_DRAWS, Simulation, drawn_ran
 /// How often values with a range are drawn beside a result.
 #[derive(Debug, clap::Args)]
 pub struct DrawsArgument {
-    /// Draws of every value that has a range, for the 5 to 95 % of the results and how often one machine beats another; 0 for none
-    #[arg(long, value_name = "N", default_value_t = DRAWS, value_parser = draws)]
-    draws: u64,
+    /// Draws of every value that has a range, for the 5 to 95 % of the results and how often one machine beats another; 0 for none. 24 if absent, or none on
+    /// machines of more than 1 024 chips, whose fabrics take seconds
+    #[arg(long, value_name = "N", value_parser = draws)]
+    draws: Option<u64>,
 }
+
+/// Chips of the largest machine that is drawn without being asked: every draw lays out its fabric anew.
+const MOST_CHIPS: u64 = 1024;
 
 fn draws(text: &str) -> Result<u64, String> {
     let fits = |draws: &u64| *draws == 0 || (FEWEST_DRAWS..=100_000).contains(draws);
@@ -25,6 +29,8 @@ impl DrawsArgument {
         // Standard input is read once.
         let once = [Some(&case.supernode), case.serves.workload.as_ref(), case.serves.model.as_ref(), Some(&case.target)];
         let is_once = once.into_iter().flatten().any(|name| name == STANDARD_INPUT);
-        (self.draws > 0 && !is_once).then(|| drawn_ranges(case, nominal, self.draws).ok()).flatten()
+        let usual = if nominal.inventory.chips > MOST_CHIPS { 0 } else { DRAWS };
+        let draws = self.draws.unwrap_or(usual);
+        (draws > 0 && !is_once).then(|| drawn_ranges(case, nominal, draws).ok()).flatten()
     }
 }

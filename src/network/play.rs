@@ -68,12 +68,6 @@ impl Network<'_> {
         self.play(&Group::first(members), Pattern::Ring)
     }
 
-    /// The first chip sends one byte to each other of the first `members`.
-    #[must_use]
-    pub fn from_root(&self, members: u32) -> Profile {
-        self.play(&Group::first(members), Pattern::FromRoot)
-    }
-
     /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
     #[must_use]
     pub fn between(&self, sources: std::ops::Range<u32>, destinations: std::ops::Range<u32>) -> Profile {

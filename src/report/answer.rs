@@ -24,7 +24,7 @@ fn named(names: [&str; 2], times: [Option<Seconds>; 2]) -> Option<String> {
 /// What is asked: lengths and limits.
 fn asked(answer: &RequestAnswer) -> String {
     let lengths = answer.lengths.map_or_else(
-        || "prompts and answers apart (--input and --output make requests of them)".to_owned(),
+        || "none stated: prompts and answers are rated each alone (give --input and --output)".to_owned(),
         |[input, output]| format!("{} tokens in, {} out", grouped(f64::from(input)), grouped(f64::from(output))),
     );
     let limits = named(["TTFT", "TPOT"], answer.limits).map_or_else(String::new, |limits| format!(", within {limits}"));

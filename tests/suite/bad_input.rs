@@ -142,9 +142,9 @@ error: `pue` is out of range
    |       ^^^ expected a ratio from 1 to 10
 
 error: `peak_to_mean` is out of range
- --> ./target.toml:8:41
+ --> ./target.toml:9:41
   |
-8 | peak_to_mean = { value = 1.45, range = [0.2, 2.0], source = "D7", confidence = "derived" }
+9 | peak_to_mean = { value = 1.45, range = [0.2, 2.0], source = "D7", confidence = "derived" }
   |                                         ^^^ expected a ratio from 1 to 1000
 
 error: `lane_rate` is out of range
@@ -250,7 +250,7 @@ fn a_level_needs_one_pattern() {
 11 | size = 8
    |        ^ these children are joined how?
    |
-   = help: one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`
+   = help: one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`, `[level.package]`
 ",
     );
 }
@@ -351,7 +351,7 @@ error: unknown key `libary`
 7 | libary = "cann"
   | ^^^^^^ did you mean `library`?
   |
-  = help: supernode takes: `name`, `vendor`, `origin`, `chip`, `library`, `host_chips`, `workload`, `engine`, `published`, `sources`
+  = help: supernode takes: `name`, `vendor`, `origin`, `chip`, `library`, `host_chips`, `workload`, `engine`, `published`, `standing`, `sources`
 "#;
     project.run(&["check", "slip.toml"]).fails(slip);
 }

@@ -34,7 +34,7 @@ fn a_figure_that_stays_takes_the_origin_of_its_file_along() {
     let origin = "origin = { source = \"OWN\", confidence = \"press\" }\nspare = 0.05\n\n[sources]\nOWN = \"https://example.org\"\n";
     for (name, text, own) in [("without", MINE.to_owned(), None), ("with", format!("{MINE}{origin}"), Some("OWN"))] {
         let mine = target(&format!("extends-origin-{name}"), &text).target;
-        assert_eq!((mine.demand.source.as_deref(), mine.demand.confidence), (Some("D10"), Some(Confidence::Vendor)), "{name}");
+        assert_eq!((mine.demand.source.as_deref(), mine.demand.confidence), (Some("D10"), Some(Confidence::SecondHand)), "{name}");
         assert_eq!(mine.origin.source.as_deref(), own, "the file speaks of its own figures");
     }
 }
@@ -134,9 +134,9 @@ fn a_mistake_is_underlined_in_the_file_that_makes_it() {
     let mine = MINE.replace("china-2026-03", "./base.toml") + "cache_hti = 0.3\n";
     Project::new("extends-mistake").file("base.toml", &base).file("mine.toml", &mine).run(&["check", "mine.toml"]).fails(
         r#"error: `demand` is not a token rate
- --> ./base.toml:6:10
+ --> ./base.toml:7:10
   |
-6 | demand = "140e12 tokens"
+7 | demand = "140e12 tokens"
   |          ^^^^^^^^^^^^^^^ unknown unit `tokens`; expected a token rate such as "120e12 tokens/day"
 
 error: unknown key `cache_hti`
@@ -172,9 +172,9 @@ fn a_range_alone_is_no_figure_and_a_source_leads_to_one_address() {
  8 | D22 = "https://example.org"
    |       ^^^^^^^^^^^^^^^^^^^^^ one here
    |
-  ::: workloads/targets/china-2026-03.toml:18:7
+  ::: workloads/targets/china-2026-03.toml:19:7
    |
-18 | D22 = "https://github.com/deepseek-ai/open-infra-index"
+19 | D22 = "https://github.com/deepseek-ai/open-infra-index"
    |       ------------------------------------------------- another in what this file extends
    |
    = help: figures that stay as they are name it too: give this one another key

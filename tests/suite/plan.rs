@@ -105,9 +105,9 @@ fn video_takes_its_chips() {
     let project = Project::new("clips").file("target.toml", &target.replace("wan2.2-a14b-720p", "wan2.2-a14b-720"));
     project.run(&["plan", "gb200-nvl72", "--target", "target.toml"]).fails(
         r#"error: no clip is named `wan2.2-a14b-720`
-  --> target.toml:12:8
+  --> target.toml:13:8
    |
-12 | clip = "wan2.2-a14b-720"
+13 | clip = "wan2.2-a14b-720"
    |        ^^^^^^^^^^^^^^^^^ names a clip
    |
    = help: did you mean `wan2.2-a14b-720p`?

@@ -74,7 +74,10 @@ fn tiers_that_a_machine_lacks() {
         let shipped = include_str!("../../workloads/coding-agent.toml").replace("\"host-dram\"", tier);
         let project = Project::new("no-tier").file("mine.toml", &shipped);
         let output = project.run(&["simulate", supernode, "--workload", "./mine.toml", "--model", "qwen3-32b"]).output();
-        output.lines().find(|line| line.contains("verdict")).unwrap_or_default().trim().to_owned()
+        // Long facts go on in the next line, indented.
+        let verdict = output.lines().skip_while(|line| !line.contains("verdict"));
+        let lines: Vec<&str> = verdict.enumerate().take_while(|(at, line)| *at == 0 || line.starts_with("      ")).map(|(_, line)| line.trim()).collect();
+        lines.join(" ")
     };
     assert_eq!(
         verdict("gb200-nvl72", "\"cxl-pool\""),

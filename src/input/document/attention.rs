@@ -77,7 +77,7 @@ impl Attention {
 #[serde(deny_unknown_fields)]
 pub struct Mla {
     /// Query heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Width of the compressed query; 0 if queries are projected at once.
     pub query_rank: u32,
@@ -102,7 +102,7 @@ pub struct Mla {
 #[serde(deny_unknown_fields)]
 pub struct Index {
     /// Scoring heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Width of a scoring head and of the one key that is kept for each cache entry.
     #[schemars(range(min = 1))]
@@ -128,10 +128,10 @@ impl Index {
 #[serde(deny_unknown_fields)]
 pub struct Gqa {
     /// Query heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Key and value heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub kv_heads: u32,
     /// Width of a query and key head.
     #[schemars(range(min = 1))]
@@ -186,7 +186,7 @@ impl Gqa {
 #[serde(deny_unknown_fields)]
 pub struct Mfa {
     /// Query heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Width of the compressed query.
     #[schemars(range(min = 1))]
@@ -201,7 +201,7 @@ pub struct Mfa {
 #[serde(deny_unknown_fields)]
 pub struct Compressed {
     /// Query heads; all share one entry, which is key and value.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Width of a head and of an entry.
     #[schemars(range(min = 1))]
@@ -230,10 +230,10 @@ pub struct Compressed {
 #[serde(deny_unknown_fields)]
 pub struct GatedDelta {
     /// Key (and query) heads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub key_heads: u32,
     /// Value heads: each has a state of `key_dim` x `value_dim`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub value_heads: u32,
     /// Width of a key head.
     #[schemars(range(min = 1))]
@@ -252,7 +252,7 @@ pub struct GatedDelta {
 #[serde(deny_unknown_fields)]
 pub struct Lightning {
     /// Heads: each has a state of `head_dim` x `head_dim`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Width of a query, key and value head.
     #[schemars(range(min = 1))]
@@ -264,7 +264,7 @@ pub struct Lightning {
 #[serde(deny_unknown_fields)]
 pub struct Mamba2 {
     /// Heads: each has a state of `head_dim` x `state`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub heads: u32,
     /// Channels of a head.
     #[schemars(range(min = 1))]

@@ -19,9 +19,9 @@ macro_rules! says {
 
 says! {
     no_pattern: level(4, "") =>
-        "level `l` needs exactly one pattern, found 0 | these children are joined how? | one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`";
+        "level `l` needs exactly one pattern, found 0 | these children are joined how? | one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`, `[level.package]`";
     two_patterns: level(4, "[level.ring]\n[level.full-mesh]") =>
-        "level `l` needs exactly one pattern, found 2 | these children are joined how? | one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`";
+        "level `l` needs exactly one pattern, found 2 | these children are joined how? | one of `[level.switch]`, `[level.clos]`, `[level.full-mesh]`, `[level.ring]`, `[level.mesh]`, `[level.torus]`, `[level.hyperx]`, `[level.dragonfly]`, `[level.rail]`, `[level.pcie-tree]`, `[level.custom]`, `[level.package]`";
     grid_of_another_size: level(64, "[level.mesh]\ndimensions = [4, 4, 3]") =>
         "the dimensions of level `l` do not multiply to its size | 4 x 4 x 3 is 48 | the level has 64 children";
     grid_beyond_counting: level(64, "[level.hyperx]\ndimensions = [4000000, 4000000]") =>
