@@ -180,7 +180,7 @@ impl PacketLevel {
     /// the time grows by the same with every packet, so two runs of shorter messages give the rest.
     ///
     /// # Errors
-    /// As [`PacketLevel::run`]; a pattern that switches carry out has no pairs, see [`PacketLevel::reduce`].
+    /// As [`PacketLevel::run`]; a pattern that switches carry out has no pairs, see `PacketLevel::reduce`.
     pub fn play(&self, group: &Group, pattern: Pattern, bytes: Bytes) -> Result<Played, PacketError> {
         self.play_skewed(group, pattern, bytes, 1.0)
     }
