@@ -76,7 +76,8 @@ fn tiers_that_a_machine_lacks() {
         let output = project.run(&["simulate", supernode, "--workload", "./mine.toml", "--model", "qwen3-32b"]).output();
         // Long facts go on in the next line, indented.
         let verdict = output.lines().skip_while(|line| !line.contains("verdict"));
-        let lines: Vec<&str> = verdict.enumerate().take_while(|(at, line)| *at == 0 || line.starts_with("      ")).map(|(_, line)| line.trim()).collect();
+        let lines: Vec<&str> =
+            verdict.enumerate().take_while(|(at, line)| *at == 0 || line.starts_with("      ")).map(|(_, line)| line.trim()).collect();
         lines.join(" ")
     };
     assert_eq!(
