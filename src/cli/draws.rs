@@ -6,8 +6,8 @@ use crate::study::{Case, DRAWS, DrawnRanges, FEWEST_DRAWS, Simulation, drawn_ran
 /// How often values with a range are drawn beside a result.
 #[derive(Debug, clap::Args)]
 pub struct DrawsArgument {
-    /// Draws of every value that has a range, for the 5 to 95 % of the results and how often one machine beats another; 0 for none. 24 if absent, or none on
-    /// machines of more than 1 024 chips, whose fabrics take seconds
+    /// Draws of every value that has a range, for the 5 to 95 % of the results and how often one machine beats another; 0 for none. 24 if absent, but none on
+    /// machines of more than 1 024 chips, where every draw lays out a large fabric again
     #[arg(long, value_name = "N", value_parser = draws)]
     draws: Option<u64>,
 }
@@ -24,6 +24,12 @@ fn draws(text: &str) -> Result<u64, String> {
 }
 
 impl DrawsArgument {
+    /// Tells that nothing was drawn because the machine is large and no number was asked for.
+    pub fn note(&self, nominal: &Simulation) -> Option<String> {
+        let left_out = self.draws.is_none() && nominal.inventory.chips > MOST_CHIPS;
+        left_out.then(|| format!("No 5 to 95 % is drawn on machines of more than {MOST_CHIPS} chips unless --draws asks for it"))
+    }
+
     /// The ranges of a design; nothing where none are asked for, or where a draw cannot be built: the result stands without them.
     pub fn ranges(&self, case: &Case, nominal: &Simulation) -> Option<DrawnRanges> {
         // Standard input is read once.

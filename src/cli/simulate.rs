@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let band = guessed(arguments, &spec, &workload.id, &target.id, &choice)?;
     let report = SimulateReport {
         speculation: workload.speculation(),
-        notes: workload.notes,
+        notes: workload.notes.into_iter().chain(arguments.draws.note(&simulation)).collect(),
         supernode: spec.id,
         title: format!("{} ({})", spec.name, spec.vendor),
         standing: spec.standing,

@@ -53,30 +53,21 @@ impl Flow {
         let payload = u64::from(setting.payload_bytes);
         let packets = message.bytes.div_ceil(payload).max(1);
         let last = message.bytes - (packets - 1) * payload;
-        Self {
-            source: message.source,
-            destination: message.destination,
-            packets: u32::try_from(packets).unwrap_or(u32::MAX),
-            last_payload: u32::try_from(last).unwrap_or(u32::MAX),
-            next: 0,
-            again: VecDeque::new(),
-            acknowledged: 0,
-            received: 0,
-            unreported: 0,
-            gap_reported: false,
-            progress: 0,
-            ports: 0,
-            next_messages: Vec::new(),
-            waits_for: u32::try_from(message.after.len()).unwrap_or(u32::MAX),
-            tree: NONE,
-        }
+        let (packets, last) = (u32::try_from(packets).unwrap_or(u32::MAX), u32::try_from(last).unwrap_or(u32::MAX));
+        let waits_for = u32::try_from(message.after.len()).unwrap_or(u32::MAX);
+        Self { waits_for, ..Self::unsent([message.source, message.destination], packets, last) }
     }
 
     /// What a member of a tree of switches sends.
     pub(super) fn of_tree(source: u32, packets: u32, last_payload: u32, tree: u32) -> Self {
+        Self { tree, ..Self::unsent([source, UP], packets, last_payload) }
+    }
+
+    /// A message of which nothing is sent yet, and which waits for no other.
+    fn unsent([source, destination]: [u32; 2], packets: u32, last_payload: u32) -> Self {
         Self {
             source,
-            destination: UP,
+            destination,
             packets,
             last_payload,
             next: 0,
@@ -89,7 +80,7 @@ impl Flow {
             ports: 0,
             next_messages: Vec::new(),
             waits_for: 0,
-            tree,
+            tree: NONE,
         }
     }
 
