@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output_file::{OutputFile, write_file};
+use super::output_file::{OutputFile, cannot_write, write_file};
 use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy, node_names};
 use crate::input::catalog::read_foreign;
@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         write_file(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
     }
     if let Some((path, svg)) = arguments.plot.as_deref().zip(report.queue_svg()) {
-        std::fs::write(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
+        write_file(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
     }
     Ok(Output::report(&report, format))
 }
@@ -122,8 +122,4 @@ pub(super) fn write_records(option: &str, path: &Path, format: RecordFormat, rec
         out.finish()
     });
     written.map_err(|error| cannot_write(option, path, &error))
-}
-
-pub(super) fn cannot_write(option: &str, path: &Path, error: &std::io::Error) -> Problems {
-    bad_option(option, format!("cannot write `{}`: {error}", path.display()))
 }

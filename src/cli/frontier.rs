@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
 use super::{DEFAULT_TARGET, Outcome, Output, bad_option};
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     };
     let report = FrontierReport { workload: (id, name), lengths, curves, up };
     if let Some(path) = &arguments.plot {
-        write_file(path, report.svg()).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
+        write_file(path, report.svg()).map_err(|error| cannot_write("--plot", path, &error))?;
     }
     let view = View { table: "points", x: "tokens_per_s_per_user", y: "tokens_per_s_per_chip", by: "supernode", lines: false };
     arguments.page.write(&report, None, view, || pictures)?;

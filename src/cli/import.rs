@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::flows::cannot_write;
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::{Outcome, Output, bad_option};
 use crate::input::foreign_graph::load_foreign_graph;
 use crate::report::{self, ImportReport};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::kinds::kinds;
+use super::output_file::cannot_write;
 use super::schema::schema_text;
-use super::{Outcome, Output, bad_option};
+use super::{Outcome, Output};
 use crate::input::catalog::{Mention, find_in, shipped_in};
 use crate::input::document::{Kind, StandingKind};
 use crate::input::problem::{Problem, Problems, Source, suggest};
@@ -116,7 +117,7 @@ fn written(kind: Kind, name: &str, out: &Path) -> Result<String, Problems> {
     let beside = out.parent().unwrap_or(Path::new("")).join(&schema);
     let text = format!("#:schema ./{schema}\n{}", without_schema(&source.text));
     for (path, text) in [(out, text), (beside.as_path(), schema_text(kind))] {
-        write_new(path, &text).map_err(|error| bad_option("--out", format!("cannot write `{}`: {error}", path.display())))?;
+        write_new(path, &text).map_err(|error| cannot_write("--out", path, &error))?;
     }
     Ok(format!("`{}`, and its schema in `{}`\n", out.display(), beside.display()))
 }

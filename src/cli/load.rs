@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use super::flows::cannot_write;
+use super::output_file::{begin, cannot_write};
 use super::{Outcome, Output, bad_option, fidelity};
 use crate::fabric::{self, Policy};
 use crate::input::spec::load_supernode;
@@ -57,6 +57,8 @@ pub struct Arguments {
 const LOOKS: u32 = 500;
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let plot = begin("--plot", arguments.plot.as_ref())?.zip(arguments.plot.as_ref());
+    let trace = begin("--trace", arguments.trace.as_ref())?.zip(arguments.trace.as_ref());
     let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let (from, to) = (arguments.from, arguments.to);
     if !(from > 0.0 && from <= to && to <= 1.0) {
@@ -99,11 +101,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         over_time,
         notes: level.notes().to_vec(),
     };
-    if let Some(path) = &arguments.plot {
-        std::fs::write(path, report.svg()).map_err(|error| cannot_write("--plot", path, &error))?;
+    if let Some((file, path)) = plot {
+        file.whole(report.svg()).map_err(|error| cannot_write("--plot", path, &error))?;
     }
-    if let Some(path) = &arguments.trace {
-        std::fs::write(path, report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
+    if let Some((file, path)) = trace {
+        file.whole(report.chrome_trace().to_string()).map_err(|error| cannot_write("--trace", path, &error))?;
     }
     Ok(Output::report(&report, format))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use clap_mangen::Man;
 
+use super::output_file::write_file;
 use super::{Arguments as Program, Outcome, Output, bad_option};
 use crate::input::problem::{Problem, suggest};
 
@@ -62,7 +63,7 @@ fn write_all(folder: &Path) -> io::Result<String> {
     let count = pages.len();
     for command in pages {
         let path = folder.join(format!("{}.1", command.get_display_name().unwrap_or("supernode")));
-        std::fs::write(path, page(command)?)?;
+        write_file(&path, page(command)?)?;
     }
     Ok(format!("{count} pages in `{}`\n", folder.display()))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::{Outcome, Output, bad_option};
 use crate::fabric;
 use crate::input::catalog::{Found, Mention};
@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let name = arguments.out.as_ref().map_or_else(|| "new.toml".to_owned(), |path| path.display().to_string());
     fabric::build(&supernode_of(&Reader::default(), Found::in_memory(&name, &text), &name)?)?;
     let Some(path) = &arguments.out else { return Ok(Output::done(text)) };
-    write_file(path, &text).map_err(|error| bad_option("--out", format!("cannot write `{}`: {error}", path.display())))?;
+    write_file(path, &text).map_err(|error| cannot_write("--out", path, &error))?;
     let shown = path.display();
     Ok(Output::done(format!("{shown}: {}; next: supernode check {shown}\n", summary(found, arguments.chips))))
 }

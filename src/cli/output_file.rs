@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::bad_option;
+use crate::input::problem::Problems;
+
 /// A file under way.
 pub struct OutputFile {
     out: BufWriter<File>,
@@ -42,6 +45,15 @@ impl OutputFile {
             Err(error) if known.is_some() && matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename) => in_place(&path),
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes all of it and ends it.
+    ///
+    /// # Errors
+    /// As [`OutputFile::finish`].
+    pub fn whole(mut self, content: impl AsRef<[u8]>) -> io::Result<()> {
+        self.write_all(content.as_ref())?;
+        self.finish()
     }
 
     /// Ends it: it is on the disk and has its name.
@@ -87,12 +99,23 @@ pub fn sync_folder(path: &Path) {
     }
 }
 
+/// Begins the file that an option names, before the work that fills it: what cannot be written is refused at once.
+///
+/// # Errors
+/// What the file system says, with the option.
+pub fn begin(option: &str, path: Option<&PathBuf>) -> Result<Option<OutputFile>, Problems> {
+    path.map(|path| OutputFile::create(path).map_err(|error| cannot_write(option, path, &error))).transpose()
+}
+
+/// What is said of a file that an option names and that cannot be written.
+pub fn cannot_write(option: &str, path: &Path, error: &io::Error) -> Problems {
+    bad_option(option, format!("cannot write `{}`: {error}", path.display()))
+}
+
 /// Writes a file whose content is known.
 ///
 /// # Errors
 /// What the file system says.
 pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut file = OutputFile::create(path)?;
-    file.write_all(content.as_ref())?;
-    file.finish()
+    OutputFile::create(path)?.whole(content)
 }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::bad_option;
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use crate::fabric::Fabric;
 use crate::input::catalog::inputs;
 use crate::input::problem::Problems;
@@ -37,7 +36,7 @@ impl PageArgument {
         let inputs = inputs();
         let document = Document { rows, ..Document::new(report.output(), report.json(), &inputs) };
         let html = Page { report, document, pictures: pictures(), view: Some(view), inputs: &inputs }.html();
-        write_file(path, html).map_err(|error| bad_option("--html", format!("cannot write `{}`: {error}", path.display())))
+        write_file(path, html).map_err(|error| cannot_write("--html", path, &error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::page::PageArgument;
 use super::progress::progress;
 use super::serving_options::ServingOptions;
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let report = planned(arguments)?;
     if let Some(path) = &arguments.plot {
         let svg = picture(&report)?;
-        write_file(path, svg).map_err(|error| bad_option("--plot", format!("cannot write `{}`: {error}", path.display())))?;
+        write_file(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
     }
     let view = View { table: "fleets", x: "date", y: "power_w", by: "supernode", lines: true };
     let pictures = || report.svg().map(|svg| Picture { title: "Demand and capacity over time", note: String::new(), svg }).into_iter().collect();

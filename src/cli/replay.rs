@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::flows::{cannot_write, record_format, write_records};
-use super::output_file::write_file;
+use super::flows::{record_format, write_records};
+use super::output_file::{cannot_write, write_file};
 use super::{Outcome, Output, bad_option};
 use crate::execution::{ComputeTimes, GatherSize, ReplayOptions, replay};
 use crate::fabric::{self, Policy};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::deployment::{DeploymentArguments, arrivals};
-use super::output_file::OutputFile;
+use super::output_file::{OutputFile, cannot_write};
 use super::page::{PageArgument, fabric_picture};
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
@@ -108,15 +108,15 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         replications,
     };
     if let Some((path, format, mut file)) = records {
-        report.records().write(format, &mut file).and_then(|()| file.finish()).map_err(|error| unwritten("--requests-out", path, &error))?;
+        report.records().write(format, &mut file).and_then(|()| file.finish()).map_err(|error| cannot_write("--requests-out", path, &error))?;
     }
     if let Some((path, mut file)) = trace_out {
         file.write_all(trace_file(report.chrome_trace(), &report.supernode, &report.workload.0).as_bytes())
             .and_then(|()| file.finish())
-            .map_err(|error| unwritten("--trace-out", path, &error))?;
+            .map_err(|error| cannot_write("--trace-out", path, &error))?;
     }
     if let Some((path, mut file)) = plot {
-        file.write_all(report.svg().as_bytes()).and_then(|()| file.finish()).map_err(|error| unwritten("--plot", path, &error))?;
+        file.write_all(report.svg().as_bytes()).and_then(|()| file.finish()).map_err(|error| cannot_write("--plot", path, &error))?;
     }
     let view = View { table: "over_time", x: "span", y: "waiting", by: "", lines: true };
     let pictures =
@@ -160,11 +160,7 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, S
 }
 
 fn created(option: &str, path: &Path) -> Result<OutputFile, Problems> {
-    OutputFile::create(path).map_err(|error| unwritten(option, path, &error))
-}
-
-fn unwritten(option: &str, path: &Path, error: &std::io::Error) -> Problems {
-    bad_option(option, format!("cannot write `{}`: {error}", path.display()))
+    OutputFile::create(path).map_err(|error| cannot_write(option, path, &error))
 }
 
 fn record_format(path: &Path) -> Result<RecordFormat, Problems> {

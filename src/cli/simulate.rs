@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::draws::DrawsArgument;
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
 use super::{DEFAULT_TARGET, Exit, Outcome, Output, bad_option, fidelity};
@@ -196,6 +196,5 @@ fn traced(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> serde_json::
 }
 
 fn write_trace(path: &Path, spec: &Spec, fabric: &Fabric, workload: &str, simulation: &Simulation) -> Result<(), Problems> {
-    write_file(path, trace_file(traced(spec, fabric, simulation), &spec.id, workload))
-        .map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))
+    write_file(path, trace_file(traced(spec, fabric, simulation), &spec.id, workload)).map_err(|error| cannot_write("--trace", path, &error))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::output_file::write_file;
+use super::output_file::{cannot_write, write_file};
 use super::power_limits::PowerOptions;
 use super::{Exit, Outcome, Output, bad_option};
 use crate::fabric;
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let drawn = simulation.best().map(|step| training_watts(&spec, &fabric, step));
     if let (Some(path), Some(step), Some(drawn)) = (&arguments.trace, simulation.best(), &drawn) {
         let trace = trace_file(training_trace(step, drawn), &spec.id, &workload.id);
-        write_file(path, trace).map_err(|error| bad_option("--trace", format!("cannot write `{}`: {error}", path.display())))?;
+        write_file(path, trace).map_err(|error| cannot_write("--trace", path, &error))?;
     }
     let fits = simulation.best().is_some();
     if let (Some(path), false) = (&arguments.trace, fits) {

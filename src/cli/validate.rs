@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::output_file::write_file;
+use super::output_file::{begin, cannot_write};
 use super::{Exit, Outcome, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
-use crate::input::problem::{Problem, Problems, suggest};
+use crate::input::problem::{Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
 use crate::validation::{bounds_text, exceeded, load_bounds, load_outside, scores, summaries, validate};
 
@@ -50,6 +50,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+    let drawing = begin("--scatter", arguments.scatter.as_ref())?.zip(arguments.scatter.as_ref());
+    let medians = begin("--write-bounds", arguments.write_bounds.as_ref())?.zip(arguments.write_bounds.as_ref());
     let all = arguments.cases.is_empty() && arguments.system.is_none() && arguments.quantity.is_none();
     let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
     let mut cases = Vec::new();
@@ -63,11 +65,11 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let scores = scores(&compared);
     let summaries = summaries(&compared, &load_outside("outside")?);
     let exceeded: Vec<_> = exceeded(&scores, &bounds).into_iter().map(|(score, bound)| (score.clone(), bound.clone())).collect();
-    if let Some(path) = &arguments.scatter {
-        write_file(path, scatter(&compared)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    if let Some((file, path)) = drawing {
+        file.whole(scatter(&compared)).map_err(|error| cannot_write("--scatter", path, &error))?;
     }
-    if let Some(path) = &arguments.write_bounds {
-        write_file(path, bounds_text(&scores)).map_err(|error| Problem::new(format!("cannot write `{}`: {error}", path.display())))?;
+    if let Some((file, path)) = medians {
+        file.whole(bounds_text(&scores)).map_err(|error| cannot_write("--write-bounds", path, &error))?;
     }
     let missed = !exceeded.is_empty();
     let report = ValidateReport {
