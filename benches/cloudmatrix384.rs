@@ -12,7 +12,7 @@ use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::serving::{Described, Role, decode_at, search};
-use supernode::study::{Case, DegradedMachine, Progress, Serves, sensitivity, simulate, single_failures};
+use supernode::study::{DegradedMachine, Progress, SensitivityCase, Serves, sensitivity, simulate, single_failures};
 use supernode::units::Bytes;
 use supernode::workload::AttentionBatch;
 
@@ -84,7 +84,7 @@ fn stages(criterion: &mut Criterion) {
     say("single_failures", single_failures(&patient, &reliability, true, Progress::SILENT));
     group.sample_size(10);
     group.bench_function("single_failures", |bencher| bencher.iter(|| black_box(single_failures(&patient, &reliability, true, Progress::SILENT))));
-    let case = Case { supernode: NAME.to_owned(), serves: Serves::default(), target: "doubao-2026-04".to_owned(), chip_of: None };
+    let case = SensitivityCase { supernode: NAME.to_owned(), serves: Serves::default(), target: "doubao-2026-04".to_owned(), chip_of: None };
     say("sensitivity", sensitivity(&case, Progress::SILENT).map_or(0, |(_, gains)| gains.len()));
     group.bench_function("sensitivity", |bencher| bencher.iter(|| black_box(sensitivity(&case, Progress::SILENT).is_ok())));
     group.finish();

@@ -7,9 +7,9 @@ mod cases;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use supernode::fabric::Policy;
-use supernode::footprint::{Damage, Part, damaged};
-use supernode::network::{Group, Network, Pattern};
+use supernode::fabric::RoutingPolicy;
+use supernode::footprint::{Damage, FailedPart, damaged};
+use supernode::network::{Group, Network, TrafficPattern};
 
 /// Chips of each case; the largest only when measuring.
 fn sizes(all: &[u32]) -> impl Iterator<Item = u32> + '_ {
@@ -56,7 +56,7 @@ fn ring(criterion: &mut Criterion) {
 fn all_to_all_hashed(criterion: &mut Criterion) {
     for chips in sizes(&[64, 384]) {
         let fabric = cases::fabric(chips);
-        let network = Network::with_routing(&fabric, Policy::Ecmp { seed: 1 });
+        let network = Network::with_routing(&fabric, RoutingPolicy::Ecmp { seed: 1 });
         println!("all_to_all_hashed/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
         let mut group = criterion.benchmark_group("all_to_all_hashed");
         group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
@@ -70,9 +70,11 @@ fn half_the_machine(criterion: &mut Criterion) {
         let fabric = cases::fabric(chips);
         let network = Network::new(&fabric);
         let half = Group::first(chips / 2);
-        println!("half_the_machine/{chips}: answer {:016x}", cases::fingerprint(&network.play(&half, Pattern::AllPairs)));
+        println!("half_the_machine/{chips}: answer {:016x}", cases::fingerprint(&network.play(&half, TrafficPattern::AllPairs)));
         let mut group = criterion.benchmark_group("half_the_machine");
-        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&half), Pattern::AllPairs)));
+        group
+            .sample_size(20)
+            .bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&half), TrafficPattern::AllPairs)));
         group.finish();
     }
 }
@@ -82,7 +84,7 @@ fn multi_ring(criterion: &mut Criterion) {
     for chips in sizes(&[64, 384, 8192, 100_000]) {
         let fabric = cases::fabric(chips);
         let network = Network::new(&fabric);
-        let (all, pattern) = (Group::first(chips), Pattern::MultiRing { block: 8, rings: 8 });
+        let (all, pattern) = (Group::first(chips), TrafficPattern::MultiRing { block: 8, rings: 8 });
         println!("multi_ring/{chips}: answer {:016x}", cases::fingerprint(&network.play(&all, pattern)));
         let mut group = criterion.benchmark_group("multi_ring");
         group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&all), pattern)));
@@ -95,7 +97,7 @@ fn equals(criterion: &mut Criterion) {
     for chips in sizes(&[64, 384, 8192, 100_000]) {
         let fabric = cases::fabric(chips);
         let network = Network::new(&fabric);
-        let (all, pattern) = (Group::first(chips), Pattern::Equals { node: 8 });
+        let (all, pattern) = (Group::first(chips), TrafficPattern::Equals { node: 8 });
         println!("equals/{chips}: answer {:016x}", cases::fingerprint(&network.play(&all, pattern)));
         let mut group = criterion.benchmark_group("equals");
         group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.anew().play(black_box(&all), pattern)));
@@ -111,9 +113,9 @@ fn all_to_all_damaged(criterion: &mut Criterion) {
             let rest = damaged(&fabric, &Damage::of(&[part]));
             Network::new(&rest).without_latencies().all_to_all(rest.chips)
         };
-        println!("all_to_all_damaged/{chips}: answer {:016x}", cases::fingerprint(&play(Part::Node(0))));
+        println!("all_to_all_damaged/{chips}: answer {:016x}", cases::fingerprint(&play(FailedPart::Node(0))));
         let mut group = criterion.benchmark_group("all_to_all_damaged");
-        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| play(black_box(Part::Node(0)))));
+        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| play(black_box(FailedPart::Node(0)))));
         group.finish();
     }
 }

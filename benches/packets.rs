@@ -4,24 +4,25 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use supernode::network::packets::{
-    Allocator, Channel, Control, Forwarding, Machine, Message, Node, Outcome, Queueing, RouteTable, Setting, Traffic, Watch, simulate,
+    Allocator, Control, Message, PacketChannel, PacketForwarding, PacketMachine, PacketNode, PacketOutcome, PacketTraffic, Queueing, RouteTable,
+    Setting, Watch, simulate,
 };
 
 /// Leaves of eight hosts each below as many spines; packets of 4160 bytes at 400 Gbit/s, links of 100 ns, switches of 250 ns.
-fn leaf_spine(leaves: u32, control: Control) -> Machine {
+fn leaf_spine(leaves: u32, control: Control) -> PacketMachine {
     let spines = leaves;
-    let host = Node {
+    let host = PacketNode {
         latency: 0,
-        forwarding: Forwarding::StoreAndForward,
+        forwarding: PacketForwarding::StoreAndForward,
         queueing: Queueing::Output,
         allocator: Allocator::Ideal,
         is_end: true,
         forwards: false,
     };
-    let switch = Node { latency: 250_000, is_end: false, forwards: true, ..host };
+    let switch = PacketNode { latency: 250_000, is_end: false, forwards: true, ..host };
     let hosts = 8 * leaves;
     let link = |from, to| {
-        let channel = |from, to| Channel {
+        let channel = |from, to| PacketChannel {
             from,
             to,
             byte_time: 20.0,
@@ -38,7 +39,7 @@ fn leaf_spine(leaves: u32, control: Control) -> Machine {
     nodes.extend(vec![switch; (leaves + spines) as usize]);
     let down = (0..hosts).flat_map(|host| link(host, hosts + host / 8));
     let up = (0..leaves).flat_map(|leaf| (0..spines).flat_map(move |spine| link(hosts + leaf, hosts + leaves + spine)));
-    Machine { nodes, channels: down.chain(up).collect() }
+    PacketMachine { nodes, channels: down.chain(up).collect() }
 }
 
 fn all_to_all(hosts: u32, bytes: u64) -> Vec<Message> {
@@ -47,7 +48,7 @@ fn all_to_all(hosts: u32, bytes: u64) -> Vec<Message> {
 }
 
 /// FNV-1a over all arrivals.
-fn hash(outcome: &Outcome) -> u64 {
+fn hash(outcome: &PacketOutcome) -> u64 {
     let bytes = outcome.arrivals.iter().flat_map(|arrival| arrival.end.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -59,7 +60,7 @@ fn processor_time() -> Option<f64> {
 }
 
 /// Hops in a second of processor time, millions, best of three runs.
-fn rate(run: &dyn Fn() -> Outcome) -> Option<f64> {
+fn rate(run: &dyn Fn() -> PacketOutcome) -> Option<f64> {
     let once = || {
         let before = processor_time()?;
         let hops = run().counts.hops;
@@ -78,8 +79,10 @@ fn bench_hops(criterion: &mut Criterion) {
             let machine = leaf_spine(leaves, control);
             let routes = RouteTable::shortest(&machine, false);
             let messages = all_to_all(8 * leaves, 65_536);
-            let run =
-                || simulate(&machine, &routes, &Setting::default(), Traffic::Messages(messages.clone()), &Watch::default()).expect("a sound machine");
+            let run = || {
+                simulate(&machine, &routes, &Setting::default(), PacketTraffic::Messages(messages.clone()), &Watch::default())
+                    .expect("a sound machine")
+            };
             let outcome = run();
             let rate = rate(&run).map_or_else(String::new, |rate| format!(", {rate:.1} million hops a second of processor time"));
             println!("{} hops, {} events, hash {:016x}{rate}", outcome.counts.hops, outcome.counts.events, hash(&outcome));

@@ -12,15 +12,15 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Serialize, Serializer};
 
 use crate::fabric::{Fabric, build};
-use crate::input::catalog::{Found, Mention, find};
+use crate::input::catalog::{FoundText, Mention, find};
 use crate::input::document::{StudyFile, SupernodeFile, TargetFile, TrainingFile, WorkloadFile};
-use crate::input::file_cache::Reader;
+use crate::input::file_cache::FileReader;
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, TargetSpec, TrainingSpec, WorkloadSpec, supernode_of, target_of, training_of, workload_of};
 use crate::input::study::study_of;
 use crate::network::{Collective, CollectiveError, Network, Pricing};
 use crate::report::{Records, Report, SimulateReport, TrainingReport};
-use crate::study::{Choice, Demands, Space, SweptRow, simulate_training, simulate_with, sweep, swings, training_watts};
+use crate::study::{Demands, MappingChoice, Space, SweptRow, simulate_training, simulate_with, sweep, swings, training_watts};
 use crate::training::TrainingRequest;
 use crate::units::Bytes;
 use crate::workload::Device;
@@ -89,7 +89,7 @@ impl Supernode {
     /// That no machine has this name, with the nearest one.
     pub fn named(name: &str) -> Result<Self, Error> {
         shipped_only(name)?;
-        let reader = Reader::default();
+        let reader = FileReader::default();
         Self::of(supernode_of(&reader, find::<SupernodeFile>(name, &shipped(name))?, name)?)
     }
 
@@ -98,7 +98,7 @@ impl Supernode {
     /// # Errors
     /// Every problem of the text.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        Self::of(supernode_of(&Reader::default(), Found::in_memory("supernode.toml", text), "supernode.toml")?)
+        Self::of(supernode_of(&FileReader::default(), FoundText::in_memory("supernode.toml", text), "supernode.toml")?)
     }
 
     /// The machine that a file describes. Paths in it start from its folder.
@@ -107,7 +107,7 @@ impl Supernode {
     /// That the file cannot be read, or every problem of its text.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let name = path_name(path.as_ref());
-        Self::of(supernode_of(&Reader::default(), find::<SupernodeFile>(&name, &Mention::on_command_line())?, &name)?)
+        Self::of(supernode_of(&FileReader::default(), find::<SupernodeFile>(&name, &Mention::on_command_line())?, &name)?)
     }
 
     fn of(spec: Spec) -> Result<Self, Error> {
@@ -130,7 +130,7 @@ impl Supernode {
     /// Serves `workload` with the best mapping, and holds the result against `target`.
     #[must_use]
     pub fn simulate_for(&self, workload: &ServingWorkload, target: &DemandTarget) -> ServingResult {
-        let simulation = simulate_with(&self.spec, &self.fabric, &workload.0, &target.0, &Choice::default());
+        let simulation = simulate_with(&self.spec, &self.fabric, &workload.0, &target.0, &MappingChoice::default());
         ServingResult(Box::new(SimulateReport {
             supernode: self.spec.id.clone(),
             title: format!("{} ({})", self.spec.name, self.spec.vendor),
@@ -242,8 +242,8 @@ macro_rules! described {
             /// That none has this name, with the nearest one.
             pub fn named(name: &str) -> Result<Self, Error> {
                 shipped_only(name)?;
-                let of: fn(&Reader<'_>, Found, &str) -> Result<$spec, Problems> = $of;
-                Ok(Self(of(&Reader::default(), find::<$file>(name, &shipped(name))?, name)?))
+                let of: fn(&FileReader<'_>, FoundText, &str) -> Result<$spec, Problems> = $of;
+                Ok(Self(of(&FileReader::default(), find::<$file>(name, &shipped(name))?, name)?))
             }
 
             /// The one that a text describes. Names in it lead to what ships.
@@ -252,8 +252,8 @@ macro_rules! described {
             /// Every problem of the text.
             pub fn from_toml(text: &str) -> Result<Self, Error> {
                 let name = concat!($words, ".toml");
-                let of: fn(&Reader<'_>, Found, &str) -> Result<$spec, Problems> = $of;
-                Ok(Self(of(&Reader::default(), Found::in_memory(name, text), name)?))
+                let of: fn(&FileReader<'_>, FoundText, &str) -> Result<$spec, Problems> = $of;
+                Ok(Self(of(&FileReader::default(), FoundText::in_memory(name, text), name)?))
             }
 
             /// The one that a file describes. Paths in it start from its folder.
@@ -262,8 +262,8 @@ macro_rules! described {
             /// That the file cannot be read, or every problem of its text.
             pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
                 let name = path_name(path.as_ref());
-                let of: fn(&Reader<'_>, Found, &str) -> Result<$spec, Problems> = $of;
-                Ok(Self(of(&Reader::default(), find::<$file>(&name, &Mention::on_command_line())?, &name)?))
+                let of: fn(&FileReader<'_>, FoundText, &str) -> Result<$spec, Problems> = $of;
+                Ok(Self(of(&FileReader::default(), find::<$file>(&name, &Mention::on_command_line())?, &name)?))
             }
         }
     };
@@ -305,7 +305,7 @@ impl Study {
     /// # Errors
     /// Every problem of the text.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        Self::of(Found::in_memory("study.toml", text), "study.toml")
+        Self::of(FoundText::in_memory("study.toml", text), "study.toml")
     }
 
     /// The study that a file describes. Paths in it start from its folder.
@@ -317,8 +317,8 @@ impl Study {
         Self::of(find::<StudyFile>(&name, &Mention::on_command_line())?, &name)
     }
 
-    fn of(found: Found, name: &str) -> Result<Self, Error> {
-        let space = Space::new(study_of(&Reader::default(), found, name)?)?;
+    fn of(found: FoundText, name: &str) -> Result<Self, Error> {
+        let space = Space::new(study_of(&FileReader::default(), found, name)?)?;
         let demands = Demands::of(&space)?;
         space.preview()?;
         Ok(Self { space, demands })

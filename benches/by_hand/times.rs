@@ -6,9 +6,9 @@
 #[path = "../cases/mod.rs"]
 mod cases;
 
-use supernode::fabric::{Fabric, Policy};
+use supernode::fabric::{Fabric, RoutingPolicy};
 use supernode::input::spec::load_library;
-use supernode::network::{Algorithm, Collective, Group, Network, Op, Pattern, Pricing};
+use supernode::network::{Algorithm, Collective, Group, Network, Op, Pricing, TrafficPattern};
 use supernode::units::Bytes;
 
 const GIB: Bytes = Bytes::new(1_073_741_824.0);
@@ -33,14 +33,14 @@ fn main() {
         line("preparing/network", chips, || Network::new(&fabric), |network| network.router().channels().len() as u64);
         line("all_to_all_collapsed", chips, || network.anew().all_to_all(chips), cases::fingerprint);
         line("ring", chips, || network.anew().ring(chips), cases::fingerprint);
-        line("half_the_machine", chips, || network.anew().play(&Group::first(chips / 2), Pattern::AllPairs), cases::fingerprint);
+        line("half_the_machine", chips, || network.anew().play(&Group::first(chips / 2), TrafficPattern::AllPairs), cases::fingerprint);
         if chips <= 8192 {
             line("all_to_all_full", chips, || network.full_all_to_all(chips), cases::fingerprint);
             line("all_reduce_ring", chips, || all_reduce(&network.anew(), chips, Some(Algorithm::Ring)), |time| cases::fingerprint_of(*time));
             line("all_reduce_auto", chips, || all_reduce(&network.anew(), chips, None), |time| cases::fingerprint_of(*time));
         }
         if chips <= 384 {
-            let network = Network::with_routing(&fabric, Policy::Ecmp { seed: 1 });
+            let network = Network::with_routing(&fabric, RoutingPolicy::Ecmp { seed: 1 });
             line("all_to_all_hashed", chips, || network.full_all_to_all(chips), cases::fingerprint);
         }
     }

@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 
 use supernode::fabric::{Fabric, build};
-use supernode::footprint::{Duty, Part, cost, failures, inventory, power};
-use supernode::input::catalog::{Found, Mention};
+use supernode::footprint::{Duty, FailedPart, cost, failures, inventory, power};
+use supernode::input::catalog::{FoundText, Mention};
 use supernode::input::document::{
     ChipFile, ClipFile, CpuFile, DemandFile, EngineFile, FileKind, Kind, LibraryFile, LinkFile, MemoryFile, ModelFile, NicFile, PricesFile,
     ProtocolFile, ReliabilityFile, StudyFile, SupernodeFile, SwitchFile, TargetFile, TrainingFile, WorkloadFile,
 };
 use supernode::input::extends::read_layers;
-use supernode::input::file_cache::{FileCache, Log, Reader};
+use supernode::input::file_cache::{FileCache, FileReader, Log};
 use supernode::input::problem::Problems;
 use supernode::input::spec::{
     Spec, TargetSpec, load_prices_from, load_supernode, load_supernode_from, load_target, load_target_from, load_workload_from, supernode_of,
@@ -18,7 +18,7 @@ use supernode::input::spec::{
 };
 use supernode::input::study::study_of;
 use supernode::network::{Network, Profile};
-use supernode::study::{Choice, Demands, Space, simulate_clip, simulate_training, simulate_with};
+use supernode::study::{Demands, MappingChoice, Space, simulate_clip, simulate_training, simulate_with};
 use supernode::training::TrainingRequest;
 use supernode::units::TokensPerSecond;
 
@@ -82,14 +82,14 @@ impl Desk {
         Self { cache: FileCache::default(), spec, fabric, target }
     }
 
-    fn reader(&self) -> Reader<'_> {
-        Reader::of(&self.cache)
+    fn reader(&self) -> FileReader<'_> {
+        FileReader::of(&self.cache)
     }
 
     /// The text under test as a file of kind `K`, held under its name.
     fn part<K: FileKind>(&self, text: &str) -> Result<K::Content, Problems> {
         self.cache.hold::<K>(NAME, text);
-        let read = read_layers::<K>(Found::in_memory(NAME, text), &self.reader());
+        let read = read_layers::<K>(FoundText::in_memory(NAME, text), &self.reader());
         read.map(|(content, _, _)| content)
     }
 
@@ -112,24 +112,24 @@ impl Desk {
             oracle::network(spec, &fabric);
             let workload = load_workload_from(&self.reader(), "llama-3.1-70b-fp8", &Mention::on_command_line(), None);
             let workload = workload.unwrap_or_else(|problems| panic!("{problems}"));
-            oracle::simulation(&simulate_with(spec, &fabric, &workload, &self.target, &Choice::default()));
+            oracle::simulation(&simulate_with(spec, &fabric, &workload, &self.target, &MappingChoice::default()));
         }
         true
     }
 
     fn workload(&self, text: &str, deep: bool) -> bool {
         self.cache.hold::<WorkloadFile>("workload", text);
-        let found = Found::in_memory("workload", text);
+        let found = FoundText::in_memory("workload", text);
         let Ok(workload) = workload_of(&self.reader(), found, "workload", None) else { return false };
         if deep {
-            oracle::simulation(&simulate_with(&self.spec, &self.fabric, &workload, &self.target, &Choice::default()));
+            oracle::simulation(&simulate_with(&self.spec, &self.fabric, &workload, &self.target, &MappingChoice::default()));
         }
         true
     }
 
     fn target(&self, text: &str) -> bool {
         self.cache.hold::<TargetFile>("target", text);
-        let Ok(target) = target_of(&self.reader(), Found::in_memory("target", text), "target") else { return false };
+        let Ok(target) = target_of(&self.reader(), FoundText::in_memory("target", text), "target") else { return false };
         let rate = Some(TokensPerSecond::new(1e5));
         let service = supernode::study::service(&target.target, rate, rate, rate);
         oracle::amount("served", service.rate.get());
@@ -141,7 +141,7 @@ impl Desk {
 
     fn training(&self, text: &str, deep: bool) -> bool {
         self.cache.hold::<TrainingFile>(NAME, text);
-        let Ok(workload) = training_of(&self.reader(), Found::in_memory(NAME, text), NAME, None) else { return false };
+        let Ok(workload) = training_of(&self.reader(), FoundText::in_memory(NAME, text), NAME, None) else { return false };
         if deep {
             let found = simulate_training(&self.spec, &self.fabric, &workload, &TrainingRequest::default());
             found.best().into_iter().for_each(oracle::training);
@@ -152,7 +152,7 @@ impl Desk {
     /// A study, its designs previewed, the first one of them tried.
     fn study(&self, text: &str, deep: bool) -> bool {
         self.cache.hold::<StudyFile>(NAME, text);
-        let Ok(study) = study_of(&self.reader(), Found::in_memory(NAME, text), NAME) else { return false };
+        let Ok(study) = study_of(&self.reader(), FoundText::in_memory(NAME, text), NAME) else { return false };
         let Ok(space) = Space::new(study) else { return false };
         if Demands::of(&space).is_err() || !deep {
             return true;
@@ -181,7 +181,7 @@ impl Desk {
 
     fn reliability(&self, text: &str) -> bool {
         let Ok(rates) = self.part::<ReliabilityFile>(text) else { return false };
-        for part in [Part::Node(0), Part::Node(8), Part::Link(0)] {
+        for part in [FailedPart::Node(0), FailedPart::Node(8), FailedPart::Link(0)] {
             let failures = failures(&rates, &self.fabric, part);
             oracle::amount("failures a year", failures.per_year);
             oracle::share("share of the time without a part", failures.out);
@@ -227,7 +227,7 @@ pub fn run(kind: Kind) -> Run {
         match kind {
             Kind::Supernode => {
                 desk.cache.hold::<SupernodeFile>(NAME, text);
-                supernode_of(&desk.reader(), Found::in_memory(NAME, text), NAME).is_ok_and(|spec| desk.asked(&spec, deep))
+                supernode_of(&desk.reader(), FoundText::in_memory(NAME, text), NAME).is_ok_and(|spec| desk.asked(&spec, deep))
             }
             Kind::Chip => desk.part::<ChipFile>(text).is_ok() && desk.machine(&h100, "chip = \"h100\"", deep),
             Kind::Switch => desk.part::<SwitchFile>(text).is_ok() && desk.machine(&h100, "part = \"nvswitch3\"", deep),

@@ -3,8 +3,8 @@
 use supernode::fabric::Fabric;
 use supernode::footprint::Power;
 use supernode::input::spec::Spec;
-use supernode::network::{Collective, CollectiveError, Network, Op, Pricing, Protocol, fabric_metrics};
-use supernode::serving::Phase;
+use supernode::network::{Collective, CollectiveError, LibraryProtocol, Network, Op, Pricing, fabric_metrics};
+use supernode::serving::PhasePoint;
 use supernode::study::Simulation;
 use supernode::training::TrainingStep;
 use supernode::units::Bytes;
@@ -62,7 +62,10 @@ pub fn network(spec: &Spec, fabric: &Fabric) {
             assert!(timing.total().get() >= bound * (1.0 - ROUNDING), "{op:?} of {bytes} B is faster than its lower bound");
             let ways = network.injection().max(network.egress());
             let bus = timing.bus_bandwidth(&collective).get();
-            assert!(timing.protocol == Protocol::InSwitch || bus <= ways.get() * (1.0 + 1e-6), "{op:?} of {bytes} B: {bus} B/s through {ways:?}");
+            assert!(
+                timing.protocol == LibraryProtocol::InSwitch || bus <= ways.get() * (1.0 + 1e-6),
+                "{op:?} of {bytes} B: {bus} B/s through {ways:?}"
+            );
             assert!(timing.total().get() >= before * (1.0 - ROUNDING), "{op:?}: {bytes} B take less time than fewer");
             before = timing.total().get();
         }
@@ -84,7 +87,7 @@ pub fn power(power: &Power) {
     assert!(power.slowdown.is_finite() && power.slowdown >= 1.0 - ROUNDING, "a limit speeds up: {}", power.slowdown);
 }
 
-fn phase(what: &str, phase: &Phase) {
+fn phase(what: &str, phase: &PhasePoint) {
     positive(what, phase.rate.get());
     positive("latency", phase.point.latency().get());
     positive("batch", phase.point.batch);

@@ -1,7 +1,7 @@
 //! Words of a command line: quantities, sizes, mappings, layouts, placements, paths of values, dates, and whole commands.
 
 use supernode::execution::MappingRequest;
-use supernode::fabric::Policy;
+use supernode::fabric::RoutingPolicy;
 use supernode::input::edit::ValuePath;
 use supernode::network::Placement;
 use supernode::study::promises;
@@ -83,7 +83,7 @@ fn word(text: &str) -> bool {
         text.parse::<MappingRequest>().is_ok(),
         text.parse::<TrainingRequest>().is_ok(),
         placement.is_ok(),
-        text.parse::<Policy>().is_ok(),
+        text.parse::<RoutingPolicy>().is_ok(),
         ValuePath::parse(text).is_ok(),
         Date::parse(text).is_ok(),
         promises(text).is_ok(),

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::output_file::write_file;
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::input::cases::{load_cases, shipped_cases};
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, engine_text, library_text, load_supernode, part_texts};
 use crate::network::Network;
 use crate::report::{self, CalibrateReport};
-use crate::validation::calibrate::{Family, PartKind, calibrate, outside, with_constants};
-use crate::validation::{OutsideErrors, Parts, load_outside, outside_text};
+use crate::validation::calibrate::{ConstantFamily, PartKind, calibrate, outside, with_constants};
+use crate::validation::{FittedParts, OutsideErrors, load_outside, outside_text};
 
 /// Fit the constants of a chip or a communication library to measurements
 #[derive(Debug, clap::Args)]
@@ -42,10 +42,10 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let families = arguments.families.iter().map(|text| Family::parse(text)).collect::<Result<Vec<_>, _>>();
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
+    let families = arguments.families.iter().map(|text| ConstantFamily::parse(text)).collect::<Result<Vec<_>, _>>();
     let families = families.map_err(|message| bad_option("FAMILY", message))?;
-    let kind = families.first().map_or(PartKind::Chip, Family::part);
+    let kind = families.first().map_or(PartKind::Chip, ConstantFamily::part);
     if families.iter().any(|family| family.part() != kind) {
         return Err(bad_option("FAMILY", "these constants stand in several files; fit those of one file after the other"));
     }
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     if let Some(other) = specs.iter().find(|spec| shared(spec) != shared(&specs[0])) {
         return Err(bad_option("--system", format!("{} and {} do not share the part", specs[0].id, other.id)));
     }
-    let mut parts = Parts::of(&specs[0]);
+    let mut parts = FittedParts::of(&specs[0]);
     let calibrations = families.iter().map(|family| calibrate(family, &machines, &cases, &mut parts)).collect::<Result<Vec<_>, _>>();
     let calibrations = calibrations.map_err(|message| bad_option("FAMILY", message))?;
     if let Some(path) = &arguments.outside {

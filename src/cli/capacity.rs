@@ -1,12 +1,12 @@
 //! `supernode capacity`: how many requests a deployment serves within a service level.
 
 use super::deployment::{DeploymentArguments, arrivals};
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::network::Network;
 use crate::report::{self, CapacityReport};
 use crate::serving::queueing::Arrivals;
-use crate::study::{Plan, Promise, capacities, made, promises};
+use crate::study::{Promise, ServePlan, capacities, made, promises};
 
 /// Find the highest rate of requests that keeps a service level, and how it falls with burstiness
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub struct Arguments {
     replications: u32,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if arguments.deployment.is_closed() {
         return Err(bad_option("--concurrency", "a closed loop has no rate of arrivals to find; leave it out".to_owned()));
     }
@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     })?;
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);
-    let plan = Plan::new(&spec, &network, &workload, &made.trace(), &layout).map_err(|reason| bad_option("capacity", reason))?;
+    let plan = ServePlan::new(&spec, &network, &workload, &made.trace(), &layout).map_err(|reason| bad_option("capacity", reason))?;
     let promises: Vec<Promise> = match (&arguments.slo, plan.limits) {
         (Some(text), _) => promises(text).map_err(|reason| bad_option("--slo", reason))?,
         (None, Some(limits)) => limits.promises(),

@@ -8,22 +8,22 @@ use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
 use super::money_options::MoneyOptions;
-use super::{Exit, Outcome, Output};
+use super::{CommandResult, Exit, Output};
 use crate::fabric;
-use crate::input::catalog::{Found, Mention, STANDARD_INPUT, read as read_text, shipped as shipped_names};
+use crate::input::catalog::{FoundText, Mention, STANDARD_INPUT, read as read_text, shipped as shipped_names};
 use crate::input::document::{
     ChipFile, CpuFile, DemandFile, EngineFile, FileKind, Kind, LibraryFile, LinkFile, MemoryFile, Model, ModelFile, NicFile, Prices, PricesFile,
     ProtocolFile, ReliabilityFile, SupernodeFile, SwitchFile,
 };
 use crate::input::extends::{kind_of, read_layers};
-use crate::input::file_cache::{Log, Reader};
+use crate::input::file_cache::{FileReader, Log};
 use crate::input::hugging_face;
 use crate::input::problem::{Problem, Problems};
 use crate::input::read::parse;
 use crate::input::spec::{load_clip, load_supernode, load_supernode_from, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table};
-use crate::study::{Demands, Finding, Known, Severity, Space, check_figures, check_machine, findings};
+use crate::study::{Demands, MachineFacts, RuleFinding, Severity, Space, check_figures, check_machine, findings};
 use crate::validation::load_bounds;
 
 /// Read and validate files; every problem is underlined, and design rules say what could not be built, priced or trusted
@@ -49,17 +49,17 @@ enum Denied {
 }
 
 /// What was found in a file.
-struct Checked {
+struct CheckedFile {
     file: String,
     /// What it holds, or its problems.
     holds: Result<String, Problems>,
-    findings: Vec<Finding>,
+    findings: Vec<RuleFinding>,
     /// Whether it passes.
     ok: bool,
 }
 
 /// Files and what was found in each.
-struct Sound(Vec<Checked>);
+struct Sound(Vec<CheckedFile>);
 
 impl Report for Sound {
     fn output(&self) -> &'static str {
@@ -89,7 +89,7 @@ impl Report for Sound {
     }
 }
 
-fn finding_json(finding: &Finding) -> Json {
+fn finding_json(finding: &RuleFinding) -> Json {
     json!({ "rule": finding.rule.name, "severity": finding.severity.name(), "message": finding.message, "help": finding.rule.mend,
         "path": null, "line": null, "column": null })
 }
@@ -109,14 +109,14 @@ fn problem_json(problem: &Problem) -> Json {
         "path": place.as_ref().map(|place| &place.0), "line": place.as_ref().map(|place| place.1), "column": place.as_ref().map(|place| place.2) })
 }
 
-pub fn run(arguments: &Arguments, format: Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: Format) -> CommandResult {
     let prices = arguments.money.prices()?;
     let least = match arguments.deny {
         None => Severity::Error,
         Some(Denied::Warnings) => Severity::Warning,
         Some(Denied::Notes) => Severity::Note,
     };
-    let checked: Vec<Checked> = arguments
+    let checked: Vec<CheckedFile> = arguments
         .files
         .iter()
         .map(|file| {
@@ -132,7 +132,7 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
             }
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
             let ok = holds.is_ok() && findings.iter().all(|finding| finding.severity < least);
-            Checked { file: file.clone(), holds, findings, ok }
+            CheckedFile { file: file.clone(), holds, findings, ok }
         })
         .collect();
     let passes = checked.iter().all(|checked| checked.ok);
@@ -157,9 +157,9 @@ pub fn run(arguments: &Arguments, format: Format) -> Outcome {
 }
 
 /// Findings of a file, on standard error. Notes are counted unless they are denied: they hold of most machines.
-fn show(checked: &Checked, least: Severity) {
+fn show(checked: &CheckedFile, least: Severity) {
     let mut error = std::io::stderr().lock();
-    let shown = |finding: &&Finding| finding.severity > Severity::Note || least == Severity::Note;
+    let shown = |finding: &&RuleFinding| finding.severity > Severity::Note || least == Severity::Note;
     for finding in checked.findings.iter().filter(shown) {
         let word = if finding.severity >= least { "error" } else { finding.severity.name() };
         let _ = writeln!(error, "{word}[{}]: {}: {}", finding.rule.name, checked.file, finding.message);
@@ -171,7 +171,7 @@ fn show(checked: &Checked, least: Severity) {
 }
 
 /// Checks a file of this kind, given by a path that no shipped name is taken for and by its text, and says what it holds.
-fn check_kind(kind: Kind, path: &str, found: Found, log: &Mutex<Log>) -> Result<String, Problems> {
+fn check_kind(kind: Kind, path: &str, found: FoundText, log: &Mutex<Log>) -> Result<String, Problems> {
     match kind {
         Kind::Study => check_study(path),
         // A machine has rules of its own: see `check`.
@@ -197,7 +197,7 @@ fn check_kind(kind: Kind, path: &str, found: Found, log: &Mutex<Log>) -> Result<
 }
 
 /// Says what the file holds, and what design rules find in it.
-fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<Finding>), Problems> {
+fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<RuleFinding>), Problems> {
     let source = Arc::new(read_text(Path::new(file)).map_err(|problems| problems.map(|problem| shipped(problem, file)))?);
     // A path without a slash would be taken for a shipped name.
     let path = if file.contains('/') || file == STANDARD_INPUT { file.to_owned() } else { format!("./{file}") };
@@ -207,7 +207,7 @@ fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<F
     }
     let table = parse(&source, &source.text)?;
     let holds = |kind: &str| table.get_ref().contains_key(kind);
-    let found = Found { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
+    let found = FoundText { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
     // A file that extends another need not repeat its table.
     let extended = || kind_of(&found).and_then(Kind::with_table);
     match Kind::ALL.into_iter().find(|kind| holds(kind.word())).or_else(extended) {
@@ -241,15 +241,15 @@ fn shipped(problem: Problem, file: &str) -> Problem {
 }
 
 /// A file that is right as it stands, once it has been read.
-fn part<K: FileKind>(found: Found, log: &Mutex<Log>) -> Result<K::Content, Problems> {
-    read_layers::<K>(found, &Reader::default().logged(log)).map(|(content, _, _)| content)
+fn part<K: FileKind>(found: FoundText, log: &Mutex<Log>) -> Result<K::Content, Problems> {
+    read_layers::<K>(found, &FileReader::default().logged(log)).map(|(content, _, _)| content)
 }
 
-fn check_supernode(path: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<Finding>), Problems> {
-    let spec = load_supernode_from(&Reader::default().logged(log), path, &Mention::on_command_line())?;
+fn check_supernode(path: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<RuleFinding>), Problems> {
+    let spec = load_supernode_from(&FileReader::default().logged(log), path, &Mention::on_command_line())?;
     let fabric = fabric::build(&spec)?;
     let measured = load_bounds("medians")?.iter().any(|bound| bound.system == spec.id);
-    let findings = check_machine(&spec, &fabric, &Known { prices, measured });
+    let findings = check_machine(&spec, &fabric, &MachineFacts { prices, measured });
     Ok((format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()), findings))
 }
 

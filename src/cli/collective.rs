@@ -4,8 +4,8 @@ use clap::builder::PossibleValuesParser;
 
 use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
-use super::{Outcome, Output, bad_option, fidelity};
-use crate::fabric::{self, Policy};
+use super::{CommandResult, Output, bad_option, fidelity};
+use crate::fabric::{self, RoutingPolicy};
 use crate::input::spec::{load_library, load_supernode};
 use crate::network::{
     Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement, Pricing,
@@ -67,10 +67,10 @@ pub struct Arguments {
     fidelity: fidelity::FidelityArguments,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let sizes = parse_sizes(&arguments.size).map_err(|message| bad_option("--size", message))?;
     let placement: Placement = arguments.placement.parse().map_err(|error| bad_option("--placement", error))?;
-    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let spec = load_supernode(&arguments.supernode)?;
     let library = match &arguments.library {
         Some(name) => load_library(name)?,

@@ -3,12 +3,12 @@
 use super::draws::DrawsArgument;
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::fabric::{self, Fabric};
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, load_reliability, load_target};
 use crate::report::{self, CompareReport, View};
-use crate::study::{Band, Case, Choice, Simulation, band, compare, with_chip_of};
+use crate::study::{Band, MappingChoice, SensitivityCase, Simulation, band, compare, with_chip_of};
 
 /// Simulate several supernodes under one workload and target, side by side
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub struct Arguments {
     page: PageArgument,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;
     let workload = arguments.serving.load_for_all(&mut specs)?;
     if let Some(printed) = arguments.serving.printed(&workload) {
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         specs = specs.iter().map(|spec| with_chip_of(spec, &first)).collect();
     }
     let pue: Vec<f64> = specs.iter().map(|spec| spec.supply.pue.value.get()).collect();
-    let choice = Choice { prices: Some(arguments.serving.money.prices()?), ..Choice::default() };
+    let choice = MappingChoice { prices: Some(arguments.serving.money.prices()?), ..MappingChoice::default() };
     let reliability = load_reliability()?;
     let mut designs = Vec::new();
     for spec in specs {
@@ -63,7 +63,8 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let mut serves = arguments.serving.serves()?;
     serves.workload = Some(workload.id.clone());
     let chip_of = arguments.same_chips.then(|| arguments.supernodes[0].clone());
-    let case = |name: &String| Case { supernode: name.clone(), serves: serves.clone(), target: target.id.clone(), chip_of: chip_of.clone() };
+    let case =
+        |name: &String| SensitivityCase { supernode: name.clone(), serves: serves.clone(), target: target.id.clone(), chip_of: chip_of.clone() };
     let ranges = arguments.supernodes.iter().zip(&simulations).map(|(name, simulation)| arguments.draws.ranges(&case(name), simulation));
     let ranges = ranges.collect::<Option<Vec<_>>>().unwrap_or_default();
     let report = CompareReport {
@@ -86,7 +87,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 }
 
 /// By design: what is open where its chip is a guess. Where all have the same chip only the interconnect is compared.
-fn bands(arguments: &Arguments, designs: &[(Spec, Fabric)], workload: &str, choice: &Choice) -> Result<Vec<Option<Band>>, Problems> {
+fn bands(arguments: &Arguments, designs: &[(Spec, Fabric)], workload: &str, choice: &MappingChoice) -> Result<Vec<Option<Band>>, Problems> {
     let of = |((spec, _), name): (&(Spec, Fabric), &String)| {
         if arguments.same_chips || !spec.is_stand_in() {
             return Ok(None);
@@ -94,7 +95,7 @@ fn bands(arguments: &Arguments, designs: &[(Spec, Fabric)], workload: &str, choi
         let mut serves = arguments.serving.serves()?;
         serves.workload = Some(workload.to_owned());
         serves.pue = Some(spec.supply.pue.value);
-        band(&Case { supernode: name.clone(), serves, target: arguments.target.clone(), chip_of: None }, choice).map(Some)
+        band(&SensitivityCase { supernode: name.clone(), serves, target: arguments.target.clone(), chip_of: None }, choice).map(Some)
     };
     designs.iter().zip(&arguments.supernodes).map(of).collect()
 }

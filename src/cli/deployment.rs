@@ -8,7 +8,7 @@ use crate::execution::{Mapping, MappingRequest};
 use crate::input::document::{CacheTier, PrefixCache};
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec};
-use crate::serving::queueing::{Arrivals, Policy, Rules};
+use crate::serving::queueing::{Arrivals, RouterPolicy, SchedulerRules};
 use crate::study::{Layout, Mode};
 
 /// A deployment on a supernode.
@@ -120,7 +120,7 @@ impl From<TierArgument> for CacheTier {
     }
 }
 
-impl From<RouterArgument> for Policy {
+impl From<RouterArgument> for RouterPolicy {
     fn from(router: RouterArgument) -> Self {
         match router {
             RouterArgument::RoundRobin => Self::RoundRobin,
@@ -153,7 +153,7 @@ impl DeploymentArguments {
         }
         let (candidates, micro_batches) = degrees("--mapping", self.mapping.as_deref())?;
         let (prefill_candidates, _) = degrees("--prefill-mapping", self.prefill_mapping.as_deref())?;
-        let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
+        let mut rules = SchedulerRules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
         rules.budget = self.budget.unwrap_or(rules.budget);
         rules.sequences = self.sequences.unwrap_or(rules.sequences).min(rules.budget);
         rules.block = self.block.unwrap_or(rules.block);

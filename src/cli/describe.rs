@@ -1,6 +1,6 @@
 //! `supernode describe`: the expanded fabric in numbers, drawn, or node by node.
 
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{complexity, inventory};
 use crate::input::spec::{load_supernode, supernode_text};
@@ -23,7 +23,7 @@ pub struct Arguments {
     full: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if arguments.loads {
         return Err(bad_option("--loads", "colours a drawing; add `--format svg`"));
     }
@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 }
 
 /// Draws the supernode.
-pub fn draw(arguments: &Arguments, drawing: Drawing) -> Outcome {
+pub fn draw(arguments: &Arguments, drawing: Drawing) -> CommandResult {
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
     if arguments.loads {
@@ -66,7 +66,7 @@ pub fn draw(arguments: &Arguments, drawing: Drawing) -> Outcome {
 }
 
 /// Lists the supernode's nodes and links in a language of graphs.
-pub fn export(arguments: &Arguments, format: GraphFormat) -> Outcome {
+pub fn export(arguments: &Arguments, format: GraphFormat) -> CommandResult {
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
     let export = FabricExport::new(&spec.id, &fabric, supernode_text(&arguments.supernode)?);

@@ -1,7 +1,7 @@
 //! `--draws`: how far values with a range move a result.
 
 use crate::input::catalog::STANDARD_INPUT;
-use crate::study::{Case, DRAWS, DrawnRanges, FEWEST_DRAWS, Simulation, drawn_ranges};
+use crate::study::{DRAWS, DrawnRanges, FEWEST_DRAWS, SensitivityCase, Simulation, drawn_ranges};
 
 /// How often values with a range are drawn beside a result.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ impl DrawsArgument {
     }
 
     /// The ranges of a design; nothing where none are asked for, or where a draw cannot be built: the result stands without them.
-    pub fn ranges(&self, case: &Case, nominal: &Simulation) -> Option<DrawnRanges> {
+    pub fn ranges(&self, case: &SensitivityCase, nominal: &Simulation) -> Option<DrawnRanges> {
         // Standard input is read once.
         let once = [Some(&case.supernode), case.serves.workload.as_ref(), case.serves.model.as_ref(), Some(&case.target)];
         let is_once = once.into_iter().flatten().any(|name| name == STANDARD_INPUT);

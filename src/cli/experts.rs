@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 
 use super::sizes::parse_sizes;
-use super::{Outcome, Output, bad_option, fidelity};
+use super::{CommandResult, Output, bad_option, fidelity};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_library, load_supernode};
@@ -71,7 +71,7 @@ impl Arguments {
     }
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let sizes = parse_sizes(&arguments.size).map_err(|message| bad_option("--size", message))?;
     let spec = load_supernode(&arguments.supernode)?;
     let library = match &arguments.library {

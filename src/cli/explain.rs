@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::problem::{Problem, suggest};
 use crate::report::{self, Report, Section, Table};
 use crate::study::{RULES, Rule};
@@ -14,9 +14,9 @@ pub struct Arguments {
     rule: Option<String>,
 }
 
-struct Rules(Vec<&'static Rule>);
+struct RuleNames(Vec<&'static Rule>);
 
-impl Report for Rules {
+impl Report for RuleNames {
     fn output(&self) -> &'static str {
         "explain"
     }
@@ -44,10 +44,10 @@ impl Report for Rules {
     }
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let Some(name) = &arguments.rule else { return Ok(Output::report(&Rules(RULES.iter().collect()), format)) };
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
+    let Some(name) = &arguments.rule else { return Ok(Output::report(&RuleNames(RULES.iter().collect()), format)) };
     match RULES.iter().find(|rule| rule.name == name) {
-        Some(rule) => Ok(Output::report(&Rules(vec![rule]), format)),
+        Some(rule) => Ok(Output::report(&RuleNames(vec![rule]), format)),
         None => Err(Problem::new(format!("no rule is named `{name}`")).help(suggest(name, RULES.iter().map(|rule| rule.name))).into()),
     }
 }

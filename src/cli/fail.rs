@@ -2,7 +2,7 @@
 
 use super::progress::progress;
 use super::serving_options::ServingOptions;
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{Damage, part_name, part_named};
 use crate::input::spec::{load_reliability, load_target};
@@ -52,7 +52,7 @@ pub struct Arguments {
     target: String,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if !(0.0..=1.0).contains(&arguments.level) {
         return Err(bad_option("--level", "must be a share between 0 and 1"));
     }

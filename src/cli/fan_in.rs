@@ -1,6 +1,6 @@
 //! `supernode fan-in`: how well links are filled when many chips send to each.
 
-use super::{Outcome, Output, bad_option, fidelity};
+use super::{CommandResult, Output, bad_option, fidelity};
 use crate::fabric;
 use crate::input::spec::load_supernode;
 use crate::network::{Network, PacketLevel, fan_in};
@@ -16,7 +16,7 @@ pub struct Arguments {
     packets: fidelity::PacketArguments,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let options = arguments.packets.read()?;
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;

@@ -6,7 +6,7 @@ use super::bad_option;
 use super::sizes::parse_sizes;
 use crate::input::document::SwitchQueueing;
 use crate::input::problem::Problems;
-use crate::network::{BitErrors, PacketOptions, Rotation};
+use crate::network::{BitErrors, PacketOptions, SendOrder};
 use crate::units::Bytes;
 
 /// Level of detail at which traffic is simulated.
@@ -90,9 +90,9 @@ impl PacketArguments {
             bit_errors,
             faulty_link: self.faulty_link,
             rotation: match self.order.as_str() {
-                "same" => Rotation::Same,
-                "shuffled" => Rotation::Shuffled,
-                _ => Rotation::Rotated,
+                "same" => SendOrder::Same,
+                "shuffled" => SendOrder::Shuffled,
+                _ => SendOrder::Rotated,
             },
             to_the_end: self.to_the_end,
             one_by_one: self.turn == "one-by-one",

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output_file::{OutputFile, cannot_write, write_file};
-use super::{Outcome, Output, bad_option, fidelity};
-use crate::fabric::{self, Policy, node_names};
+use super::{CommandResult, Output, bad_option, fidelity};
+use crate::fabric::{self, RoutingPolicy, node_names};
 use crate::input::catalog::read_foreign;
 use crate::input::flow_list::{ChipNames, FlowRow, parse_flows};
 use crate::input::problem::Problems;
@@ -50,8 +50,8 @@ pub struct Arguments {
 /// Looks at the queues over the time that the flows take at flow level.
 const LOOKS: f64 = 500.0;
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
+    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let options = arguments.fidelity.packets()?;
     if arguments.plot.is_some() && options.is_none() {
         return Err(bad_option("--plot", "draws the queues of packets; add `--fidelity packet`"));

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::output_file::{cannot_write, write_file};
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
-use super::{DEFAULT_TARGET, Outcome, Output, bad_option};
+use super::{CommandResult, DEFAULT_TARGET, Output, bad_option};
 use crate::fabric;
 use crate::input::spec::load_target;
 use crate::network::Network;
@@ -47,7 +47,7 @@ enum Up {
     Joules,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let prices = arguments.serving.money.prices()?;
     let target = load_target(&arguments.target)?.target;
     let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;

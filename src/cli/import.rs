@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::output_file::{cannot_write, write_file};
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::input::foreign_graph::load_foreign_graph;
 use crate::report::{self, ImportReport};
 use crate::study::{PartMap, import};
@@ -28,7 +28,7 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let mut map = PartMap { graph_alone: arguments.graph_alone, ..PartMap::default() };
     for text in &arguments.map {
         map.add(text).map_err(|reason| bad_option("--map", reason))?;

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::kinds::kinds;
 use super::output_file::cannot_write;
 use super::schema::schema_text;
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::catalog::{Mention, find_in, shipped_in};
 use crate::input::document::{Kind, StandingKind};
 use crate::input::problem::{Problem, Problems, Source, suggest};
@@ -32,9 +32,9 @@ pub struct Arguments {
 }
 
 /// Names, each with what it is where it is not a machine that runs.
-struct Names(Vec<(String, Option<StandingKind>)>);
+struct ListedNames(Vec<(String, Option<StandingKind>)>);
 
-impl Report for Names {
+impl Report for ListedNames {
     fn output(&self) -> &'static str {
         "list"
     }
@@ -53,12 +53,12 @@ impl Report for Names {
 }
 
 /// A shipped file.
-struct Text {
+struct ShippedText {
     path: String,
     text: String,
 }
 
-impl Report for Text {
+impl Report for ShippedText {
     fn output(&self) -> &'static str {
         "list-file"
     }
@@ -72,7 +72,7 @@ impl Report for Text {
     }
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if let (Some(name), Some(out)) = (&arguments.name, &arguments.out) {
         return written(arguments.kind, name, out).map(Output::done);
     }
@@ -90,13 +90,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         };
         return Ok(Output::done(names.iter().map(line).collect()));
     }
-    Ok(Output::report(&Names(names), format))
+    Ok(Output::report(&ListedNames(names), format))
 }
 
 /// A shipped file of a kind, as text or as JSON.
-fn file(kind: Kind, name: &str, format: report::Format) -> Outcome {
+fn file(kind: Kind, name: &str, format: report::Format) -> CommandResult {
     let source = shipped(kind, name)?;
-    let text = Text { path: source.name.clone(), text: portable(kind, &source.text) };
+    let text = ShippedText { path: source.name.clone(), text: portable(kind, &source.text) };
     Ok(if format == report::Format::Text { Output::done(text.text) } else { Output::report(&text, format) })
 }
 

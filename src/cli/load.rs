@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 
 use super::output_file::{begin, cannot_write};
-use super::{Outcome, Output, bad_option, fidelity};
-use crate::fabric::{self, Policy};
+use super::{CommandResult, Output, bad_option, fidelity};
+use crate::fabric::{self, RoutingPolicy};
 use crate::input::spec::load_supernode;
 use crate::network::{LoadPattern, Network, PacketLevel, load_curve};
 use crate::report::{self, LoadReport, QueueSeries};
@@ -56,10 +56,10 @@ pub struct Arguments {
 /// Looks at the queues of a load, where they are traced.
 const LOOKS: u32 = 500;
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let plot = begin("--plot", arguments.plot.as_ref())?.zip(arguments.plot.as_ref());
     let trace = begin("--trace", arguments.trace.as_ref())?.zip(arguments.trace.as_ref());
-    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let (from, to) = (arguments.from, arguments.to);
     if !(from > 0.0 && from <= to && to <= 1.0) {
         return Err(bad_option("--from", format!("{from} to {to} is not a range of loads above 0 and up to 1")));

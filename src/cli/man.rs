@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use clap_mangen::Man;
 
 use super::output_file::write_file;
-use super::{Arguments as Program, Outcome, Output, bad_option};
+use super::{Arguments as Program, CommandResult, Output, bad_option};
 use crate::input::problem::{Problem, suggest};
 
 /// Print the manual page of the program, or of a command
@@ -23,7 +23,7 @@ pub struct Arguments {
     all: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &Arguments) -> CommandResult {
     if let Some(folder) = &arguments.all {
         return write_all(folder)
             .map(Output::done)

@@ -166,7 +166,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(&self, format: report::Format) -> Outcome {
+    pub(crate) fn run(&self, format: report::Format) -> CommandResult {
         match self {
             Self::List(arguments) => list::run(arguments, format),
             Self::Check(arguments) => check::run(arguments, format),
@@ -373,7 +373,7 @@ impl Output {
     }
 }
 
-type Outcome = Result<Output, Problems>;
+type CommandResult = Result<Output, Problems>;
 
 /// The demand that results are held against where none is named.
 const DEFAULT_TARGET: &str = "doubao-2026-04";

@@ -1,6 +1,6 @@
 //! `supernode model`: parameters, bytes and cache of a model, from its shape.
 
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::catalog::Mention;
 use crate::input::spec::load_model;
 use crate::report::{self, ModelReport};
@@ -16,7 +16,7 @@ pub struct Arguments {
     tokens: u32,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let model = load_model(&arguments.model, &Mention::on_command_line())?;
     Ok(Output::report(&ModelReport::new(model, arguments.tokens), format))
 }

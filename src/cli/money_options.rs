@@ -3,7 +3,7 @@
 use super::bad_option;
 use super::power_limits::PowerOptions;
 use crate::input::document::Prices;
-use crate::input::file_cache::Reader;
+use crate::input::file_cache::FileReader;
 use crate::input::problem::Problems;
 use crate::input::spec::{Spec, load_prices_from, load_supernode};
 use crate::units::{Figure, UsDollars, parse};
@@ -28,7 +28,7 @@ impl MoneyOptions {
     pub fn prices(&self) -> Result<Prices, Problems> {
         let (given, lists): (Vec<String>, Vec<String>) =
             self.price.iter().cloned().partition(|price| price.contains('=') && !price.ends_with(".toml"));
-        let mut prices = load_prices_from(&Reader::default(), &lists)?;
+        let mut prices = load_prices_from(&FileReader::default(), &lists)?;
         for price in &given {
             let Some((key, value)) = price.split_once('=') else { continue };
             let dollars: UsDollars = parse(value).map_err(|why| bad_option("--price", format!("{key}: {why}; expected dollars such as 30kUSD")))?;

@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::output_file::{cannot_write, write_file};
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
-use crate::input::catalog::{Found, Mention};
+use crate::input::catalog::{FoundText, Mention};
 use crate::input::document::{ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, SwitchFile};
 use crate::input::extends::read_layers;
-use crate::input::file_cache::Reader;
+use crate::input::file_cache::FileReader;
 use crate::input::problem::Problems;
 use crate::input::spec::supernode_of;
-use crate::study::{MachineRequest, Tiers, structure};
+use crate::study::{NewMachine, NewStructure, structure};
 
 /// Write the file of a machine made of these parts, planes and spines worked out
 #[derive(Debug, clap::Args)]
@@ -67,12 +67,12 @@ pub struct Arguments {
 
 /// A part by its name on the command line.
 fn part<K: FileKind>(name: &str, problems: &mut Vec<crate::input::problem::Problem>) -> Option<K::Content> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let found = reader.find::<K>(name, &Mention::on_command_line()).and_then(|found| read_layers::<K>(found, &reader));
     found.map_err(|found| problems.extend(found.into_list())).ok().map(|(content, ..)| content)
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &Arguments) -> CommandResult {
     let mut problems = Vec::new();
     let uplink_name = arguments.uplink.as_deref().unwrap_or(&arguments.link);
     let parts = (
@@ -87,23 +87,23 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     Problems::check(problems, ())?;
     let (Some(chip), Some(switch), Some(link), Some(uplink)) = parts else { return Err(bad_option("new", "a part is missing")) };
-    let request = MachineRequest { chips: arguments.chips, chip: &chip, switch: &switch, link: &link, uplink: &uplink, tiers: arguments.tiers };
+    let request = NewMachine { chips: arguments.chips, chip: &chip, switch: &switch, link: &link, uplink: &uplink, tiers: arguments.tiers };
     let found = structure(&request).map_err(|why| bad_option("new", why))?;
     let text = text(arguments, uplink_name, found)?;
     // What is written loads and builds: its lanes, ports and names are right.
     let name = arguments.out.as_ref().map_or_else(|| "new.toml".to_owned(), |path| path.display().to_string());
-    fabric::build(&supernode_of(&Reader::default(), Found::in_memory(&name, &text), &name)?)?;
+    fabric::build(&supernode_of(&FileReader::default(), FoundText::in_memory(&name, &text), &name)?)?;
     let Some(path) = &arguments.out else { return Ok(Output::done(text)) };
     write_file(path, &text).map_err(|error| cannot_write("--out", path, &error))?;
     let shown = path.display();
     Ok(Output::done(format!("{shown}: {}; next: supernode check {shown}\n", summary(found, arguments.chips))))
 }
 
-fn summary(found: Tiers, chips: u32) -> String {
+fn summary(found: NewStructure, chips: u32) -> String {
     let switches = found.switches(chips);
     match found {
-        Tiers::OneTier { planes, links } => format!("one tier, {planes} planes, {links} links from a chip to each of {switches} switches"),
-        Tiers::TwoTiers { planes, leaf, spines, uplinks } => {
+        NewStructure::OneTier { planes, links } => format!("one tier, {planes} planes, {links} links from a chip to each of {switches} switches"),
+        NewStructure::TwoTiers { planes, leaf, spines, uplinks } => {
             format!(
                 "two tiers, {planes} planes of {} leaves with {leaf} chips and {spines} spines, {uplinks} links between each two, {switches} switches",
                 chips / leaf
@@ -112,7 +112,7 @@ fn summary(found: Tiers, chips: u32) -> String {
     }
 }
 
-fn text(arguments: &Arguments, uplink: &str, found: Tiers) -> Result<String, Problems> {
+fn text(arguments: &Arguments, uplink: &str, found: NewStructure) -> Result<String, Problems> {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let host_chips = (1..=arguments.host_chips).rev().find(|count| arguments.chips.is_multiple_of(*count)).unwrap_or(1);
     let mut text = format!("# {}.\nschema = 1\n\n[supernode]\n", summary(found, arguments.chips));
@@ -134,12 +134,12 @@ fn text(arguments: &Arguments, uplink: &str, found: Tiers) -> Result<String, Pro
         Ok(())
     };
     match found {
-        Tiers::OneTier { planes, links } => {
+        NewStructure::OneTier { planes, links } => {
             let _ = writeln!(text, "\n[[level]]\nname = \"supernode\"\nsize = {}\nlink = {link}\nlinks = {links}", arguments.chips);
             let _ = writeln!(text, "[level.switch]\npart = {switch}\nplanes = {planes}");
             attach(&mut text, arguments.chips)?;
         }
-        Tiers::TwoTiers { planes, leaf, spines, uplinks } => {
+        NewStructure::TwoTiers { planes, leaf, spines, uplinks } => {
             let _ = writeln!(text, "\n[[level]]\nname = \"leaf\"\nsize = {leaf}\nlink = {link}");
             let _ = writeln!(text, "[level.switch]\npart = {switch}\nplanes = {planes}");
             attach(&mut text, leaf)?;

@@ -1,11 +1,11 @@
 //! `supernode optimize`: the best design of a large space.
 
 use super::progress::progress;
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::problem::Problem;
 use crate::input::study::load_study;
 use crate::report::{self, OptimizeReport};
-use crate::study::{Budget, Demands, Progress, Space, optimize};
+use crate::study::{Demands, Progress, SearchBudget, Space, optimize};
 
 /// Search the space of a study for the best design under its constraints, by its first objective
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Arguments {
     seed: u64,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let space = Space::unbounded(load_study(&arguments.study)?);
     let demands = Demands::of(&space)?;
     if demands.objectives.is_empty() {
@@ -30,6 +30,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return Err(Problem::new(format!("`{}` does not say what is best", arguments.study)).help(help).into());
     }
     space.preview()?;
-    let found = optimize(&space, &demands, Budget { designs: arguments.budget as usize, seed: arguments.seed }, Progress::to(&progress("designs")));
+    let found =
+        optimize(&space, &demands, SearchBudget { designs: arguments.budget as usize, seed: arguments.seed }, Progress::to(&progress("designs")));
     Ok(Output::report(&OptimizeReport { space: &space, demands: &demands, found }, format))
 }

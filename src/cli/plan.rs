@@ -6,7 +6,7 @@ use super::output_file::{cannot_write, write_file};
 use super::page::PageArgument;
 use super::progress::progress;
 use super::serving_options::ServingOptions;
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::{load_reliability, load_supernode, load_target};
@@ -53,7 +53,7 @@ pub struct Arguments {
     page: PageArgument,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if let (true, Some(first)) = (arguments.serving.print_workload, arguments.supernodes.first()) {
         let workload = arguments.serving.load(&mut load_supernode(first)?)?;
         return arguments.serving.printed(&workload).unwrap_or_else(|| Ok(Output::done(String::new())));
@@ -74,7 +74,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// The picture alone.
-pub fn draw(arguments: &Arguments) -> Outcome {
+pub fn draw(arguments: &Arguments) -> CommandResult {
     planned(arguments).and_then(|report| picture(&report)).map(Output::done)
 }
 

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 
 use super::flows::{record_format, write_records};
 use super::output_file::{cannot_write, write_file};
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::execution::{ComputeTimes, GatherSize, ReplayOptions, replay};
-use crate::fabric::{self, Policy};
+use crate::fabric::{self, RoutingPolicy};
 use crate::input::chakra::{ChakraTrace, load_groups, load_traces};
 use crate::input::document::Precision;
 use crate::input::problem::{Problem, Problems};
@@ -89,8 +89,8 @@ enum FormatOfOperations {
     Fp4,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
-    let policy: Policy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
+    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
     let placement: Placement = arguments.placement.parse().map_err(|error| bad_option("--placement", error))?;
     let out = arguments.out.as_deref().map(|path| record_format("--out", path)).transpose()?;
     let spec = load_supernode(&arguments.supernode)?;

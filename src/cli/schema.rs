@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::kinds::kinds;
 use super::output_file::write_file;
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::input::document::Kind;
 use crate::input::problem::Problems;
 use crate::input::shape::{resolve, tagged};
@@ -29,7 +29,7 @@ pub struct Arguments {
     all: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &Arguments) -> CommandResult {
     if let Some(folder) = &arguments.all {
         return write_all(folder).map(Output::done);
     }

@@ -2,10 +2,10 @@
 
 use super::progress::progress;
 use super::serving_options::ServingOptions;
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
-use crate::study::{Case, Progress, sensitivity, weakest};
+use crate::study::{Progress, SensitivityCase, sensitivity, weakest};
 
 /// What each hardware parameter gains when it is 10 % better, the largest gain first
 #[derive(Debug, clap::Args)]
@@ -26,12 +26,17 @@ pub struct Arguments {
     sources: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let mut spec = load_supernode(&arguments.supernode)?;
     if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut spec)?) {
         return printed;
     }
-    let case = Case { supernode: arguments.supernode.clone(), serves: arguments.serving.serves()?, target: arguments.target.clone(), chip_of: None };
+    let case = SensitivityCase {
+        supernode: arguments.supernode.clone(),
+        serves: arguments.serving.serves()?,
+        target: arguments.target.clone(),
+        chip_of: None,
+    };
     let name = spec.name;
     let (before, gains, sources) = if arguments.sources {
         let (before, sources) = weakest(&case, Progress::to(&progress("figures")))?;

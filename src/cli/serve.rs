@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::deployment::{DeploymentArguments, arrivals};
 use super::output_file::{OutputFile, cannot_write};
 use super::page::{PageArgument, fabric_picture};
-use super::{Exit, Outcome, Output, bad_option};
+use super::{CommandResult, Exit, Output, bad_option};
 use crate::fabric;
 use crate::input::problem::Problems;
 use crate::input::spec::WorkloadSpec;
@@ -14,7 +14,7 @@ use crate::input::trace::load_trace;
 use crate::network::Network;
 use crate::report::{self, Picture, RecordFormat, ServeReport, View, trace_file};
 use crate::serving::queueing::{Arrivals, Made, Trace};
-use crate::study::{Plan, made, replicate};
+use crate::study::{ServePlan, made, replicate};
 
 /// Serve requests in time: queues, percentiles, goodput, caches, power
 #[derive(Debug, clap::Args)]
@@ -58,15 +58,15 @@ pub struct Arguments {
     strict: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let (spec, workload) = arguments.deployment.load()?;
     if let Some(printed) = arguments.deployment.serving.printed(&workload) {
         return printed;
     }
     let (source, requests) = requests(arguments, &workload)?;
     let trace = match &source {
-        Source::File(trace) => trace.clone(),
-        Source::Made(made) => made.trace(),
+        RequestSource::File(trace) => trace.clone(),
+        RequestSource::Made(made) => made.trace(),
     };
     let layout = arguments.deployment.layout(&spec, &workload)?;
     // Files are opened before the run: a long one should not end in a path that cannot be written.
@@ -79,9 +79,9 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let plot = arguments.plot.as_deref().map(|path| created("--plot", path).map(|file| (path, file))).transpose()?;
     let fabric = fabric::build(&spec)?;
     let network = Network::new(&fabric);
-    let plan = Plan::new(&spec, &network, &workload, &trace, &layout).map_err(|reason| bad_option("serve", reason))?;
+    let plan = ServePlan::new(&spec, &network, &workload, &trace, &layout).map_err(|reason| bad_option("serve", reason))?;
     let (served, replications) = match &source {
-        Source::Made(made) if arguments.replications > 1 => {
+        RequestSource::Made(made) if arguments.replications > 1 => {
             let (first, all) = replicate(&plan, made, arguments.replications);
             (first, Some(all))
         }
@@ -130,16 +130,16 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 }
 
 /// Where requests come from.
-enum Source {
+enum RequestSource {
     File(Trace),
     Made(Made),
 }
 
 /// The requests, and in words where they come from.
-fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, String), Problems> {
+fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(RequestSource, String), Problems> {
     if let Some(path) = &arguments.trace {
         let file = load_trace(path)?;
-        return Ok((Source::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
+        return Ok((RequestSource::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
     }
     let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
     let rate = match stated {
@@ -156,7 +156,7 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(Source, S
     })?;
     let how =
         if let Some(flight) = arguments.deployment.concurrency { format!("in a closed loop of {flight}") } else { format!("at {rate} a second") };
-    Ok((Source::Made(made), format!("{} made-up requests {how}", arguments.requests)))
+    Ok((RequestSource::Made(made), format!("{} made-up requests {how}", arguments.requests)))
 }
 
 fn created(option: &str, path: &Path) -> Result<OutputFile, Problems> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::money_options::MoneyOptions;
-use super::{Outcome, Output, bad_option};
+use super::{CommandResult, Output, bad_option};
 use crate::input::document::{Objective, Precision};
 use crate::input::problem::Problems;
 use crate::input::spec::{Asked, Spec, WorkloadSpec, load_engine, load_workload_with};
@@ -182,7 +182,7 @@ impl ServingOptions {
     }
 
     /// The workload as a file, if that is all that is asked for.
-    pub fn printed(&self, workload: &WorkloadSpec) -> Option<Outcome> {
+    pub fn printed(&self, workload: &WorkloadSpec) -> Option<CommandResult> {
         let asked = self
             .model
             .as_deref()

@@ -6,7 +6,7 @@ use super::draws::DrawsArgument;
 use super::output_file::{cannot_write, write_file};
 use super::page::{PageArgument, fabric_picture};
 use super::serving_options::ServingOptions;
-use super::{DEFAULT_TARGET, Exit, Outcome, Output, bad_option, fidelity};
+use super::{CommandResult, DEFAULT_TARGET, Exit, Output, bad_option, fidelity};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::footprint::inventory;
@@ -15,7 +15,9 @@ use crate::input::problem::Problems;
 use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_target};
 use crate::network::Network;
 use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg, trace_file};
-use crate::study::{Band, Case, Choice, PacketReplay, Simulation, band, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step};
+use crate::study::{
+    Band, MappingChoice, PacketReplay, SensitivityCase, Simulation, band, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step,
+};
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
 
@@ -63,7 +65,7 @@ pub struct Arguments {
     strict: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let mut spec = arguments.serving.money.machine(&arguments.supernode)?;
     if let Some(clip) = &arguments.clip {
         return run_clip(spec, clip, &arguments.page, format);
@@ -85,7 +87,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
     let pictures = if arguments.page.is_asked() { pictures(&spec, &fabric, &simulation) } else { Vec::new() };
     let serves = arguments.serving.serves()?;
-    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.id.clone(), chip_of: None };
+    let case = SensitivityCase { supernode: arguments.supernode.clone(), serves, target: target.id.clone(), chip_of: None };
     let ranges = arguments.draws.ranges(&case, &simulation);
     let transients = swings(&spec, &fabric, &simulation);
     let meets = if arguments.target.is_some() { simulation.verdict.meets() } else { simulation.answer.is_served() };
@@ -123,14 +125,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
 }
 
 /// The machine at both ends of what is guessed of its chip, where the chip is a guess.
-fn guessed(arguments: &Arguments, spec: &Spec, workload: &str, target: &str, choice: &Choice) -> Result<Option<Band>, Problems> {
+fn guessed(arguments: &Arguments, spec: &Spec, workload: &str, target: &str, choice: &MappingChoice) -> Result<Option<Band>, Problems> {
     if !spec.is_stand_in() {
         return Ok(None);
     }
     let mut serves = arguments.serving.serves()?;
     serves.workload = Some(workload.to_owned());
-    let case = Case { supernode: arguments.supernode.clone(), serves, target: target.to_owned(), chip_of: None };
-    band(&case, &Choice { explained: false, ..choice.clone() }).map(Some)
+    let case = SensitivityCase { supernode: arguments.supernode.clone(), serves, target: target.to_owned(), chip_of: None };
+    band(&case, &MappingChoice { explained: false, ..choice.clone() }).map(Some)
 }
 
 /// The decode step with packets, if asked for.
@@ -148,7 +150,7 @@ fn replayed(
     Ok(packet_replay(spec, &Network::new(fabric), workload, &decode.point, options))
 }
 
-fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format) -> Outcome {
+fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format) -> CommandResult {
     let clip = load_clip(name)?;
     let fabric = fabric::build(&spec)?;
     let simulation = simulate_clip(&spec, &Network::new(&fabric), &inventory(&fabric), &clip);
@@ -161,14 +163,14 @@ fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format)
     Ok(Output::report(&report, format))
 }
 
-fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, Problems> {
+fn choice(arguments: &Arguments, spec: &Spec, workload: &WorkloadSpec) -> Result<MappingChoice, Problems> {
     let prices = Some(arguments.serving.money.prices()?);
     let explained = arguments.explain;
-    let Some(text) = &arguments.mapping else { return Ok(Choice { prices, explained, ..Choice::default() }) };
+    let Some(text) = &arguments.mapping else { return Ok(MappingChoice { prices, explained, ..MappingChoice::default() }) };
     let request: MappingRequest = text.parse().map_err(|reason| bad_option("--mapping", reason))?;
     let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks);
     let candidates = candidates.map_err(|reason| bad_option("--mapping", reason))?;
-    Ok(Choice { prices, candidates: Some(candidates), micro_batches: request.micro_batches, explained, ..Choice::default() })
+    Ok(MappingChoice { prices, candidates: Some(candidates), micro_batches: request.micro_batches, explained, ..MappingChoice::default() })
 }
 
 /// The workload's name; with the model's where that is not the workload's own.

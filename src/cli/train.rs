@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::output_file::{cannot_write, write_file};
 use super::power_limits::PowerOptions;
-use super::{Exit, Outcome, Output, bad_option};
+use super::{CommandResult, Exit, Output, bad_option};
 use crate::fabric;
 use crate::input::spec::{load_reliability, load_supernode, load_training};
 use crate::report::{self, TrainingReport, trace_file, training_trace};
@@ -47,7 +47,7 @@ pub struct Arguments {
     strict: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let spec = arguments.limits.apply(load_supernode(&arguments.supernode)?)?;
     let workload = load_training(&arguments.workload, arguments.model.as_deref())?;
     let request: TrainingRequest = match &arguments.mapping {

@@ -2,11 +2,11 @@
 
 use super::progress::progress;
 use super::serving_options::ServingOptions;
-use super::{Outcome, Output};
+use super::{CommandResult, Output};
 use crate::input::problem::Problems;
 use crate::input::spec::load_supernode;
 use crate::report::{self, UncertaintyReport};
-use crate::study::{Case, Progress, beats, enough, uncertainty};
+use crate::study::{Progress, SensitivityCase, beats, enough, uncertainty};
 
 /// Draw all values that have a range: median and 5 to 95 % of each result, what drives them, and which of two designs is better how often
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub struct Arguments {
     seed: u64,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     enough(arguments.draws)?;
     let first = load_supernode(&arguments.supernodes[0])?;
     if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut first.clone())?) {
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
     }
     let mut serves = arguments.serving.serves()?;
     serves.workload = serves.workload.or(first.workload);
-    let cases = arguments.supernodes.iter().map(|name| Case {
+    let cases = arguments.supernodes.iter().map(|name| SensitivityCase {
         supernode: name.clone(),
         serves: serves.clone(),
         target: arguments.target.clone(),

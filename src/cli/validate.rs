@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::output_file::{begin, cannot_write};
-use super::{Exit, Outcome, Output, bad_option};
+use super::{CommandResult, Exit, Output, bad_option};
 use crate::input::cases::{Case, load_cases, shipped_cases};
 use crate::input::problem::{Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
@@ -49,7 +49,7 @@ pub struct Arguments {
     strict: bool,
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let drawing = begin("--scatter", arguments.scatter.as_ref())?.zip(arguments.scatter.as_ref());
     let medians = begin("--write-bounds", arguments.write_bounds.as_ref())?.zip(arguments.write_bounds.as_ref());
     let all = arguments.cases.is_empty() && arguments.system.is_none() && arguments.quantity.is_none();

@@ -1,6 +1,6 @@
 //! Breakdown of the time of a pass: kernels by their bottleneck, exposed transfers, and the power limit.
 
-use super::pass::{Block, Machine, Pass};
+use super::pass::{FeedForward, Machine, Pass};
 use super::schedule::Resource;
 use super::streams::Streams;
 use crate::units::Seconds;
@@ -49,13 +49,13 @@ impl Bound {
 
 /// Times of all kernels of a pass by bottleneck.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Split {
+pub(super) struct BottleneckSplit {
     compute: Seconds,
     memory: Seconds,
     launch: Seconds,
 }
 
-impl Split {
+impl BottleneckSplit {
     /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's. Where experts
     /// have chips of their own, it is counted on the chips that are busy for longer.
     pub fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams<'_>) -> Self {
@@ -65,13 +65,13 @@ impl Split {
             let times = pass.times(layers);
             split.add(&streams.attention, &layers.attention, times);
             match &layers.block {
-                Block::Dense(block) => split.add(&streams.attention, block, times),
-                Block::Experts { gate, routed, .. } if streams.expert_resource == Resource::Compute => {
+                FeedForward::Dense(block) => split.add(&streams.attention, block, times),
+                FeedForward::Experts { gate, routed, .. } if streams.expert_resource == Resource::Compute => {
                     split.add(streams.experts(), gate, times);
                     split.add(streams.experts(), routed, times);
                 }
-                Block::Experts { .. } => {}
-                Block::Apart { gate, experts, .. } => {
+                FeedForward::Experts { .. } => {}
+                FeedForward::Apart { gate, experts, .. } => {
                     split.add(&streams.attention, gate, times);
                     apart.add(streams.experts(), experts, times);
                 }

@@ -79,14 +79,14 @@ pub fn work_power(power: &ChipPower, activity: &Activity, ranks: f64, clock: f64
 
 /// How a chip keeps to its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct ClockPace {
     /// Its clock, as a share of the highest.
     pub clock: f64,
     /// Time with rests over time without; more than 1 only where the lowest clock asks for too much.
     pub rest: f64,
 }
 
-impl Pace {
+impl ClockPace {
     /// Nothing holds it back.
     pub const FULL: Self = Self { clock: 1.0, rest: 1.0 };
 
@@ -111,20 +111,20 @@ const MOST_STEPS: u32 = 100;
 /// step, since regulators and heat sinks average over more than one.
 ///
 /// `beyond` must not fall as the clock rises.
-pub fn pace(power: &ChipPower, mut beyond: impl FnMut(f64) -> Watts) -> Pace {
+pub fn pace(power: &ChipPower, mut beyond: impl FnMut(f64) -> Watts) -> ClockPace {
     let room: Watts = power.limit() - power.idle.value;
     // A description whose limit is not above idle is refused when it is read.
     if room <= Watts::ZERO {
-        return Pace::FULL;
+        return ClockPace::FULL;
     }
     let full = beyond(1.0);
     if full <= room {
-        return Pace::FULL;
+        return ClockPace::FULL;
     }
     let lowest = lowest_clock(power);
     let least = beyond(lowest);
     if least > room {
-        return Pace { clock: lowest, rest: least / room };
+        return ClockPace { clock: lowest, rest: least / room };
     }
     // The false position of Illinois (Dowell and Jarratt 1971): a straight line through both ends, of which the one that stays too long counts
     // half. `low` always fits.
@@ -148,7 +148,7 @@ pub fn pace(power: &ChipPower, mut beyond: impl FnMut(f64) -> Watts) -> Pace {
             break;
         }
     }
-    Pace { clock: low, rest: 1.0 }
+    ClockPace { clock: low, rest: 1.0 }
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
                 work_power(&self::power(), &operations(joules * 1e12), 1.0, clock, [time; 2])
             }
         };
-        assert_eq!(pace(&power, at(300.0)), Pace::FULL);
+        assert_eq!(pace(&power, at(300.0)), ClockPace::FULL);
         assert!((at(500.0)(0.75).get() - 314.2875).abs() < 1e-9);
         let held = pace(&power, at(500.0));
         assert!(held.clock > 0.75 && held.clock < 1.0 && held.rest == 1.0);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_chip_with_one_clock_rests() {
         let fixed = ChipPower { clock: None, active: None, ..power() };
-        assert_eq!(pace(&fixed, |_| Watts::new(800.0)), Pace { clock: 1.0, rest: 2.0 });
+        assert_eq!(pace(&fixed, |_| Watts::new(800.0)), ClockPace { clock: 1.0, rest: 2.0 });
         let capped = ChipPower { cap: Some(Figure::plain(Watts::new(300.0))), ..fixed };
         assert_eq!(pace(&capped, |_| Watts::new(800.0)).rest, 4.0);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{AfdTraffic, ExpertTraffic, FarMemory, Network, Op, PacketPrices, Prices, Profile, Reach, Relay, Transfer};
+use crate::network::{AfdTraffic, CollectiveCall, ExpertTraffic, FarMemory, Network, Op, PacketPrices, Profile, Reach, Relay, TransferPrices};
 use crate::units::{Bytes, Seconds};
 
 /// Ranks with attention and ranks with experts of attention-FFN disaggregation (AFD), in chips.
@@ -31,14 +31,14 @@ struct Walks {
     all_to_all: Vec<OnceLock<Box<Profile>>>,
     /// Both stages of tokens that are relayed, over the first n ranks, by n; `None` where they fill no several nodes.
     relays: RwLock<BTreeMap<u32, Option<Arc<Relay>>>>,
-    prices: Prices,
+    prices: TransferPrices,
     afd: RwLock<BTreeMap<AfdSplit, Arc<AfdProfiles>>>,
 }
 
 impl Walks {
     fn new(network: &Network<'_>) -> Self {
         let all_to_all = (0..=network.fabric().chips).map(|_| OnceLock::new()).collect();
-        Self { all_to_all, relays: RwLock::default(), prices: Prices::new(network), afd: RwLock::default() }
+        Self { all_to_all, relays: RwLock::default(), prices: TransferPrices::new(network), afd: RwLock::default() }
     }
 }
 
@@ -175,8 +175,8 @@ impl<'a> Communication<'a> {
         self.packets.as_ref().map_or(flow, |packets| packets.left_out(what, flow, why))
     }
 
-    fn transfer(&self, op: Op, ranks: u32, bytes: Bytes) -> Transfer<'_> {
-        Transfer { network: self.network, library: self.library, captured: self.captured, op, ranks, bytes }
+    fn transfer(&self, op: Op, ranks: u32, bytes: Bytes) -> CollectiveCall<'_> {
+        CollectiveCall { network: self.network, library: self.library, captured: self.captured, op, ranks, bytes }
     }
 
     /// All-to-all in which each of the first `ranks` ranks sends `pair` to each other, all at once.

@@ -38,14 +38,14 @@ mod timeline;
 
 pub use activity::{Activity, Limit, OperatorWork, StageWork};
 pub use bound::Bound;
-pub use chip_power::{Pace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, running_power, work_energy, work_power};
+pub use chip_power::{ClockPace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, running_power, work_energy, work_power};
 pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::Machine;
 pub use replay::{
-    ComputeSources, ComputeTimes, GatherSize, PlayedKind, PlayedNode, RankTimes, Replay, ReplayError, ReplayOptions, UnsizedNode, replay,
+    ComputeSources, ComputeTimes, GatherSize, PlayedKind, PlayedNode, RankTimes, ReplayError, ReplayOptions, TraceReplay, UnsizedNode, replay,
 };
 pub use schedule::{MOST_MICRO_BATCHES, Resource, Slot, Stage, makespan, schedule};
 pub use shape::StepShape;

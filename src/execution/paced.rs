@@ -4,8 +4,8 @@
 //! `a + b / clock` through both: exact for what waits for cycles and for what waits for memory or wires, and for sums of the two.
 
 use super::activity::Activity;
-use super::bound::Split;
-use super::chip_power::{Pace, lowest_clock, pace, work_power};
+use super::bound::BottleneckSplit;
+use super::chip_power::{ClockPace, lowest_clock, pace, work_power};
 use super::pass::{Machine, Pass};
 use super::schedule::Stage;
 use super::shape::StepShape;
@@ -49,7 +49,7 @@ pub(super) struct Paced {
     /// Stages at its clock, without rests.
     pub timed: Timed,
     /// How it keeps to the limit.
-    pub pace: Pace,
+    pub pace: ClockPace,
     /// From start to end, rests included.
     pub time: Seconds,
     /// At the highest clock.
@@ -69,9 +69,9 @@ impl Paced {
         };
         // Launches are counted only where it matters: kernels that always run draw most.
         if draws(1.0, unlimited, unlimited) <= power.limit() - power.idle.value {
-            return Self { timed: fast, pace: Pace::FULL, time: unlimited, unlimited };
+            return Self { timed: fast, pace: ClockPace::FULL, time: unlimited, unlimited };
         }
-        let launch = Split::of(machine, pass, streams).bound(unlimited, Seconds::ZERO).launch;
+        let launch = BottleneckSplit::of(machine, pass, streams).bound(unlimited, Seconds::ZERO).launch;
         let lowest = lowest_clock(power);
         let mut slow = None;
         let at = |slow: &mut Option<Timed>, clock: f64| {
@@ -82,7 +82,7 @@ impl Paced {
                 let device = machine.device.at_clock(lowest);
                 Timed::new(&device, &Streams::choose(machine, &device, shape, pass), pass)
             });
-            fast.towards(slow, Pace::place(clock, lowest))
+            fast.towards(slow, ClockPace::place(clock, lowest))
         };
         let pace = pace(power, |clock| {
             let time = at(&mut slow, clock).time(pass);

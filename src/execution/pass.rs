@@ -41,7 +41,7 @@ impl<'a> Machine<'a> {
 
 /// Equal layers, and one micro-batch's work in one of them.
 #[derive(Debug)]
-pub(super) struct Layers {
+pub(super) struct EqualLayers {
     /// Layers that follow each other.
     pub count: u32,
     /// Of the last group: further passes through one such layer for draft tokens.
@@ -52,26 +52,26 @@ pub(super) struct Layers {
     pub exchange: Option<Transfer>,
     /// All-reduces after attention and after the block that follows it, where ranks of one TP group make parts of the same sums.
     pub reduces: [Option<Transfer>; 2],
-    pub block: Block,
+    pub block: FeedForward,
 }
 
-impl Layers {
+impl EqualLayers {
     /// Bytes that one rank sends per layer and micro-batch, averaged over all ranks. `attention` and `experts` are the fractions of ranks of each
     /// kind.
     pub fn sent(&self, [attention, experts]: [f64; 2]) -> Bytes {
         let [reduced, dense] = self.reduces.map(|reduce| reduce.map_or(Bytes::ZERO, |reduce| reduce.sent));
         let shared = self.exchange.map_or(Bytes::ZERO, |exchange| exchange.sent);
         match &self.block {
-            Block::Dense(_) => (shared + reduced + dense) * attention,
-            Block::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
-            Block::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
+            FeedForward::Dense(_) => (shared + reduced + dense) * attention,
+            FeedForward::Experts { exchange, .. } => (shared + reduced + exchange.iter().flatten().map(|transfer| transfer.sent).sum()) * attention,
+            FeedForward::Apart { exchange: [dispatch, combine], .. } => (shared + reduced + dispatch.sent) * attention + combine.sent * experts,
         }
     }
 
     /// Dispatch and combine together.
     pub fn exchanged(&self) -> Seconds {
         match &self.block {
-            Block::Experts { exchange: Some([dispatch, combine]), .. } | Block::Apart { exchange: [dispatch, combine], .. } => {
+            FeedForward::Experts { exchange: Some([dispatch, combine]), .. } | FeedForward::Apart { exchange: [dispatch, combine], .. } => {
                 dispatch.time + combine.time
             }
             _ => Seconds::ZERO,
@@ -88,7 +88,7 @@ pub(super) struct Transfer {
 
 /// Feed-forward block of a layer.
 #[derive(Debug)]
-pub(super) enum Block {
+pub(super) enum FeedForward {
     Dense(Vec<Operator>),
     Experts {
         /// Norm, router, shared experts.
@@ -111,7 +111,7 @@ pub(super) enum Block {
 /// Operators and transfers of a pass.
 #[derive(Debug)]
 pub(super) struct Pass {
-    pub layers: Vec<Layers>,
+    pub layers: Vec<EqualLayers>,
     pub head: Vec<Operator>,
     /// Times that the head runs.
     pub heads: f64,
@@ -135,7 +135,7 @@ impl Pass {
         let last = model.layer.len().saturating_sub(1);
         let own_drafts = shape.own_drafts(workload);
         let drafts = |index: usize| if index == last { own_drafts } else { 0 };
-        let mut layers: Vec<Layers> = Vec::with_capacity(model.layer.len());
+        let mut layers: Vec<EqualLayers> = Vec::with_capacity(model.layer.len());
         for (index, group) in model.layer.iter().enumerate() {
             // Groups of layers often differ in what follows attention only.
             let known = index.checked_sub(1).filter(|before| *model.layer[*before].attention == *group.attention);
@@ -159,9 +159,9 @@ impl Pass {
         let layers = self.layers.iter().flat_map(move |layers| {
             let times = self.times(layers);
             let (first, second): (&[Operator], &[Operator]) = match &layers.block {
-                Block::Dense(block) => (block, &[]),
-                Block::Experts { gate, routed, .. } => (gate, routed),
-                Block::Apart { gate, experts, .. } => (gate, experts),
+                FeedForward::Dense(block) => (block, &[]),
+                FeedForward::Experts { gate, routed, .. } => (gate, routed),
+                FeedForward::Apart { gate, experts, .. } => (gate, experts),
             };
             let (here, there) = (times * attention, times * experts);
             layers.attention.iter().chain(first).map(move |operator| (operator, here)).chain(second.iter().map(move |operator| (operator, there)))
@@ -170,7 +170,7 @@ impl Pass {
     }
 
     /// Times that a micro-batch passes through layers of this group.
-    pub fn times(&self, layers: &Layers) -> f64 {
+    pub fn times(&self, layers: &EqualLayers) -> f64 {
         f64::from(self.micro_batches) * f64::from(layers.count + layers.drafts)
     }
 }
@@ -197,7 +197,7 @@ impl<'a> MicroBatch<'a> {
         split_attention(&group.attention, self.model().hidden, precisions, [tp, sp], self.parts)
     }
 
-    fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> Layers {
+    fn layers(&self, group: &LayerGroup, attention: Rc<Vec<Operator>>, drafts: u32) -> EqualLayers {
         let precisions = &self.workload.workload.precision;
         let tp = self.shape.mapping.tp;
         let exchange = self.sequence_exchange(&group.attention);
@@ -206,8 +206,8 @@ impl<'a> MicroBatch<'a> {
             Transfer { time, sent: self.reduced_bytes() }
         });
         let block = match &group.ffn {
-            Ffn::Dense(dense) => Block::Dense(dense_block(self.model(), dense, precisions, tp, self.own_tokens())),
-            Ffn::None => Block::Dense(Vec::new()),
+            Ffn::Dense(dense) => FeedForward::Dense(dense_block(self.model(), dense, precisions, tp, self.own_tokens())),
+            Ffn::None => FeedForward::Dense(Vec::new()),
             Ffn::Experts(experts) => self.shape.mapping.ffn.map_or_else(|| self.expert_block(experts), |ranks| self.experts_apart(experts, ranks)),
         };
         let divided = match &group.ffn {
@@ -216,11 +216,11 @@ impl<'a> MicroBatch<'a> {
             Ffn::Experts(_) => self.shape.mapping.tokens_on_every_rank(),
         };
         let reduces = [*group.attention != Attention::None, divided].map(|present| reduce.filter(|_| present));
-        Layers { count: group.count, drafts, attention, exchange, reduces, block }
+        EqualLayers { count: group.count, drafts, attention, exchange, reduces, block }
     }
 
     /// Experts of one layer.
-    fn expert_block(&self, experts: &Experts) -> Block {
+    fn expert_block(&self, experts: &Experts) -> FeedForward {
         let workload = &self.machine.workload.workload;
         let model = self.model();
         let even = ExpertPlacement::even();
@@ -237,7 +237,7 @@ impl<'a> MicroBatch<'a> {
         }
         let routed = [expert_block(model, experts, placement, &workload.precision, &load, mapping.expert_shares())];
         if mapping.ep == 1 || everywhere {
-            return Block::Experts { gate, routed, exchange: None };
+            return FeedForward::Experts { gate, routed, exchange: None };
         }
         let bulk = self.shape.bulk();
         let communication = &self.machine.communication;
@@ -251,12 +251,12 @@ impl<'a> MicroBatch<'a> {
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
         let exchanges = [communication.dispatch(&out, bulk), communication.combine(&back, bulk)];
         let exchange = exchanges.map(|Exchange { time, sent }| Transfer { time, sent });
-        Block::Experts { gate, routed, exchange: Some(exchange) }
+        FeedForward::Experts { gate, routed, exchange: Some(exchange) }
     }
 
     /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
     /// tokens: a token is sent to one of them beside its routed ones, at the width of the residual stream.
-    fn experts_apart(&self, experts: &Experts, ranks: u32) -> Block {
+    fn experts_apart(&self, experts: &Experts, ranks: u32) -> FeedForward {
         let WorkloadSpec { workload, model, .. } = self.workload;
         let even = ExpertPlacement::even();
         let placement = workload.experts.as_ref().unwrap_or(&even);
@@ -286,7 +286,7 @@ impl<'a> MicroBatch<'a> {
         let [there, home] = communication.afd_exchange(&out, &back);
         let dispatch = Transfer { time: there, sent: out.attention_bytes(communication.dispatch_kernel(false)) };
         let combine = Transfer { time: home, sent: back.expert_bytes(communication.combine_kernel(false)) };
-        Block::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
+        FeedForward::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
     }
 
     /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.

@@ -61,22 +61,22 @@ pub const MOST_MICRO_BATCHES: u32 = 8;
 
 /// Stages that follow each other on one resource.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct StageRun {
     resource: Resource,
     time: f64,
     /// Number of stages.
     stages: usize,
 }
 
-fn runs(stages: &[Stage]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::with_capacity(stages.len());
+fn runs(stages: &[Stage]) -> Vec<StageRun> {
+    let mut runs: Vec<StageRun> = Vec::with_capacity(stages.len());
     for stage in stages {
         match runs.last_mut() {
             Some(run) if run.resource == stage.resource => {
                 run.time += stage.time.get();
                 run.stages += 1;
             }
-            _ => runs.push(Run { resource: stage.resource, time: stage.time.get(), stages: 1 }),
+            _ => runs.push(StageRun { resource: stage.resource, time: stage.time.get(), stages: 1 }),
         }
     }
     runs
@@ -84,16 +84,16 @@ fn runs(stages: &[Stage]) -> Vec<Run> {
 
 /// When each resource and each micro-batch is free again.
 #[derive(Clone, Copy, Debug)]
-struct State {
+struct ScheduleState {
     resources: [f64; Resource::ALL.len()],
     micro_batches: [f64; MOST_MICRO_BATCHES as usize],
 }
 
-impl State {
+impl ScheduleState {
     const START: Self = Self { resources: [0.0; Resource::ALL.len()], micro_batches: [0.0; MOST_MICRO_BATCHES as usize] };
 
     /// Does a run and returns its start.
-    fn take(&mut self, micro_batch: usize, run: &Run) -> f64 {
+    fn take(&mut self, micro_batch: usize, run: &StageRun) -> f64 {
         let start = self.resources[run.resource as usize].max(self.micro_batches[micro_batch]);
         self.resources[run.resource as usize] = start + run.time;
         self.micro_batches[micro_batch] = start + run.time;
@@ -120,7 +120,7 @@ impl State {
 
 /// The order of all runs: calls `take(micro_batch, run, within)` for every run of every layer, each micro-batch `lag` places behind the previous
 /// one. When the first micro-batch begins a layer and all others have started, `skip(layers left)` may skip layers.
-fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl Order) {
+fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mut impl RunOrder) {
     let (micro_batches, total) = (micro_batches as usize, runs * layers as usize);
     let filled = lag * (micro_batches - 1);
     // Of each micro-batch, the run of its layer that comes next: counted, since to divide takes longer than all else here.
@@ -140,7 +140,7 @@ fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mu
 }
 
 /// Receives the runs in their order.
-trait Order {
+trait RunOrder {
     /// The `run`th run of a micro-batch, counted through all layers; the one `within` its layer.
     fn take(&mut self, micro_batch: usize, run: usize, within: usize);
     /// Of the `left` layers before the first micro-batch, how many are left out.
@@ -149,20 +149,20 @@ trait Order {
 
 /// The end alone. Once every resource and micro-batch advances by the same beat from layer to layer, the layers between here and the
 /// end are that beat, times their number.
-struct End<'a> {
-    runs: &'a [Run],
+struct ScheduleEnd<'a> {
+    runs: &'a [StageRun],
     micro_batches: usize,
     /// Resources up to the last one that a run occupies.
     used: usize,
-    state: State,
-    earlier: Option<State>,
+    state: ScheduleState,
+    earlier: Option<ScheduleState>,
     /// Time for which one layer of all micro-batches occupies each resource.
     busy: [f64; Resource::ALL.len()],
     /// End of the best order so far: one that is sure to end later is not followed to its end.
     limit: f64,
 }
 
-impl Order for End<'_> {
+impl RunOrder for ScheduleEnd<'_> {
     fn take(&mut self, micro_batch: usize, _run: usize, within: usize) {
         self.state.take(micro_batch, &self.runs[within]);
     }
@@ -184,7 +184,7 @@ impl Order for End<'_> {
 }
 
 /// The end with one lag; infinite where that is sure to be after `limit`.
-fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
+fn end(runs: &[StageRun], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
     let mut busy = [0.0; Resource::ALL.len()];
     // Cores and fabric count even where nothing is sent.
     let mut used = 2;
@@ -192,13 +192,13 @@ fn end(runs: &[Run], micro_batches: u32, layers: u32, lag: usize, limit: f64) ->
         busy[run.resource as usize] += run.time * f64::from(micro_batches);
         used = used.max(run.resource as usize + 1);
     }
-    let mut order = End { runs, micro_batches: micro_batches as usize, used, state: State::START, earlier: None, busy, limit };
+    let mut order = ScheduleEnd { runs, micro_batches: micro_batches as usize, used, state: ScheduleState::START, earlier: None, busy, limit };
     in_order(runs.len(), micro_batches, layers, lag, &mut order);
     order.state.end()
 }
 
 /// The lag that ends first, the smaller on a tie, and its end.
-fn best_lag(runs: &[Run], micro_batches: u32, layers: u32) -> (usize, f64) {
+fn best_lag(runs: &[StageRun], micro_batches: u32, layers: u32) -> (usize, f64) {
     let mut best = (0, if runs.is_empty() { 0.0 } else { f64::INFINITY });
     for lag in 0..runs.len() {
         let end = end(runs, micro_batches, layers, lag, best.1);
@@ -224,21 +224,21 @@ pub fn schedule(stages: &[Stage], micro_batches: u32, layers: u32) -> Vec<Slot> 
     let runs = runs(stages);
     let firsts = runs.iter().scan(0, |first, run| Some(std::mem::replace(first, *first + run.stages))).collect();
     let (lag, _) = best_lag(&runs, micro_batches, layers);
-    let mut order = StageByStage { stages, runs: &runs, firsts, state: State::START, slots: Vec::new() };
+    let mut order = StageByStage { stages, runs: &runs, firsts, state: ScheduleState::START, slots: Vec::new() };
     in_order(runs.len(), micro_batches, layers, lag, &mut order);
     order.slots
 }
 
 struct StageByStage<'a> {
     stages: &'a [Stage],
-    runs: &'a [Run],
+    runs: &'a [StageRun],
     /// First stage of each run.
     firsts: Vec<usize>,
-    state: State,
+    state: ScheduleState,
     slots: Vec<Slot>,
 }
 
-impl Order for StageByStage<'_> {
+impl RunOrder for StageByStage<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "both were u32 before")]
     fn take(&mut self, micro_batch: usize, index: usize, run: usize) {
         let mut start = Seconds::new(self.state.take(micro_batch, &self.runs[run]));

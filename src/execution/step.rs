@@ -1,12 +1,12 @@
 //! Time of a pass and its breakdown: operators and transfers of every layer, overlapped over micro-batches.
 
 use super::activity::{Activity, OperatorWork, StageWork};
-use super::bound::{Bound, Split};
-use super::chip_power::{Pace, arithmetic_energy, memory_energy, running_power};
+use super::bound::{BottleneckSplit, Bound};
+use super::chip_power::{ClockPace, arithmetic_energy, memory_energy, running_power};
 use super::draft;
 use super::host::host_time;
 use super::paced::Paced;
-use super::pass::{Layers, Machine, Pass};
+use super::pass::{EqualLayers, Machine, Pass};
 use super::schedule::{Resource, Slot, Stage, makespan, schedule};
 use super::shape::StepShape;
 use super::streams::{Streams, layers_time};
@@ -25,7 +25,7 @@ pub struct Segment {
     /// Micro-batches.
     pub micro_batches: u32,
     /// The clock that the stages run at, and the rests that they are without.
-    pub pace: Pace,
+    pub pace: ClockPace,
 }
 
 /// One pass.
@@ -50,7 +50,7 @@ pub struct Step {
     /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
     pub running: Joules,
     /// The lowest clock of its passes, and the most rests.
-    pub pace: Pace,
+    pub pace: ClockPace,
     /// Time without the chips' power limit.
     pub unlimited: Seconds,
     /// Of the time, passes of a draft model.
@@ -69,7 +69,7 @@ impl Step {
         self.time += draft.time * times;
         self.unlimited += draft.unlimited * times;
         self.drafting += draft.time * times;
-        self.pace = Pace { clock: self.pace.clock.min(draft.pace.clock), rest: self.pace.rest.max(draft.pace.rest) };
+        self.pace = ClockPace { clock: self.pace.clock.min(draft.pace.clock), rest: self.pace.rest.max(draft.pace.rest) };
         self.running += draft.running * times;
         for (name, energy) in &draft.operators {
             match self.operators.iter_mut().find(|known| known.0 == *name) {
@@ -91,7 +91,7 @@ impl Step {
             self.unlimited += host;
             self.bound.launch += host;
             let stages = vec![Stage { name: "engine host", resource: Resource::Compute, time: host }];
-            let pace = Pace { rest: 1.0, ..self.pace };
+            let pace = ClockPace { rest: 1.0, ..self.pace };
             self.segments.push(Segment { stages, work: vec![StageWork::default()], layers: 1, micro_batches: 1, pace });
         }
         self
@@ -133,7 +133,7 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
     let Paced { timed, pace, time, unlimited } = Paced::new(machine, shape, &pass, &streams);
-    let segment = |(layers, stages): (&Layers, Vec<Stage>)| Segment {
+    let segment = |(layers, stages): (&EqualLayers, Vec<Stage>)| Segment {
         stages,
         work: streams.work(layers, pass.shares),
         layers: layers.count,
@@ -152,7 +152,7 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
     });
     let segments = whole_pass(machine, &pass, groups, head, pace);
     let activity = Activity::by_operator(&pass);
-    let bound = Split::of(machine, &pass, &streams).bound(unlimited, time - unlimited);
+    let bound = BottleneckSplit::of(machine, &pass, &streams).bound(unlimited, time - unlimited);
     let power = machine.device.power();
     let energy = |work: &OperatorWork| arithmetic_energy(power, &work.flop, pace.clock) + memory_energy(power, work.memory);
     Step {
@@ -172,7 +172,7 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
 }
 
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.
-fn whole_pass(machine: &Machine<'_>, pass: &Pass, groups: Vec<Segment>, head: Seconds, pace: Pace) -> Vec<Segment> {
+fn whole_pass(machine: &Machine<'_>, pass: &Pass, groups: Vec<Segment>, head: Seconds, pace: ClockPace) -> Vec<Segment> {
     let alone = |name, resource, time, work| {
         let stages = vec![Stage { name, resource, time }];
         Segment { stages, work: vec![work], layers: 1, micro_batches: 1, pace }

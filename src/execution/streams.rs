@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::activity::StageWork;
-use super::pass::{Block, Layers, Machine, Pass};
+use super::pass::{EqualLayers, FeedForward, Machine, Pass};
 use super::schedule::{Resource, Stage, makespan};
 use super::shape::StepShape;
 use crate::units::Seconds;
@@ -40,9 +40,9 @@ impl<'a> Streams<'a> {
     /// machine, at any clock.
     pub fn choose(machine: &'a Machine<'_>, device: &'a Device, shape: &StepShape, pass: &'a Pass) -> Self {
         let overlaps = shape.micro_batches > 1;
-        let sparse = pass.layers.iter().any(|layers| matches!(layers.block, Block::Experts { .. }));
+        let sparse = pass.layers.iter().any(|layers| matches!(layers.block, FeedForward::Experts { .. }));
         if device.kernels.decode_streams_split_cores && overlaps && !shape.bulk() && sparse {
-            return Split::new(device, pass).best();
+            return CoreSplit::new(device, pass).best();
         }
         let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
         let attention = if taken > 0.0 { Cow::Owned(device.with_cores(1.0 - taken)) } else { Cow::Borrowed(device) };
@@ -50,23 +50,23 @@ impl<'a> Streams<'a> {
     }
 
     /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
-    pub fn work(&self, layers: &Layers, shares: [f64; 2]) -> Vec<StageWork> {
+    pub fn work(&self, layers: &EqualLayers, shares: [f64; 2]) -> Vec<StageWork> {
         let [reduce, block_reduce] = layers.reduces.map(|reduce| reduce.map(|reduce| StageWork::transfer(reduce.sent)));
         let mut work = vec![StageWork::of(&self.attention, &layers.attention)];
         work.extend(layers.exchange.map(|exchange| StageWork::transfer(exchange.sent)));
         work.extend(reduce);
         match &layers.block {
-            Block::Dense(block) => {
+            FeedForward::Dense(block) => {
                 work.push(StageWork::of(&self.attention, block));
                 work.extend(block_reduce);
             }
-            Block::Experts { gate, routed, exchange } => {
+            FeedForward::Experts { gate, routed, exchange } => {
                 work.push(StageWork::of(self.experts(), gate));
                 work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
                 work.push(StageWork::of(self.experts(), routed));
                 work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)).or(block_reduce));
             }
-            Block::Apart { gate, experts, exchange: [dispatch, combine] } => {
+            FeedForward::Apart { gate, experts, exchange: [dispatch, combine] } => {
                 work.extend([StageWork::of(&self.attention, gate), StageWork::transfer(dispatch.sent)]);
                 let here = work.into_iter().map(|work| work.on(shares[0]));
                 let there = [StageWork::of(self.experts(), experts), StageWork::transfer(combine.sent)].map(|work| work.on(shares[1]));
@@ -94,24 +94,24 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
 }
 
 /// The dense block's time alone.
-fn dense_time(device: &Device, layers: &Layers) -> Times {
+fn dense_time(device: &Device, layers: &EqualLayers) -> Times {
     let dense = match &layers.block {
-        Block::Dense(block) => sum(device, block),
-        Block::Experts { .. } | Block::Apart { .. } => Seconds::ZERO,
+        FeedForward::Dense(block) => sum(device, block),
+        FeedForward::Experts { .. } | FeedForward::Apart { .. } => Seconds::ZERO,
     };
     Times { dense, ..Times::default() }
 }
 
 /// Gate, then experts.
-fn expert_times(device: &Device, layers: &Layers) -> (Seconds, Seconds) {
+fn expert_times(device: &Device, layers: &EqualLayers) -> (Seconds, Seconds) {
     match &layers.block {
-        Block::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
-        Block::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
-        Block::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
+        FeedForward::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
+        FeedForward::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
+        FeedForward::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
     }
 }
 
-fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage> {
+fn stages(layers: &EqualLayers, times: Times, expert_resource: Resource) -> Vec<Stage> {
     let [reduce, block_reduce] =
         layers.reduces.map(|reduce| reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time }));
     let mut stages = Vec::with_capacity(7);
@@ -119,17 +119,17 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
     stages.extend(layers.exchange.map(|exchange| Stage { name: "sequence exchange", resource: Resource::Fabric, time: exchange.time }));
     stages.extend(reduce);
     match &layers.block {
-        Block::Dense(_) => {
+        FeedForward::Dense(_) => {
             stages.push(Stage { name: "dense block", resource: Resource::Compute, time: times.dense });
             stages.extend(block_reduce);
         }
-        Block::Experts { exchange, .. } => {
+        FeedForward::Experts { exchange, .. } => {
             stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
             stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time }));
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
             stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }).or(block_reduce));
         }
-        Block::Apart { exchange: [dispatch, combine], .. } => stages.extend([
+        FeedForward::Apart { exchange: [dispatch, combine], .. } => stages.extend([
             Stage { name: "gate", resource: Resource::Compute, time: times.gate },
             Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time },
             Stage { name: "experts", resource: Resource::Experts, time: times.experts },
@@ -143,7 +143,7 @@ fn stages(layers: &Layers, times: Times, expert_resource: Resource) -> Vec<Stage
 ///
 /// More cores for one stream never slow it and never speed up the other, so a range of splits is bounded below by giving each stream
 /// the most that any split of the range gives it; ranges that cannot beat the best split found so far are left out.
-struct Split<'a> {
+struct CoreSplit<'a> {
     device: &'a Device,
     pass: &'a Pass,
     /// By number of cores, by group of layers; filled as they are asked for.
@@ -152,7 +152,7 @@ struct Split<'a> {
     best: Option<(Seconds, u32)>,
 }
 
-impl<'a> Split<'a> {
+impl<'a> CoreSplit<'a> {
     fn new(device: &'a Device, pass: &'a Pass) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cores of a chip")]
         let cores = (device.cores as usize).max(2);
@@ -183,7 +183,7 @@ impl<'a> Split<'a> {
     fn guess(&mut self) -> u32 {
         let half = self.cores() / 2;
         self.time(half, self.cores() - half);
-        let weighted = |time: Seconds, layers: &Layers| time.get() * f64::from(layers.count);
+        let weighted = |time: Seconds, layers: &EqualLayers| time.get() * f64::from(layers.count);
         let attention = self.attention[half as usize].iter().flatten().zip(&self.pass.layers);
         let attention: f64 = attention.map(|(times, layers)| weighted(times.attention, layers)).sum();
         let experts = self.experts[(self.cores() - half) as usize].iter().flatten().zip(&self.pass.layers);
@@ -246,7 +246,7 @@ impl<'a> Split<'a> {
 }
 
 /// Time of a group of layers, with the further passes of draft tokens.
-pub(super) fn layers_time(layers: &Layers, stages: &[Stage], micro_batches: u32) -> Seconds {
+pub(super) fn layers_time(layers: &EqualLayers, stages: &[Stage], micro_batches: u32) -> Seconds {
     let drafts = if layers.drafts > 0 { makespan(stages, micro_batches, 1) * f64::from(layers.drafts) } else { Seconds::ZERO };
     makespan(stages, micro_batches, layers.count) + drafts
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use petgraph::graph::NodeIndex;
 
 use super::budget::over_budget;
-use super::builder::{Builder, Group, Stop, narrow};
+use super::builder::{Builder, PortGroup, Stop, narrow};
 use super::collisions::lower_rates;
 use super::graph::{Endpoint, Fabric};
-use super::patterns::{self, Orbits};
+use super::patterns::{self, ChildOrbits};
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Cable, LevelSpec, Spec};
 
@@ -22,7 +22,7 @@ pub fn build(spec: &Spec) -> Result<Fabric, Problems> {
     refuse_hopeless(&builder, spec)?;
     let mut groups = Vec::with_capacity(spec.chips() as usize);
     for chip in 0..spec.chips() {
-        groups.push(Group::chip(builder.node(Endpoint::Chip, 0, (chip, 1))));
+        groups.push(PortGroup::chip(builder.node(Endpoint::Chip, 0, (chip, 1))));
     }
     for (index, level) in spec.levels.iter().enumerate() {
         builder.level = u8::try_from(index).unwrap_or(u8::MAX);
@@ -54,7 +54,7 @@ fn refuse_hopeless(builder: &Builder, spec: &Spec) -> Result<(), Problem> {
 }
 
 /// Notes which group of the current level is joined next.
-fn enter(builder: &mut Builder, spec: &Spec, group: usize, children: &[Group]) {
+fn enter(builder: &mut Builder, spec: &Spec, group: usize, children: &[PortGroup]) {
     let chips = children.iter().map(|child| child.chips.len()).sum::<usize>();
     builder.under = (narrow(group * chips), narrow(chips));
     let (mut index, mut ancestry) = (group, 0u64);
@@ -67,7 +67,7 @@ fn enter(builder: &mut Builder, spec: &Spec, group: usize, children: &[Group]) {
     builder.ancestry = ancestry;
 }
 
-fn join(builder: &mut Builder, level: &LevelSpec, children: &[Group]) -> Result<Group, Stop> {
+fn join(builder: &mut Builder, level: &LevelSpec, children: &[PortGroup]) -> Result<PortGroup, Stop> {
     let cable = Cable { link: level.link.clone(), count: level.links };
     let group = match &level.nic {
         None => patterns::join(builder, level, &cable, children),
@@ -84,7 +84,7 @@ fn join(builder: &mut Builder, level: &LevelSpec, children: &[Group]) -> Result<
 
 /// Sorts chips into classes and works out what the symmetries allow.
 fn finish(builder: &mut Builder, spec: &Spec) {
-    let orbits: Vec<Orbits> = spec.levels.iter().map(patterns::orbits).collect();
+    let orbits: Vec<ChildOrbits> = spec.levels.iter().map(patterns::orbits).collect();
     let mut known = BTreeMap::new();
     for chip in 0..builder.fabric.chips {
         let (mut index, mut key) = (chip, 0u64);

@@ -34,7 +34,7 @@ impl Stop {
 
 /// A node that links of the level above may start from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Port {
+pub(super) struct LevelPort {
     pub node: NodeIndex,
     /// Ports of one class are mapped onto each other by the symmetries of their group.
     pub class: u32,
@@ -42,27 +42,27 @@ pub(super) struct Port {
 
 /// What a level hands to the one above.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct PortGroup {
     /// Its chips, in level order.
-    pub chips: Vec<Port>,
+    pub chips: Vec<LevelPort>,
     /// Its switches (its chips, where it has none), plane by plane; never empty.
-    pub planes: Vec<Vec<Port>>,
+    pub planes: Vec<Vec<LevelPort>>,
 }
 
-impl Group {
+impl PortGroup {
     /// A bare chip: the same node in every plane.
     pub fn chip(node: NodeIndex) -> Self {
-        let port = Port { node, class: 0 };
+        let port = LevelPort { node, class: 0 };
         Self { chips: vec![port], planes: vec![vec![port]] }
     }
 
     /// The ports in a plane; a group with fewer planes has the same ports in all.
-    pub fn plane(&self, plane: usize) -> &[Port] {
+    pub fn plane(&self, plane: usize) -> &[LevelPort] {
         self.planes.get(plane).unwrap_or(&self.planes[0])
     }
 
     /// The ports of all planes, for patterns that know none.
-    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+    pub fn ports(&self) -> impl Iterator<Item = &LevelPort> {
         self.planes.iter().flatten()
     }
 }
@@ -155,7 +155,7 @@ impl Builder {
     }
 
     /// Parallel links, from the first node to the second; `reversible` if a symmetry swaps them.
-    pub fn edge(&mut self, ends: (Port, Port), cable: &Cable, plane: usize, label: Label, reversible: bool) -> Result<(), Stop> {
+    pub fn edge(&mut self, ends: (LevelPort, LevelPort), cable: &Cable, plane: usize, label: Label, reversible: bool) -> Result<(), Stop> {
         if self.fabric.graph.edge_count() >= MOST_EDGES {
             return Err(Stop::TooLarge);
         }
@@ -181,7 +181,7 @@ impl Builder {
     }
 
     /// The same chips, each reachable only through a NIC of its own.
-    pub fn behind_nics(&mut self, nic: &NicSpec, child: &Group) -> Result<Group, Stop> {
+    pub fn behind_nics(&mut self, nic: &NicSpec, child: &PortGroup) -> Result<PortGroup, Stop> {
         let index = position_or_push(&mut self.fabric.nics, &(nic.id.clone(), nic.nic.clone()), |known| known.0 == nic.id);
         let cable = Cable { link: nic.link.clone(), count: 1 };
         let mut nics = Vec::with_capacity(child.chips.len());
@@ -189,14 +189,14 @@ impl Builder {
             let under = (narrow(chip.node.index()) - self.under.0, 1);
             let node = self.part(Endpoint::Nic(index), 0, Some(under))?;
             self.forward(node);
-            let port = Port { node, class: chip.class };
+            let port = LevelPort { node, class: chip.class };
             self.edge((*chip, port), &cable, 0, [NIC_LABEL, 0, chip.class], false)?;
             nics.push(port);
         }
-        Ok(Group { chips: child.chips.clone(), planes: vec![nics] })
+        Ok(PortGroup { chips: child.chips.clone(), planes: vec![nics] })
     }
 
-    pub fn attach(&mut self, group: &Group, attach: &AttachSpec, index: u32) -> Result<(), Stop> {
+    pub fn attach(&mut self, group: &PortGroup, attach: &AttachSpec, index: u32) -> Result<(), Stop> {
         let endpoint = match &attach.part {
             AttachedPart::Cpu(cpu) => {
                 let part = (attach.id.clone(), cpu.clone());
@@ -214,9 +214,9 @@ impl Builder {
         let share = group.chips.len() / attach.count as usize;
         for number in 0..attach.count as usize {
             let under = (attach.to == AttachTo::Chips).then(|| (narrow(number * share), narrow(share)));
-            let port = Port { node: self.part(endpoint, 0, under)?, class: 0 };
+            let port = LevelPort { node: self.part(endpoint, 0, under)?, class: 0 };
             let all = group.planes.iter().enumerate().flat_map(|(plane, ports)| ports.iter().map(move |below| (plane, below)));
-            let ends: Vec<(usize, &Port)> = match attach.to {
+            let ends: Vec<(usize, &LevelPort)> = match attach.to {
                 AttachTo::Switches => all.collect(),
                 AttachTo::Spread => all.clone().nth(number % all.count()).into_iter().collect(),
                 AttachTo::Chips => group.chips[number * share..(number + 1) * share].iter().map(|chip| (0, chip)).collect(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use petgraph::graph::{EdgeIndex, NodeIndex};
 
-use super::damage::{Damage, Part, damaged, part_classes};
+use super::damage::{Damage, FailedPart, damaged, part_classes};
 use super::inventory::Inventory;
 use crate::fabric::{Endpoint, Fabric};
 use crate::units::Metres;
@@ -107,8 +107,8 @@ fn blast_radius(fabric: &Fabric) -> Vec<Blast> {
     let (classes, _) = part_classes(fabric);
     let blasts = classes.into_iter().map(|class| {
         let dark = match class.example {
-            Part::Node(node) => node_lanes(fabric, NodeIndex::new(node as usize)),
-            Part::Link(edge) => link_lanes(fabric, EdgeIndex::new(edge as usize)),
+            FailedPart::Node(node) => node_lanes(fabric, NodeIndex::new(node as usize)),
+            FailedPart::Link(edge) => link_lanes(fabric, EdgeIndex::new(edge as usize)),
         };
         let chips = fabric.chips - damaged(fabric, &Damage::of(&[class.example])).chips;
         #[expect(clippy::cast_precision_loss, reason = "lane counts are far below 2^53")]

@@ -10,7 +10,7 @@ use crate::fabric::{Edge, Endpoint, Fabric, Node, kind_name};
 
 /// A part of the fabric that can fail on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum FailedPart {
     /// A chip, switch or host.
     Node(u32),
     /// One of the parallel links of an edge.
@@ -28,14 +28,14 @@ pub struct Damage {
 impl Damage {
     /// These parts and no others; a link named twice is two parallel links.
     #[must_use]
-    pub fn of(parts: &[Part]) -> Self {
+    pub fn of(parts: &[FailedPart]) -> Self {
         let mut damage = Self::default();
         for part in parts {
             match *part {
-                Part::Node(node) => {
+                FailedPart::Node(node) => {
                     damage.nodes.insert(node);
                 }
-                Part::Link(edge) => *damage.links.entry(edge).or_default() += 1,
+                FailedPart::Link(edge) => *damage.links.entry(edge).or_default() += 1,
             }
         }
         damage
@@ -49,9 +49,10 @@ impl Damage {
 
     /// Damage that is as bad: of a single part, that of the example of its class; otherwise itself.
     #[must_use]
-    pub fn representative(&self, classes: &[PartClass], class_of: &BTreeMap<Part, usize>) -> Self {
-        let nodes = self.nodes.iter().map(|node| Part::Node(*node));
-        let parts: Vec<Part> = nodes.chain(self.links.iter().flat_map(|(edge, count)| vec![Part::Link(*edge); *count as usize])).collect();
+    pub fn representative(&self, classes: &[PartClass], class_of: &BTreeMap<FailedPart, usize>) -> Self {
+        let nodes = self.nodes.iter().map(|node| FailedPart::Node(*node));
+        let parts: Vec<FailedPart> =
+            nodes.chain(self.links.iter().flat_map(|(edge, count)| vec![FailedPart::Link(*edge); *count as usize])).collect();
         match parts[..] {
             [part] => class_of.get(&part).map_or_else(|| self.clone(), |class| Self::of(&[classes[*class].example])),
             _ => self.clone(),
@@ -139,7 +140,7 @@ pub struct PartClass {
     /// What they are.
     pub name: String,
     /// One of them.
-    pub example: Part,
+    pub example: FailedPart,
     /// How many, parallel links counted one by one.
     pub count: u64,
 }
@@ -149,8 +150,8 @@ pub struct PartClass {
 /// Edges carry their class. A symmetry that maps an edge onto another maps its ends too, so nodes at the same end of edges of one
 /// class are alike, and so on along chains of such edges.
 #[must_use]
-pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<Part, usize>) {
-    let mut class_of: BTreeMap<Part, usize> = BTreeMap::new();
+pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<FailedPart, usize>) {
+    let mut class_of: BTreeMap<FailedPart, usize> = BTreeMap::new();
     let mut alike = UnionFind::<u32>::new(fabric.graph.node_count());
     let mut seen: BTreeMap<(u64, bool), u32> = BTreeMap::new();
     for edge in fabric.graph.edge_references() {
@@ -165,45 +166,45 @@ pub fn part_classes(fabric: &Fabric) -> (Vec<PartClass>, BTreeMap<Part, usize>) 
     for node in fabric.graph.node_indices() {
         let index = number(node.index());
         let position = *nodes.entry(alike.find(index)).or_insert_with(|| {
-            classes.push(PartClass { name: kind_name(fabric, node).to_owned(), example: Part::Node(index), count: 0 });
+            classes.push(PartClass { name: kind_name(fabric, node).to_owned(), example: FailedPart::Node(index), count: 0 });
             classes.len() - 1
         });
         classes[position].count += 1;
-        class_of.insert(Part::Node(index), position);
+        class_of.insert(FailedPart::Node(index), position);
     }
     let mut links: BTreeMap<u64, usize> = BTreeMap::new();
     for edge in fabric.graph.edge_references() {
         let position = *links.entry(u64::from(edge.weight().class)).or_insert_with(|| {
             let link = &fabric.links[edge.weight().link as usize].id;
             let name = format!("link {link}, {} to {}", kind_name(fabric, edge.source()), kind_name(fabric, edge.target()));
-            classes.push(PartClass { name, example: Part::Link(number(edge.id().index())), count: 0 });
+            classes.push(PartClass { name, example: FailedPart::Link(number(edge.id().index())), count: 0 });
             classes.len() - 1
         });
         classes[position].count += u64::from(edge.weight().count);
-        class_of.insert(Part::Link(number(edge.id().index())), position);
+        class_of.insert(FailedPart::Link(number(edge.id().index())), position);
     }
     (classes, class_of)
 }
 
 /// Every single part, parallel links one by one, for studies without symmetry.
 #[must_use]
-pub fn all_parts(fabric: &Fabric) -> Vec<Part> {
-    let nodes = fabric.graph.node_indices().map(|node| Part::Node(number(node.index())));
-    let links = fabric.graph.edge_references().flat_map(|edge| vec![Part::Link(number(edge.id().index())); edge.weight().count as usize]);
+pub fn all_parts(fabric: &Fabric) -> Vec<FailedPart> {
+    let nodes = fabric.graph.node_indices().map(|node| FailedPart::Node(number(node.index())));
+    let links = fabric.graph.edge_references().flat_map(|edge| vec![FailedPart::Link(number(edge.id().index())); edge.weight().count as usize]);
     nodes.chain(links).collect()
 }
 
 /// Name of a part for the command line: `chip:12`, `ub-l2:3` (numbered by kind, in the order of the graph), `chip:12/ub-l1:7` for a link.
 #[must_use]
-pub fn part_name(fabric: &Fabric, part: Part) -> String {
+pub fn part_name(fabric: &Fabric, part: FailedPart) -> String {
     let name = |node: NodeIndex| {
         let kind = kind_name(fabric, node);
         let before = fabric.graph.node_indices().take(node.index()).filter(|other| kind_name(fabric, *other) == kind).count();
         format!("{kind}:{before}")
     };
     match part {
-        Part::Node(node) => name(NodeIndex::new(node as usize)),
-        Part::Link(edge) => {
+        FailedPart::Node(node) => name(NodeIndex::new(node as usize)),
+        FailedPart::Link(edge) => {
             let ends = fabric.graph.edge_endpoints(EdgeIndex::new(edge as usize));
             ends.map_or(String::new(), |(from, to)| format!("{}/{}", name(from), name(to)))
         }
@@ -214,7 +215,7 @@ pub fn part_name(fabric: &Fabric, part: Part) -> String {
 ///
 /// # Errors
 /// What was expected, in one line.
-pub fn part_named(fabric: &Fabric, name: &str) -> Result<Part, String> {
+pub fn part_named(fabric: &Fabric, name: &str) -> Result<FailedPart, String> {
     let node = |name: &str| -> Result<NodeIndex, String> {
         let wrong = || format!("`{name}` names no part; write `chip:12`, `SWITCH:3` or `chip:12/SWITCH:3` for the link between them");
         let (kind, index) = name.rsplit_once(':').ok_or_else(wrong)?;
@@ -229,10 +230,10 @@ pub fn part_named(fabric: &Fabric, name: &str) -> Result<Part, String> {
         of_kind.get(index).copied().ok_or_else(|| format!("`{name}`: the machine has {} of them, numbered from 0", of_kind.len()))
     };
     match name.split_once('/') {
-        None => Ok(Part::Node(number(node(name)?.index()))),
+        None => Ok(FailedPart::Node(number(node(name)?.index()))),
         Some((from, to)) => {
             let edge = fabric.graph.find_edge(node(from)?, node(to)?).ok_or_else(|| format!("no link joins {from} and {to}"))?;
-            Ok(Part::Link(number(edge.index())))
+            Ok(FailedPart::Link(number(edge.index())))
         }
     }
 }

@@ -13,9 +13,9 @@ mod transients;
 
 pub use complexity::{Blast, Complexity, LaneUse, complexity};
 pub use cost::{Cost, CostLine, PriceBasis, Spread, cost, energy, over, ownership};
-pub use damage::{Damage, Part, PartClass, all_parts, damaged, part_classes, part_name, part_named};
+pub use damage::{Damage, FailedPart, PartClass, all_parts, damaged, part_classes, part_name, part_named};
 pub use inventory::{Inventory, LinkLine, NicLinks, SwitchLine, inventory};
-pub use over_time::{DutyStretch, Stretch, duty_over_time, power_over_time};
-pub use power::{Duty, Place, Power, PowerLine, chip_power, mixed, power};
+pub use over_time::{DutyStretch, PowerStretch, duty_over_time, power_over_time};
+pub use power::{Duty, Power, PowerLine, PowerPlace, chip_power, mixed, power};
 pub use reliability::{Failures, failures};
 pub use transients::{Transients, rack_watts, transients};

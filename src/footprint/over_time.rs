@@ -14,7 +14,7 @@ use crate::units::{BytesPerSecond, Seconds, Watts};
 
 /// A stretch of a step in which all watts stay the same.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stretch {
+pub struct PowerStretch {
     /// From the start of the step.
     pub start: Seconds,
     /// From the start of the step.
@@ -59,8 +59,8 @@ pub fn duty_over_time(fabric: &Fabric, step: &Step, busy: f64) -> Vec<DutyStretc
 
 /// Power of a machine over the time of a step.
 #[must_use]
-pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duties: &[DutyStretch], profile: &Profile) -> Vec<Stretch> {
-    let of = |(start, end, duty): &DutyStretch| Stretch { start: *start, end: *end, power: power(spec, fabric, inventory, duty, profile) };
+pub fn power_over_time(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duties: &[DutyStretch], profile: &Profile) -> Vec<PowerStretch> {
+    let of = |(start, end, duty): &DutyStretch| PowerStretch { start: *start, end: *end, power: power(spec, fabric, inventory, duty, profile) };
     duties.iter().map(of).collect()
 }
 

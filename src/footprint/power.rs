@@ -68,7 +68,7 @@ pub fn chip_power(power: &ChipPower, ranks: u32, step: &Step) -> Watts {
 
 /// Where a part stands, for the split by level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum PowerPlace {
     /// Accelerator packages.
     Chips,
     /// Switches and links of a level of the fabric.
@@ -85,7 +85,7 @@ pub struct PowerLine {
     /// What they are.
     pub part: String,
     /// Where they stand.
-    pub place: Place,
+    pub place: PowerPlace,
     /// How many.
     pub count: u64,
     /// All of them, powered and without work.
@@ -148,8 +148,8 @@ impl Power {
 
     /// Watts by place, innermost first.
     #[must_use]
-    pub fn by_place(&self) -> Vec<(Place, Watts)> {
-        let mut places: BTreeMap<Place, Watts> = BTreeMap::new();
+    pub fn by_place(&self) -> Vec<(PowerPlace, Watts)> {
+        let mut places: BTreeMap<PowerPlace, Watts> = BTreeMap::new();
         for line in &self.lines {
             *places.entry(line.place).or_default() += line.power();
         }
@@ -167,8 +167,8 @@ pub fn power(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, p
     let chips = real(inventory.chips);
     let waiting = lines.iter().map(|line| line.waiting).sum();
     let mut purposes: Vec<(String, Watts)> = duty.operators.iter().map(|(name, power)| ((*name).to_owned(), *power * chips)).collect();
-    let transfers: Watts = lines.iter().filter(|line| matches!(line.place, Place::Level(_))).map(|line| line.working).sum();
-    let hosting: Watts = lines.iter().filter(|line| line.place == Place::Host).map(|line| line.working).sum();
+    let transfers: Watts = lines.iter().filter(|line| matches!(line.place, PowerPlace::Level(_))).map(|line| line.working).sum();
+    let hosting: Watts = lines.iter().filter(|line| line.place == PowerPlace::Host).map(|line| line.working).sum();
     purposes.push(("transfers".to_owned(), duty.ports * chips + transfers));
     purposes.push(("hosts at work".to_owned(), hosting));
     purposes.push(("waiting".to_owned(), waiting));
@@ -196,7 +196,7 @@ fn chips(spec: &Spec, inventory: &Inventory, duty: &Duty) -> PowerLine {
     let working: Watts = duty.operators.iter().map(|(_, power)| *power).sum::<Watts>() + duty.ports;
     PowerLine {
         part: format!("chips ({})", spec.chip.name),
-        place: Place::Chips,
+        place: PowerPlace::Chips,
         count: inventory.chips,
         waiting: power.idle.value * count,
         working: working * count,
@@ -230,7 +230,7 @@ fn switches(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profi
         let full = line_rate.get(&(index, line.level)).copied().unwrap_or_default();
         Some(PowerLine {
             part: named("switch chips", &line.part, line.level, of_part().count(), fabric),
-            place: Place::Level(line.level),
+            place: PowerPlace::Level(line.level),
             count: line.count,
             waiting,
             working: energy_per_bit.value * forwarded,
@@ -271,7 +271,7 @@ fn links(fabric: &Fabric, inventory: &Inventory, duty: &Duty, profile: &Profile)
         let share = real(line.count) / real(of_part().map(|other| other.count).sum());
         let crossing = sent * (visits(profile, profile.link_bytes[index]) * share);
         let full = link.lane_rate.value * (f64::from(link.lanes) * 2.0 * real(line.count));
-        let place = Place::Level(line.level);
+        let place = PowerPlace::Level(line.level);
         lines.push(PowerLine {
             part: named("SerDes", &line.part, line.level, levels, fabric),
             place,
@@ -308,13 +308,13 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profi
         let (idle, serving) = (cpu.power.idle.value, cpu.power.serving.value.max(cpu.power.idle.value));
         lines.push(PowerLine {
             part: format!("CPUs ({name})"),
-            place: Place::Host,
+            place: PowerPlace::Host,
             count: *count,
             waiting: idle * real(*count),
             working: (serving - idle) * (real(*count) * duty.busy),
             rated: cpu.power.limit.as_ref().map_or(serving, |limit| limit.value.max(serving)) * real(*count),
         });
-        lines.push(constant(format!("DRAM ({name})"), Place::Host, *count, cpu.power.memory.value));
+        lines.push(constant(format!("DRAM ({name})"), PowerPlace::Host, *count, cpu.power.memory.value));
     }
     for (name, count) in &inventory.nics {
         let Some((_, nic)) = fabric.nics.iter().find(|part| part.0 == *name) else { continue };
@@ -322,7 +322,7 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profi
         let [crossing, full] = crossing(fabric, inventory.links_at_nics(name), duty.sent * real(inventory.chips), profile);
         lines.push(PowerLine {
             part: format!("NICs ({name})"),
-            place: Place::Host,
+            place: PowerPlace::Host,
             count: *count,
             waiting,
             working: nic.energy_per_bit.value * crossing,
@@ -331,10 +331,10 @@ fn hosts(spec: &Spec, fabric: &Fabric, inventory: &Inventory, duty: &Duty, profi
     }
     for (name, count) in &inventory.memories {
         let Some((_, memory)) = fabric.memories.iter().find(|part| part.0 == *name) else { continue };
-        lines.push(constant(format!("memory expanders ({name})"), Place::Host, *count, memory.power.value));
+        lines.push(constant(format!("memory expanders ({name})"), PowerPlace::Host, *count, memory.power.value));
     }
     for auxiliary in &spec.auxiliaries {
-        lines.push(constant(auxiliary.name.clone(), Place::Host, auxiliary.count, auxiliary.power.value));
+        lines.push(constant(auxiliary.name.clone(), PowerPlace::Host, auxiliary.count, auxiliary.power.value));
     }
     lines.retain(|line| line.count > 0);
     lines
@@ -350,7 +350,7 @@ fn crossing(fabric: &Fabric, links: &[NicLinks], sent: BytesPerSecond, profile: 
 }
 
 /// A part with constant power.
-fn constant(part: String, place: Place, count: u64, each: Watts) -> PowerLine {
+fn constant(part: String, place: PowerPlace, count: u64, each: Watts) -> PowerLine {
     let all = each * real(count);
     PowerLine { part, place, count, waiting: all, working: Watts::ZERO, rated: all }
 }
@@ -362,7 +362,7 @@ fn supply(spec: &Spec, lines: &[PowerLine]) -> Vec<PowerLine> {
     let sum = |of: fn(&PowerLine) -> Watts| -> Watts { lines.iter().map(of).sum() };
     let line = |part: &str, of: &dyn Fn(Watts) -> Watts| PowerLine {
         part: part.to_owned(),
-        place: Place::Supply,
+        place: PowerPlace::Supply,
         count: 1,
         waiting: of(sum(|line| line.waiting)),
         working: of(sum(|line| line.working)),

@@ -2,7 +2,7 @@
 
 use petgraph::graph::{EdgeIndex, NodeIndex};
 
-use super::damage::Part;
+use super::damage::FailedPart;
 use crate::fabric::{Endpoint, Fabric};
 use crate::input::document::{Medium, Reliability, Wear};
 use crate::units::Seconds;
@@ -30,14 +30,14 @@ impl Failures {
 
 /// Failures of a part of the fabric. An optical link fails with either of its modules; where links share a module each bears its share.
 #[must_use]
-pub fn failures(reliability: &Reliability, fabric: &Fabric, part: Part) -> Failures {
+pub fn failures(reliability: &Reliability, fabric: &Fabric, part: FailedPart) -> Failures {
     match part {
-        Part::Node(node) => match fabric.graph[NodeIndex::new(node as usize)].endpoint {
+        FailedPart::Node(node) => match fabric.graph[NodeIndex::new(node as usize)].endpoint {
             Endpoint::Chip => Failures::of(&reliability.chip, 1.0),
             Endpoint::Switch(_) => Failures::of(&reliability.switch, 1.0),
             Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => Failures::of(&reliability.host, 1.0),
         },
-        Part::Link(edge) => {
+        FailedPart::Link(edge) => {
             let link = fabric.graph[EdgeIndex::new(edge as usize)].link;
             match &fabric.links[link as usize].link.medium {
                 Medium::Trace {} | Medium::Copper {} => Failures::of(&reliability.copper, 1.0),

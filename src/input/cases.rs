@@ -247,7 +247,7 @@ impl Case {
 /// # Errors
 /// Every line that is not a measurement.
 pub fn parse_cases(source: &Arc<Source>) -> Result<Vec<Case>, Problems> {
-    let mut records = Records { source, at: 0 };
+    let mut records = CsvRecords { source, at: 0 };
     let header = records.next().unwrap_or_default();
     let names: Vec<&str> = header.iter().map(|field| field.text.as_str()).collect();
     if names != COLUMNS {
@@ -275,7 +275,7 @@ fn place(source: &Arc<Source>, span: Range<usize>) -> Place {
     Place { source: Arc::clone(source), span }
 }
 
-fn case(source: &Arc<Source>, fields: &[Field]) -> Result<Case, Problems> {
+fn case(source: &Arc<Source>, fields: &[CsvField]) -> Result<Case, Problems> {
     let [id, system, quantity, settings, value, unit, from, confidence] = fields else {
         let span = fields[0].span.start..fields[fields.len() - 1].span.end;
         let message = format!("a measurement has {} fields, this line has {}", COLUMNS.len(), fields.len());
@@ -286,7 +286,7 @@ fn case(source: &Arc<Source>, fields: &[Field]) -> Result<Case, Problems> {
             return Err(Problem::new(format!("the field `{column}` is empty")).at(place(source, field.span.clone()), "nothing here").into());
         }
     }
-    let here = |field: &Field| place(source, field.span.clone());
+    let here = |field: &CsvField| place(source, field.span.clone());
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let range = match value.text.split_once("..") {
         Some(("", high)) => number(high).filter(|high| *high > 0.0).map(|high| (0.0, Some(high))),
@@ -333,22 +333,22 @@ fn case(source: &Arc<Source>, fields: &[Field]) -> Result<Case, Problems> {
 
 /// A field and where it stands.
 #[derive(Debug)]
-struct Field {
+struct CsvField {
     text: String,
     span: Range<usize>,
 }
 
 /// The lines of a CSV text, cut into fields (RFC 4180: quoted fields may hold commas, line breaks and doubled quotes). Blank lines and
 /// lines that start with `#` are passed over.
-struct Records<'a> {
+struct CsvRecords<'a> {
     source: &'a Source,
     at: usize,
 }
 
-impl Iterator for Records<'_> {
-    type Item = Vec<Field>;
+impl Iterator for CsvRecords<'_> {
+    type Item = Vec<CsvField>;
 
-    fn next(&mut self) -> Option<Vec<Field>> {
+    fn next(&mut self) -> Option<Vec<CsvField>> {
         let text = &self.source.text;
         while let Some(line) = text[self.at..].split_inclusive('\n').next() {
             if !line.trim().is_empty() && !line.starts_with('#') {
@@ -378,7 +378,7 @@ impl Iterator for Records<'_> {
                     _ => field.push(character),
                 }
             }
-            fields.push(Field { text: field.trim().to_owned(), span: start..end });
+            fields.push(CsvField { text: field.trim().to_owned(), span: start..end });
             self.at = (end + 1).min(text.len());
             if end >= text.len() || text.as_bytes()[end] == b'\n' {
                 return Some(fields);

@@ -130,14 +130,14 @@ impl Mention {
 
 /// A text that was found, and where paths inside it start from.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundText {
     /// Its text.
     pub source: Arc<Source>,
     /// Folder of the file; `None` for shipped ones.
     pub folder: Option<PathBuf>,
 }
 
-impl Found {
+impl FoundText {
     /// A text from memory. It may name what ships; a path in it leads nowhere.
     #[must_use]
     pub fn in_memory(name: &str, text: &str) -> Self {
@@ -157,7 +157,7 @@ impl Found {
 ///
 /// # Errors
 /// A problem that says what was looked for and the near name.
-pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<Found, Problems> {
+pub fn find<K: FileKind>(name: &str, mention: &Mention) -> Result<FoundText, Problems> {
     find_in(name, mention, K::FOLDER, K::KIND, "toml")
 }
 
@@ -170,7 +170,7 @@ pub fn shipped_kind(name: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// A problem that says what was looked for and the near name.
-pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<Found, Problems> {
+pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extension: &str) -> Result<FoundText, Problems> {
     let is_standard_input = name == STANDARD_INPUT && mention.place.is_none();
     let is_path = is_standard_input || name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|found| found == extension);
     let at = |problem: Problem| match &mention.place {
@@ -185,7 +185,7 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
         let path =
             mention.folder.as_deref().unwrap_or(Path::new("")).join(if mention.place.is_some() { name.trim_start_matches("./") } else { name });
         let source = read(&path).map_err(|problems| problems.map(at))?;
-        return Ok(Found { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) });
+        return Ok(FoundText { folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()), source: Arc::new(source) });
     }
     let file = files(folder).find(|file| file.path().file_stem().is_some_and(|stem| stem == name));
     match file.and_then(|file| Some((file.path().display(), file.contents_utf8()?))) {
@@ -193,7 +193,7 @@ pub fn find_in(name: &str, mention: &Mention, folder: &str, kind: &str, extensio
             let root = folder.split('/').next().unwrap_or_default();
             let name = format!("{root}/{path}");
             note(&name, text.as_bytes());
-            Ok(Found { source: Arc::new(Source { name, text: text.to_owned() }), folder: None })
+            Ok(FoundText { source: Arc::new(Source { name, text: text.to_owned() }), folder: None })
         }
         None => {
             let known = shipped_in(folder);

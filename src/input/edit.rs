@@ -14,9 +14,9 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::catalog::Found;
+use super::catalog::FoundText;
 use super::document::{Kind, Pattern};
-use super::layers::Layers;
+use super::layers::FileLayers;
 use super::problem::Source;
 
 /// The file tables that a path may start with: those of every kind of file but studies, which are what varies the others.
@@ -26,7 +26,7 @@ pub fn roots() -> impl Iterator<Item = &'static str> {
 
 /// A step of a [`ValuePath`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Step {
+struct PathStep {
     key: String,
     /// What stands in brackets.
     choice: Option<String>,
@@ -34,7 +34,7 @@ struct Step {
 
 /// Where in the files a value stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ValuePath(Vec<Step>);
+pub struct ValuePath(Vec<PathStep>);
 
 impl ValuePath {
     /// Reads `link[ualink-x4].lane_rate`.
@@ -55,7 +55,7 @@ impl ValuePath {
             if key.trim().is_empty() || choice.as_deref() == Some("") {
                 return Err("a key is missing".to_owned());
             }
-            steps.push(Step { key: key.trim().to_owned(), choice });
+            steps.push(PathStep { key: key.trim().to_owned(), choice });
             match after.strip_prefix('.') {
                 Some(next) => rest = next,
                 None if after.is_empty() => return Ok(Self(steps)),
@@ -141,7 +141,7 @@ pub struct Edit {
 #[derive(Clone, Debug)]
 pub struct Edits {
     /// The texts that the spans count in.
-    pub by: Layers,
+    pub by: FileLayers,
     /// Applied in this order.
     pub list: Vec<Edit>,
 }
@@ -158,8 +158,8 @@ impl Edits {
             let span = start..text.len() - 1;
             list.push(Edit { path, value, is_pattern: false, is_draw: false, span: span.clone(), path_span: span });
         }
-        let found = Found { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) };
-        Self { by: Layers::single(found), list }
+        let found = FoundText { source: Arc::new(Source { name: who.to_owned(), text }), folder: Some(PathBuf::new()) };
+        Self { by: FileLayers::single(found), list }
     }
 
     /// The edits with draws behind them.
@@ -196,7 +196,7 @@ pub(super) fn apply<'t>(edit: &'t Edit, table: &mut DeTable<'t>, offset: usize) 
 
 /// Takes a value out of a parsed file; `false` if the path leads nowhere in it.
 pub(super) fn remove(path: &ValuePath, table: &mut DeTable<'_>) -> bool {
-    fn from(table: &mut DeTable<'_>, steps: &[Step]) -> bool {
+    fn from(table: &mut DeTable<'_>, steps: &[PathStep]) -> bool {
         let Some((step, below)) = steps.split_first() else { return false };
         let Some(choice) = &step.choice else {
             if below.is_empty() {
@@ -236,7 +236,7 @@ struct Change<'t> {
 }
 
 impl<'t> Change<'t> {
-    fn table(&self, table: &mut DeTable<'t>, steps: &[Step]) -> bool {
+    fn table(&self, table: &mut DeTable<'t>, steps: &[PathStep]) -> bool {
         let Some((step, below)) = steps.split_first() else { return false };
         let Some(value) = table.get_mut(step.key.as_str()) else { return self.add(table, step, below) };
         let Some(choice) = &step.choice else { return self.value(value, below) };
@@ -248,7 +248,7 @@ impl<'t> Change<'t> {
         found
     }
 
-    fn value(&self, value: &mut Spanned<DeValue<'t>>, below: &[Step]) -> bool {
+    fn value(&self, value: &mut Spanned<DeValue<'t>>, below: &[PathStep]) -> bool {
         if !below.is_empty() {
             let DeValue::Table(inner) = value.get_mut() else { return false };
             return self.table(inner, below);
@@ -266,7 +266,7 @@ impl<'t> Change<'t> {
     }
 
     /// A key that the file leaves out; the shape check says whether it may be there.
-    fn add(&self, table: &mut DeTable<'t>, step: &Step, below: &[Step]) -> bool {
+    fn add(&self, table: &mut DeTable<'t>, step: &PathStep, below: &[PathStep]) -> bool {
         if self.is_pattern || step.choice.is_some() || below.iter().any(|step| step.choice.is_some()) {
             return false;
         }
@@ -304,7 +304,7 @@ fn stand_at<'t>(value: DeValue<'t>, span: &Range<usize>) -> Spanned<DeValue<'t>>
 
 /// A value at the end of a path, as a file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
+pub struct LeafValue {
     /// Where it stands, files and items chosen by name.
     pub path: ValuePath,
     /// As TOML text; the central value of a figure.
@@ -318,13 +318,13 @@ pub struct Leaf {
 }
 
 /// What a file says of the figures that say nothing themselves, and where its keys of sources lead.
-struct Told<'t, 'i> {
+struct FileOrigin<'t, 'i> {
     source: Option<&'t str>,
     confidence: Option<&'t str>,
     sources: Option<&'t DeTable<'i>>,
 }
 
-impl<'t, 'i> Told<'t, 'i> {
+impl<'t, 'i> FileOrigin<'t, 'i> {
     fn by(file: &'t DeTable<'i>) -> Self {
         let sources = file.get("sources").and_then(|sources| sources.get_ref().as_table());
         let origin = file.values().find_map(|head| head.get_ref().as_table()?.get("origin")?.get_ref().as_table());
@@ -345,10 +345,10 @@ impl<'t, 'i> Told<'t, 'i> {
 }
 
 impl ValuePath {
-    /// Whether `self`, which may hold `*` (any key or item) and `**` (any keys), means `exact`, a path of a [`Leaf`].
+    /// Whether `self`, which may hold `*` (any key or item) and `**` (any keys), means `exact`, a path of a [`LeafValue`].
     #[must_use]
     pub fn means(&self, exact: &Self) -> bool {
-        fn fits(pattern: &[Step], exact: &[Step]) -> bool {
+        fn fits(pattern: &[PathStep], exact: &[PathStep]) -> bool {
             match (pattern.split_first(), exact.split_first()) {
                 (None, None) => true,
                 (Some((first, rest)), _) if first.key == "**" => {
@@ -366,17 +366,17 @@ impl ValuePath {
 }
 
 /// Every value of a file that is a number, a quantity, a figure or a text, in file order.
-pub(super) fn leaves(kind: &str, name: &str, table: &DeTable<'_>) -> Vec<Leaf> {
+pub(super) fn leaves(kind: &str, name: &str, table: &DeTable<'_>) -> Vec<LeafValue> {
     let mut found = Vec::new();
-    let told = Told::by(table);
+    let told = FileOrigin::by(table);
     for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
         let choice = value.get_ref().is_table().then(|| name.to_owned());
-        collect(value.get_ref(), &[Step { key: key.get_ref().to_string(), choice }], &told, &mut found);
+        collect(value.get_ref(), &[PathStep { key: key.get_ref().to_string(), choice }], &told, &mut found);
     }
     found
 }
 
-fn collect(value: &DeValue<'_>, steps: &[Step], told: &Told<'_, '_>, found: &mut Vec<Leaf>) {
+fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, found: &mut Vec<LeafValue>) {
     match value {
         DeValue::Table(figure) if figure.contains_key("value") => {
             let ends = figure.get("range").and_then(|range| match range.get_ref().as_array()?.as_ref() {
@@ -385,11 +385,11 @@ fn collect(value: &DeValue<'_>, steps: &[Step], told: &Told<'_, '_>, found: &mut
             });
             let [confidence, source] = told.of(Some(figure));
             let Some(value) = figure.get("value").and_then(|value| text(value.get_ref())) else { return };
-            found.push(Leaf { path: ValuePath(steps.to_vec()), value, range: ends, confidence, source });
+            found.push(LeafValue { path: ValuePath(steps.to_vec()), value, range: ends, confidence, source });
         }
         DeValue::Table(table) => {
             for (key, value) in table {
-                let step = Step { key: key.get_ref().to_string(), choice: None };
+                let step = PathStep { key: key.get_ref().to_string(), choice: None };
                 collect(value.get_ref(), &[steps, &[step]].concat(), told, found);
             }
         }
@@ -405,7 +405,7 @@ fn collect(value: &DeValue<'_>, steps: &[Step], told: &Told<'_, '_>, found: &mut
         }
         plain => {
             let [confidence, source] = told.of(None);
-            found.extend(text(plain).map(|value| Leaf { path: ValuePath(steps.to_vec()), value, range: None, confidence, source }));
+            found.extend(text(plain).map(|value| LeafValue { path: ValuePath(steps.to_vec()), value, range: None, confidence, source }));
         }
     }
 }
@@ -421,7 +421,7 @@ fn text(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// A number, or a quantity's number and its unit, as a [`Leaf`] or an edit writes it.
+/// A number, or a quantity's number and its unit, as a [`LeafValue`] or an edit writes it.
 #[must_use]
 pub fn quantity(text: &str) -> Option<(f64, String)> {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::catalog::{Found, Mention, find, find_in, shipped_kind};
+use super::catalog::{FoundText, Mention, find, find_in, shipped_kind};
 use super::document::{FileKind, Kind, Sources, SupernodeFile};
 use super::edit::{ValuePath, remove};
-use super::file_cache::Reader;
-use super::layers::{Layer, Layers};
+use super::file_cache::FileReader;
+use super::layers::{FileLayer, FileLayers};
 use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
@@ -24,7 +24,7 @@ const MOST_LAYERS: usize = 8;
 ///
 /// # Errors
 /// Every problem of the files; a chain of `extends` that leads back to itself or never ends.
-pub fn read_layers<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
+pub fn read_layers<K: FileKind>(found: FoundText, reader: &FileReader<'_>) -> Result<(K::Content, Sources, FileLayers), Problems> {
     match reader.editor(K::KIND, &found) {
         Some(by) => {
             let chain = chain::<K>(found, reader)?;
@@ -38,7 +38,7 @@ pub fn read_layers<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<(K:
 }
 
 /// The file, what it extends, what that extends, and so on.
-fn chain<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<Vec<Found>, Problems> {
+fn chain<K: FileKind>(found: FoundText, reader: &FileReader<'_>) -> Result<Vec<FoundText>, Problems> {
     not_empty::<K>(&found.source)?;
     // Most files extend nothing; they are parsed once, later.
     if !found.source.text.contains("extends") {
@@ -71,7 +71,7 @@ fn chain<K: FileKind>(found: Found, reader: &Reader<'_>) -> Result<Vec<Found>, P
 
 /// The kind of a file: of the table that it holds, or of what it extends; `None` where neither tells.
 #[must_use]
-pub fn kind_of(found: &Found) -> Option<&'static str> {
+pub fn kind_of(found: &FoundText) -> Option<&'static str> {
     let mut found = found.clone();
     for _ in 0..MOST_LAYERS {
         let head = Head::of(&found.source).ok()?;
@@ -109,7 +109,11 @@ impl Head {
 }
 
 /// The layers as one table, with the edits of the reader; `by` is the text that asks for them.
-fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'_>) -> Result<(K::Content, Sources, Layers), Problems> {
+fn merged<K: FileKind>(
+    chain: Vec<FoundText>,
+    by: Option<&FileLayers>,
+    reader: &FileReader<'_>,
+) -> Result<(K::Content, Sources, FileLayers), Problems> {
     let first = chain[0].clone();
     // A file alone is its own whole. Otherwise each text is parsed behind as much blank space as the texts before it take, so that its
     // spans are those of the whole.
@@ -124,12 +128,12 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'
             joined += &found.source.text;
             joined.push('\n');
         }
-        layers.push(Layer { start, found });
+        layers.push(FileLayer { start, found });
     }
     let whole = if alone { Arc::clone(&first.source) } else { Arc::new(Source { name: String::new(), text: joined }) };
     let behind = whole.text.len() + 1;
-    layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| Layer { start: behind + layer.start, found: layer.found.clone() }));
-    let layers = Layers(layers);
+    layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| FileLayer { start: behind + layer.start, found: layer.found.clone() }));
+    let layers = FileLayers(layers);
     let texts = if alone { vec![whole.text.as_str()] } else { padded.iter().map(String::as_str).collect() };
     let mut merged: Option<Spanned<DeTable<'_>>> = None;
     for text in texts {
@@ -166,7 +170,7 @@ fn merged<K: FileKind>(chain: Vec<Found>, by: Option<&Layers>, reader: &Reader<'
 }
 
 /// The problem of a name that no file has, in a file that has other problems too.
-fn leads_nowhere(name: &PartName, layers: &Layers) -> Option<Problem> {
+fn leads_nowhere(name: &PartName, layers: &FileLayers) -> Option<Problem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.word() == name.kind)?;
     // A model may be a config.json, or a folder that holds one.
     if kind.word() == "model" && name.name.contains(['/', '.']) {

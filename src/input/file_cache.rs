@@ -7,30 +7,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toml::de::DeTable;
 
-use super::catalog::{Found, Mention, find};
+use super::catalog::{FoundText, Mention, find};
 use super::document::{FileKind, Sources};
-use super::edit::{Edit, Edits, Leaf, apply, leaves};
-use super::layers::Layers;
+use super::edit::{Edit, Edits, LeafValue, apply, leaves};
+use super::layers::FileLayers;
 use super::problem::Problems;
 
 /// Kind of a file, a name for it, and the folder that the name is followed from.
-type Asked = (&'static str, String, Option<PathBuf>);
+type FileKey = (&'static str, String, Option<PathBuf>);
 
 /// A kind of file, and the name of its text.
-type Text = (&'static str, String);
+type CachedText = (&'static str, String);
 
 /// Files that have been read.
 #[derive(Default)]
 pub struct FileCache {
-    found: Mutex<BTreeMap<Asked, Found>>,
-    read: Mutex<BTreeMap<Text, Arc<dyn Any + Send + Sync>>>,
+    found: Mutex<BTreeMap<FileKey, FoundText>>,
+    read: Mutex<BTreeMap<CachedText, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl FileCache {
     /// Holds a text under a name, in place of what ships or was held under that name: whatever names that name, in a text or on the command
     /// line, finds the text in memory.
     pub fn hold<K: FileKind>(&self, name: &str, text: &str) {
-        let found = Found::in_memory(name, text);
+        let found = FoundText::in_memory(name, text);
         open(&self.read).remove(&(K::KIND, found.source.name.clone()));
         let mut known = open(&self.found);
         for folder in [None, Some(PathBuf::new())] {
@@ -47,7 +47,7 @@ pub struct Log {
     /// Files, by kind and name, with their texts and those of what they extend.
     pub files: BTreeMap<(&'static str, String), String>,
     /// Every value in them, after the edits.
-    pub leaves: Vec<Leaf>,
+    pub leaves: Vec<LeafValue>,
 }
 
 impl Log {
@@ -61,13 +61,13 @@ impl Log {
 
 /// How files are read: from a cache or anew, with edits or as they are, logged or not.
 #[derive(Clone, Copy, Default)]
-pub struct Reader<'a> {
+pub struct FileReader<'a> {
     cache: Option<&'a FileCache>,
     edits: Option<&'a Edits>,
     log: Option<&'a Mutex<Log>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FileReader<'a> {
     /// Keeps what it reads.
     #[must_use]
     pub fn of(cache: &'a FileCache) -> Self {
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// A problem that says what was looked for and the near name.
-    pub fn find<K: FileKind>(&self, name: &str, mention: &Mention) -> Result<Found, Problems> {
+    pub fn find<K: FileKind>(&self, name: &str, mention: &Mention) -> Result<FoundText, Problems> {
         let Some(cache) = self.cache else { return find::<K>(name, mention) };
         let key = (K::KIND, name.to_owned(), mention.folder.clone());
         if let Some(found) = open(&cache.found).get(&key) {
@@ -104,13 +104,13 @@ impl<'a> Reader<'a> {
     /// What stands on the cache for this text, or what `read` makes of it.
     pub(super) fn kept<K: FileKind>(
         &self,
-        found: &Found,
-        read: impl FnOnce() -> Result<(K::Content, Sources, Layers), Problems>,
-    ) -> Result<(K::Content, Sources, Layers), Problems> {
+        found: &FoundText,
+        read: impl FnOnce() -> Result<(K::Content, Sources, FileLayers), Problems>,
+    ) -> Result<(K::Content, Sources, FileLayers), Problems> {
         let Some(cache) = self.cache.filter(|_| self.log.is_none()) else { return read() };
         let key = (K::KIND, found.source.name.clone());
         let known = open(&cache.read).get(&key).cloned();
-        if let Some(known) = known.and_then(|known| known.downcast::<(K::Content, Sources, Layers)>().ok()) {
+        if let Some(known) = known.and_then(|known| known.downcast::<(K::Content, Sources, FileLayers)>().ok()) {
             return Ok((*known).clone());
         }
         let content = read()?;
@@ -126,13 +126,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The text that asks for edits, if one of them leads into this file.
-    pub(super) fn editor(&self, kind: &'static str, found: &Found) -> Option<&'a Layers> {
+    pub(super) fn editor(&self, kind: &'static str, found: &FoundText) -> Option<&'a FileLayers> {
         let edits = self.edits?;
         edits.of_file(kind, found.stem()).next().map(|_| &edits.by)
     }
 
     /// Puts the edits of a file into its table, their places `offset` behind the file's own.
-    pub(super) fn edit<'t>(&self, kind: &'static str, found: &Found, table: &mut DeTable<'t>, offset: usize)
+    pub(super) fn edit<'t>(&self, kind: &'static str, found: &FoundText, table: &mut DeTable<'t>, offset: usize)
     where
         'a: 't,
     {
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Writes down a file that was read; its text is that of all its layers.
-    pub(super) fn note(&self, kind: &'static str, found: &Found, text: &str, table: &DeTable<'_>) {
+    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, table: &DeTable<'_>) {
         let Some(log) = self.log else { return };
         let mut log = open(log);
         if log.files.insert((kind, found.stem().to_owned()), text.to_owned()).is_none() {

@@ -3,25 +3,25 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::catalog::{Found, Mention};
+use super::catalog::{FoundText, Mention};
 use super::problem::{Place, Problems};
 
 /// A file, and where its text starts in the text of all layers together.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct FileLayer {
     pub(super) start: usize,
-    pub(super) found: Found,
+    pub(super) found: FoundText,
 }
 
 /// The files of one document, the one that extends no other first; never empty.
 #[derive(Clone, Debug)]
-pub struct Layers(pub(super) Vec<Layer>);
+pub struct FileLayers(pub(super) Vec<FileLayer>);
 
-impl Layers {
+impl FileLayers {
     /// A file that stands alone.
     #[must_use]
-    pub fn single(found: Found) -> Self {
-        Self(vec![Layer { start: 0, found }])
+    pub fn single(found: FoundText) -> Self {
+        Self(vec![FileLayer { start: 0, found }])
     }
 
     /// The texts of the files.
@@ -29,7 +29,7 @@ impl Layers {
         self.0.iter().map(|layer| layer.found.source.text.as_str())
     }
 
-    fn layer(&self, position: usize) -> &Layer {
+    fn layer(&self, position: usize) -> &FileLayer {
         self.0.iter().rev().find(|layer| layer.start <= position).unwrap_or(&self.0[0])
     }
 

@@ -24,7 +24,7 @@ pub fn check(source: &Arc<Source>, table: &Spanned<DeTable<'_>>, schema: &Json) 
         .and_then(|sources| sources.get_ref().as_table())
         .map(|sources| sources.keys().map(|key| key.get_ref().to_string()).collect())
         .unwrap_or_default();
-    let mut checker = Checker { source, schema, declared, problems: Vec::new() };
+    let mut checker = ShapeChecker { source, schema, declared, problems: Vec::new() };
     checker.table(table.get_ref(), table.span(), schema, "the file");
     let mut problems = checker.problems;
     problems.sort_by_key(|problem| problem.place.as_ref().map(|(place, _)| place.span.start));
@@ -38,7 +38,7 @@ pub struct PartName {
     /// What is named.
     pub name: String,
     /// Where.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// Every name of `table` that leads to another file, as its schema says (`x-part`), in the order of the table.
@@ -85,7 +85,7 @@ fn names_of_value(root: &Json, value: &Spanned<DeValue<'_>>, schema: &Json, foun
 /// Problems of one file that are reported.
 const MOST_PROBLEMS: usize = 200;
 
-struct Checker<'a> {
+struct ShapeChecker<'a> {
     source: &'a Arc<Source>,
     schema: &'a Json,
     /// Keys of the file's `[sources]`.
@@ -93,10 +93,10 @@ struct Checker<'a> {
     problems: Vec<Problem>,
 }
 
-type Span = std::ops::Range<usize>;
+type TextSpan = std::ops::Range<usize>;
 
-impl<'a> Checker<'a> {
-    fn place(&self, span: Span) -> Place {
+impl<'a> ShapeChecker<'a> {
+    fn place(&self, span: TextSpan) -> Place {
         Place { source: Arc::clone(self.source), span }
     }
 
@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
         self.problems.len() >= MOST_PROBLEMS
     }
 
-    fn report(&mut self, span: Span, message: String, label: impl Into<String>, help: Option<String>) {
+    fn report(&mut self, span: TextSpan, message: String, label: impl Into<String>, help: Option<String>) {
         let mut problem = Problem::new(message).at(self.place(span), label);
         problem.help = help;
         self.problems.push(problem);
@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn array(&mut self, items: &[Spanned<DeValue<'_>>], span: Span, schema: &'a Json, key: &str) {
+    fn array(&mut self, items: &[Spanned<DeValue<'_>>], span: TextSpan, schema: &'a Json, key: &str) {
         let count = items.len() as u64;
         let low = schema.get("minItems").and_then(Json::as_u64).unwrap_or(0);
         let high = schema.get("maxItems").and_then(Json::as_u64).unwrap_or(u64::MAX);
@@ -200,7 +200,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn table(&mut self, table: &DeTable<'_>, span: Span, schema: &'a Json, name: &str) {
+    fn table(&mut self, table: &DeTable<'_>, span: TextSpan, schema: &'a Json, name: &str) {
         let properties = schema.get("properties").and_then(Json::as_object);
         let known: Vec<&str> = properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
         for (key, value) in table {
@@ -447,7 +447,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// The first line of a span: a missing key underlines the header of its table, not the whole table.
-fn first_line(source: &Source, span: Span) -> Span {
+fn first_line(source: &Source, span: TextSpan) -> TextSpan {
     let end = source.text.get(span.clone()).and_then(|text| text.find('\n')).map_or(span.end, |offset| span.start + offset);
     span.start..end
 }

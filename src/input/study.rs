@@ -1,11 +1,11 @@
 //! A study as it is meant: its space of designs as axes of edits.
 
-use super::catalog::{Found, Mention};
-use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Sources, Stretch, Study, StudyFile};
+use super::catalog::{FoundText, Mention};
+use super::document::{Any, At, Axis, Chart, Constraint, Finding, Goal, Method, Sources, Stretch, StudyFile, StudyTable};
 use super::edit::{Edit, Edits, ValuePath, quantity, roots, written};
 use super::extends::read_layers;
-use super::file_cache::Reader;
-use super::layers::Layers;
+use super::file_cache::FileReader;
+use super::layers::FileLayers;
 use super::problem::{Place, Problem, Problems, suggest};
 use crate::units::{Bytes, Figure};
 
@@ -18,9 +18,9 @@ pub struct StudySpec {
     /// The shipped name or the path it was asked for by.
     pub id: String,
     /// Its file.
-    pub found: Found,
+    pub found: FoundText,
     /// `[study]`.
-    pub study: Study,
+    pub study: StudyTable,
     /// Designs that the axes change.
     pub supernodes: Vec<(String, Mention)>,
     /// Workloads; empty for each supernode's own choice.
@@ -43,7 +43,7 @@ pub struct StudySpec {
     pub message_sizes: Vec<Figure<Bytes>>,
     /// Where its figures come from: key and address.
     pub sources: Sources,
-    layers: Layers,
+    layers: FileLayers,
 }
 
 impl StudySpec {
@@ -179,7 +179,7 @@ fn value_at(path: &Written, value: &str, span: std::ops::Range<usize>) -> AxisVa
 /// # Errors
 /// Every problem of the file; an axis without values or with two kinds of them is one.
 pub fn load_study(name: &str) -> Result<StudySpec, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     study_of(&reader, reader.find::<StudyFile>(name, &Mention::on_command_line())?, name)
 }
 
@@ -187,9 +187,9 @@ pub fn load_study(name: &str) -> Result<StudySpec, Problems> {
 ///
 /// # Errors
 /// Every problem of the text.
-pub fn study_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<StudySpec, Problems> {
+pub fn study_of(reader: &FileReader<'_>, found: FoundText, name: &str) -> Result<StudySpec, Problems> {
     let (document, sources, layers) = read_layers::<StudyFile>(found.clone(), reader)?;
-    let mut checker = Checker { layers: layers.clone(), problems: Vec::new() };
+    let mut checker = StudyChecker { layers: layers.clone(), problems: Vec::new() };
     let study = document.study;
     let names = |list: &[At<String>]| -> Vec<(String, Mention)> { list.iter().map(|name| (name.to_string(), layers.mention(name.span()))).collect() };
     let mut targets = names(&study.targets);
@@ -237,12 +237,12 @@ pub fn study_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<StudySp
 /// Held against where a study names no target.
 const DEFAULT_TARGET: &str = "doubao-2026-04";
 
-struct Checker {
-    layers: Layers,
+struct StudyChecker {
+    layers: FileLayers,
     problems: Vec<Problem>,
 }
 
-impl Checker {
+impl StudyChecker {
     fn report<T>(&mut self, at: &At<T>, message: String, label: &str) {
         self.problems.push(Problem::new(message).at(self.layers.place(at.span()), label));
     }

@@ -81,18 +81,18 @@ pub struct Measurement {
 
 /// What one line says.
 #[derive(Debug, Default)]
-struct Line {
+struct TraceLine {
     arrival: f64,
     input: f64,
     output: f64,
-    blocks: Vec<Block>,
+    blocks: Vec<BlockKey>,
     priority: i32,
     measured: Option<Measurement>,
 }
 
 /// What a block is known by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Block {
+enum BlockKey {
     Number(u64),
     /// A block after another one.
     Tokens(u32, Vec<u64>),
@@ -109,7 +109,7 @@ struct Mooncake {
 }
 
 #[derive(Deserialize)]
-struct Workload {
+struct TraceWorkload {
     arrival_time_ns: f64,
     input_toks: f64,
     output_toks: f64,
@@ -128,7 +128,7 @@ struct Measured {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum TraceFormat {
     Mooncake,
     Workload,
     Measured,
@@ -161,10 +161,10 @@ pub fn parse_trace(source: &Arc<Source>) -> Result<TraceFile, Problems> {
         return Err(Problem::new(format!("`{}` has no requests", source.name)).help("one request a line").into());
     };
     let format = format(source, &first)?;
-    if matches!(format, Format::Azure | Format::Plain { .. }) {
+    if matches!(format, TraceFormat::Azure | TraceFormat::Plain { .. }) {
         lines.next();
     }
-    let mut file = TraceFile { block_tokens: if format == Format::Mooncake { MOONCAKE_BLOCK } else { BLOCK }, ..TraceFile::default() };
+    let mut file = TraceFile { block_tokens: if format == TraceFormat::Mooncake { MOONCAKE_BLOCK } else { BLOCK }, ..TraceFile::default() };
     let (mut problems, mut wrong) = (Vec::new(), 0);
     let (mut known, mut start, mut before) = (BTreeMap::new(), None, f64::NEG_INFINITY);
     for span in lines {
@@ -208,22 +208,22 @@ fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<Format, Problems> {
+fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<TraceFormat, Problems> {
     let text = &source.text[first.clone()];
     if text.starts_with('{') {
         let has = |key: &str| text.contains(&format!("\"{key}\""));
         if has("input_length") {
-            return Ok(Format::Mooncake);
+            return Ok(TraceFormat::Mooncake);
         }
         if has("arrival_time_ns") {
-            return Ok(Format::Workload);
+            return Ok(TraceFormat::Workload);
         }
         if has("queued_ts") {
-            return Ok(Format::Measured);
+            return Ok(TraceFormat::Measured);
         }
     } else {
         match text.split(',').map(str::trim).collect::<Vec<_>>()[..] {
-            ["TIMESTAMP", "ContextTokens", "GeneratedTokens"] => return Ok(Format::Azure),
+            ["TIMESTAMP", "ContextTokens", "GeneratedTokens"] => return Ok(TraceFormat::Azure),
             ["arrival_s", "input_tokens", "output_tokens", ref more @ ..] => {
                 let (prefix, more) = match more {
                     ["prefix_blocks", more @ ..] => (Prefix::Blocks, more),
@@ -231,7 +231,7 @@ fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<Format, Problems
                     more => (Prefix::None, more),
                 };
                 if let [] | ["priority"] = more {
-                    return Ok(Format::Plain { prefix, priority: !more.is_empty() });
+                    return Ok(TraceFormat::Plain { prefix, priority: !more.is_empty() });
                 }
             }
             _ => {}
@@ -246,41 +246,41 @@ fn format(source: &Arc<Source>, first: &Range<usize>) -> Result<Format, Problems
         .into())
 }
 
-fn line(format: Format, text: &str) -> Result<Line, String> {
+fn line(format: TraceFormat, text: &str) -> Result<TraceLine, String> {
     let json = |error: serde_json::Error| format!("this is not a request: {error}");
     match format {
-        Format::Mooncake => {
+        TraceFormat::Mooncake => {
             let row: Mooncake = serde_json::from_str(text).map_err(json)?;
-            let blocks = row.hash_ids.into_iter().map(Block::Number).collect();
-            Ok(Line { arrival: row.timestamp / 1e3, input: row.input_length, output: row.output_length, blocks, ..Line::default() })
+            let blocks = row.hash_ids.into_iter().map(BlockKey::Number).collect();
+            Ok(TraceLine { arrival: row.timestamp / 1e3, input: row.input_length, output: row.output_length, blocks, ..TraceLine::default() })
         }
-        Format::Workload => {
-            let row: Workload = serde_json::from_str(text).map_err(json)?;
+        TraceFormat::Workload => {
+            let row: TraceWorkload = serde_json::from_str(text).map_err(json)?;
             // Only whole blocks are shared; what they are after is told when they are numbered.
-            let blocks = row.input_tok_ids.chunks_exact(BLOCK as usize).map(|tokens| Block::Tokens(0, tokens.to_vec())).collect();
-            Ok(Line { arrival: row.arrival_time_ns / 1e9, input: row.input_toks, output: row.output_toks, blocks, ..Line::default() })
+            let blocks = row.input_tok_ids.chunks_exact(BLOCK as usize).map(|tokens| BlockKey::Tokens(0, tokens.to_vec())).collect();
+            Ok(TraceLine { arrival: row.arrival_time_ns / 1e9, input: row.input_toks, output: row.output_toks, blocks, ..TraceLine::default() })
         }
-        Format::Measured => {
+        TraceFormat::Measured => {
             let row: Measured = serde_json::from_str(text).map_err(json)?;
             let measured = Some(Measurement { queued: row.queued_ts, first: row.first_token_ts, last: row.last_token_ts });
-            Ok(Line { arrival: row.arrival_time, input: row.input_toks, output: row.output_toks, measured, ..Line::default() })
+            Ok(TraceLine { arrival: row.arrival_time, input: row.input_toks, output: row.output_toks, measured, ..TraceLine::default() })
         }
-        Format::Azure => {
+        TraceFormat::Azure => {
             let [time, input, output] = fields(text)?;
-            Ok(Line { arrival: clock(time)?, input: number(input)?, output: number(output)?, ..Line::default() })
+            Ok(TraceLine { arrival: clock(time)?, input: number(input)?, output: number(output)?, ..TraceLine::default() })
         }
-        Format::Plain { prefix, priority } => plain(text, prefix, priority),
+        TraceFormat::Plain { prefix, priority } => plain(text, prefix, priority),
     }
 }
 
-fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<Line, String> {
+fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<TraceLine, String> {
     let found: Vec<&str> = text.split(',').map(str::trim).collect();
     let expected = 3 + usize::from(prefix != Prefix::None) + usize::from(priority);
     if found.len() != expected {
         return Err(format!("a request has {expected} fields, this line has {}", found.len()));
     }
     let (arrival, input, output) = (number(found[0])?, number(found[1])?, number(found[2])?);
-    let block = |text: &str| text.parse().map(Block::Number).map_err(|_| format!("`{}` is not the number of a block", short(text)));
+    let block = |text: &str| text.parse().map(BlockKey::Number).map_err(|_| format!("`{}` is not the number of a block", short(text)));
     let blocks = match prefix {
         Prefix::None => Vec::new(),
         Prefix::Blocks => found[3].split_whitespace().map(block).collect::<Result<_, _>>()?,
@@ -292,11 +292,11 @@ fn plain(text: &str, prefix: Prefix, priority: bool) -> Result<Line, String> {
     } else {
         0
     };
-    Ok(Line { arrival, input, output, blocks, priority, measured: None })
+    Ok(TraceLine { arrival, input, output, blocks, priority, measured: None })
 }
 
 /// Blocks of a prompt that starts with the earlier prompts of its session; only whole blocks are shared.
-fn session(name: &str, input: f64) -> Result<Vec<Block>, String> {
+fn session(name: &str, input: f64) -> Result<Vec<BlockKey>, String> {
     if name.is_empty() {
         return Ok(Vec::new());
     }
@@ -304,7 +304,7 @@ fn session(name: &str, input: f64) -> Result<Vec<Block>, String> {
     length("prompt", input)?;
     let whole = (input / f64::from(BLOCK)) as u32;
     let name: Arc<str> = name.into();
-    Ok((0..whole).map(|index| Block::Session(Arc::clone(&name), index)).collect())
+    Ok((0..whole).map(|index| BlockKey::Session(Arc::clone(&name), index)).collect())
 }
 
 /// Whether a prompt or an answer can have so many tokens.
@@ -344,7 +344,7 @@ fn clock(text: &str) -> Result<f64, String> {
 }
 
 /// What is wrong with a line.
-fn checked(line: &Line, [start, before]: [f64; 2], block: u32) -> Result<(), String> {
+fn checked(line: &TraceLine, [start, before]: [f64; 2], block: u32) -> Result<(), String> {
     if !line.arrival.is_finite() {
         return Err("the time is not a finite number".to_owned());
     }
@@ -365,7 +365,7 @@ fn checked(line: &Line, [start, before]: [f64; 2], block: u32) -> Result<(), Str
 }
 
 /// The line, if the blocks of its prompt can be kept beside those before it.
-fn room(file: &TraceFile, line: Line) -> Result<Line, String> {
+fn room(file: &TraceFile, line: TraceLine) -> Result<TraceLine, String> {
     if file.blocks.len() + line.blocks.len() > MOST_BLOCKS {
         return Err(format!("up to here prompts have more than {MOST_BLOCKS} blocks of {} tokens: cut the file", file.block_tokens));
     }
@@ -373,13 +373,13 @@ fn room(file: &TraceFile, line: Line) -> Result<Line, String> {
 }
 
 impl TraceFile {
-    fn add(&mut self, line: &Line, start: f64, known: &mut BTreeMap<Block, u32>) {
+    fn add(&mut self, line: &TraceLine, start: f64, known: &mut BTreeMap<BlockKey, u32>) {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let from = count(self.blocks.len());
         let mut last = u32::MAX;
         for block in &line.blocks {
             let named = match block {
-                Block::Tokens(_, tokens) => Block::Tokens(last, tokens.clone()),
+                BlockKey::Tokens(_, tokens) => BlockKey::Tokens(last, tokens.clone()),
                 block => block.clone(),
             };
             let next = count(known.len());

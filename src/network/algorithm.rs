@@ -8,7 +8,7 @@
 //! between the hosts. Sources: `src/graph/connect.cc`, `src/graph/search.cc` and `src/graph/tuning.cc` of NCCL 2.27.
 
 use super::op::Op;
-use super::pattern::{Pattern, tree_depth};
+use super::pattern::{TrafficPattern, tree_depth};
 use crate::input::document::Algorithm;
 
 impl Algorithm {
@@ -23,7 +23,7 @@ impl Algorithm {
 /// Rounds of one kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Phase {
-    pub pattern: Pattern,
+    pub pattern: TrafficPattern,
     /// Number of rounds, one after the other.
     pub rounds: f64,
     /// Fraction of S that one unit of weight moves in all rounds together.
@@ -40,12 +40,12 @@ pub(super) struct Phase {
 
 impl Phase {
     /// One round between neighbours, after the phase before it.
-    fn new(pattern: Pattern, rounds: f64, share: f64, message: f64) -> Self {
+    fn new(pattern: TrafficPattern, rounds: f64, share: f64, message: f64) -> Self {
         Self { pattern, rounds, share, message, stages: 2.0, beside: false, on_rails: false }
     }
 
     /// One round in which every pair moves so much of the size in one message.
-    pub fn whole(pattern: Pattern, share: f64) -> Self {
+    pub fn whole(pattern: TrafficPattern, share: f64) -> Self {
         Self::new(pattern, 1.0, share, share)
     }
 
@@ -62,7 +62,7 @@ impl Phase {
 
 /// Properties of a group that decide which algorithms apply.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Shape {
+pub(super) struct GroupShape {
     pub ranks: u32,
     /// Positions taken at each level, innermost first, if all their combinations are; see [`super::Group::as_box`].
     pub widths: Option<Vec<u32>>,
@@ -71,12 +71,12 @@ pub(super) struct Shape {
     /// Whether reducing switches reach all ranks.
     pub reduces: bool,
     /// Where the ranks spread over several scale-up domains that NICs join.
-    pub rails: Option<Rails>,
+    pub rails: Option<RankRails>,
 }
 
 /// Ranks on rails: an equal number in each of several scale-up domains, in the order of the domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rails {
+pub(super) struct RankRails {
     /// Ranks in each domain.
     pub inside: u32,
     /// Domains.
@@ -116,9 +116,9 @@ pub enum Obstacle {
 const RINGS_MAX: u32 = 16;
 
 /// The phases of an algorithm for an op.
-pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &GroupShape) -> Result<Vec<Phase>, Obstacle> {
     let n = f64::from(shape.ranks);
-    let direct = Phase::new(Pattern::AllPairs, 1.0, 1.0 / n, 1.0 / n);
+    let direct = Phase::new(TrafficPattern::AllPairs, 1.0, 1.0 / n, 1.0 / n);
     // Reduce-scatter and all-gather are mirror images; an all-reduce is both.
     let passes = if op == Op::AllReduce { 2.0 } else { 1.0 };
     match (op, algorithm) {
@@ -130,20 +130,20 @@ pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<
             Ok(vec![rings(shape.ranks, innermost_block(shape)?, passes)])
         }
         // A chain: every link carries the whole buffer once, the last rank starts n - 1 hops later.
-        (Op::Broadcast, Algorithm::Ring) => Ok(vec![Phase { stages: n, ..Phase::new(Pattern::Ring, n - 1.0, 1.0, 1.0) }]),
+        (Op::Broadcast, Algorithm::Ring) => Ok(vec![Phase { stages: n, ..Phase::new(TrafficPattern::Ring, n - 1.0, 1.0, 1.0) }]),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::HalvingDoubling) => halving_doubling(shape.ranks, passes),
         (Op::AllReduce, Algorithm::DoubleTree) => Ok(double_tree(shape)),
         (Op::AllReduce, Algorithm::SwitchTree) => switch_tree(shape),
         (Op::AllReduce, Algorithm::Direct) => Ok(vec![direct, direct]),
         (Op::AllGather | Op::ReduceScatter | Op::AllToAll, Algorithm::Direct) => Ok(vec![direct]),
         // The root scatters, then all gather.
-        (Op::Broadcast, Algorithm::Direct) => Ok(vec![Phase { pattern: Pattern::FromRoot, ..direct }, direct]),
-        (Op::Send, Algorithm::Direct) => Ok(vec![Phase::new(Pattern::OnePair, 1.0, 1.0, 1.0)]),
+        (Op::Broadcast, Algorithm::Direct) => Ok(vec![Phase { pattern: TrafficPattern::FromRoot, ..direct }, direct]),
+        (Op::Send, Algorithm::Direct) => Ok(vec![Phase::new(TrafficPattern::OnePair, 1.0, 1.0, 1.0)]),
         (Op::AllReduce, Algorithm::OneShot) => Ok(vec![Phase { share: 1.0, message: 1.0, ..direct }]),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll, Algorithm::Hierarchical) => hierarchical(op, shape, passes),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::Broadcast, Algorithm::InNetwork) => in_network(op, shape),
         (Op::AllToAll, Algorithm::Pairwise) => {
-            let round = |places| Phase { pattern: Pattern::Shift(places), ..direct };
+            let round = |places| Phase { pattern: TrafficPattern::Shift(places), ..direct };
             Ok((1..shape.ranks).map(round).collect())
         }
         (Op::AllToAll, Algorithm::Bruck) => Ok(bruck(shape.ranks)),
@@ -158,65 +158,65 @@ pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<
 fn rings(ranks: u32, block: u32, passes: f64) -> Phase {
     let (n, rings) = (f64::from(ranks), block.min(RINGS_MAX));
     let rounds = passes * (n - 1.0);
-    Phase::new(Pattern::MultiRing { block, rings }, rounds, rounds / n, 1.0 / n / f64::from(rings))
+    Phase::new(TrafficPattern::MultiRing { block, rings }, rounds, rounds / n, 1.0 / n / f64::from(rings))
 }
 
 /// Inside one domain: one ring. Over several domains: one ring for every NIC. A ring enters and leaves a domain by the same NIC, and its steps
 /// inside the domain are spread over all pairs. The number of steps between domains is the number of domains minus one; the other steps have the
 /// shorter paths inside a domain.
-fn ring(shape: &Shape, passes: f64) -> Vec<Phase> {
+fn ring(shape: &GroupShape, passes: f64) -> Vec<Phase> {
     let n = f64::from(shape.ranks);
     let steps = passes * (n - 1.0);
-    let Some(Rails { inside, domains, .. }) = shape.rails else {
-        return vec![Phase::new(Pattern::Ring, steps, steps / n, 1.0 / n)];
+    let Some(RankRails { inside, domains, .. }) = shape.rails else {
+        return vec![Phase::new(TrafficPattern::Ring, steps, steps / n, 1.0 / n)];
     };
     let (across, w) = (passes * f64::from(domains - 1), f64::from(inside));
-    let mut phases = vec![Phase::new(Pattern::Shift(inside), across, steps / n / w, 1.0 / n / w).on_rails()];
+    let mut phases = vec![Phase::new(TrafficPattern::Shift(inside), across, steps / n / w, 1.0 / n / w).on_rails()];
     if inside > 1 {
-        phases.push(Phase::new(Pattern::Inside { block: inside }, steps - across, steps / n / w, 1.0 / n / w).beside().on_rails());
+        phases.push(Phase::new(TrafficPattern::Inside { block: inside }, steps - across, steps / n / w, 1.0 / n / w).beside().on_rails());
     }
     phases
 }
 
 /// A double binary tree over the domains on every rail, each with its part of the buffer; inside a chain that carries it to the rail's rank
 /// and back.
-fn double_tree(shape: &Shape) -> Vec<Phase> {
-    let Some(Rails { inside, domains, .. }) = shape.rails else {
+fn double_tree(shape: &GroupShape) -> Vec<Phase> {
+    let Some(RankRails { inside, domains, .. }) = shape.rails else {
         let rounds = 2.0 * f64::from(tree_depth(shape.ranks));
-        return vec![Phase { stages: rounds + 1.0, ..Phase::new(Pattern::Trees, rounds, 0.5, 0.5) }];
+        return vec![Phase { stages: rounds + 1.0, ..Phase::new(TrafficPattern::Trees, rounds, 0.5, 0.5) }];
     };
     let w = f64::from(inside);
     let mut phases = vec![trees_on_rails(inside, domains)];
     if inside > 1 {
-        phases.push(Phase::new(Pattern::Inside { block: inside }, 2.0 * (w - 1.0), 2.0 / w, 1.0 / w).beside().on_rails());
+        phases.push(Phase::new(TrafficPattern::Inside { block: inside }, 2.0 * (w - 1.0), 2.0 / w, 1.0 / w).beside().on_rails());
     }
     phases
 }
 
 fn trees_on_rails(inside: u32, domains: u32) -> Phase {
     let (w, rounds) = (f64::from(inside), 2.0 * f64::from(tree_depth(domains)));
-    Phase { stages: rounds + 1.0, ..Phase::new(Pattern::RailTrees { block: inside }, rounds, 0.5 / w, 0.5 / w).on_rails() }
+    Phase { stages: rounds + 1.0, ..Phase::new(TrafficPattern::RailTrees { block: inside }, rounds, 0.5 / w, 0.5 / w).on_rails() }
 }
 
 /// Switches add up and copy inside each domain while a double binary tree on every rail joins the domains.
-fn switch_tree(shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+fn switch_tree(shape: &GroupShape) -> Result<Vec<Phase>, Obstacle> {
     let rails = shape.rails.ok_or(Obstacle::OneDomain)?;
     if !rails.reduces {
         return Err(Obstacle::NoReducingSwitch);
     }
     let w = f64::from(rails.inside);
     let stages = switch_stages(rails.inside);
-    let inside = Phase { stages, ..Phase::new(Pattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
+    let inside = Phase { stages, ..Phase::new(TrafficPattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
     Ok(vec![trees_on_rails(rails.inside, rails.domains), inside.beside().on_rails()])
 }
 
 /// Ranks in one child of the innermost level that the group spreads over.
-fn innermost_block(shape: &Shape) -> Result<u32, Obstacle> {
+fn innermost_block(shape: &GroupShape) -> Result<u32, Obstacle> {
     let widths = shape.widths.as_ref().ok_or(uneven(shape))?;
     Ok(widths.iter().copied().find(|&width| width > 1).unwrap_or(shape.ranks))
 }
 
-fn uneven(shape: &Shape) -> Obstacle {
+fn uneven(shape: &GroupShape) -> Obstacle {
     Obstacle::Uneven { group: shape.level_sizes.first().copied().unwrap_or(1) }
 }
 
@@ -229,14 +229,14 @@ fn halving_doubling(ranks: u32, passes: f64) -> Result<Vec<Phase>, Obstacle> {
     }
     let round = |k: u32| {
         let piece = 0.5_f64.powi(k.cast_signed() + 1);
-        Phase::new(Pattern::Exchange(1 << k), passes, passes * piece, piece)
+        Phase::new(TrafficPattern::Exchange(1 << k), passes, passes * piece, piece)
     };
     Ok((0..ranks.trailing_zeros()).map(round).collect())
 }
 
 /// Reduce-scatter: at level l every rank holds S over the widths below l and scatters it among the positions of l. All-gather is the
 /// same backwards. All-to-all: at every level each rank passes on to each position what that position's whole share is, S / width.
-fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstacle> {
+fn hierarchical(op: Op, shape: &GroupShape, passes: f64) -> Result<Vec<Phase>, Obstacle> {
     let widths = shape.widths.as_ref().ok_or(uneven(shape))?;
     if widths.iter().filter(|&&width| width > 1).count() < 2 {
         return Err(Obstacle::OneLevel);
@@ -246,7 +246,7 @@ fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstac
         if width > 1 {
             pieces *= f64::from(width);
             let piece = if op == Op::AllToAll { 1.0 / f64::from(width) } else { 1.0 / pieces };
-            let pattern = Pattern::Across { level, below, size };
+            let pattern = TrafficPattern::Across { level, below, size };
             let phase = Phase::new(pattern, passes, passes * piece, piece);
             // Over NICs, chunks of an all-to-all are on both stages of their way at once (NCCL's PXN).
             let beside = op == Op::AllToAll && shape.rails.is_some() && !phases.is_empty();
@@ -260,7 +260,7 @@ fn hierarchical(op: Op, shape: &Shape, passes: f64) -> Result<Vec<Phase>, Obstac
 /// All-reduce: every rank lets the switches add up one n-th of all buffers, and lets them copy the result to all, so that S leaves and
 /// S / n enters it in the first half, S / n leaves and S enters it in the second; the halves overlap. One trip up and one down, whatever
 /// the number of ranks: the tiers of switches are in the path.
-fn in_network(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+fn in_network(op: Op, shape: &GroupShape) -> Result<Vec<Phase>, Obstacle> {
     if !shape.reduces {
         return in_network_on_rails(op, shape);
     }
@@ -271,20 +271,20 @@ fn in_network(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
         Op::AllGather => (false, true, 1.0),
         Op::AllToAll | Op::Broadcast | Op::Send => (true, true, 1.0),
     };
-    Ok(vec![Phase { stages: switch_stages(shape.ranks), ..Phase::new(Pattern::Aggregate { up, down }, 1.0, share, 1.0 / n) }])
+    Ok(vec![Phase { stages: switch_stages(shape.ranks), ..Phase::new(TrafficPattern::Aggregate { up, down }, 1.0, share, 1.0 / n) }])
 }
 
 /// All-reduce by the switches of both networks: those of each domain add up, and those of each rail the sums of all domains. On every NIC one
 /// w-th of the buffer goes up and comes down once, whatever the number of domains (NCCL's `CollNet` with SHARP).
-fn in_network_on_rails(op: Op, shape: &Shape) -> Result<Vec<Phase>, Obstacle> {
+fn in_network_on_rails(op: Op, shape: &GroupShape) -> Result<Vec<Phase>, Obstacle> {
     let rails = shape.rails.filter(|rails| rails.rails_reduce && (rails.reduces || rails.inside == 1)).ok_or(Obstacle::NoReducingSwitch)?;
     if op != Op::AllReduce {
         return Err(Obstacle::NoReducingSwitch);
     }
     let (w, stages) = (f64::from(rails.inside), switch_stages(rails.inside));
-    let mut phases = vec![Phase::new(Pattern::AggregateRails { block: rails.inside }, 1.0, 1.0 / w, 1.0 / w).on_rails()];
+    let mut phases = vec![Phase::new(TrafficPattern::AggregateRails { block: rails.inside }, 1.0, 1.0 / w, 1.0 / w).on_rails()];
     if rails.inside > 1 {
-        let inside = Phase { stages, ..Phase::new(Pattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
+        let inside = Phase { stages, ..Phase::new(TrafficPattern::AggregateInside { block: rails.inside }, 1.0, 1.0 + 1.0 / w, 1.0 / w) };
         phases.push(inside.beside().on_rails());
     }
     Ok(phases)
@@ -301,7 +301,7 @@ fn bruck(ranks: u32) -> Vec<Phase> {
     let rounds = ranks.next_power_of_two().trailing_zeros();
     let round = |k: u32| {
         let blocks = (1..ranks).filter(|distance| distance >> k & 1 == 1).count() as f64 / f64::from(ranks);
-        Phase::new(Pattern::Shift(1 << k), 1.0, blocks, blocks)
+        Phase::new(TrafficPattern::Shift(1 << k), 1.0, blocks, blocks)
     };
     (0..rounds).map(round).collect()
 }

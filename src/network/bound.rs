@@ -9,11 +9,11 @@ use crate::units::{Bytes, Seconds};
 /// Ways to cut a machine in two between the ranks of a group: around one child of a level, or around one half of its children.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cuts {
-    cuts: Vec<Cut>,
+    cuts: Vec<RankCut>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Cut {
+struct RankCut {
     /// Ranks inside.
     ranks: f64,
     has_first: bool,
@@ -32,7 +32,7 @@ impl Cuts {
         let rates = network.capacities();
         let mut cuts = Vec::new();
         for chips in runs(&fabric.level_sizes) {
-            let idle = Cut { ranks: 0.0, has_first: false, has_last: false, outward: 0.0, inward: 0.0 };
+            let idle = RankCut { ranks: 0.0, has_first: false, has_last: false, outward: 0.0, inward: 0.0 };
             let mut runs = vec![idle; fabric.chips.div_ceil(chips) as usize];
             // A node that serves chips of several runs lies outside all of them.
             let run = |node: u32| {
@@ -66,7 +66,7 @@ impl Cuts {
     /// and the last rank.
     fn time(&self, collective: &Collective) -> Seconds {
         let n = f64::from(collective.ranks);
-        let time = |cut: &Cut| {
+        let time = |cut: &RankCut| {
             let (inside, outside) = (cut.ranks / n, 1.0 - cut.ranks / n);
             let (out, back) = match collective.op {
                 Op::AllToAll => (cut.ranks * outside, cut.ranks * outside),

@@ -26,7 +26,7 @@ pub struct Collective {
 /// How the library moves bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Protocol {
+pub enum LibraryProtocol {
     /// Flags travel with the data: no handshake, but a small share of the wire.
     LowLatency,
     /// Chunks with handshakes: a large share of the wire.
@@ -35,7 +35,7 @@ pub enum Protocol {
     InSwitch,
 }
 
-impl Protocol {
+impl LibraryProtocol {
     /// Name in tables and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -53,7 +53,7 @@ pub struct Timing {
     /// The algorithm priced.
     pub algorithm: Algorithm,
     /// The fastest protocol of the library.
-    pub protocol: Protocol,
+    pub protocol: LibraryProtocol,
     /// Start of a call.
     pub launch: Seconds,
     /// Rounds times the library's time for a round.

@@ -147,7 +147,7 @@ pub fn groups(placement: &Placement, ranks: u32, count: Option<u32>, fabric: &Fa
 /// # Errors
 /// Collectives, placements and sizes that make no sense here.
 pub fn concurrent_timings(network: &Network<'_>, library: &Library, crowds: &[ConcurrentCollective]) -> Result<ConcurrentTimings, ConcurrentError> {
-    let mut streams = Streams::new(network);
+    let mut streams = GroupStreams::new(network);
     let mut timings = Vec::new();
     for crowd in crowds {
         let collective = &crowd.collective;
@@ -182,7 +182,7 @@ pub fn concurrent_timings(network: &Network<'_>, library: &Library, crowds: &[Co
 }
 
 /// The traffic of all groups, phase by phase.
-struct Streams<'a> {
+struct GroupStreams<'a> {
     network: &'a Network<'a>,
     sharing: SharingInput,
     transfers: TransfersInput,
@@ -193,7 +193,7 @@ struct Streams<'a> {
     total: ChannelLoads,
 }
 
-impl<'a> Streams<'a> {
+impl<'a> GroupStreams<'a> {
     fn new(network: &'a Network<'a>) -> Self {
         Self {
             network,
@@ -206,7 +206,7 @@ impl<'a> Streams<'a> {
     }
 
     /// `phases` gives each pattern with the part of the collective's size that one unit of its weight moves.
-    fn push(&mut self, collective: &Collective, phases: impl Iterator<Item = (super::pattern::Pattern, f64)>, group: &Group) {
+    fn push(&mut self, collective: &Collective, phases: impl Iterator<Item = (super::pattern::TrafficPattern, f64)>, group: &Group) {
         let mut previous = None;
         for (pattern, share) in phases {
             let loads = self.network.loads(group, pattern);

@@ -16,7 +16,7 @@
 //! counts once a rank.
 
 use super::algorithm::Phase;
-use super::collective::{Protocol, Timing};
+use super::collective::{LibraryProtocol, Timing};
 use super::network::Network;
 use super::op::Op;
 use super::profile::Peak;
@@ -30,7 +30,7 @@ const LOW_LATENCY_CHANNELS: f64 = 32.0;
 
 /// A phase, played.
 #[derive(Clone, Debug)]
-pub(super) struct Played {
+pub(super) struct PlayedPhase {
     /// The most loaded channels of each kind, inside the domains and between them.
     pub inside: Vec<Peak>,
     pub across: Vec<Peak>,
@@ -103,7 +103,7 @@ pub(super) fn reduces(algorithm: Algorithm) -> bool {
 }
 
 /// Demands of an algorithm's phases on the fabric, added up from the last phase to the first.
-pub(super) struct Work {
+pub(super) struct PhaseWork {
     op: Op,
     launch: Seconds,
     waits: Seconds,
@@ -129,7 +129,7 @@ pub(super) struct Work {
     longest: Seconds,
 }
 
-impl Work {
+impl PhaseWork {
     pub fn new(call: &Call<'_>, op: Op, algorithm: Algorithm, (width, domains): (f64, f64)) -> Self {
         let library = call.library;
         let bulk = library.wire_efficiency.value.get();
@@ -166,7 +166,7 @@ impl Work {
         }
     }
 
-    pub fn add(&mut self, call: &Call<'_>, phase: &Phase, played: &Played, bytes: Bytes, message: Bytes) {
+    pub fn add(&mut self, call: &Call<'_>, phase: &Phase, played: &PlayedPhase, bytes: Bytes, message: Bytes) {
         let (network, library) = (call.network, call.library);
         let fabric = network.fabric();
         let time_of = |peak: &Peak| {
@@ -262,16 +262,16 @@ impl Work {
         let mut chosen = if reduces(algorithm) {
             // A few bytes through switches alone fill no pipeline.
             let spared = if algorithm == Algorithm::InNetwork { fill } else { 0.0 };
-            (Protocol::InSwitch, with_dies(bulk), ramp(bulk) - spared)
+            (LibraryProtocol::InSwitch, with_dies(bulk), ramp(bulk) - spared)
         } else {
             let busy = bulk + own.get() / inside;
-            (Protocol::Bulk, with_dies(busy), ramp(busy))
+            (LibraryProtocol::Bulk, with_dies(busy), ramp(busy))
         };
         if self.quick.is_some() && !reduces(algorithm) {
             let crowding = if self.op == Op::AllToAll { (LOW_LATENCY_CHANNELS / (ranks - 1.0)).max(1.0) } else { 1.0 };
             let quick = with_dies(quick * crowding);
             if quick < chosen.1 + chosen.2 + self.long_waits.get() {
-                (chosen, waits) = ((Protocol::LowLatency, quick, 0.0), self.waits);
+                (chosen, waits) = ((LibraryProtocol::LowLatency, quick, 0.0), self.waits);
             }
         }
         let (protocol, stretched, ramp) = chosen;

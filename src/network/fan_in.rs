@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::packet_level::PacketLevel;
-use super::packet_options::{PacketOptions, Rotation};
+use super::packet_options::{PacketOptions, SendOrder};
 use super::packets::PacketError;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::profile::{Peak, Profile};
 use crate::fabric::Endpoint;
 use crate::input::document;
@@ -40,7 +40,7 @@ pub struct FanInPoint {
 
 /// Efficiency against ranks.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FanIn {
+pub struct FanInCurve {
     /// By ranks.
     pub points: Vec<FanInPoint>,
     /// Efficiency with very many senders.
@@ -61,7 +61,7 @@ pub fn fan_in_efficiency(limit: f64, rest: f64, senders: f64) -> f64 {
 ///
 /// # Errors
 /// As [`PacketLevel::play`].
-pub fn fan_in(network: &Network<'_>, options: &PacketOptions) -> Result<FanIn, PacketError> {
+pub fn fan_in(network: &Network<'_>, options: &PacketOptions) -> Result<FanInCurve, PacketError> {
     let chips = network.fabric().chips;
     let mut ranks: Vec<u32> = (1..32).map(|power| 1_u32 << power).take_while(|&ranks| ranks < chips).collect();
     ranks.push(chips);
@@ -74,7 +74,7 @@ pub fn fan_in(network: &Network<'_>, options: &PacketOptions) -> Result<FanIn, P
         point.fitted = fan_in_efficiency(limit, rest, f64::from(point.ranks - 1));
     }
     let error = points.iter().map(|point| (point.fitted / point.efficiency - 1.0).abs()).fold(0.0, f64::max);
-    Ok(FanIn { points, limit, rest, error })
+    Ok(FanInCurve { points, limit, rest, error })
 }
 
 fn point(ranks: u32, draws: &[f64]) -> FanInPoint {
@@ -84,13 +84,13 @@ fn point(ranks: u32, draws: &[f64]) -> FanInPoint {
 
 fn efficiency(network: &Network<'_>, ranks: u32, options: &PacketOptions, draw: u64) -> Result<f64, PacketError> {
     let group = Group::first(ranks);
-    let options = PacketOptions { rotation: Rotation::Shuffled, seed: options.seed + draw, ..options.clone() };
+    let options = PacketOptions { rotation: SendOrder::Shuffled, seed: options.seed + draw, ..options.clone() };
     let level = PacketLevel::new(network, group.chips(), &options)?;
     let packets = PACKETS_OF_A_CHIP.div_ceil(ranks - 1);
-    let time = |packets: u32| level.play(&group, Pattern::AllPairs, level.payload() * f64::from(packets)).map(|played| played.time);
+    let time = |packets: u32| level.play(&group, TrafficPattern::AllPairs, level.payload() * f64::from(packets)).map(|played| played.time);
     let added = (time(2 * packets)? - time(packets)?) / f64::from(packets);
     // Not `play`: what a switch's file states would be counted.
-    let profile = network.profile(&network.loads(&group, Pattern::AllPairs));
+    let profile = network.profile(&network.loads(&group, TrafficPattern::AllPairs));
     let fair = profile.serialisation(network.fabric(), level.payload(), LONG_MESSAGE).0;
     Ok(fair / added)
 }
@@ -109,7 +109,7 @@ fn fit(points: &[FanInPoint]) -> (f64, f64) {
 
 impl Network<'_> {
     /// A profile in which channels from switches to chips are held up as those switches state.
-    pub(super) fn with_fan_in(&self, profile: Profile, group: &Group, pattern: Pattern) -> Profile {
+    pub(super) fn with_fan_in(&self, profile: Profile, group: &Group, pattern: TrafficPattern) -> Profile {
         let switches = &self.fabric().switches;
         let senders = f64::from(pattern.senders_at_most(group.ranks()));
         if senders < 2.0 || switches.iter().all(|part| part.switch.fan_in.is_none()) {

@@ -7,7 +7,7 @@ use petgraph::graph::NodeIndex;
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::symmetry::Collapsed;
 use crate::fabric::Endpoint;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
@@ -40,7 +40,7 @@ pub struct FarMemory {
 }
 
 /// Nodes that hold memory, with the chips that read them.
-struct Pool {
+struct MemoryPool {
     memories: Vec<u32>,
     chips: Vec<u32>,
 }
@@ -77,7 +77,7 @@ impl Network<'_> {
             // One pool of all: one chip's reads stand for all where chips are alike.
             let alone = fabric.uniform && pool.chips.len() as u32 == fabric.chips;
             let receivers: Vec<u32> = if alone { vec![senders] } else { (senders..group.ranks()).collect() };
-            let mut one = self.loads_of(&group, Pattern::OneSided { senders }, &receivers);
+            let mut one = self.loads_of(&group, TrafficPattern::OneSided { senders }, &receivers);
             if alone {
                 one.scale(f64::from(fabric.chips));
                 one = Collapsed::of_machine(one).spread(self);
@@ -98,7 +98,7 @@ impl Network<'_> {
     }
 
     /// Memories and the chips that read them: one pool of all, or one for each set of chips that hosts serve.
-    fn pools(&self, reach: Reach) -> Vec<Pool> {
+    fn pools(&self, reach: Reach) -> Vec<MemoryPool> {
         let fabric = self.fabric();
         let holds = |endpoint: Endpoint| match reach {
             Reach::Expanders => matches!(endpoint, Endpoint::Memory(_)),
@@ -111,7 +111,7 @@ impl Network<'_> {
                 pools.entry(under).or_default().push(number);
             }
         }
-        pools.into_iter().map(|((first, chips), memories)| Pool { memories, chips: (first..first + chips).collect() }).collect()
+        pools.into_iter().map(|((first, chips), memories)| MemoryPool { memories, chips: (first..first + chips).collect() }).collect()
     }
 
     /// Capacity and bandwidth of the memory at a node.

@@ -13,7 +13,7 @@ use super::fair_share::max_min::{Bottleneck, TIE, max_min};
 use super::fair_share::sharing::{Sharing, SharingInput};
 use super::fair_share::times::Completion;
 use super::fair_share::transfers::Transfers;
-use super::flows::{Flow, FlowError, Span, spans};
+use super::flows::{Flow, FlowError, FlowSpan, spans};
 use super::network::Network;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
@@ -70,7 +70,7 @@ pub struct SharedBottleneck {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowRun {
     /// When each flow runs.
-    pub spans: Vec<Span>,
+    pub spans: Vec<FlowSpan>,
     /// Channels that carry anything, the busiest first.
     pub channels: Vec<ChannelUse>,
     /// Rates over time, flow by flow; `None` where there would be too many.

@@ -9,7 +9,7 @@ use super::fair_share::times::Completion;
 use super::fair_share::transfers::{Transfers, TransfersError, TransfersInput};
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Bytes from one chip to another.
@@ -31,7 +31,7 @@ pub struct Flow {
 
 /// When a flow runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Span {
+pub struct FlowSpan {
     /// First byte leaves.
     pub start: Seconds,
     /// Last byte has arrived.
@@ -40,7 +40,7 @@ pub struct Span {
 
 /// A pattern that runs beside others.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stream {
+pub struct FlowStream {
     /// What it does to the channels when each pair sends one byte.
     pub loads: ChannelLoads,
     /// What each pair sends.
@@ -102,7 +102,7 @@ impl Network<'_> {
     ///
     /// # Errors
     /// Chips that do not exist or are not joined, sizes and times out of range, flows that wait for themselves.
-    pub fn run(&self, flows: &[Flow], accuracy: Accuracy) -> Result<Vec<Span>, FlowError> {
+    pub fn run(&self, flows: &[Flow], accuracy: Accuracy) -> Result<Vec<FlowSpan>, FlowError> {
         let prepared = self.prepare(flows)?;
         let delays = prepared.transfers.delay_s.clone().unwrap_or_default();
         let sharing = Sharing::new(prepared.sharing)?;
@@ -144,7 +144,7 @@ impl Network<'_> {
     ///
     /// # Errors
     /// Sizes and times out of range.
-    pub fn run_together(&self, streams: &[Stream]) -> Result<Vec<Seconds>, FlowError> {
+    pub fn run_together(&self, streams: &[FlowStream]) -> Result<Vec<Seconds>, FlowError> {
         let mut sharing = SharingInput::new(self.capacities());
         let mut transfers = TransfersInput::default();
         let (mut delays, mut releases) = (Vec::new(), Vec::new());
@@ -163,7 +163,7 @@ impl Network<'_> {
 
     /// The same pattern in several groups at once, such as every tensor-parallel group's ring.
     #[must_use]
-    pub fn loads_of_groups(&self, groups: &[Group], pattern: Pattern) -> ChannelLoads {
+    pub fn loads_of_groups(&self, groups: &[Group], pattern: TrafficPattern) -> ChannelLoads {
         let mut loads = ChannelLoads::silent(self.router().channels().len());
         for group in groups {
             loads.add(&self.loads(group, pattern), 1.0);
@@ -179,9 +179,9 @@ pub(super) struct PreparedFlows {
 }
 
 /// When the first byte of each flow leaves and its last one arrives.
-pub(super) fn spans(completion: &Completion, delays: &[f64]) -> Vec<Span> {
+pub(super) fn spans(completion: &Completion, delays: &[f64]) -> Vec<FlowSpan> {
     let times = completion.start_s.iter().zip(&completion.end_s).zip(delays);
-    times.map(|((start, end), delay)| Span { start: Seconds::new((start - delay).max(0.0)), end: Seconds::new(*end) }).collect()
+    times.map(|((start, end), delay)| FlowSpan { start: Seconds::new((start - delay).max(0.0)), end: Seconds::new(*end) }).collect()
 }
 
 /// Adds up what a detour sends over one channel twice.

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::packet_level::PacketLevel;
-use super::packets::{Aim, Histogram, Load, PacketError, Spacing, Watch, picoseconds};
-use super::pattern::Pattern;
+use super::packets::{Aim, LatencyHistogram, OfferedLoad, PacketError, Spacing, Watch, picoseconds};
+use super::pattern::TrafficPattern;
 use super::queue_places::{QueuePlace, QueuesOverTime, queue_kinds, queue_places};
 use crate::units::{Bytes, Seconds};
 
@@ -54,7 +54,7 @@ pub struct LoadPoint {
     /// Share that arrives.
     pub accepted: f64,
     /// From ready at the sender until the last bit has arrived, waiting at the sender included.
-    pub latency: Histogram,
+    pub latency: LatencyHistogram,
     /// Where packets wait, most first.
     pub queues: Vec<QueuePlace>,
     /// What waited over time, warm-up included, if asked for.
@@ -114,9 +114,9 @@ impl LoadPattern {
     /// Load at which fair flows fill a channel: that of the fabric under even traffic, or of the most popular chip's own ports.
     fn flow_saturation(self, network: &Network<'_>, chips: u32) -> f64 {
         let pattern = match self {
-            Self::Permutation => Pattern::Shift(chips / 2),
+            Self::Permutation => TrafficPattern::Shift(chips / 2),
             Self::Incast => return 1.0,
-            Self::Uniform | Self::Hotspot | Self::Experts { .. } => Pattern::AllPairs,
+            Self::Uniform | Self::Hotspot | Self::Experts { .. } => TrafficPattern::AllPairs,
         };
         let profile = network.play(&Group::first(chips), pattern);
         let byte = Bytes::new(1.0);
@@ -179,7 +179,7 @@ fn point(
     let interval = level.payload() / (network.injection() * each);
     let measured = interval * (packets / count).max(PACKETS_OF_A_SENDER);
     let warm_up = picoseconds(measured * 0.5);
-    let load = Load {
+    let load = OfferedLoad {
         senders,
         interval: interval.get() * 1e12,
         spacing: Spacing::Exponential,

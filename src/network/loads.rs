@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::switch_trees::SwitchTree;
-use crate::fabric::{Merge, Pathfinder, Policy, Routes};
+use crate::fabric::{Merge, Pathfinder, Routes, RoutingPolicy};
 
 /// Receivers are walked in at most this many fixed parts, each added up on its own, so that sums do not depend on the number of
 /// threads.
@@ -38,7 +38,7 @@ const MIX_STEPS: u32 = 60;
 impl Network<'_> {
     /// Plays a pattern once.
     #[must_use]
-    pub fn loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+    pub fn loads(&self, group: &Group, pattern: TrafficPattern) -> ChannelLoads {
         match self.collapsed(group, pattern) {
             Some(collapsed) => collapsed.spread(self),
             None => self.uncollapsed(group, pattern),
@@ -46,23 +46,23 @@ impl Network<'_> {
     }
 
     /// As [`Network::loads`] where the levels' symmetries do not help.
-    pub(super) fn uncollapsed(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+    pub(super) fn uncollapsed(&self, group: &Group, pattern: TrafficPattern) -> ChannelLoads {
         self.rotated(group, pattern).unwrap_or_else(|| self.full_loads(group, pattern))
     }
 
     /// As [`Network::loads`] without use of symmetry: the judge of the collapsed form.
     #[must_use]
-    pub fn full_loads(&self, group: &Group, pattern: Pattern) -> ChannelLoads {
+    pub fn full_loads(&self, group: &Group, pattern: TrafficPattern) -> ChannelLoads {
         let receivers: Vec<u32> = (0..group.ranks()).collect();
         self.loads_of(group, pattern, &receivers)
     }
 
     /// What reaches the given receivers.
-    pub(super) fn loads_of(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
-        if let Pattern::Aggregate { up, down } = pattern {
+    pub(super) fn loads_of(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
+        if let TrafficPattern::Aggregate { up, down } = pattern {
             return self.aggregate(group, up, down, &self.aggregation_roots(group));
         }
-        if let Pattern::AggregateRails { block } = pattern {
+        if let TrafficPattern::AggregateRails { block } = pattern {
             let mut loads = ChannelLoads::silent(self.router().channels().len());
             for rail in (0..block).map(|position| group.rail(block, position)) {
                 loads.add(&self.aggregate(&rail, true, true, &self.rail_roots(&rail)), 1.0);
@@ -70,27 +70,27 @@ impl Network<'_> {
             return loads;
         }
         // Blocks are alike; the first shows what a channel of each carries.
-        if let Pattern::AggregateInside { block } | Pattern::Inside { block } = pattern {
+        if let TrafficPattern::AggregateInside { block } | TrafficPattern::Inside { block } = pattern {
             let first = Group::of(group.chips()[..block as usize].to_vec());
-            let aggregates = matches!(pattern, Pattern::AggregateInside { .. });
+            let aggregates = matches!(pattern, TrafficPattern::AggregateInside { .. });
             return if aggregates {
                 self.aggregate(&first, true, true, &self.aggregation_roots(&first))
             } else {
-                self.full_loads(&first, Pattern::AllPairs)
+                self.full_loads(&first, TrafficPattern::AllPairs)
             };
         }
         // Neighbours on rings are close to each other.
-        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, Pattern::MultiRing { .. });
+        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, TrafficPattern::MultiRing { .. });
         match self.router().policy() {
-            Policy::Ecmp { .. } | Policy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
-            Policy::Spray | Policy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
-            Policy::Spray | Policy::DimensionOrder => self.pair_by_pair(group, pattern, receivers),
-            Policy::AllPaths => {
+            RoutingPolicy::Ecmp { .. } | RoutingPolicy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
+            RoutingPolicy::Spray | RoutingPolicy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
+            RoutingPolicy::Spray | RoutingPolicy::DimensionOrder => self.pair_by_pair(group, pattern, receivers),
+            RoutingPolicy::AllPaths => {
                 let shortest = self.shortest(group, pattern, receivers);
-                self.best_mix(shortest, &self.walked(group, pattern, &all_once(receivers), Push::Detours))
+                self.best_mix(shortest, &self.walked(group, pattern, &all_once(receivers), PushedPaths::Detours))
             }
-            Policy::Valiant => self.by_way_of_all(group, pattern, receivers),
-            Policy::Adaptive => {
+            RoutingPolicy::Valiant => self.by_way_of_all(group, pattern, receivers),
+            RoutingPolicy::Adaptive => {
                 let shortest = self.shortest(group, pattern, receivers);
                 self.best_mix(shortest, &self.by_way_of_all(group, pattern, receivers))
             }
@@ -98,16 +98,16 @@ impl Network<'_> {
     }
 
     /// Everything over shortest paths only.
-    fn shortest(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+    fn shortest(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
         self.walked_by_sets(group, pattern, receivers)
             .or_else(|| self.walked_by_level_orbits(group, pattern, receivers))
-            .unwrap_or_else(|| self.walked(group, pattern, &all_once(receivers), Push::Shortest))
+            .unwrap_or_else(|| self.walked(group, pattern, &all_once(receivers), PushedPaths::Shortest))
     }
 
     /// One walk for each orbit of receivers under the moves that keep levels, for patterns that such moves map onto themselves: all ranks of
     /// a machine that has all its chips.
-    fn walked_by_level_orbits(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> Option<ChannelLoads> {
-        let by_level = matches!(pattern, Pattern::Across { .. } | Pattern::Equals { .. });
+    fn walked_by_level_orbits(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> Option<ChannelLoads> {
+        let by_level = matches!(pattern, TrafficPattern::Across { .. } | TrafficPattern::Equals { .. });
         let chips = self.fabric().level_sizes.iter().product::<u32>();
         let whole = receivers.len() == group.chips().len() && group.ranks() == chips && self.fabric().chips == chips && group.in_level_order();
         if !(by_level && whole && receivers.len() * self.router().channels().len() >= WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES) {
@@ -115,13 +115,13 @@ impl Network<'_> {
         }
         let orbits = self.level_orbits()?;
         let standing = one_of_each(receivers, |receiver| orbits.nodes[receiver as usize], orbits.nodes.len());
-        let mut loads = self.walked(group, pattern, &standing, Push::Shortest);
+        let mut loads = self.walked(group, pattern, &standing, PushedPaths::Shortest);
         loads.average_over(&orbits.channels);
         Some(loads)
     }
 
     /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes.
-    fn walked(&self, group: &Group, pattern: Pattern, receivers: &[(u32, f64)], push: Push) -> ChannelLoads {
+    fn walked(&self, group: &Group, pattern: TrafficPattern, receivers: &[(u32, f64)], push: PushedPaths) -> ChannelLoads {
         in_parts(
             self.router().channels().len(),
             receivers,
@@ -145,8 +145,8 @@ impl Network<'_> {
                     }
                 }
                 match push {
-                    Push::Shortest => routes.push(sources.into_iter(), &mut loads.bytes),
-                    Push::Detours => routes.push_with_detours(sources.into_iter(), &mut loads.bytes),
+                    PushedPaths::Shortest => routes.push(sources.into_iter(), &mut loads.bytes),
+                    PushedPaths::Detours => routes.push_with_detours(sources.into_iter(), &mut loads.bytes),
                 }
             },
         )
@@ -154,7 +154,7 @@ impl Network<'_> {
 
     /// One walk for each set of equivalent receivers, over the fabric with equivalent nodes merged. `None` if the pattern treats equivalent nodes
     /// differently, or if there are so few receivers that the search for equivalent nodes costs more than it saves.
-    fn walked_by_sets(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> Option<ChannelLoads> {
+    fn walked_by_sets(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> Option<ChannelLoads> {
         if receivers.len() < RECEIVERS_PER_MERGE {
             return None;
         }
@@ -223,7 +223,7 @@ impl Network<'_> {
     }
 
     /// One search for each pair.
-    fn pair_by_pair(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+    fn pair_by_pair(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
         let receivers_per_part = SEARCHES_PER_PART / (pattern.senders_at_most(group.ranks()).max(1) as usize);
         in_parts(
             self.router().channels().len(),
@@ -251,7 +251,7 @@ impl Network<'_> {
 
     /// Valiant routing: every byte goes to a turning node first, each equally likely, and from there to its destination. Loads
     /// need only what each rank sends and receives in all.
-    fn by_way_of_all(&self, group: &Group, pattern: Pattern, receivers: &[u32]) -> ChannelLoads {
+    fn by_way_of_all(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
         let mut sent = vec![0.0; group.chips().len()];
         let mut received = vec![0.0; group.chips().len()];
         for &receiver in receivers {
@@ -412,7 +412,7 @@ fn pair_of(senders: &[u32], receivers: &[u32]) -> Option<(u32, u32)> {
 
 /// Over which paths a walk pushes.
 #[derive(Clone, Copy, Debug)]
-enum Push {
+enum PushedPaths {
     Shortest,
     Detours,
 }

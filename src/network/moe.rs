@@ -6,7 +6,7 @@ use super::network::Network;
 use super::packet_level::PacketLevel;
 use super::packet_rounds::PacketRounds;
 use super::packets::PacketError;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
 use crate::units::{Bytes, Seconds};
@@ -104,7 +104,7 @@ impl ExpertTraffic {
             wire = wire.max(network.window_time(pair * self.imbalance * partners, profile.latency));
         }
         let flows = wire + profile.latency;
-        let played = level.play_skewed(&group, Pattern::AllPairs, pair, self.imbalance)?;
+        let played = level.play_skewed(&group, TrafficPattern::AllPairs, pair, self.imbalance)?;
         Ok(PacketRounds { packets: played.time, flows, hops: played.hops, extrapolated_from: played.extrapolated_from })
     }
 
@@ -180,7 +180,7 @@ impl Relay {
         if !ranks.is_multiple_of(node * per_chip) || chips < 2 * node || node < 2 {
             return None;
         }
-        let across = network.play(&Group::first(chips), Pattern::Equals { node });
+        let across = network.play(&Group::first(chips), TrafficPattern::Equals { node });
         let inside = network.all_to_all(node);
         let nodes = f64::from(chips / node);
         Some(Self { across, inside, nodes, reached: nodes, ranks_of_node: f64::from(node * per_chip) })

@@ -7,8 +7,8 @@ use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use super::group::Group;
-use super::routed::{Known, Routed, RoutedFabrics};
-use crate::fabric::{Endpoint, Fabric, LevelPlaces, Orbits, Policy, Router, payload_rate};
+use super::routed::{KnownLoads, RoutedFabric, RoutedFabrics};
+use crate::fabric::{Endpoint, Fabric, LevelPlaces, Orbits, Router, RoutingPolicy, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Messages so long that headers and partly filled packets no longer matter.
@@ -18,8 +18,8 @@ pub const LONG_MESSAGE: Bytes = Bytes::new(1e9);
 #[derive(Clone, Debug)]
 pub struct Network<'a> {
     fabric: &'a Fabric,
-    routed: Arc<Routed>,
-    known: Arc<Known>,
+    routed: Arc<RoutedFabric>,
+    known: Arc<KnownLoads>,
     /// Asked for by every transfer.
     injection: BytesPerSecond,
     egress: BytesPerSecond,
@@ -68,22 +68,22 @@ impl<'a> Network<'a> {
     /// Prepares a fabric whose packets are sprayed over shortest paths.
     #[must_use]
     pub fn new(fabric: &'a Fabric) -> Self {
-        Self::with_routing(fabric, Policy::Spray)
+        Self::with_routing(fabric, RoutingPolicy::Spray)
     }
 
     /// Prepares a fabric under another routing policy.
     #[must_use]
-    pub fn with_routing(fabric: &'a Fabric, policy: Policy) -> Self {
-        Self::over(fabric, (Arc::new(Routed::new(fabric, policy)), Arc::default()))
+    pub fn with_routing(fabric: &'a Fabric, policy: RoutingPolicy) -> Self {
+        Self::over(fabric, (Arc::new(RoutedFabric::new(fabric, policy)), Arc::default()))
     }
 
     /// As [`Network::new`], for a series of designs: patterns whose routes do not change are not walked again.
     #[must_use]
     pub fn among(fabric: &'a Fabric, known: &RoutedFabrics) -> Self {
-        Self::over(fabric, known.like(Routed::new(fabric, Policy::Spray)))
+        Self::over(fabric, known.like(RoutedFabric::new(fabric, RoutingPolicy::Spray)))
     }
 
-    fn over(fabric: &'a Fabric, (routed, known): (Arc<Routed>, Arc<Known>)) -> Self {
+    fn over(fabric: &'a Fabric, (routed, known): (Arc<RoutedFabric>, Arc<KnownLoads>)) -> Self {
         let scale_up = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip));
         let injection = if scale_up > BytesPerSecond::ZERO { scale_up } else { ports(fabric, |endpoint| matches!(endpoint, Endpoint::Nic(_))) };
         let egress = ports(fabric, |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip | Endpoint::Nic(_)));
@@ -93,7 +93,7 @@ impl<'a> Network<'a> {
     /// The same network without latencies. Callers that need only bytes on channels use it, because more symmetries hold.
     #[must_use]
     pub fn without_latencies(&self) -> Self {
-        Self { routed: Arc::new(Routed::with_router(self.fabric, self.router().without_latencies())), known: Arc::default(), ..*self }
+        Self { routed: Arc::new(RoutedFabric::with_router(self.fabric, self.router().without_latencies())), known: Arc::default(), ..*self }
     }
 
     /// Classes of nodes and channels under the symmetries of the graph, which preserve part, number of links and rate. Latencies are ignored.
@@ -141,7 +141,7 @@ impl<'a> Network<'a> {
     }
 
     /// Walks that were done already.
-    pub(super) fn known(&self) -> &Known {
+    pub(super) fn known(&self) -> &KnownLoads {
         &self.known
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use petgraph::graph::NodeIndex;
 
 use super::packet_options::{BitErrors, PacketOptions};
-use super::packets::{Channel, Control, LinkErrors, LinkRetry, picoseconds};
+use super::packets::{Control, LinkErrors, PacketChannel, RetryScheme, picoseconds};
 use crate::fabric::{Endpoint, Fabric, channel_latency, node_latency, wire_bytes};
 use crate::input::document::{self, FlowControl};
 use crate::input::spec::LinkSpec;
@@ -78,13 +78,13 @@ impl<'a> Channels<'a> {
         Self { fabric, options, payload, passing, has_cycle, ways_on, notes }
     }
 
-    pub fn all(mut self) -> Vec<Channel> {
+    pub fn all(mut self) -> Vec<PacketChannel> {
         let steps = shortest_steps(self.fabric);
         let channels: Vec<crate::fabric::Channel> = self.fabric.channels().collect();
         (0_u32..).zip(channels).map(|(number, channel)| self.channel(number, channel, &steps)).collect()
     }
 
-    fn channel(&mut self, number: u32, channel: crate::fabric::Channel, steps: &BTreeMap<u64, u32>) -> Channel {
+    fn channel(&mut self, number: u32, channel: crate::fabric::Channel, steps: &BTreeMap<u64, u32>) -> PacketChannel {
         let fabric = self.fabric;
         let link = &fabric.links[channel.link as usize];
         let signalling = link.link.lane_rate.value.get() * f64::from(link.link.lanes) * f64::from(channel.count) * link.protocol.coding.value.get();
@@ -94,7 +94,7 @@ impl<'a> Channels<'a> {
         let dateline = dimension.is_some_and(|dimension| steps.get(&dimension).is_some_and(|&step| channel.from.abs_diff(channel.to) > step));
         let byte_time = 1e12 * flits / signalling;
         let delay = channel_latency(&link.link);
-        Channel {
+        PacketChannel {
             from: channel.from,
             to: channel.to,
             byte_time,
@@ -118,9 +118,9 @@ impl<'a> Channels<'a> {
             BitErrors::Stated => stated(),
             BitErrors::Rate(rate) => rate,
         };
-        let retry = link.protocol.link_retry.map_or(LinkRetry::None, |retry| match retry {
-            document::LinkRetry::GoBackN => LinkRetry::GoBackN,
-            document::LinkRetry::Selective => LinkRetry::Selective,
+        let retry = link.protocol.link_retry.map_or(RetryScheme::None, |retry| match retry {
+            document::LinkRetry::GoBackN => RetryScheme::GoBackN,
+            document::LinkRetry::Selective => RetryScheme::Selective,
         });
         LinkErrors { bit_error_rate, retry }
     }

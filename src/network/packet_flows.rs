@@ -1,6 +1,6 @@
 //! A list of flows with packets: when each ends, and what waits where in the meantime.
 
-use super::flows::{Flow, Span};
+use super::flows::{Flow, FlowSpan};
 use super::network::Network;
 use super::packet_level::PacketLevel;
 use super::packet_options::PacketOptions;
@@ -12,7 +12,7 @@ use crate::units::Seconds;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PacketFlows {
     /// By flow.
-    pub spans: Vec<Span>,
+    pub spans: Vec<FlowSpan>,
     /// Packets over channels.
     pub hops: u64,
     /// Where packets waited, most first.

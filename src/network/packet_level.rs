@@ -4,18 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use super::flows::{Flow, Span};
+use super::flows::{Flow, FlowSpan};
 use super::group::Group;
 use super::network::Network;
 use super::packet_channels::{Channels, node_of};
-use super::packet_options::{PacketOptions, Rotation};
+use super::packet_options::{PacketOptions, SendOrder};
 use super::packets::{
-    Allocator, Choice, ClassRule, Dependencies, Forwarding, Load, Machine, Message, Node, Outcome, PacketError, Queueing, Recovery, Reduction,
-    RouteTable, Setting, Time, Traffic, Turn, Watch, mix, picoseconds, simulate,
+    Allocator, ClassRule, Dependencies, FlowOrder, Message, NextHopChoice, OfferedLoad, PacketError, PacketForwarding, PacketMachine, PacketNode,
+    PacketOutcome, PacketTraffic, PicosecondTime, Queueing, Recovery, Reduction, RouteTable, Setting, Watch, mix, picoseconds, simulate,
 };
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::switch_trees::SwitchTree;
-use crate::fabric::{Endpoint, Fabric, Policy, node_latency};
+use crate::fabric::{Endpoint, Fabric, RoutingPolicy, node_latency};
 use crate::input::document::{self, SwitchQueueing};
 use crate::units::{Bytes, Seconds};
 
@@ -32,10 +32,10 @@ const FULL_PACKETS: u64 = 4_000_000;
 /// A fabric ready for packets.
 #[derive(Clone, Debug)]
 pub struct PacketLevel {
-    machine: Machine,
+    machine: PacketMachine,
     routes: RouteTable,
     setting: Setting,
-    rotation: Rotation,
+    rotation: SendOrder,
     to_the_end: bool,
     /// Children of each level, innermost first.
     level_sizes: Vec<u32>,
@@ -44,7 +44,7 @@ pub struct PacketLevel {
 
 /// A pattern played with packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Played {
+pub struct PlayedPattern {
     /// Until the last byte has arrived.
     pub time: Seconds,
     /// Packets over channels, in all runs.
@@ -53,7 +53,7 @@ pub struct Played {
     pub extrapolated_from: Option<u64>,
 }
 
-fn seconds(time: Time) -> Seconds {
+fn seconds(time: PicosecondTime) -> Seconds {
     Seconds::new(time as f64 / 1e12)
 }
 
@@ -67,13 +67,13 @@ impl PacketLevel {
         let fabric = network.fabric();
         let mut notes = Vec::new();
         let choice = match policy {
-            Policy::Spray | Policy::DimensionOrder => Choice::Spray,
-            Policy::Ecmp { seed } => Choice::Hashed { seed },
-            Policy::Adaptive => {
+            RoutingPolicy::Spray | RoutingPolicy::DimensionOrder => NextHopChoice::Spray,
+            RoutingPolicy::Ecmp { seed } => NextHopChoice::Hashed { seed },
+            RoutingPolicy::Adaptive => {
                 notes.push("adaptive routing takes the shortest path with the fewest bytes waiting; detours are not simulated".to_owned());
-                Choice::ShortestQueue
+                NextHopChoice::ShortestQueue
             }
-            Policy::Striped { .. } | Policy::AllPaths | Policy::Valiant => {
+            RoutingPolicy::Striped { .. } | RoutingPolicy::AllPaths | RoutingPolicy::Valiant => {
                 let message = format!("routing `{policy}` is not simulated with packets; use spray, ecmp:SEED, dimension-order or adaptive");
                 return Err(PacketError::Setting(message));
             }
@@ -82,7 +82,7 @@ impl PacketLevel {
         let (routes, longest) = next_hops(network, destinations);
         let far_ends: Vec<u32> = fabric.channels().map(|channel| channel.to).collect();
         let Dependencies { passing, has_cycle } = routes.dependencies(&far_ends);
-        let nodes = fabric.graph.node_weights().map(|node| Node {
+        let nodes = fabric.graph.node_weights().map(|node| PacketNode {
             latency: picoseconds(node_latency(fabric, node.endpoint, Seconds::ZERO)),
             forwarding: forwarding(fabric, node.endpoint),
             queueing: queueing(fabric, node.endpoint, options),
@@ -92,7 +92,7 @@ impl PacketLevel {
         });
         let (classes, class_rule) = match (has_cycle, policy) {
             (false, _) => (1, ClassRule::Dateline),
-            (true, Policy::DimensionOrder) => (2, ClassRule::Dateline),
+            (true, RoutingPolicy::DimensionOrder) => (2, ClassRule::Dateline),
             (true, _) => (u8::try_from(longest).unwrap_or(u8::MAX).max(1), ClassRule::Hops),
         };
         if has_cycle {
@@ -104,7 +104,7 @@ impl PacketLevel {
         let stays = destinations.iter().all(|chip| chip / domain == destinations[0] / domain);
         let setting = Setting { virtual_channels: classes, classes, class_rule, choice, ..setting(fabric, options, payload, stays) };
         Ok(Self {
-            machine: Machine { nodes: nodes.collect(), channels },
+            machine: PacketMachine { nodes: nodes.collect(), channels },
             routes,
             setting,
             rotation: options.rotation,
@@ -138,7 +138,7 @@ impl PacketLevel {
     ///
     /// # Errors
     /// Chips that are not joined, packets that wait for each other in a circle.
-    pub fn run(&self, flows: &[Flow]) -> Result<Vec<Span>, PacketError> {
+    pub fn run(&self, flows: &[Flow]) -> Result<Vec<FlowSpan>, PacketError> {
         Ok(self.run_watched(flows, 0, Vec::new())?.0)
     }
 
@@ -146,7 +146,7 @@ impl PacketLevel {
     ///
     /// # Errors
     /// As [`PacketLevel::run`].
-    pub(super) fn run_watched(&self, flows: &[Flow], every: Time, groups: Vec<u32>) -> Result<(Vec<Span>, Outcome), PacketError> {
+    pub(super) fn run_watched(&self, flows: &[Flow], every: PicosecondTime, groups: Vec<u32>) -> Result<(Vec<FlowSpan>, PacketOutcome), PacketError> {
         let messages = flows.iter().map(|flow| Message {
             source: flow.source,
             destination: flow.destination,
@@ -154,9 +154,9 @@ impl PacketLevel {
             start: picoseconds(flow.start),
             after: flow.after.clone(),
         });
-        let traffic = Traffic::Messages(messages.collect());
+        let traffic = PacketTraffic::Messages(messages.collect());
         let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch { every, groups })?;
-        let spans = outcome.arrivals.iter().map(|arrival| Span { start: seconds(arrival.start), end: seconds(arrival.end) }).collect();
+        let spans = outcome.arrivals.iter().map(|arrival| FlowSpan { start: seconds(arrival.start), end: seconds(arrival.end) }).collect();
         Ok((spans, outcome))
     }
 
@@ -164,16 +164,16 @@ impl PacketLevel {
     ///
     /// # Errors
     /// As [`PacketLevel::run`].
-    pub fn messages(&self, messages: Vec<Message>) -> Result<Outcome, PacketError> {
-        simulate(&self.machine, &self.routes, &self.setting, Traffic::Messages(messages), &Watch::default())
+    pub fn messages(&self, messages: Vec<Message>) -> Result<PacketOutcome, PacketError> {
+        simulate(&self.machine, &self.routes, &self.setting, PacketTraffic::Messages(messages), &Watch::default())
     }
 
     /// Sends packets at a given rate.
     ///
     /// # Errors
     /// As [`PacketLevel::run`].
-    pub fn load(&self, load: Load, watch: &Watch) -> Result<Outcome, PacketError> {
-        simulate(&self.machine, &self.routes, &self.setting, Traffic::Load(load), watch)
+    pub fn load(&self, load: OfferedLoad, watch: &Watch) -> Result<PacketOutcome, PacketError> {
+        simulate(&self.machine, &self.routes, &self.setting, PacketTraffic::Load(load), watch)
     }
 
     /// Plays a pattern once, `bytes` for each unit of weight. Long equal messages are not sent to their ends: once all senders are busy
@@ -181,7 +181,7 @@ impl PacketLevel {
     ///
     /// # Errors
     /// As [`PacketLevel::run`]; a pattern that switches carry out has no pairs, see `PacketLevel::reduce`.
-    pub fn play(&self, group: &Group, pattern: Pattern, bytes: Bytes) -> Result<Played, PacketError> {
+    pub fn play(&self, group: &Group, pattern: TrafficPattern, bytes: Bytes) -> Result<PlayedPattern, PacketError> {
         self.play_skewed(group, pattern, bytes, 1.0)
     }
 
@@ -189,7 +189,7 @@ impl PacketLevel {
     ///
     /// # Errors
     /// As [`PacketLevel::play`].
-    pub fn play_skewed(&self, group: &Group, pattern: Pattern, bytes: Bytes, imbalance: f64) -> Result<Played, PacketError> {
+    pub fn play_skewed(&self, group: &Group, pattern: TrafficPattern, bytes: Bytes, imbalance: f64) -> Result<PlayedPattern, PacketError> {
         let packets = (bytes.get() / f64::from(self.setting.payload_bytes)).ceil() as u64;
         let pairs = self.pairs(group, pattern, imbalance);
         let in_all = packets * pairs.len() as u64;
@@ -210,24 +210,29 @@ impl PacketLevel {
     }
 
     /// Runs messages of `bytes` to their ends, or, if they have more than twice `short` packets, so many and twice as many, which tell the rest.
-    fn to_the_end(&self, bytes: Bytes, short: u64, run: impl Fn(f64) -> Result<(Time, u64), PacketError>) -> Result<Played, PacketError> {
+    fn to_the_end(
+        &self,
+        bytes: Bytes,
+        short: u64,
+        run: impl Fn(f64) -> Result<(PicosecondTime, u64), PacketError>,
+    ) -> Result<PlayedPattern, PacketError> {
         let payload = f64::from(self.setting.payload_bytes);
         if self.to_the_end || (bytes.get() / payload).ceil() as u64 <= 2 * short {
             let (last, hops) = run(bytes.get())?;
-            return Ok(Played { time: seconds(last), hops, extrapolated_from: None });
+            return Ok(PlayedPattern { time: seconds(last), hops, extrapolated_from: None });
         }
         let long = 2 * short;
         let ((first, first_hops), (second, second_hops)) = (run(short as f64 * payload)?, run(long as f64 * payload)?);
         let per_packet = (second as f64 - first as f64) / (long - short) as f64;
         let time = second as f64 + per_packet * (bytes.get() / payload - long as f64);
-        Ok(Played { time: Seconds::new(time / 1e12), hops: first_hops + second_hops, extrapolated_from: Some(long) })
+        Ok(PlayedPattern { time: Seconds::new(time / 1e12), hops: first_hops + second_hops, extrapolated_from: Some(long) })
     }
 
     /// Has switches add up and copy `bytes` of every member, a part in each tree.
     ///
     /// # Errors
     /// As [`PacketLevel::run`].
-    pub(super) fn reduce(&self, trees: &[SwitchTree], bytes: Bytes) -> Result<Played, PacketError> {
+    pub(super) fn reduce(&self, trees: &[SwitchTree], bytes: Bytes) -> Result<PlayedPattern, PacketError> {
         let run = |bytes: f64| {
             let reduction = |tree: &SwitchTree| Reduction {
                 channels: tree.channels.iter().map(|&channel| (channel, channel ^ 1)).collect(),
@@ -236,7 +241,7 @@ impl PacketLevel {
                 adds: tree.adds,
                 copies: tree.copies,
             };
-            let traffic = Traffic::Reductions(trees.iter().map(reduction).collect());
+            let traffic = PacketTraffic::Reductions(trees.iter().map(reduction).collect());
             let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch::default())?;
             let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
             Ok((last, outcome.counts.hops))
@@ -248,7 +253,7 @@ impl PacketLevel {
     }
 
     /// Senders, receivers and weights in the order in which each sender serves them.
-    fn pairs(&self, group: &Group, pattern: Pattern, imbalance: f64) -> Vec<(u32, u32, f64)> {
+    fn pairs(&self, group: &Group, pattern: TrafficPattern, imbalance: f64) -> Vec<(u32, u32, f64)> {
         let ranks = group.ranks();
         let mut pairs = Vec::new();
         let cold = (f64::from(ranks) - imbalance) / (f64::from(ranks) - 1.0);
@@ -256,9 +261,9 @@ impl PacketLevel {
             let skew = if receiver == 0 { imbalance } else { cold };
             pattern.each_sender(group, receiver, |sender, weight| {
                 let place = match self.rotation {
-                    Rotation::Rotated => u64::from(self.distance_round(group.chip(sender), group.chip(receiver))),
-                    Rotation::Shuffled => mix(mix(self.setting.seed ^ u64::from(sender)) ^ u64::from(receiver)),
-                    Rotation::Same => u64::from(receiver),
+                    SendOrder::Rotated => u64::from(self.distance_round(group.chip(sender), group.chip(receiver))),
+                    SendOrder::Shuffled => mix(mix(self.setting.seed ^ u64::from(sender)) ^ u64::from(receiver)),
+                    SendOrder::Same => u64::from(receiver),
                 };
                 pairs.push((sender, place, receiver, weight * skew));
             });
@@ -280,7 +285,7 @@ impl PacketLevel {
 
     /// Channels and nodes, as the engine has them.
     #[must_use]
-    pub fn machine(&self) -> &Machine {
+    pub fn machine(&self) -> &PacketMachine {
         &self.machine
     }
 }
@@ -333,7 +338,7 @@ fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) 
         // An acknowledgement closes a window; a load or store that has no window needs none.
         acknowledgement_bytes: u32::from(window > 0),
         sender_window_packets: window,
-        turn: if options.one_by_one { Turn::InOrder } else { Turn::RoundRobin },
+        turn: if options.one_by_one { FlowOrder::InOrder } else { FlowOrder::RoundRobin },
         // Harmless where nothing is damaged or dropped.
         recovery: Recovery::Selective,
         seed: options.seed,
@@ -341,13 +346,13 @@ fn setting(fabric: &Fabric, options: &PacketOptions, payload: f64, stays: bool) 
     }
 }
 
-fn forwarding(fabric: &Fabric, endpoint: Endpoint) -> Forwarding {
+fn forwarding(fabric: &Fabric, endpoint: Endpoint) -> PacketForwarding {
     // A switch's latency is from first bit to first bit: it has read the header by then.
-    let cut_through = Forwarding::CutThrough { header_bytes: 0 };
+    let cut_through = PacketForwarding::CutThrough { header_bytes: 0 };
     match endpoint {
         Endpoint::Switch(part) => match fabric.switches[part as usize].switch.forwarding {
             document::Forwarding::CutThrough => cut_through,
-            document::Forwarding::StoreAndForward => Forwarding::StoreAndForward,
+            document::Forwarding::StoreAndForward => PacketForwarding::StoreAndForward,
         },
         Endpoint::Chip | Endpoint::Cpu(_) | Endpoint::Nic(_) | Endpoint::Memory(_) => cut_through,
     }

@@ -5,7 +5,7 @@ use crate::units::Bytes;
 
 /// Order in which a chip sends to its partners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Rotation {
+pub enum SendOrder {
     /// To the next position first, and round the positions, at every level of the machine: no two chips send to one at once, and no two
     /// chips of a scale-up domain to one chip of another.
     #[default]
@@ -42,7 +42,7 @@ pub struct PacketOptions {
     /// Probability that a bit arrives damaged on one link, the first of chip 0, in both directions; 0 where it is like all others.
     pub faulty_link: f64,
     /// Order of a chip's partners.
-    pub rotation: Rotation,
+    pub rotation: SendOrder,
     /// Sends long messages to their ends, where their steady state would tell the rest.
     pub to_the_end: bool,
     /// One partner after the other instead of a packet for each in turn.

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::network::Network;
-use super::packet_level::{PacketLevel, Played};
+use super::packet_level::{PacketLevel, PlayedPattern};
 use super::packets::PacketError;
 use super::plan::Round;
 use crate::units::Seconds;
@@ -41,7 +41,7 @@ impl PacketRounds {
 /// As [`PacketLevel::play`].
 pub fn play_rounds(network: &Network<'_>, level: &PacketLevel, group: &Group, rounds: &[Round]) -> Result<PacketRounds, PacketError> {
     let mut sum = PacketRounds::default();
-    let mut known: Option<(Round, Played)> = None;
+    let mut known: Option<(Round, PlayedPattern)> = None;
     for together in rounds.chunk_by(|_, next| next.beside) {
         let mut longest = PacketRounds::default();
         for round in together {

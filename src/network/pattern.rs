@@ -4,7 +4,7 @@ use super::group::Group;
 
 /// A traffic pattern among the ranks of a group, one byte a unit of weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pattern {
+pub enum TrafficPattern {
     /// Every rank to every other rank.
     AllPairs,
     /// Every rank to the next rank, the last one to the first.
@@ -67,7 +67,7 @@ pub enum Pattern {
         /// From the roots.
         down: bool,
     },
-    /// [`Pattern::Aggregate`] up and down inside each block.
+    /// [`TrafficPattern::Aggregate`] up and down inside each block.
     AggregateInside {
         /// Ranks in a block; divides the group.
         block: u32,
@@ -79,7 +79,7 @@ pub enum Pattern {
     },
 }
 
-impl Pattern {
+impl TrafficPattern {
     /// Ranks that send to one rank, at most.
     #[must_use]
     pub fn senders_at_most(self, ranks: u32) -> u32 {
@@ -219,7 +219,7 @@ fn double_tree_neighbours(place: u32, places: u32, mut each: impl FnMut(u32, f64
     }
 }
 
-/// The rank before `rank` on the given ring of [`Pattern::MultiRing`].
+/// The rank before `rank` on the given ring of [`TrafficPattern::MultiRing`].
 fn ring_predecessor(ranks: u32, block: u32, ring: u32, rank: u32) -> u32 {
     let blocks = ranks / block;
     // The first few strides only: a block may have thousands. One is coprime to everything, so there is always a next.
@@ -283,7 +283,7 @@ fn narrow(count: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn sent(pattern: Pattern, ranks: u32) -> Vec<f64> {
+    fn sent(pattern: TrafficPattern, ranks: u32) -> Vec<f64> {
         let group = Group::first(ranks);
         let mut sent = vec![0.0; ranks as usize];
         for receiver in 0..ranks {
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn two_trees_have_two_times_n_minus_one_edges() {
         for ranks in 2..70 {
-            let total: f64 = sent(Pattern::Trees, ranks).iter().sum();
+            let total: f64 = sent(TrafficPattern::Trees, ranks).iter().sum();
             assert_eq!(total, 4.0 * f64::from(ranks - 1), "{ranks} ranks");
         }
     }
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn no_rank_of_an_even_double_tree_sends_more_than_four_halves() {
         for ranks in (2..200).step_by(2) {
-            let most = sent(Pattern::Trees, ranks).into_iter().fold(0.0, f64::max);
+            let most = sent(TrafficPattern::Trees, ranks).into_iter().fold(0.0, f64::max);
             assert!(most <= 4.0, "{ranks} ranks: {most}");
         }
     }
@@ -335,8 +335,8 @@ mod tests {
 
     #[test]
     fn shifts_wrap_and_exchanges_pair_up() {
-        assert_eq!(sent(Pattern::Shift(3), 8), vec![1.0; 8]);
-        assert_eq!(sent(Pattern::Exchange(4), 8), vec![1.0; 8]);
-        assert_eq!(sent(Pattern::Ring, 2), vec![1.0; 2]);
+        assert_eq!(sent(TrafficPattern::Shift(3), 8), vec![1.0; 8]);
+        assert_eq!(sent(TrafficPattern::Exchange(4), 8), vec![1.0; 8]);
+        assert_eq!(sent(TrafficPattern::Ring, 2), vec![1.0; 2]);
     }
 }

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use super::algorithm::{Phase, Rails, Shape, phases};
-use super::collective::{Protocol, Timing};
-use super::cost::{Call, Engines, Played, Work, best_efficiency, launch, reduces};
+use super::algorithm::{GroupShape, Phase, RankRails, phases};
+use super::collective::{LibraryProtocol, Timing};
+use super::cost::{Call, Engines, PhaseWork, PlayedPhase, best_efficiency, launch, reduces};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::op::Op;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::profile::Profile;
 use crate::input::document::{Algorithm, Algorithms, Library, Semantics};
 use crate::units::{Bytes, Seconds};
@@ -23,7 +23,7 @@ use crate::units::{Bytes, Seconds};
 #[derive(Debug)]
 pub(super) struct Members {
     pub group: Group,
-    pub shape: Shape,
+    pub shape: GroupShape,
     /// Whether the group spans several operating systems.
     pub spans_hosts: bool,
     /// Whether engines' kernels reach the memory of every rank from every other.
@@ -32,7 +32,7 @@ pub(super) struct Members {
     siblings: Vec<Group>,
     /// Of the group and its siblings the ranks on rails, where those are not all of them.
     rails: Option<(Group, Vec<Group>)>,
-    profiles: RwLock<BTreeMap<(Pattern, bool), Arc<Profile>>>,
+    profiles: RwLock<BTreeMap<(TrafficPattern, bool), Arc<Profile>>>,
 }
 
 /// Groups with siblings have their all-to-all played up to this many ranks: it has no symmetry to use, and where more ranks exchange
@@ -62,10 +62,12 @@ impl Members {
 
     fn can_play(&self, phases: &[Phase]) -> bool {
         let few = self.siblings.is_empty() || self.group.ranks() <= PAIRS_BESIDE_SIBLINGS;
-        few || !phases.iter().any(|phase| matches!(phase.pattern, Pattern::AllPairs | Pattern::Across { .. } | Pattern::FromRoot))
+        few || !phases
+            .iter()
+            .any(|phase| matches!(phase.pattern, TrafficPattern::AllPairs | TrafficPattern::Across { .. } | TrafficPattern::FromRoot))
     }
 
-    fn play(&self, network: &Network<'_>, pattern: Pattern, on_rails: bool) -> Profile {
+    fn play(&self, network: &Network<'_>, pattern: TrafficPattern, on_rails: bool) -> Profile {
         let (group, siblings) = match &self.rails {
             Some((group, siblings)) if on_rails => (group, siblings),
             _ => (&self.group, &self.siblings),
@@ -80,7 +82,7 @@ impl Members {
 
     /// The pattern, played among all ranks or those on rails. Two threads may play the same pattern; a lock held meanwhile could block a
     /// thread that the walk waits for.
-    pub fn profile(&self, network: &Network<'_>, pattern: Pattern, on_rails: bool) -> Arc<Profile> {
+    pub fn profile(&self, network: &Network<'_>, pattern: TrafficPattern, on_rails: bool) -> Arc<Profile> {
         let key = (pattern, on_rails && self.rails.is_some());
         if let Some(known) = self.profiles.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(known);
@@ -91,14 +93,14 @@ impl Members {
 }
 
 /// What algorithms ask of a group.
-pub(super) fn shape(network: &Network<'_>, group: &Group) -> Shape {
+pub(super) fn shape(network: &Network<'_>, group: &Group) -> GroupShape {
     let fabric = network.fabric();
     let level_sizes = fabric.level_sizes.clone();
     let reduces = !network.aggregation_roots(group).is_empty();
     // Chips that moved up for lost ones no longer stand where their numbers say.
     let moved = group.chips().iter().any(|&chip| fabric.place(chip) != chip);
     let widths = if moved { None } else { group.as_box(&level_sizes) };
-    Shape { ranks: group.ranks(), widths, level_sizes, reduces, rails: rails(network, group) }
+    GroupShape { ranks: group.ranks(), widths, level_sizes, reduces, rails: rails(network, group) }
 }
 
 /// Ranks in several scale-up domains, domain by domain, as many in each: where the domains hold ranks at common positions those, so that each
@@ -126,21 +128,21 @@ pub(super) fn rail_ranks(network: &Network<'_>, group: &Group) -> Option<Group> 
     Some(Group::of(domains.values().flat_map(of_domain).collect()))
 }
 
-fn rails(network: &Network<'_>, group: &Group) -> Option<Rails> {
+fn rails(network: &Network<'_>, group: &Group) -> Option<RankRails> {
     let (fabric, chips) = (network.fabric(), network.domain_chips());
     let ranks = rail_ranks(network, group)?;
     let first = fabric.place(ranks.chip(0)) / chips;
     let inside = ranks.chips().iter().take_while(|&&chip| fabric.place(chip) / chips == first).count() as u32;
     let reduces = inside > 1 && !network.aggregation_roots(&Group::of(ranks.chips()[..inside as usize].to_vec())).is_empty();
     let rails_reduce = !network.rail_roots(&ranks.rail(inside, 0)).is_empty();
-    Some(Rails { inside, domains: ranks.ranks() / inside, reduces, rails_reduce })
+    Some(RankRails { inside, domains: ranks.ranks() / inside, reduces, rails_reduce })
 }
 
 /// A phase on the bare fabric, without the library.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Round {
     /// Who talks to whom.
-    pub pattern: Pattern,
+    pub pattern: TrafficPattern,
     /// How often it is played, one after the other.
     pub times: f64,
     /// Bytes that one unit of the pattern's weight moves in each round.
@@ -153,27 +155,28 @@ pub struct Round {
 
 /// One op among one group.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct CollectivePlan {
     pub op: Op,
     pub members: Arc<Members>,
     /// Ranks on every chip.
     pub per_chip: u32,
-    offers: Vec<Offer>,
+    offers: Vec<OfferedAlgorithm>,
 }
 
 /// An algorithm that applies.
 #[derive(Debug)]
-struct Offer {
+struct OfferedAlgorithm {
     algorithm: Algorithm,
     phases: Vec<Phase>,
-    played: Vec<OnceLock<Played>>,
+    played: Vec<OnceLock<PlayedPhase>>,
 }
 
-impl Plan {
+impl CollectivePlan {
     pub fn new(op: Op, members: Arc<Members>, per_chip: u32) -> Self {
         let applicable = Algorithm::ALL.into_iter().filter(|(algorithm, _)| !algorithm.is_dominated());
         let phases = applicable.filter_map(|(algorithm, _)| Some((algorithm, phases(op, algorithm, &members.shape).ok()?)));
-        let offers = phases.filter(|(_, phases)| members.can_play(phases)).map(|(algorithm, phases)| Offer::new(algorithm, phases)).collect();
+        let offers =
+            phases.filter(|(_, phases)| members.can_play(phases)).map(|(algorithm, phases)| OfferedAlgorithm::new(algorithm, phases)).collect();
         Self { op, members, per_chip, offers }
     }
 
@@ -189,7 +192,7 @@ impl Plan {
         self.fastest_of(call, |_| true)
     }
 
-    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(&Offer) -> bool) -> Option<Result<Timing, (u32, u32)>> {
+    fn fastest_of(&self, call: &Call<'_>, is_offered: impl Fn(&OfferedAlgorithm) -> bool) -> Option<Result<Timing, (u32, u32)>> {
         if self.is_one_package() {
             return Some(Ok(self.inside_package(call)));
         }
@@ -236,7 +239,7 @@ impl Plan {
         let known = self.offers.iter().find(|offer| offer.algorithm == algorithm);
         let cost = match known {
             Some(offer) => self.cost(call, offer, limit)?,
-            None => self.cost(call, &Offer::new(algorithm, phases), limit)?,
+            None => self.cost(call, &OfferedAlgorithm::new(algorithm, phases), limit)?,
         };
         Ok(cost.unwrap_or_else(|| self.inside_package(call)))
     }
@@ -252,7 +255,7 @@ impl Plan {
         if !self.members.in_memory_reach {
             return None;
         }
-        let profile = self.members.profile(network, Pattern::AllPairs, false);
+        let profile = self.members.profile(network, TrafficPattern::AllPairs, false);
         if profile.unreachable.is_some() {
             return None;
         }
@@ -268,7 +271,7 @@ impl Plan {
         let EngineCost { launch, barrier, moving, bottleneck } = fastest;
         Some(Timing {
             algorithm: Algorithm::EngineKernel,
-            protocol: Protocol::LowLatency,
+            protocol: LibraryProtocol::LowLatency,
             launch,
             synchronisation: barrier,
             propagation: Seconds::ZERO,
@@ -318,7 +321,7 @@ impl Plan {
         let (busy, rounds) = self.between_dies(call);
         Timing {
             algorithm: Algorithm::Direct,
-            protocol: Protocol::Bulk,
+            protocol: LibraryProtocol::Bulk,
             launch: launch(call, false, false),
             synchronisation: call.library.round.value * rounds,
             propagation: Seconds::ZERO,
@@ -330,7 +333,7 @@ impl Plan {
     }
 
     /// Lower bound of these phases on any fabric: launch, rounds, and the bytes through one chip's ports at the library's best share of the wire.
-    fn least(&self, call: &Call<'_>, offer: &Offer) -> Seconds {
+    fn least(&self, call: &Call<'_>, offer: &OfferedAlgorithm) -> Seconds {
         let (library, bytes) = (call.library, self.chip_bytes(call.bytes));
         let rate = call.network.egress() * best_efficiency(library);
         let round = library.round.value.min(library.across_hosts.as_ref().map_or(library.round.value, |across| across.round.value));
@@ -348,7 +351,7 @@ impl Plan {
         let ports = bytes * (done + open) / rate;
         // Where the bytes of all pairs have been counted, they say more than the ports.
         let pairs = call.network.known_bytes_of_all_pairs().filter(|_| self.members.is_whole_machine(call.network));
-        let all_pairs = offer.phases.iter().filter(|phase| phase.pattern == Pattern::AllPairs).map(|phase| phase.share).sum::<f64>();
+        let all_pairs = offer.phases.iter().filter(|phase| phase.pattern == TrafficPattern::AllPairs).map(|phase| phase.share).sum::<f64>();
         let wire = pairs.map_or(Seconds::ZERO, |pairs| {
             let time = |semantics| pairs.serialisation_of(call.network.fabric(), bytes * all_pairs, LONG_MESSAGE, semantics).0;
             time(Semantics::Messages).min(time(Semantics::LoadsAndStores)) / best_efficiency(library)
@@ -358,10 +361,10 @@ impl Plan {
 
     /// Time of one algorithm; `None` if it exceeds `limit`. The last phases are priced first, because they have the longest paths. If they exceed
     /// the limit, the other phases need not be priced.
-    fn cost(&self, call: &Call<'_>, offer: &Offer, limit: Seconds) -> Result<Option<Timing>, (u32, u32)> {
+    fn cost(&self, call: &Call<'_>, offer: &OfferedAlgorithm, limit: Seconds) -> Result<Option<Timing>, (u32, u32)> {
         let bytes = self.chip_bytes(call.bytes);
         let (width, domains) = self.members.shape.rails.map_or((1, 1), |rails| (rails.inside, rails.domains));
-        let mut work = Work::new(call, self.op, offer.algorithm, (f64::from(width), f64::from(domains)));
+        let mut work = PhaseWork::new(call, self.op, offer.algorithm, (f64::from(width), f64::from(domains)));
         for (number, phase) in offer.phases.iter().enumerate().rev() {
             let played = offer.played[number].get_or_init(|| self.play(call.network, phase));
             if let Some(pair) = played.unreachable {
@@ -387,7 +390,7 @@ impl Plan {
         self.members.rails.is_some() && phases.iter().any(|phase| phase.on_rails)
     }
 
-    /// Phases as rounds on the bare fabric: what [`Plan::one`] prices, without launch, waits, efficiency and ramp of the library.
+    /// Phases as rounds on the bare fabric: what [`CollectivePlan::one`] prices, without launch, waits, efficiency and ramp of the library.
     pub fn rounds(&self, call: &Call<'_>, phases: &[Phase]) -> Vec<Round> {
         if self.is_one_package() {
             return Vec::new();
@@ -412,7 +415,7 @@ impl Plan {
         bytes * phase.message / smaller
     }
 
-    fn play(&self, network: &Network<'_>, phase: &Phase) -> Played {
+    fn play(&self, network: &Network<'_>, phase: &Phase) -> PlayedPhase {
         let profile = self.members.profile(network, phase.pattern, phase.on_rails);
         let nic_level = network.nic_level();
         let (across, inside) = profile.peaks.iter().partition(|peak| nic_level.is_some_and(|level| usize::from(peak.level) >= level));
@@ -422,11 +425,11 @@ impl Plan {
         };
         let senders = f64::from(phase.pattern.senders(ranks));
         let peers = profile.sent_bytes / senders;
-        Played { inside, across, latency: profile.latency, sent: phase.share * peers, peers, unreachable: profile.unreachable }
+        PlayedPhase { inside, across, latency: profile.latency, sent: phase.share * peers, peers, unreachable: profile.unreachable }
     }
 }
 
-impl Offer {
+impl OfferedAlgorithm {
     fn new(algorithm: Algorithm, phases: Vec<Phase>) -> Self {
         let played = phases.iter().map(|_| OnceLock::new()).collect();
         Self { algorithm, phases, played }
@@ -435,8 +438,8 @@ impl Offer {
 
 /// Whether the library offers an algorithm for an op. If the library does not list the op, it offers every algorithm that applies. Switches behind
 /// NICs add only for libraries that state so.
-fn offers(library: &Library, op: Op, offer: &Offer, spans_hosts: bool) -> bool {
-    let by_rails = offer.phases.iter().any(|phase| matches!(phase.pattern, Pattern::AggregateRails { .. }));
+fn offers(library: &Library, op: Op, offer: &OfferedAlgorithm, spans_hosts: bool) -> bool {
+    let by_rails = offer.phases.iter().any(|phase| matches!(phase.pattern, TrafficPattern::AggregateRails { .. }));
     if by_rails && !library.across_hosts.as_ref().is_some_and(|across| across.reduces_in_switches) {
         return false;
     }

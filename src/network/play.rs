@@ -3,13 +3,13 @@
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::profile::Profile;
 
 impl Network<'_> {
     /// Plays a pattern once and sums up what it does to the fabric.
     #[must_use]
-    pub fn play(&self, group: &Group, pattern: Pattern) -> Profile {
+    pub fn play(&self, group: &Group, pattern: TrafficPattern) -> Profile {
         if group.ranks() < 2 {
             return Profile::silent(self.fabric());
         }
@@ -30,7 +30,7 @@ impl Network<'_> {
     /// Every one of the first `members` chips sends one byte to every other.
     #[must_use]
     pub fn all_to_all(&self, members: u32) -> Profile {
-        self.play(&Group::first(members), Pattern::AllPairs)
+        self.play(&Group::first(members), TrafficPattern::AllPairs)
     }
 
     /// Each of the first `members` chips sends one byte up to switches that reduce, and the sum comes back to all; `None` if no switches
@@ -38,7 +38,7 @@ impl Network<'_> {
     #[must_use]
     pub fn in_switch_all_reduce(&self, members: u32) -> Option<Profile> {
         let group = Group::first(members);
-        (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, Pattern::Aggregate { up: true, down: true }))
+        (!self.aggregation_roots(&group).is_empty()).then(|| self.play(&group, TrafficPattern::Aggregate { up: true, down: true }))
     }
 
     /// As [`Network::all_to_all`] over all chips, for those who ask only how many bytes go where: the profile's latency is zero, and more
@@ -59,13 +59,13 @@ impl Network<'_> {
         if members < 2 {
             return Profile::silent(self.fabric());
         }
-        self.profile(&self.full_loads(&Group::first(members), Pattern::AllPairs))
+        self.profile(&self.full_loads(&Group::first(members), TrafficPattern::AllPairs))
     }
 
     /// Each of the first `members` chips sends one byte to the next, the last one to the first.
     #[must_use]
     pub fn ring(&self, members: u32) -> Profile {
-        self.play(&Group::first(members), Pattern::Ring)
+        self.play(&Group::first(members), TrafficPattern::Ring)
     }
 
     /// Every chip of `sources` sends one byte to every chip of `destinations`; the two do not overlap.
@@ -74,7 +74,7 @@ impl Network<'_> {
         self.known().one_sided(&sources, &destinations, || {
             let senders = sources.end - sources.start;
             let group = Group::of(sources.clone().chain(destinations.clone()).collect());
-            self.profile(&self.loads(&group, Pattern::OneSided { senders }))
+            self.profile(&self.loads(&group, TrafficPattern::OneSided { senders }))
         })
     }
 

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::collective::{Collective, CollectiveError, Protocol, Timing};
+use super::collective::{Collective, CollectiveError, LibraryProtocol, Timing};
 use super::group::{Group, Placement};
 use super::network::Network;
 use super::op::Op;
@@ -44,7 +44,7 @@ pub struct StreamPhase {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelWire {
     /// The library's protocol.
-    pub protocol: Protocol,
+    pub protocol: LibraryProtocol,
     /// Share of the wire that it reaches.
     pub efficiency: f64,
     /// Once a kernel: the copy inside the chip, and filling the pipeline.
@@ -102,9 +102,9 @@ impl<'a> StreamPrices<'a> {
         let quick = self.library.low_latency_efficiency.as_ref().map(|figure| figure.value.get());
         match quick {
             Some(quick) if at_full_rate.get() / quick < at_full_rate.get() / bulk + once => {
-                Some(KernelWire { protocol: Protocol::LowLatency, efficiency: quick, once: Seconds::ZERO })
+                Some(KernelWire { protocol: LibraryProtocol::LowLatency, efficiency: quick, once: Seconds::ZERO })
             }
-            _ => Some(KernelWire { protocol: Protocol::Bulk, efficiency: bulk, once: Seconds::new(once) }),
+            _ => Some(KernelWire { protocol: LibraryProtocol::Bulk, efficiency: bulk, once: Seconds::new(once) }),
         }
     }
 
@@ -125,9 +125,9 @@ impl<'a> StreamPrices<'a> {
     fn at_full_rate(&self, send: &PricedStream) -> Option<Seconds> {
         let leaves = send.alone.bottleneck.zip(self.network.nic_level()).is_some_and(|(peak, level)| usize::from(peak.level) >= level);
         let efficiency = match send.alone.protocol {
-            Protocol::Bulk => Some(self.library.wire_efficiency.value.get()),
-            Protocol::LowLatency => self.library.low_latency_efficiency.as_ref().map(|figure| figure.value.get()),
-            Protocol::InSwitch => None,
+            LibraryProtocol::Bulk => Some(self.library.wire_efficiency.value.get()),
+            LibraryProtocol::LowLatency => self.library.low_latency_efficiency.as_ref().map(|figure| figure.value.get()),
+            LibraryProtocol::InSwitch => None,
         };
         efficiency.filter(|_| !leaves).map(|efficiency| (send.alone.serialisation + send.alone.waiting) * efficiency)
     }

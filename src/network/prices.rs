@@ -7,13 +7,13 @@ use super::cost::{Call, Engines};
 use super::group::Group;
 use super::network::Network;
 use super::op::Op;
-use super::plan::{Members, Plan};
+use super::plan::{CollectivePlan, Members};
 use crate::input::document::Library;
 use crate::units::{Bytes, Seconds};
 
 /// A call of a collective, as searches make it: ranks fill chips one after the other, all ranks of a package take part.
 #[derive(Clone, Copy, Debug)]
-pub struct Transfer<'a> {
+pub struct CollectiveCall<'a> {
     /// Its network.
     pub network: &'a Network<'a>,
     /// Communication library.
@@ -30,12 +30,12 @@ pub struct Transfer<'a> {
 
 /// Groups of ranks on one machine and what their transfers cost; each is laid out when it is first asked for.
 #[derive(Debug)]
-pub struct Prices {
+pub struct TransferPrices {
     /// By the number of first ranks: their plan for each op.
-    first: Vec<[OnceLock<Plan>; Op::ALL.len()]>,
+    first: Vec<[OnceLock<CollectivePlan>; Op::ALL.len()]>,
     members: Vec<OnceLock<Arc<Members>>>,
     /// By ranks and by the ranks from one to the next: the group of the first rank, beside all groups that lie like it.
-    strided: RwLock<BTreeMap<(Op, u32, u32), Arc<Plan>>>,
+    strided: RwLock<BTreeMap<(Op, u32, u32), Arc<CollectivePlan>>>,
 }
 
 /// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a
@@ -50,7 +50,7 @@ pub(super) fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T
     }
 }
 
-impl Prices {
+impl TransferPrices {
     /// Prices of a machine's groups. Nothing is computed yet.
     #[must_use]
     pub fn new(network: &Network<'_>) -> Self {
@@ -68,8 +68,8 @@ impl Prices {
     /// # Panics
     /// If the machine has fewer ranks: a fault of the caller.
     #[must_use]
-    pub fn time(&self, transfer: &Transfer<'_>) -> Seconds {
-        let Transfer { network, op, ranks, bytes, .. } = *transfer;
+    pub fn time(&self, transfer: &CollectiveCall<'_>) -> Seconds {
+        let CollectiveCall { network, op, ranks, bytes, .. } = *transfer;
         if ranks < 2 || bytes <= Bytes::ZERO {
             return Seconds::ZERO;
         }
@@ -77,15 +77,15 @@ impl Prices {
         let plan = computed(&self.first[ranks as usize][op as usize], || {
             let chips = ranks.div_ceil(per_chip);
             let members = computed(&self.members[ranks as usize], || Arc::new(Members::new(network, Group::first(chips))));
-            Plan::new(op, Arc::clone(members), per_chip.min(ranks))
+            CollectivePlan::new(op, Arc::clone(members), per_chip.min(ranks))
         });
         time(plan, transfer)
     }
 
     /// Time among ranks that stand `stride` apart, while all groups of a run of `ranks x stride` ranks do the same.
     #[must_use]
-    pub fn strided_time(&self, transfer: &Transfer<'_>, stride: u32) -> Seconds {
-        let Transfer { network, op, ranks, bytes, .. } = *transfer;
+    pub fn strided_time(&self, transfer: &CollectiveCall<'_>, stride: u32) -> Seconds {
+        let CollectiveCall { network, op, ranks, bytes, .. } = *transfer;
         if stride < 2 {
             return self.time(transfer);
         }
@@ -103,18 +103,18 @@ impl Prices {
 
 /// Ranks of one package that belong to different groups stand on one chip, whose ports their groups share: one group of chips stands for
 /// them.
-fn strided_plan(network: &Network<'_>, op: Op, ranks: u32, stride: u32) -> Plan {
+fn strided_plan(network: &Network<'_>, op: Op, ranks: u32, stride: u32) -> CollectivePlan {
     let per_chip = network.fabric().chip.ranks;
     let chips_apart = stride.div_ceil(per_chip);
     let together = (per_chip / stride).clamp(1, ranks);
     let chips = ranks / together;
     let group = |first: u32| Group::of((0..chips).map(|rank| first + rank * chips_apart).collect());
     let members = Members::beside(network, group(0), (1..chips_apart).map(group).collect());
-    Plan::new(op, Arc::new(members), together)
+    CollectivePlan::new(op, Arc::new(members), together)
 }
 
-fn time(plan: &Plan, transfer: &Transfer<'_>) -> Seconds {
-    let &Transfer { network, library, captured, bytes, .. } = transfer;
+fn time(plan: &CollectivePlan, transfer: &CollectiveCall<'_>) -> Seconds {
+    let &CollectiveCall { network, library, captured, bytes, .. } = transfer;
     let call = Call { network, library, captured, engines: Engines::All, floors: &[], bytes };
     plan.fastest(&call).and_then(Result::ok).map_or(Seconds::new(f64::INFINITY), |cost| cost.total())
 }

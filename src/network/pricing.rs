@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::algorithm::{Phase, Shape, phases};
+use super::algorithm::{GroupShape, Phase, phases};
 use super::bound::{Cuts, lower_bound};
 use super::collective::{BYTES_MAX, Collective, CollectiveError, LevelUse, Timing};
 use super::cost::{Call, Engines};
 use super::group::{Group, Placement};
 use super::network::Network;
 use super::op::Op;
-use super::pattern::Pattern;
-use super::plan::{Members, Plan, Round, shape};
+use super::pattern::TrafficPattern;
+use super::plan::{CollectivePlan, Members, Round, shape};
 use crate::input::document::{Algorithm, Library};
 use crate::units::{Bytes, Seconds};
 
@@ -26,7 +26,7 @@ pub struct Pricing<'a> {
     engines: Engines<'a>,
     floors: Vec<(Algorithm, Seconds)>,
     members: BTreeMap<u32, (Arc<Members>, Cuts)>,
-    plans: BTreeMap<(Op, u32), Plan>,
+    plans: BTreeMap<(Op, u32), CollectivePlan>,
 }
 
 impl<'a> Pricing<'a> {
@@ -100,9 +100,9 @@ impl<'a> Pricing<'a> {
         self.check(collective)?;
         let (members, cuts) = &self.members[&collective.ranks];
         let farthest = match collective.op {
-            Op::Broadcast => Pattern::FromRoot,
-            Op::Send => Pattern::OnePair,
-            Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll => Pattern::AllPairs,
+            Op::Broadcast => TrafficPattern::FromRoot,
+            Op::Send => TrafficPattern::OnePair,
+            Op::AllReduce | Op::AllGather | Op::ReduceScatter | Op::AllToAll => TrafficPattern::AllPairs,
         };
         let farthest = members.profile(self.network, farthest, false).latency;
         let chips = Collective { ranks: members.group.ranks(), ..*collective };
@@ -194,7 +194,7 @@ impl<'a> Pricing<'a> {
             self.members.insert(ranks, (Arc::new(Members::new(self.network, group)), cuts));
         }
         let members = &self.members[&ranks].0;
-        self.plans.entry((op, ranks)).or_insert_with(|| Plan::new(op, Arc::clone(members), self.ranks_per_chip.min(ranks)));
+        self.plans.entry((op, ranks)).or_insert_with(|| CollectivePlan::new(op, Arc::clone(members), self.ranks_per_chip.min(ranks)));
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl<'a> Pricing<'a> {
             return self.price(collective, algorithm);
         }
         let ranking = self.ranking(collective)?;
-        let shapes: Vec<Shape> = groups.iter().map(|group| shape(self.network, group)).collect();
+        let shapes: Vec<GroupShape> = groups.iter().map(|group| shape(self.network, group)).collect();
         let applies = |timing: &Timing| shapes.iter().all(|shape| phases(collective.op, timing.algorithm, shape).is_ok());
         ranking.into_iter().find(applies).ok_or(CollectiveError::TooFewRanks)
     }
@@ -224,15 +224,15 @@ fn unreachable((from, to): (u32, u32)) -> CollectiveError {
 }
 
 /// The phases of an algorithm; an engine's kernel reads and writes all peers at once.
-fn played_phases(collective: &Collective, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, CollectiveError> {
+fn played_phases(collective: &Collective, algorithm: Algorithm, shape: &GroupShape) -> Result<Vec<Phase>, CollectiveError> {
     if algorithm == Algorithm::EngineKernel {
-        return Ok(vec![Phase::whole(Pattern::AllPairs, 2.0 / f64::from(collective.ranks))]);
+        return Ok(vec![Phase::whole(TrafficPattern::AllPairs, 2.0 / f64::from(collective.ranks))]);
     }
     phases_on(collective.op, algorithm, shape)
 }
 
 /// The phases of an algorithm, or what would work instead.
-fn phases_on(op: Op, algorithm: Algorithm, shape: &Shape) -> Result<Vec<Phase>, CollectiveError> {
+fn phases_on(op: Op, algorithm: Algorithm, shape: &GroupShape) -> Result<Vec<Phase>, CollectiveError> {
     phases(op, algorithm, shape).map_err(|obstacle| {
         let applies = |other: &Algorithm| phases(op, *other, shape).is_ok();
         let instead = Algorithm::ALL.into_iter().map(|(other, _)| other).filter(applies).collect();

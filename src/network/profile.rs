@@ -49,7 +49,7 @@ pub struct Profile {
 
 /// Channels of one level, link part and direction that carry the same.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Alike {
+pub(super) struct EqualChannels {
     /// How many.
     pub channels: u32,
     /// Sum of their loads.
@@ -60,7 +60,7 @@ pub(super) struct Alike {
     pub planes: [u16; 2],
 }
 
-impl Alike {
+impl EqualChannels {
     pub const NONE: Self = Self { channels: 0, bytes: 0.0, first: 0, planes: [u16::MAX, 0] };
 
     pub fn add(&mut self, channel: u32, bytes: f64, plane: u16) {
@@ -95,13 +95,17 @@ impl Profile {
     pub fn new(fabric: &Fabric, loads: &ChannelLoads) -> Self {
         let edges = fabric.graph.raw_edges();
         let carrying = (0u32..).zip(&loads.bytes).filter(|(_, bytes)| **bytes > 0.0);
-        let one =
-            |(channel, &bytes): (u32, &f64)| Alike { channels: 1, bytes, first: channel, planes: [edges[channel as usize / 2].weight.plane; 2] };
+        let one = |(channel, &bytes): (u32, &f64)| EqualChannels {
+            channels: 1,
+            bytes,
+            first: channel,
+            planes: [edges[channel as usize / 2].weight.plane; 2],
+        };
         Self::of_alike(fabric, loads, carrying.map(one))
     }
 
     /// Sums up channels that are alike, set by set; what `loads` says of single channels is not read.
-    pub(super) fn of_alike(fabric: &Fabric, loads: &ChannelLoads, sets: impl Iterator<Item = Alike>) -> Self {
+    pub(super) fn of_alike(fabric: &Fabric, loads: &ChannelLoads, sets: impl Iterator<Item = EqualChannels>) -> Self {
         let mut profile =
             Self { latency: loads.latency, hops: loads.hops, sent_bytes: loads.sent, unreachable: loads.unreachable, ..Self::silent(fabric) };
         let edges = fabric.graph.raw_edges();
@@ -179,7 +183,7 @@ impl Peak {
     }
 
     /// More channels. Until all are in, the mean holds the sum.
-    fn add(&mut self, set: &Alike, links: u32) {
+    fn add(&mut self, set: &EqualChannels, links: u32) {
         let per_link = set.bytes / f64::from(set.channels) / f64::from(links);
         self.channels += set.channels;
         self.mean_bytes_per_link += per_link * f64::from(set.channels);

@@ -1,6 +1,6 @@
 //! Where packets wait: channels of one level, link part and direction.
 
-use super::packets::{Outcome, Sample};
+use super::packets::{PacketOutcome, Sample};
 use crate::fabric::Fabric;
 use crate::units::{Bytes, Seconds};
 
@@ -80,7 +80,7 @@ pub(super) fn queue_kinds(fabric: &Fabric) -> (Vec<QueueKind>, Vec<u32>) {
 }
 
 /// Waiting bytes by kind of channel, most first; kinds for which nothing waited are left out.
-pub(super) fn queue_places(fabric: &Fabric, outcome: &Outcome) -> Vec<QueuePlace> {
+pub(super) fn queue_places(fabric: &Fabric, outcome: &PacketOutcome) -> Vec<QueuePlace> {
     let (kinds, of_channel) = queue_kinds(fabric);
     let mut sums = vec![(0.0, 0_u64, 0.0); kinds.len()];
     for (queue, &kind) in outcome.queues.iter().zip(&of_channel) {

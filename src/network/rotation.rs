@@ -11,13 +11,13 @@ use petgraph::unionfind::UnionFind;
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
-use super::routed::Rotation;
+use super::pattern::TrafficPattern;
+use super::routed::ChipRotation;
 use crate::fabric::{Endpoint, Fabric, Node};
 
 impl Network<'_> {
     /// The loads of a pattern over the whole machine by the receivers of one step of its shortest rotation; `None` where there is none.
-    pub(super) fn rotated(&self, group: &Group, pattern: Pattern) -> Option<ChannelLoads> {
+    pub(super) fn rotated(&self, group: &Group, pattern: TrafficPattern) -> Option<ChannelLoads> {
         let ranks = group.ranks();
         let unit = pattern.turns_by()?;
         let whole = ranks == self.fabric().chips && group.in_level_order();
@@ -35,7 +35,7 @@ impl Network<'_> {
     }
 
     /// The shortest shift by a multiple of `unit` chips that is a symmetry of the machine.
-    fn shortest_rotation(&self, unit: u32) -> Option<Rotation> {
+    fn shortest_rotation(&self, unit: u32) -> Option<ChipRotation> {
         let fabric = self.fabric();
         let chips = fabric.chips;
         let places = Places::new(fabric);
@@ -45,15 +45,15 @@ impl Network<'_> {
             let images = self.router().images_of_channels(&image)?;
             let mut orbits = UnionFind::<u32>::new(images.len());
             (0u32..).zip(images).for_each(|(channel, image)| _ = orbits.union(channel, image));
-            Some(Rotation { step, orbit_of_channel: orbits.into_labeling() })
+            Some(ChipRotation { step, orbit_of_channel: orbits.into_labeling() })
         })
     }
 }
 
 /// What tells a node from others but for its place among those alike: level, plane, kind and part, chips served, the first of them.
-type Kind = (u8, u16, u8, u16, u32, u32);
+type NodeSignature = (u8, u16, u8, u16, u32, u32);
 
-fn kind(node: &Node) -> Kind {
+fn kind(node: &Node) -> NodeSignature {
     let (kind, part) = match node.endpoint {
         Endpoint::Chip => (0, 0),
         Endpoint::Switch(part) => (1, part),
@@ -66,12 +66,12 @@ fn kind(node: &Node) -> Kind {
 
 /// Nodes other than chips by kind, in the order of the graph.
 struct Places {
-    nodes: BTreeMap<Kind, Vec<u32>>,
+    nodes: BTreeMap<NodeSignature, Vec<u32>>,
 }
 
 impl Places {
     fn new(fabric: &Fabric) -> Self {
-        let mut nodes: BTreeMap<Kind, Vec<u32>> = BTreeMap::new();
+        let mut nodes: BTreeMap<NodeSignature, Vec<u32>> = BTreeMap::new();
         for (number, node) in (0u32..).zip(fabric.graph.node_weights()).skip(fabric.chips as usize) {
             nodes.entry(kind(node)).or_default().push(number);
         }

@@ -1,7 +1,7 @@
 //! What of a fabric its traffic sees, and the answers that depend on nothing else.
 //!
 //! Designs often differ in what no route sees: the rate of a link, the bandwidth of a memory, the constants of a library. Networks of such
-//! designs share what is [`Known`], so that a pattern is walked once for all of them.
+//! designs share what is [`KnownLoads`], so that a pattern is walked once for all of them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::channel_class::channel_classes;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 use super::profile::Profile;
-use crate::fabric::{Fabric, Node, Orbits, Policy, Router};
+use crate::fabric::{Fabric, Node, Orbits, Router, RoutingPolicy};
 use crate::input::document;
 use crate::units::Seconds;
 
@@ -32,7 +32,7 @@ pub struct Distance {
 
 /// A shift of all chips that is a symmetry of the machine.
 #[derive(Debug)]
-pub(super) struct Rotation {
+pub(super) struct ChipRotation {
     /// By how many chips.
     pub step: u32,
     /// By channel, the number of its orbit: one of its members.
@@ -52,7 +52,7 @@ pub(super) struct Carried {
 
 /// A fabric as its traffic sees it: nodes, channels and latencies, but no rates.
 #[derive(Debug)]
-pub(super) struct Routed {
+pub(super) struct RoutedFabric {
     pub router: Router,
     /// By channel; read by every use of symmetry.
     pub channel_classes: Vec<u32>,
@@ -73,13 +73,13 @@ pub(super) struct Routed {
 
 /// What has been walked on a fabric.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct KnownLoads {
     /// Of patterns over the first ranks in level order.
-    profiles: Mutex<BTreeMap<(Pattern, u32), Profile>>,
+    profiles: Mutex<BTreeMap<(TrafficPattern, u32), Profile>>,
     /// Of all pairs from one run of chips to another.
     one_sided: Mutex<BTreeMap<[u32; 4], Profile>>,
     /// By the unit of their steps.
-    rotations: Mutex<BTreeMap<u32, Option<Arc<Rotation>>>>,
+    rotations: Mutex<BTreeMap<u32, Option<Arc<ChipRotation>>>>,
     distances: OnceLock<Vec<Distance>>,
     between_halves: OnceLock<Vec<Carried>>,
     level_orbits: OnceLock<Option<Orbits>>,
@@ -89,8 +89,8 @@ pub(super) struct Known {
     kept_above: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
-impl Routed {
-    pub fn new(fabric: &Fabric, policy: Policy) -> Self {
+impl RoutedFabric {
+    pub fn new(fabric: &Fabric, policy: RoutingPolicy) -> Self {
         Self::with_router(fabric, Router::new(fabric, policy))
     }
 
@@ -120,14 +120,14 @@ impl Routed {
     }
 }
 
-impl Known {
+impl KnownLoads {
     /// The profile of a pattern over the first `ranks` chips. A walk runs outside of the lock: two threads may then make the same one.
-    pub fn profile(&self, pattern: Pattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
+    pub fn profile(&self, pattern: TrafficPattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
         kept(&self.profiles, (pattern, ranks), play)
     }
 
     /// The shortest rotation by a multiple of `unit` chips.
-    pub fn rotation(&self, unit: u32, search: impl FnOnce() -> Option<Rotation>) -> Option<Arc<Rotation>> {
+    pub fn rotation(&self, unit: u32, search: impl FnOnce() -> Option<ChipRotation>) -> Option<Arc<ChipRotation>> {
         kept(&self.rotations, unit, || search().map(Arc::new))
     }
 
@@ -199,12 +199,12 @@ const FABRICS_MAX: usize = 8;
 /// Fabrics that have been routed: designs that differ in nothing that traffic sees share one.
 #[derive(Debug, Default)]
 pub struct RoutedFabrics {
-    known: Mutex<Vec<(Arc<Routed>, Arc<Known>)>>,
+    known: Mutex<Vec<(Arc<RoutedFabric>, Arc<KnownLoads>)>>,
 }
 
 impl RoutedFabrics {
     /// The one that is like `routed`, with all that is known of it; `routed` itself if there is none.
-    pub(super) fn like(&self, routed: Routed) -> (Arc<Routed>, Arc<Known>) {
+    pub(super) fn like(&self, routed: RoutedFabric) -> (Arc<RoutedFabric>, Arc<KnownLoads>) {
         let known = open(&self.known).clone();
         if let Some(like) = known.into_iter().find(|(known, _)| known.is_like(&routed)) {
             return like;

@@ -8,7 +8,7 @@ use super::network::Network;
 
 /// A transfer under way.
 #[derive(Clone, Debug)]
-struct Transfer {
+struct SharedTransfer {
     id: u32,
     row: Vec<(u32, f64)>,
     left: f64,
@@ -19,7 +19,7 @@ struct Transfer {
 #[derive(Clone, Debug)]
 pub struct SharedChannels {
     capacities: Vec<f64>,
-    transfers: Vec<Transfer>,
+    transfers: Vec<SharedTransfer>,
     now_s: f64,
     /// Whether a transfer came or went since rates were last put right.
     is_stale: bool,
@@ -39,7 +39,7 @@ impl SharedChannels {
 
     /// Starts a transfer now: `bytes` more than zero, over at least one channel, none twice.
     pub fn start(&mut self, id: u32, row: Vec<(u32, f64)>, bytes: f64) {
-        self.transfers.push(Transfer { id, row, left: bytes, rate: 0.0 });
+        self.transfers.push(SharedTransfer { id, row, left: bytes, rate: 0.0 });
         self.is_stale = true;
     }
 

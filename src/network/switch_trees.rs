@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
+use super::pattern::TrafficPattern;
 
 /// A tree to one root.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,17 +21,17 @@ pub(super) struct SwitchTree {
 
 impl Network<'_> {
     /// Trees of a pattern that switches carry out; those of the first block where all blocks are alike. Empty for other patterns.
-    pub(super) fn switch_trees(&self, group: &Group, pattern: Pattern) -> Vec<SwitchTree> {
+    pub(super) fn switch_trees(&self, group: &Group, pattern: TrafficPattern) -> Vec<SwitchTree> {
         match pattern {
-            Pattern::Aggregate { up, down } => {
+            TrafficPattern::Aggregate { up, down } => {
                 let trees = self.trees_to(group, &self.aggregation_roots(group)).into_iter();
                 trees.map(|tree| SwitchTree { adds: up, copies: down, ..tree }).collect()
             }
-            Pattern::AggregateInside { block } => {
+            TrafficPattern::AggregateInside { block } => {
                 let first = Group::of(group.chips()[..block as usize].to_vec());
                 self.trees_to(&first, &self.aggregation_roots(&first))
             }
-            Pattern::AggregateRails { block } => {
+            TrafficPattern::AggregateRails { block } => {
                 let rails = (0..block).map(|position| group.rail(block, position));
                 rails.flat_map(|rail| self.trees_to(&rail, &self.rail_roots(&rail))).collect()
             }

@@ -18,8 +18,8 @@ use petgraph::graph::NodeIndex;
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
-use super::pattern::Pattern;
-use super::profile::{Alike, Profile};
+use super::pattern::TrafficPattern;
+use super::profile::{EqualChannels, Profile};
 use crate::fabric::{Endpoint, Fabric, Node};
 
 /// Loads of a few receivers, each as often as it has likes, and what share one load.
@@ -31,7 +31,7 @@ pub(super) struct Collapsed {
 
 impl Network<'_> {
     /// The loads of one receiver of each class; `None` where no known symmetry allows it.
-    pub(super) fn collapsed(&self, group: &Group, pattern: Pattern) -> Option<Collapsed> {
+    pub(super) fn collapsed(&self, group: &Group, pattern: TrafficPattern) -> Option<Collapsed> {
         let fabric = self.fabric();
         let ranks = group.ranks();
         let policy = self.router().policy();
@@ -97,11 +97,11 @@ impl Collapsed {
     /// Sums up without naming a channel: one pass, then orbit by orbit.
     pub fn profile(&self, network: &Network<'_>) -> Profile {
         // By orbit and direction of the edge, which a reversible edge's orbit has both of.
-        let mut alike: Vec<Alike> = Vec::new();
+        let mut alike: Vec<EqualChannels> = Vec::new();
         for ((channel, orbit), &bytes) in (0u32..).zip(network.orbits(&self.sides)).zip(&self.loads.bytes) {
             let slot = orbit * 2 + channel as usize % 2;
             if slot >= alike.len() {
-                alike.resize((slot | 1) + 1, Alike::NONE);
+                alike.resize((slot | 1) + 1, EqualChannels::NONE);
             }
             alike[slot].add(channel, bytes, network.plane(channel));
         }
@@ -124,7 +124,7 @@ fn node(fabric: &Fabric, number: u32) -> &Node {
 
 /// Where the first so many chips end among the children of a level.
 #[derive(Clone, Copy, Debug)]
-struct Cut {
+struct LevelCut {
     level: usize,
     /// Chips in one child.
     below: u32,
@@ -136,7 +136,7 @@ struct Cut {
     part: bool,
 }
 
-impl Cut {
+impl LevelCut {
     /// The side of the cut on which a node lies; one that serves all children lies on none.
     fn side(&self, node: &Node) -> u64 {
         if node.chips >= self.below * self.size {
@@ -151,12 +151,12 @@ impl Cut {
 }
 
 /// The cuts that the first `ranks` chips make, innermost first; `None` if one of them leaves no known symmetry.
-fn cuts(fabric: &Fabric, ranks: u32) -> Option<Vec<Cut>> {
+fn cuts(fabric: &Fabric, ranks: u32) -> Option<Vec<LevelCut>> {
     let mut below = 1;
     let mut cuts = Vec::new();
     for (level, &size) in fabric.level_sizes.iter().enumerate() {
         if !ranks.is_multiple_of(below * size) {
-            let cut = Cut { level, below, size, whole: ranks / below % size, part: !ranks.is_multiple_of(below) };
+            let cut = LevelCut { level, below, size, whole: ranks / below % size, part: !ranks.is_multiple_of(below) };
             let inside_one_child = ranks <= below;
             if !(inside_one_child || children_are_interchangeable(fabric, &cut)) {
                 return None;
@@ -170,7 +170,7 @@ fn cuts(fabric: &Fabric, ranks: u32) -> Option<Vec<Cut>> {
 
 /// Whether positions under a cut meet apart from each other further up, as rails do whose switches have spines: no side of the cut tells
 /// such switches apart.
-fn positions_reach_above(fabric: &Fabric, cut: &Cut) -> bool {
+fn positions_reach_above(fabric: &Fabric, cut: &LevelCut) -> bool {
     let spans = |end: NodeIndex| fabric.graph[end].chips >= cut.below * cut.size;
     let ends = |wanted: [bool; 2]| {
         let mut above = fabric.graph.raw_edges().iter().filter(|edge| usize::from(edge.weight.level) > cut.level);
@@ -194,7 +194,7 @@ struct Sides {
 }
 
 impl Sides {
-    fn new(fabric: &Fabric, cuts: &[Cut]) -> Self {
+    fn new(fabric: &Fabric, cuts: &[LevelCut]) -> Self {
         if cuts.is_empty() {
             return Self::none();
         }
@@ -246,7 +246,7 @@ impl Sides {
 
 /// Whether any two children of a level may be exchanged: each of its links joins a child to something that serves all of them
 /// (switch, spine, rail), or its links join every pair of children (full mesh).
-fn children_are_interchangeable(fabric: &Fabric, cut: &Cut) -> bool {
+fn children_are_interchangeable(fabric: &Fabric, cut: &LevelCut) -> bool {
     let (below, size) = (cut.below, cut.size);
     let group = below * size;
     let child = |node: &Node| if node.chips <= below { Some(node.first_chip / below) } else { None };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A line and its points, ordered along the picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct ChartLine {
     /// Name.
     pub name: String,
     /// Position along the picture, and value.
@@ -23,7 +23,7 @@ pub struct LineChart {
     /// Marks along: position and words.
     pub ticks: Vec<(f64, String)>,
     /// Lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ChartLine>,
     /// Whether upwards is logarithmic.
     pub log: bool,
 }
@@ -152,8 +152,8 @@ pub(super) fn log_marks(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Lines that lie on each other as one, with both names.
-pub(super) fn distinct(lines: &[Line]) -> Vec<Line> {
-    let mut kept: Vec<Line> = Vec::new();
+pub(super) fn distinct(lines: &[ChartLine]) -> Vec<ChartLine> {
+    let mut kept: Vec<ChartLine> = Vec::new();
     for line in lines {
         match kept.iter_mut().find(|known| known.points == line.points && !line.points.is_empty()) {
             Some(known) => known.name = format!("{} = {}", known.name, line.name),
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn chart(names: &[&str]) -> LineChart {
-        let line = |(index, name): (usize, &&str)| Line { name: (*name).to_owned(), points: vec![(0.0, 1.0), (1.0, index as f64 / 2.0)] };
+        let line = |(index, name): (usize, &&str)| ChartLine { name: (*name).to_owned(), points: vec![(0.0, 1.0), (1.0, index as f64 / 2.0)] };
         let lines = names.iter().enumerate().map(line).collect();
         LineChart { title: "t".into(), x: "x, s".into(), y: "y, W".into(), ticks: vec![(0.0, "0".into()), (1.0, "1".into())], lines, log: false }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::fabric::Policy;
+use crate::fabric::RoutingPolicy;
 use crate::network::{Collective, ConcurrentTiming, LevelUse, Op, PacketRounds, Timing};
 use crate::units::{Bytes, Seconds, render};
 
@@ -82,7 +82,7 @@ pub struct CollectiveReport {
     /// Library part.
     pub library: String,
     /// How traffic spreads.
-    pub routing: Policy,
+    pub routing: RoutingPolicy,
     /// How ranks are laid on chips, as asked for.
     pub placement: String,
     /// What was done.

@@ -7,7 +7,7 @@ use super::format::{Report, Section, Table};
 use super::records::{Cells, Records, figures};
 use super::standing::{standing_note, standing_words};
 use crate::input::document::Standing;
-use crate::study::{DrawnRanges, Row, grouped};
+use crate::study::{ComparedRow, DrawnRanges, grouped};
 
 /// Designs side by side.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct CompareReport {
     /// By design: what its description is of, where it is not of a machine that runs.
     pub standing: Vec<Option<Standing>>,
     /// Figures.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedRow>,
     /// By design: how far values with a range move it; empty if that was not asked for, or cannot be drawn.
     pub ranges: Vec<DrawnRanges>,
 }

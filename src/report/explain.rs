@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
-use crate::serving::{Infeasible, Search};
+use crate::serving::{Infeasible, MappingSearch};
 use crate::study::grouped;
 use crate::units::render;
 
@@ -11,7 +11,7 @@ use crate::units::render;
 const SHOWN: usize = 10;
 
 /// Tables for one phase; `latency` is what its service level limits.
-pub fn sections(phase: &str, latency: &str, search: &Search, ranks_per_chip: u32) -> Vec<Section> {
+pub fn sections(phase: &str, latency: &str, search: &MappingSearch, ranks_per_chip: u32) -> Vec<Section> {
     let mut table =
         Table::new(&["<mapping", "instances", "µ-batches", "batch/chip", "tokens/s", "of the best", latency, "<bound by", "exposed transfers"]);
     let best = search.found.first().map_or(1.0, |best| best.rate.get());
@@ -40,7 +40,7 @@ pub fn sections(phase: &str, latency: &str, search: &Search, ranks_per_chip: u32
 }
 
 /// The same as JSON.
-pub fn json(search: &Search, ranks_per_chip: u32) -> Json {
+pub fn json(search: &MappingSearch, ranks_per_chip: u32) -> Json {
     let found = search.found.iter().take(SHOWN).map(|phase| {
         let (mapping, step) = (phase.point.mapping, &phase.point.step);
         json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::network::{FanIn, FanInPoint};
+use crate::network::{FanInCurve, FanInPoint};
 
 /// Fan-in on one machine.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub struct FanInReport {
     /// Names of the machine's switches.
     pub switches: Vec<String>,
     /// What packets found.
-    pub found: FanIn,
+    pub found: FanInCurve,
     /// What the packet level assumed.
     pub notes: Vec<String>,
 }
@@ -38,7 +38,7 @@ impl Report for FanInReport {
     }
 
     fn sections(&self) -> Vec<Section> {
-        let FanIn { points, limit, rest, error } = &self.found;
+        let FanInCurve { points, limit, rest, error } = &self.found;
         let mut table = Table::new(&["ranks", "efficiency", "spread of draws", "fitted"]);
         for point in points {
             let digits = |share: f64| format!("{share:.3}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::chart::{Line, LineChart};
+use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
 use super::money::dollars_text;
 use crate::study::{Curve, FrontierPoint};
@@ -55,10 +55,10 @@ impl FrontierReport {
     /// The picture.
     #[must_use]
     pub fn svg(&self) -> String {
-        let lines: Vec<Line> = self
+        let lines: Vec<ChartLine> = self
             .curves
             .iter()
-            .map(|curve| Line {
+            .map(|curve| ChartLine {
                 name: format!("{}, {}", curve.supernode, curve.mode.name()),
                 points: curve.points.iter().rev().filter_map(|point| Some((point.per_user.log2(), self.up.of(point)?))).collect(),
             })

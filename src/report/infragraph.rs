@@ -17,9 +17,9 @@ fn clean(text: &str) -> String {
 
 /// A name for each different thing, made unique where cleaning makes two alike.
 #[derive(Default)]
-struct Names(BTreeMap<String, String>);
+struct UniqueNames(BTreeMap<String, String>);
 
-impl Names {
+impl UniqueNames {
     fn of(&mut self, thing: &str) -> String {
         if let Some(known) = self.0.get(thing) {
             return known.clone();
@@ -62,7 +62,7 @@ fn link_name(edge: &EdgeRow) -> String {
 
 /// Writes the description.
 pub(super) fn write(export: &FabricExport) -> String {
-    let mut names = Names::default();
+    let mut names = UniqueNames::default();
     let mut components: Vec<Component<'_>> = Vec::new();
     let mut place: BTreeMap<String, usize> = BTreeMap::new();
     let mut ends: Vec<String> = Vec::with_capacity(export.nodes.len());
@@ -79,7 +79,7 @@ pub(super) fn write(export: &FabricExport) -> String {
     let components: Vec<Json> = components.iter().map(Component::json).collect();
     let instance = clean(&export.supernode);
     let mut links: BTreeMap<String, Json> = BTreeMap::new();
-    let mut link_names = Names::default();
+    let mut link_names = UniqueNames::default();
     let mut edges = Vec::with_capacity(export.edges.len());
     for edge in &export.edges {
         let name = link_names.of(&link_name(edge));

@@ -2,12 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::chart::{Line, LineChart};
+use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
 use super::queues::QueueSeries;
 use super::trace_events::TraceEvents;
 use crate::network::LoadCurve;
-use crate::network::packets::Histogram;
+use crate::network::packets::LatencyHistogram;
 use crate::units::{Seconds, render};
 
 /// Latency against load on one machine.
@@ -32,11 +32,11 @@ pub struct LoadReport {
 /// Queues listed.
 const PLACES: usize = 5;
 
-fn percentile(latency: &Histogram, share: f64) -> Seconds {
+fn percentile(latency: &LatencyHistogram, share: f64) -> Seconds {
     Seconds::new(latency.percentile(share) / 1e12)
 }
 
-fn mean(latency: &Histogram) -> Seconds {
+fn mean(latency: &LatencyHistogram) -> Seconds {
     Seconds::new(latency.mean() / 1e12)
 }
 
@@ -44,13 +44,13 @@ impl LoadReport {
     /// Bytes that wait for a channel, a line for each level, link and direction, over the offered load.
     #[must_use]
     pub fn svg(&self) -> String {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<ChartLine> = Vec::new();
         for (point, places) in self.curve.points.iter().zip(&self.places) {
             for (queue, name) in point.queues.iter().zip(places) {
                 let value = (point.offered, queue.mean.get() / 1024.0);
                 match lines.iter_mut().find(|line| line.name == *name) {
                     Some(line) => line.points.push(value),
-                    None => lines.push(Line { name: name.clone(), points: vec![value] }),
+                    None => lines.push(ChartLine { name: name.clone(), points: vec![value] }),
                 }
             }
         }

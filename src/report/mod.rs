@@ -70,7 +70,7 @@ mod workload;
 
 pub use calibrate::CalibrateReport;
 pub use capacity::CapacityReport;
-pub use chart::{Line, LineChart};
+pub use chart::{ChartLine, LineChart};
 pub use clip::ClipReport;
 pub use collective::{CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 pub use compare::CompareReport;

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
 use super::queues::QueueSeries;
-use crate::network::{PacketFlows, Span};
+use crate::network::{FlowSpan, PacketFlows};
 use crate::units::{Seconds, render};
 
 /// Flows with packets.
@@ -27,8 +27,8 @@ fn ratio(packets: Seconds, flows: Seconds) -> f64 {
 
 impl PacketFlowsPart {
     /// Keys of the object `packets`; `fair` are the spans at flow level.
-    pub(super) fn json(&self, fair: &[Span], fair_makespan: Seconds) -> Json {
-        let flow = |(number, (span, fair)): (usize, (&Span, &Span))| {
+    pub(super) fn json(&self, fair: &[FlowSpan], fair_makespan: Seconds) -> Json {
+        let flow = |(number, (span, fair)): (usize, (&FlowSpan, &FlowSpan))| {
             let of_both = ratio(span.end - span.start, fair.end - fair.start);
             json!({ "flow": number, "start_s": span.start, "end_s": span.end, "flow_end_s": fair.end, "ratio": of_both })
         };
@@ -45,7 +45,7 @@ impl PacketFlowsPart {
         })
     }
 
-    pub(super) fn sections(&self, fair: &[Span], fair_makespan: Seconds) -> Vec<Section> {
+    pub(super) fn sections(&self, fair: &[FlowSpan], fair_makespan: Seconds) -> Vec<Section> {
         let makespan = self.run.makespan();
         let facts = vec![
             ("with packets all have arrived after".to_owned(), render(makespan)),

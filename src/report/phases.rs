@@ -7,7 +7,7 @@ use super::format::Table;
 use super::prefixes::prefix_json;
 use super::simulate::SimulateReport;
 use crate::execution::{Mapping, Step};
-use crate::serving::{Infeasible, OperatingPoint, Phase};
+use crate::serving::{Infeasible, OperatingPoint, PhasePoint};
 use crate::study::{ClipSimulation, grouped};
 use crate::units::{Seconds, render};
 
@@ -36,7 +36,7 @@ fn latencies(point: &OperatingPoint) -> String {
 
 impl SimulateReport {
     /// What an instance does in any role; keys of what it has nothing to do with are left out.
-    pub(super) fn phase_json(&self, found: &Result<Phase, Infeasible>) -> Json {
+    pub(super) fn phase_json(&self, found: &Result<PhasePoint, Infeasible>) -> Json {
         let Ok(phase) = found else { return Json::Null };
         let (point, step) = (&phase.point, &phase.point.step);
         let mut json = json!({
@@ -120,7 +120,7 @@ impl SimulateReport {
         table
     }
 
-    fn phase_row(&self, name: &str, phase: &Phase) -> [String; 10] {
+    fn phase_row(&self, name: &str, phase: &PhasePoint) -> [String; 10] {
         let (point, mapping) = (&phase.point, phase.point.mapping);
         let batch = point.batch_per_chip(self.ranks_per_chip);
         [

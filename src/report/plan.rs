@@ -6,7 +6,7 @@ use super::format::{Report, Section, Table};
 use super::money::{dollars_json, dollars_text, money_json, spread_json};
 use super::simulate::engine_text;
 use crate::footprint::Spread;
-use crate::study::{Basis, Design, Fleet, UtilisationBasis, grouped, hall_at};
+use crate::study::{Basis, PlannedDesign, PlannedFleet, UtilisationBasis, grouped, hall_at};
 use crate::units::{Date, TokensPerSecond};
 
 /// What a demand takes of several designs over time.
@@ -19,7 +19,7 @@ pub struct PlanReport {
     /// Month of the prices.
     pub prices: String,
     /// Designs.
-    pub designs: Vec<Design>,
+    pub designs: Vec<PlannedDesign>,
     /// Days.
     pub days: Vec<PlanDay>,
 }
@@ -34,7 +34,7 @@ pub struct PlanDay {
     /// Where it comes from.
     pub basis: Basis,
     /// The fleet of every design; `None` where it serves nothing.
-    pub fleets: Vec<Option<Fleet>>,
+    pub fleets: Vec<Option<PlannedFleet>>,
 }
 
 pub(super) const DAY: f64 = 86_400.0;
@@ -186,7 +186,7 @@ impl PlanReport {
         ]);
         for PlanDay { day, demand, basis, fleets } in &self.days {
             for (design, fleet) in self.designs.iter().zip(fleets) {
-                let number = |of: fn(&Fleet) -> f64| fleet.as_ref().map_or("-".to_owned(), |fleet| grouped(of(fleet)));
+                let number = |of: fn(&PlannedFleet) -> f64| fleet.as_ref().map_or("-".to_owned(), |fleet| grouped(of(fleet)));
                 table.row([
                     day.map_or(String::new(), |day| day.to_string()),
                     format!("{:.2}", demand.get() * DAY / 1e12),

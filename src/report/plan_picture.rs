@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::chart::{COLOURS, escaped, linear_marks, log_marks, named, short};
 use super::plan::{DAY, PlanReport};
-use crate::study::{Basis, Fleet};
+use crate::study::{Basis, PlannedFleet};
 use crate::units::{Date, TokensPerSecond};
 
 /// Frame of a chart, in pixels.
@@ -230,8 +230,8 @@ impl PlanReport {
     }
 
     /// A figure of every design's fleet over the days. As lines, capacity is bought ahead: each fleet is the one that its next day needs.
-    fn of_fleets(&self, days: &[Date], of: &dyn Fn(&Fleet) -> f64) -> Vec<Series> {
-        let one = |(index, design): (usize, &crate::study::Design)| {
+    fn of_fleets(&self, days: &[Date], of: &dyn Fn(&PlannedFleet) -> f64) -> Vec<Series> {
+        let one = |(index, design): (usize, &crate::study::PlannedDesign)| {
             let own: Vec<(Date, f64)> =
                 days.iter().zip(&self.days).filter_map(|(day, entry)| Some((*day, of(entry.fleets[index].as_ref()?)))).collect();
             let points = if days.len() <= MOST_BARS {

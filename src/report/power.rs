@@ -3,19 +3,19 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
-use crate::footprint::{Place, Power};
+use crate::footprint::{Power, PowerPlace};
 use crate::study::grouped;
 use crate::units::{Joules, TokensPerSecond, Watts, render};
 
 /// What takes less of the total is added up in one row; JSON has it all.
 const SMALL_SHARE: f64 = 0.005;
 
-pub(super) fn place_name(place: Place, levels: &[String]) -> String {
+pub(super) fn place_name(place: PowerPlace, levels: &[String]) -> String {
     match place {
-        Place::Chips => "chips".to_owned(),
-        Place::Level(level) => format!("fabric of level `{}`", levels.get(level as usize).map_or("", String::as_str)),
-        Place::Host => "hosts and auxiliaries".to_owned(),
-        Place::Supply => "cooling and conversion".to_owned(),
+        PowerPlace::Chips => "chips".to_owned(),
+        PowerPlace::Level(level) => format!("fabric of level `{}`", levels.get(level as usize).map_or("", String::as_str)),
+        PowerPlace::Host => "hosts and auxiliaries".to_owned(),
+        PowerPlace::Supply => "cooling and conversion".to_owned(),
     }
 }
 

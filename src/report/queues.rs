@@ -1,6 +1,6 @@
 //! What waits for channels over time: counters of a trace, and lines over the offered load or over time.
 
-use super::chart::{Line, LineChart};
+use super::chart::{ChartLine, LineChart};
 use super::trace_events::TraceEvents;
 use crate::fabric::Fabric;
 use crate::network::QueuesOverTime;
@@ -40,12 +40,12 @@ impl QueueSeries {
 
     /// A line for each kind of channel over time.
     pub(super) fn chart(&self, title: String) -> LineChart {
-        let lines: Vec<Line> = self
+        let lines: Vec<ChartLine> = self
             .lines
             .iter()
             .map(|(name, points)| {
                 let points = points.iter().map(|(time, bytes)| (time.microseconds(), bytes.get() / 1024.0)).collect();
-                Line { name: name.clone(), points }
+                ChartLine { name: name.clone(), points }
             })
             .collect();
         let end = lines.iter().flat_map(|line| &line.points).map(|point| point.0).fold(0.0, f64::max);

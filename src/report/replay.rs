@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::format::{Report, Section, Table};
 use super::records::{Cells, Records};
 use super::trace_events::{Slice, TraceEvents};
-use crate::execution::{GatherSize, PlayedKind, PlayedNode, Replay};
+use crate::execution::{GatherSize, PlayedKind, PlayedNode, TraceReplay};
 use crate::units::{Seconds, render};
 
 /// A trace played on one machine.
@@ -22,7 +22,7 @@ pub struct ReplayReport {
     /// Chip of each rank.
     pub chips: Vec<u32>,
     /// What happened.
-    pub replay: Replay,
+    pub replay: TraceReplay,
 }
 
 /// Ranks, nodes of the critical path and collectives without a size that tables for people list.

@@ -3,12 +3,12 @@
 use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
-use crate::study::{Case, Gain, Weakness};
+use crate::study::{Gain, SensitivityCase, Weakness};
 
 /// Gains of a design.
 pub struct SensitivityReport {
     /// What was asked about.
-    pub case: Case,
+    pub case: SensitivityCase,
     /// Name people use.
     pub name: String,
     /// Largest first.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::chart::{Line, LineChart};
+use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
 use super::records::{Cells, Records};
 use super::simulate::engine_text;
-use crate::serving::queueing::{Percentiles, Policy, Rules, Stage};
-use crate::study::{Estimate, Limits, Metric, Mode, Replications, Served, grouped};
+use crate::serving::queueing::{Percentiles, RequestStage, RouterPolicy, SchedulerRules};
+use crate::study::{Estimate, Limits, Metric, Mode, Replications, ServeResult, grouped};
 use crate::units::{Bytes, Seconds, render};
 
 /// One run.
@@ -24,7 +24,7 @@ pub struct ServeReport {
     /// Name of the engine in force.
     pub engine: Option<String>,
     /// The rules of its scheduler.
-    pub rules: Rules,
+    pub rules: SchedulerRules,
     /// Whether prompts and answers share chips.
     pub mode: Mode,
     /// Mappings: of the instances that read prompts first, where others answer.
@@ -36,7 +36,7 @@ pub struct ServeReport {
     /// Chips in use.
     pub chips: u32,
     /// How requests were spread.
-    pub policy: Policy,
+    pub policy: RouterPolicy,
     /// What users are promised.
     pub limits: Option<Limits>,
     /// Cache of a mean prompt that goes to other instances.
@@ -44,7 +44,7 @@ pub struct ServeReport {
     /// Seed.
     pub seed: u64,
     /// What came of it.
-    pub served: Served,
+    pub served: ServeResult,
     /// The same with other seeds, if asked for.
     pub replications: Option<Replications>,
 }
@@ -102,7 +102,7 @@ fn time_name(metric: Metric) -> &'static str {
 }
 
 /// Rows of percentiles.
-pub(super) fn percentile_table(served: &Served) -> Table {
+pub(super) fn percentile_table(served: &ServeResult) -> Table {
     let mut table = Table::new(&["<time", "mean", "p50", "p90", "p95", "p99"]);
     for (metric, _) in Metric::ALL {
         let found = metric.of(served);
@@ -117,7 +117,7 @@ pub(super) fn percentile_table(served: &Served) -> Table {
 
 impl ServeReport {
     fn policy_name(&self) -> &'static str {
-        Policy::ALL.iter().find(|entry| entry.0 == self.policy).map_or("", |entry| entry.1)
+        RouterPolicy::ALL.iter().find(|entry| entry.0 == self.policy).map_or("", |entry| entry.1)
     }
 
     /// Whether it keeps up, first of all.
@@ -234,7 +234,7 @@ impl ServeReport {
         let all = &self.served.outcome.sequences;
         let number = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> Option<f64>| Cells::Number(all.iter().map(of).collect());
         let whole = |of: &dyn Fn(&crate::serving::queueing::Sequence) -> u32| Cells::Whole(all.iter().map(|one| Some(i64::from(of(one)))).collect());
-        let ended = |one: &crate::serving::queueing::Sequence| one.stage == Stage::Finished;
+        let ended = |one: &crate::serving::queueing::Sequence| one.stage == RequestStage::Finished;
         let columns = vec![
             ("id", Cells::Whole((0..all.len()).map(|index| i64::try_from(index).ok()).collect())),
             ("arrival_s", number(&|one| Some(one.arrived.seconds()))),
@@ -269,7 +269,7 @@ impl ServeReport {
                 .map(|at| (at, format!("{at:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()))
                 .collect()
         };
-        let chart = |title: &str, y: &str, lines: Vec<Line>| LineChart {
+        let chart = |title: &str, y: &str, lines: Vec<ChartLine>| LineChart {
             title: title.to_owned(),
             x: "time, s".to_owned(),
             y: y.to_owned(),
@@ -281,12 +281,13 @@ impl ServeReport {
             &format!("{} on {}", self.workload.1, self.title),
             "requests",
             vec![
-                Line { name: "waiting".to_owned(), points: spans().map(|(index, span)| (at(index), span.waiting / length)).collect() },
-                Line { name: "running".to_owned(), points: spans().map(|(index, span)| (at(index), span.running / length)).collect() },
+                ChartLine { name: "waiting".to_owned(), points: spans().map(|(index, span)| (at(index), span.waiting / length)).collect() },
+                ChartLine { name: "running".to_owned(), points: spans().map(|(index, span)| (at(index), span.running / length)).collect() },
             ],
         );
         let first = spans().filter(|(_, span)| span.first_token[1] > 0.0).map(|(index, span)| (at(index), span.first_token[0] / span.first_token[1]));
-        let latency = chart("Mean time to first token", "time to first token, s", vec![Line { name: "TTFT".to_owned(), points: first.collect() }]);
+        let latency =
+            chart("Mean time to first token", "time to first token, s", vec![ChartLine { name: "TTFT".to_owned(), points: first.collect() }]);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 760\" width=\"760\" height=\"760\">\n{}<g transform=\"translate(0 380)\">\n{}</g>\n</svg>\n",
             queue.svg(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde_json::{Value as Json, json};
 
 use super::serve::ServeReport;
-use crate::serving::queueing::{Picoseconds, Stage};
+use crate::serving::queueing::{Picoseconds, RequestStage};
 
 /// Rows of one instance: a request takes the lowest one that is free when it arrives, so that there are as many as requests at once.
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl ServeReport {
         }
         let mut instances: BTreeMap<u32, Lanes> = BTreeMap::new();
         for (index, one) in self.served.outcome.sequences.iter().enumerate() {
-            let Some(scheduled) = one.scheduled.filter(|_| one.stage == Stage::Finished) else { continue };
+            let Some(scheduled) = one.scheduled.filter(|_| one.stage == RequestStage::Finished) else { continue };
             let instance = 1 + one.at[0];
             let lane = instances.entry(instance).or_default().take(one.arrived, one.last);
             let slices = [("queue", one.arrived, scheduled), ("prefill", scheduled, one.first), ("decode", one.first, one.last)];

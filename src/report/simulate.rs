@@ -15,7 +15,7 @@ use super::standing::{standing_fact, standing_words};
 use super::transients::{transients_json, transients_sections};
 use crate::footprint::Transients;
 use crate::input::document::{Precisions, Standing};
-use crate::serving::{OperatingPoint, Phase};
+use crate::serving::{OperatingPoint, PhasePoint};
 use crate::study::{Band, DrawnRanges, PacketReplay, Simulation, columns, grouped};
 use crate::units::{Seconds, TokensPerSecond, render};
 use crate::validation::{Comparison, MedianBound, scores};
@@ -155,7 +155,7 @@ impl SimulateReport {
         facts.push((
             "on the same chips".to_owned(),
             match &self.simulation.aggregated {
-                Some(Ok(Phase { instances, point: OperatingPoint { requests: Some(requests), .. }, .. })) => {
+                Some(Ok(PhasePoint { instances, point: OperatingPoint { requests: Some(requests), .. }, .. })) => {
                     let (rate, reading) = (requests.per_second * f64::from(*instances), 100.0 * requests.reading);
                     format!("{rate:.2} requests/s, {reading:.0} % of the passes read {:.0} prompt tokens, at most {}", requests.read, requests.chunk)
                 }

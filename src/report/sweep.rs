@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::bars::{bars, cell};
-use super::chart::{Line, LineChart};
+use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
 use crate::input::document::Chart;
 use crate::study::{Claim, Demands, Probability, Space, SweptRow, Validity, chosen, columns};
@@ -267,7 +267,7 @@ fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) 
     let by: Vec<usize> = chart.by.iter().chain(&chart.and).filter_map(|by| at(by)).collect();
     let figures: Vec<_> = chart.y.iter().filter_map(|key| heading(space, key)).collect();
     let mut ticks: Vec<(f64, String)> = Vec::new();
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<ChartLine> = Vec::new();
     let drawn: Vec<(&SweptRow, Vec<String>)> =
         rows.iter().map(|row| (row, space.labels(&space.point(row.index)))).filter(|(_, labels)| chosen(&names, labels, &chart.of)).collect();
     let order = in_order(drawn.iter().map(|(_, labels)| labels[along].as_str()));
@@ -286,7 +286,7 @@ fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) 
                 (None, _) => header.clone(),
             };
             let line = lines.iter().position(|line| line.name == name).unwrap_or_else(|| {
-                lines.push(Line { name, points: Vec::new() });
+                lines.push(ChartLine { name, points: Vec::new() });
                 lines.len() - 1
             });
             lines[line].points.push((position, value / scale));

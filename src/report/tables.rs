@@ -121,7 +121,7 @@ pub fn tables(output: &str, result: Option<&Json>) -> Vec<DataTable> {
 type Repeated = (DataColumn, String, Json);
 
 /// A figure of a row: its column, where it stands, whether tables further in repeat it.
-type Leaf = (DataColumn, Vec<String>, bool);
+type RowFigure = (DataColumn, Vec<String>, bool);
 
 struct Walk<'a> {
     root: &'a Json,
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Figures of an object and of the plain objects in it, and what holds tables.
-    fn flatten(&self, node: &'a Json, path: &[String], leaves: &mut Vec<Leaf>, inner: &mut Vec<(&'a Json, Vec<String>)>) {
+    fn flatten(&self, node: &'a Json, path: &[String], leaves: &mut Vec<RowFigure>, inner: &mut Vec<(&'a Json, Vec<String>)>) {
         for (key, written) in node.get("properties").and_then(Json::as_object).into_iter().flatten() {
             let found = resolve(self.root, written);
             let path: Vec<String> = path.iter().cloned().chain([key.clone()]).collect();

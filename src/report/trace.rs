@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::power::place_name;
 use crate::execution::{Limit, MOST_MICRO_BATCHES, Resource, Step, TimelineEntry, timeline};
-use crate::footprint::Stretch;
+use crate::footprint::PowerStretch;
 use crate::units::Seconds;
 
 /// One phase of a trace.
@@ -18,7 +18,7 @@ pub struct TracedPass<'a> {
     /// The pass.
     pub step: &'a Step,
     /// What the machine draws while it runs the pass.
-    pub power: &'a [Stretch],
+    pub power: &'a [PowerStretch],
     /// Names of the levels, innermost first.
     pub levels: &'a [String],
 }
@@ -45,7 +45,7 @@ fn process_events(process: u32, pass: &TracedPass<'_>) -> Vec<Json> {
     // A counter keeps its last value until it is told another.
     if let Some(last) = pass.power.last() {
         let start = last.end;
-        events.push(power_event(process, &Stretch { start, ..last.clone() }, pass.levels));
+        events.push(power_event(process, &PowerStretch { start, ..last.clone() }, pass.levels));
     }
     events
 }
@@ -93,7 +93,7 @@ fn category(moment: &TimelineEntry) -> (&'static str, &'static str) {
     }
 }
 
-fn power_event(process: u32, stretch: &Stretch, levels: &[String]) -> Json {
+fn power_event(process: u32, stretch: &PowerStretch, levels: &[String]) -> Json {
     let places: serde_json::Map<String, Json> =
         stretch.power.by_place().into_iter().map(|(place, watts)| (place_name(place, levels), json!(watts))).collect();
     json!({ "ph": "C", "name": "power, W", "pid": process, "tid": 0, "ts": stretch.start.microseconds(), "args": places })

@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::study::TrainingWatts;
-use crate::training::{Event, TrainingStep, TrainingTimelineEntry, training_timeline};
+use crate::training::{PipelineEvent, TrainingStep, TrainingTimelineEntry, training_timeline};
 use crate::units::{Seconds, Watts};
 
 /// The threads of a stage.
@@ -42,16 +42,16 @@ fn power_event(at: Seconds, watts: Watts) -> Json {
 fn event(moment: &TrainingTimelineEntry) -> Json {
     // Name, thread, and one of the viewers' colours.
     let (name, thread, colour) = match moment.event {
-        Event::Forward => ("forward", 1, "thread_state_running"),
-        Event::Backward => ("backward", 1, "thread_state_iowait"),
-        Event::Bubble => ("bubble", 1, "terrible"),
-        Event::Host => ("waiting for the host", 1, "terrible"),
-        Event::Optimizer => ("optimizer", 1, "generic_work"),
-        Event::Hidden => ("hidden communication", 2, "thread_state_runnable"),
-        Event::Exposed => ("exposed communication", 2, "bad"),
-        Event::HandOver => ("hand over", 2, "bad"),
-        Event::Gather => ("all-gather of weights", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
-        Event::Reduce => ("reduce-scatter of gradients", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
+        PipelineEvent::Forward => ("forward", 1, "thread_state_running"),
+        PipelineEvent::Backward => ("backward", 1, "thread_state_iowait"),
+        PipelineEvent::Bubble => ("bubble", 1, "terrible"),
+        PipelineEvent::Host => ("waiting for the host", 1, "terrible"),
+        PipelineEvent::Optimizer => ("optimizer", 1, "generic_work"),
+        PipelineEvent::Hidden => ("hidden communication", 2, "thread_state_runnable"),
+        PipelineEvent::Exposed => ("exposed communication", 2, "bad"),
+        PipelineEvent::HandOver => ("hand over", 2, "bad"),
+        PipelineEvent::Gather => ("all-gather of weights", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
+        PipelineEvent::Reduce => ("reduce-scatter of gradients", 3, if moment.hidden { "thread_state_runnable" } else { "bad" }),
     };
     json!({
         "ph": "X",

@@ -5,8 +5,8 @@ use super::batch::{Floor, NEAR_BEST, highest_rate, largest_within, stays_below};
 use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
-use super::operating_point::{OperatingPoint, Requests, Rough};
-use super::prefix_cache::{PrefixUse, Prefixes};
+use super::operating_point::{OperatingPoint, Rough, WholeRequests};
+use super::prefix_cache::{PrefixUse, SharedPrefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};
@@ -35,7 +35,7 @@ pub(super) struct Mixed<'a> {
 
 /// What a batch and a chunk give, without the pass behind it.
 #[derive(Clone, Copy)]
-struct Pace {
+struct MixedPace {
     chunks: Chunks,
     tpot: Seconds,
     ttft: Seconds,
@@ -55,10 +55,10 @@ impl<'a> Mixed<'a> {
         self.request.speculation.as_ref().map_or(1.0, Speculation::tokens_per_step)
     }
 
-    fn known(&self) -> Prefixes<'_> {
+    fn known(&self) -> SharedPrefixes<'_> {
         let Self { machine, request, mapping, .. } = *self;
         let (prompt, variation) = (f64::from(request.input.mean), request.input.variation);
-        Prefixes { machine, mapping, cache: request.prefix_cache.as_ref(), unbounded: request.cache_hit, prompt, variation }
+        SharedPrefixes { machine, mapping, cache: request.prefix_cache.as_ref(), unbounded: request.cache_hit, prompt, variation }
     }
 
     /// Prefixes that are found if `sequences` sequences run and one prompt is read; both take room from the cache of prefixes.
@@ -115,7 +115,7 @@ impl<'a> Mixed<'a> {
     ///
     /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine). What of
     /// the prefixes is not read beside a pass comes on top.
-    fn pace(&self, sequences: u32, chunk: u32, chunks: Chunks, prefixes: &PrefixUse, [without, with]: [Seconds; 2]) -> Pace {
+    fn pace(&self, sequences: u32, chunk: u32, chunks: Chunks, prefixes: &PrefixUse, [without, with]: [Seconds; 2]) -> MixedPace {
         let with = with.max(prefixes.time);
         let (answer, per_step, chunk) = (f64::from(self.request.output.mean), self.tokens_per_step(), f64::from(chunk));
         let pass = with * chunks.share + without * (1.0 - chunks.share);
@@ -123,7 +123,7 @@ impl<'a> Mixed<'a> {
         let load = (chunks.load.min(MOST_LOAD) * (whole / pass)).min(MOST_LOAD);
         let ahead = whole * (self.known().fresh(prefixes.hit) / chunk);
         let batches = f64::from(self.mapping.dp) / self.mapping.fullest_stage(self.machine.workload.model.layers());
-        Pace {
+        MixedPace {
             chunks,
             tpot: pass / per_step,
             ttft: pass * 0.5 + with * chunks.alone + ahead * (load / (2.0 * (1.0 - load))) + prefixes.exposed,
@@ -131,7 +131,7 @@ impl<'a> Mixed<'a> {
         }
     }
 
-    fn at(&self, sequences: u32, chunk: u32) -> Result<(Pace, PrefixUse), Infeasible> {
+    fn at(&self, sequences: u32, chunk: u32) -> Result<(MixedPace, PrefixUse), Infeasible> {
         let found = self.found(sequences)?;
         let chunks = self.chunks(sequences, chunk, found.hit);
         let prefixes = self.prefixes(found, chunks.tokens);
@@ -140,7 +140,7 @@ impl<'a> Mixed<'a> {
     }
 
     fn point(&self, sequences: u32, chunk: u32, fills_memory: bool) -> Result<OperatingPoint, Infeasible> {
-        let (Pace { chunks, tpot, ttft, requests_per_second }, prefixes) = self.at(sequences, chunk)?;
+        let (MixedPace { chunks, tpot, ttft, requests_per_second }, prefixes) = self.at(sequences, chunk)?;
         let step = step(self.machine, &self.shape(sequences, Some(chunks.tokens), prefixes.hit));
         let rate = TokensPerSecond::new(requests_per_second * f64::from(self.request.output.mean));
         let Self { mapping, micro_batches, .. } = *self;
@@ -154,7 +154,7 @@ impl<'a> Mixed<'a> {
             fills_memory,
             prefixes: Some(prefixes),
             kv_transfer: None,
-            requests: Some(Requests { per_second: requests_per_second, chunk, read: chunks.tokens, reading: chunks.share }),
+            requests: Some(WholeRequests { per_second: requests_per_second, chunk, read: chunks.tokens, reading: chunks.share }),
             step,
         })
     }
@@ -243,20 +243,20 @@ pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping,
 }
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(found: &Rough<Served<'_>>) -> Result<OperatingPoint, Infeasible> {
-    let Served { mixed, best, .. } = &found.of;
+pub(super) fn described(found: &Rough<ServedMapping<'_>>) -> Result<OperatingPoint, Infeasible> {
+    let ServedMapping { mixed, best, .. } = &found.of;
     mixed.point(best.sequences, best.chunk, found.fills_memory)
 }
 
 /// One mapping with what was found for every chunk.
 #[derive(Debug)]
-pub(super) struct Served<'a> {
+pub(super) struct ServedMapping<'a> {
     mixed: Mixed<'a>,
     best: Chunked,
     others: Vec<Chunked>,
 }
 
-impl<'a> Served<'a> {
+impl<'a> ServedMapping<'a> {
     /// The chunk with the highest rate, of equals the first.
     fn of(mixed: Mixed<'a>, mut found: Vec<Chunked>) -> Option<Self> {
         let place = (0..found.len()).reduce(|best, other| if found[other].rate > found[best].rate { other } else { best })?;
@@ -271,11 +271,11 @@ impl<'a> Served<'a> {
 }
 
 /// The same mapping with the chunk and the batch of the highest rate.
-pub(super) fn at_highest_rate(found: Rough<Served<'_>>) -> Rough<Served<'_>> {
-    let Served { mixed, best, others } = found.of;
+pub(super) fn at_highest_rate(found: Rough<ServedMapping<'_>>) -> Rough<ServedMapping<'_>> {
+    let ServedMapping { mixed, best, others } = found.of;
     let near = others.into_iter().filter(|other| other.rate >= NEAR_BEST * best.rate).map(|other| mixed.at_highest_rate(other));
     let best = near.fold(mixed.at_highest_rate(best), |best, other| if other.rate > best.rate { other } else { best });
-    Served { mixed, best, others: Vec::new() }.point()
+    ServedMapping { mixed, best, others: Vec::new() }.point()
 }
 
 /// As [`most_requests`], without the pass behind it; a point that stays below `floor` is given without its rate.
@@ -285,7 +285,7 @@ pub(super) fn most<'a>(
     mapping: Mapping,
     micro_batches: u32,
     floor: Floor,
-) -> Result<Rough<Served<'a>>, Infeasible> {
+) -> Result<Rough<ServedMapping<'a>>, Infeasible> {
     // One more sequence is being read, and its cache is whole when it ends.
     let context = f64::from(*request.decode().context).max(f64::from(request.input.mean));
     let fit = sequences_that_fit(machine, &mapping, context)?.saturating_sub(1);
@@ -301,6 +301,6 @@ pub(super) fn most<'a>(
             Err(no) => nearest = Some(no.nearer(nearest)),
         }
     }
-    let served = Served::of(mixed, works);
-    served.map(Served::point).ok_or_else(|| nearest.unwrap_or(Infeasible::Cache { mapping, sequences: 0 }))
+    let served = ServedMapping::of(mixed, works);
+    served.map(ServedMapping::point).ok_or_else(|| nearest.unwrap_or(Infeasible::Cache { mapping, sequences: 0 }))
 }

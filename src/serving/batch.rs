@@ -4,7 +4,7 @@ use crate::units::TokensPerSecond;
 
 /// Result of a search over batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found<T> {
+pub(super) struct BestBatch<T> {
     /// Of all batches seen that keep within the limits, the one with the highest rate.
     pub best: u32,
     /// The largest batch that keeps within the limits.
@@ -23,7 +23,7 @@ pub(super) struct Found<T> {
 ///
 /// # Errors
 /// The strain of batch 1 if that is too much already.
-pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) -> Result<Found<T>, f64> {
+pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) -> Result<BestBatch<T>, f64> {
     let (smallest, rate, mut of_best) = at(1);
     if smallest > 1.0 {
         return Err(smallest);
@@ -53,7 +53,7 @@ pub(super) fn largest_within<T>(most: u32, at: impl Fn(u32) -> (f64, f64, T)) ->
             (best, highest, of_best) = (next, rate, more);
         }
     }
-    Ok(Found { best, largest: good, all: bad > most, of_best })
+    Ok(BestBatch { best, largest: good, all: bad > most, of_best })
 }
 
 /// Points whose rate is less than this share of the best one's are not looked at more closely: another batch gains less.
@@ -133,7 +133,7 @@ mod tests {
             let strain = |batch: u32| start + slope * f64::from(batch).powf(bend);
             let scan = (1..=most).take_while(|batch| strain(*batch) <= 1.0).last();
             let found = largest_within(most, |batch| (strain(batch), f64::from(batch), batch)).ok();
-            prop_assert_eq!(found, scan.map(|best| Found { best, largest: best, all: best == most, of_best: best }));
+            prop_assert_eq!(found, scan.map(|best| BestBatch { best, largest: best, all: best == most, of_best: best }));
         }
 
         /// Times with jumps of two sizes, as tiles and waves of tiles make them, against a scan.

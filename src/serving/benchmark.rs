@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::infeasible::Infeasible;
-use super::replay::{Batching, Pass, Served, Traffic, replay};
+use super::replay::{Batching, ClientTraffic, ReplayPass, ReplayedService, replay};
 use crate::execution::{Machine, Mapping, Step, StepShape, cache_room, step, weight_bytes};
 use crate::units::Watts;
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -19,10 +19,10 @@ const SHORT_CHUNK: u32 = 128;
 pub fn benchmark(
     machine: &Machine<'_>,
     mapping: Mapping,
-    traffic: &Traffic,
+    traffic: &ClientTraffic,
     batching: &Batching,
     draws: &dyn Fn(&Step) -> Watts,
-) -> Result<Served, Infeasible> {
+) -> Result<ReplayedService, Infeasible> {
     let (model, precision) = (&machine.workload.model, &machine.workload.workload.precision);
     let weights = weight_bytes(model, precision, machine.workload.workload.experts.as_ref(), &mapping);
     let mean = |longest: u32| f64::from(longest) * f64::midpoint(1.0, traffic.shortest);
@@ -56,11 +56,11 @@ struct Passes<'a> {
     most: u32,
     /// Most tokens of prompts in a pass.
     budget: u32,
-    known: BTreeMap<(u32, u32), Pass>,
+    known: BTreeMap<(u32, u32), ReplayPass>,
 }
 
 impl Passes<'_> {
-    fn price(&mut self, running: u32, chunk: u32) -> Pass {
+    fn price(&mut self, running: u32, chunk: u32) -> ReplayPass {
         let (few, many) = around(running, 1, self.most);
         let (short, long) = around(chunk, SHORT_CHUNK, self.budget);
         let share = |value: u32, low: u32, high: u32| if high > low { f64::from(value - low) / f64::from(high - low) } else { 0.0 };
@@ -69,14 +69,14 @@ impl Passes<'_> {
         blend(near, far, across)
     }
 
-    fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> Pass {
+    fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> ReplayPass {
         let near = self.at(running, short);
         if share > 0.0 { blend(near, self.at(running, long), share) } else { near }
     }
 
-    fn at(&mut self, running: u32, chunk: u32) -> Pass {
+    fn at(&mut self, running: u32, chunk: u32) -> ReplayPass {
         if running == 0 && chunk == 0 {
-            return Pass::default();
+            return ReplayPass::default();
         }
         if let Some(known) = self.known.get(&(running, chunk)) {
             return *known;
@@ -92,14 +92,14 @@ impl Passes<'_> {
         let sampled = f64::from(running) + if chunk > 0 { prompts } else { 0.0 };
         let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, drafts: 0 };
         let step = step(self.machine, &shape);
-        let pass = Pass { time: step.time, energy: (self.draws)(&step) * step.time };
+        let pass = ReplayPass { time: step.time, energy: (self.draws)(&step) * step.time };
         self.known.insert((running, chunk), pass);
         pass
     }
 }
 
-fn blend(a: Pass, b: Pass, share: f64) -> Pass {
-    Pass { time: a.time * (1.0 - share) + b.time * share, energy: a.energy * (1.0 - share) + b.energy * share }
+fn blend(a: ReplayPass, b: ReplayPass, share: f64) -> ReplayPass {
+    ReplayPass { time: a.time * (1.0 - share) + b.time * share, energy: a.energy * (1.0 - share) + b.energy * share }
 }
 
 /// The grid's neighbours of a value: 0, then `first` doubled again and again, then `last`.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::execution::Activity;
 use crate::execution::Communication;
-use crate::execution::{Pace, arithmetic_energy, memory_energy, pace, running_power, work_power};
+use crate::execution::{ClockPace, arithmetic_energy, memory_energy, pace, running_power, work_power};
 use crate::input::document::Clip;
 use crate::units::{Bytes, Joules, Seconds};
 use crate::workload::{Device, kernel, sequence, video_block, video_weights};
@@ -29,7 +29,7 @@ pub struct ClipPoint {
     /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
     pub running: Joules,
     /// How the chips keep to their limit.
-    pub pace: Pace,
+    pub pace: ClockPace,
 }
 
 impl ClipPoint {

@@ -3,7 +3,7 @@
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
 use super::prefix_cache::reach;
-use super::queueing::{Picoseconds, Transfer};
+use super::queueing::{CacheTransfer, Picoseconds};
 use crate::execution::{Machine, Mapping, cache_room, draft, weight_bytes};
 use crate::input::document::{CacheTier, PrefixCache};
 use crate::units::{Bytes, Seconds};
@@ -71,9 +71,9 @@ pub fn tiers(machine: &Machine<'_>, mapping: &Mapping, cache: &PrefixCache, prom
 
 /// The way of a prompt's cache from an instance laid out as `mapping` to one that answers, for prompts of `prompt` tokens.
 #[must_use]
-pub fn kv_transfer(machine: &Machine<'_>, mapping: &Mapping, prompt: f64) -> (Transfer, Bytes) {
+pub fn kv_transfer(machine: &Machine<'_>, mapping: &Mapping, prompt: f64) -> (CacheTransfer, Bytes) {
     let one = KvTransfer::new(machine, mapping, prompt, 1.0);
     let layers = machine.workload.model.layers();
     let latency = one.exposed - one.time / f64::from(layers);
-    (Transfer { latency: Picoseconds::of(latency), per_token: one.time.get() * 1e12 / prompt, layers }, one.prompt)
+    (CacheTransfer { latency: Picoseconds::of(latency), per_token: one.time.get() * 1e12 / prompt, layers }, one.prompt)
 }

@@ -41,14 +41,14 @@ pub struct OperatingPoint {
     /// Transfer of the caches to the decoding chips. Absent if the same chips answer, or if nothing is decoded.
     pub kv_transfer: Option<KvTransfer>,
     /// Whole requests; absent where an instance does a part of each.
-    pub requests: Option<Requests>,
+    pub requests: Option<WholeRequests>,
     /// The pass behind it; where it does both, one that reads a chunk.
     pub step: Step,
 }
 
 /// Whole requests on one instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Requests {
+pub struct WholeRequests {
     /// Requests that it ends in a second.
     pub per_second: f64,
     /// Most prompt tokens that an attention group reads in a pass.

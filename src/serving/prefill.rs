@@ -4,7 +4,7 @@ use super::batch::Floor;
 use super::infeasible::Infeasible;
 use super::kv_transfer::KvTransfer;
 use super::operating_point::{OperatingPoint, Rough};
-use super::prefix_cache::{PrefixUse, Prefixes};
+use super::prefix_cache::{PrefixUse, SharedPrefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
 use crate::execution::{Machine, StepShape};
@@ -16,7 +16,7 @@ use crate::workload::{AttentionBatch, sequence_cache};
 
 /// One pass over prompts, before anybody has timed it.
 #[derive(Debug)]
-pub(super) struct Reading<'a> {
+pub(super) struct PromptReading<'a> {
     machine: &'a Machine<'a>,
     phase: &'a PrefillPhase,
     mapping: Mapping,
@@ -27,7 +27,7 @@ pub(super) struct Reading<'a> {
     shape: StepShape,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> PromptReading<'a> {
     fn new(machine: &'a Machine<'a>, phase: &'a PrefillPhase, mapping: Mapping, prompts: f64, micro_batches: u32) -> Result<Self, Infeasible> {
         let workload = &machine.workload.workload;
         let model = &machine.workload.model;
@@ -40,7 +40,7 @@ impl<'a> Reading<'a> {
             return Err(Infeasible::Cache { mapping, sequences: 0 });
         }
         let cache = phase.prefix_cache.as_ref();
-        let known = Prefixes { machine, mapping, cache, unbounded: phase.cache_hit, prompt, variation: phase.variation };
+        let known = SharedPrefixes { machine, mapping, cache, unbounded: phase.cache_hit, prompt, variation: phase.variation };
         let found = known.found(room - running)?;
         let fresh = known.fresh(found.hit);
         let batch =
@@ -109,7 +109,7 @@ pub fn prefill_at(
     prompts: f64,
     micro_batches: u32,
 ) -> Result<OperatingPoint, Infeasible> {
-    Ok(Reading::new(machine, phase, mapping, prompts, micro_batches)?.point())
+    Ok(PromptReading::new(machine, phase, mapping, prompts, micro_batches)?.point())
 }
 
 /// Whole prompts that are tried as the batch of an attention group, and shares of one for where a whole one takes too long.
@@ -125,7 +125,7 @@ pub fn most_prompts(machine: &Machine<'_>, phase: &PrefillPhase, mapping: Mappin
 }
 
 /// The point that was found, with the pass behind it.
-pub(super) fn described(found: &Rough<Reading<'_>>) -> OperatingPoint {
+pub(super) fn described(found: &Rough<PromptReading<'_>>) -> OperatingPoint {
     OperatingPoint { fills_memory: found.fills_memory, ..found.of.point() }
 }
 
@@ -136,10 +136,10 @@ pub(super) fn most<'a>(
     mapping: Mapping,
     micro_batches: u32,
     floor: Floor,
-) -> Result<Rough<Reading<'a>>, Infeasible> {
+) -> Result<Rough<PromptReading<'a>>, Infeasible> {
     let limit = phase.ttft_limit.value;
     let timed = |prompts: f64| {
-        let reading = Reading::new(machine, phase, mapping, prompts, micro_batches)?;
+        let reading = PromptReading::new(machine, phase, mapping, prompts, micro_batches)?;
         let (ttft, rate) = reading.pace(step_time(machine, &reading.shape));
         Ok((reading, ttft, rate))
     };

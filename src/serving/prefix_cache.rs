@@ -39,7 +39,7 @@ pub struct PrefixUse {
 
 /// Prompts that start with tokens seen before, under one mapping.
 #[derive(Debug)]
-pub(super) struct Prefixes<'a> {
+pub(super) struct SharedPrefixes<'a> {
     pub machine: &'a Machine<'a>,
     pub mapping: Mapping,
     pub cache: Option<&'a PrefixCache>,
@@ -52,7 +52,7 @@ pub(super) struct Prefixes<'a> {
 }
 
 /// Properties of a tier.
-struct Tier {
+struct PrefixTier {
     room: Bytes,
     session: Bytes,
     far: Option<FarMemory>,
@@ -69,7 +69,7 @@ pub fn reach(tier: CacheTier) -> Option<Reach> {
     }
 }
 
-impl Prefixes<'_> {
+impl SharedPrefixes<'_> {
     fn chips(&self) -> f64 {
         f64::from(self.mapping.chips(self.machine.communication.network().fabric().chip.ranks))
     }
@@ -117,7 +117,7 @@ impl Prefixes<'_> {
     }
 
     /// Room of a tier on the whole supernode, what one session takes of it, and the memory where it is not the chip's own.
-    fn tier(&self, tier: CacheTier, left: Bytes) -> Result<Tier, Infeasible> {
+    fn tier(&self, tier: CacheTier, left: Bytes) -> Result<PrefixTier, Infeasible> {
         let prefix = self.prompt * self.unbounded;
         let Some(reach) = reach(tier) else {
             let workload = self.machine.workload;
@@ -126,11 +126,11 @@ impl Prefixes<'_> {
             // Ranks of a TP group hold one session together: as many bytes as all of them give to it.
             let session = sequence_cache(&workload.model, &workload.workload.precision, self.mapping.tp, prefix) * f64::from(self.mapping.tp)
                 + draft::sequence_cache(workload, &self.mapping, prefix) * f64::from(self.mapping.group());
-            return Ok(Tier { room: left * (f64::from(self.mapping.ranks()) * instances), session, far: None });
+            return Ok(PrefixTier { room: left * (f64::from(self.mapping.ranks()) * instances), session, far: None });
         };
         let refuse = |reason: String| Infeasible::Tier { mapping: self.mapping, reason };
         let memory = self.machine.communication.far_memory(reach).map_err(refuse)?;
-        Ok(Tier { room: memory.capacity, session: self.per_token() * prefix, far: Some(memory) })
+        Ok(PrefixTier { room: memory.capacity, session: self.per_token() * prefix, far: Some(memory) })
     }
 
     /// The same with the times of a pass that reads `prompts` prompts on the instance.

@@ -13,7 +13,7 @@ use crate::units::{Joules, Seconds, TokensPerSecond, Watts};
 
 /// Requests as a benchmark's client sends them.
 #[derive(Clone, Copy, Debug)]
-pub struct Traffic {
+pub struct ClientTraffic {
     /// Requests in flight.
     pub concurrency: u32,
     /// All requests over those in flight.
@@ -53,7 +53,7 @@ pub struct Batching {
 
 /// Price of one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pass {
+pub struct ReplayPass {
     /// From start to end.
     pub time: Seconds,
     /// Of all chips.
@@ -62,7 +62,7 @@ pub struct Pass {
 
 /// What the client sees, and the chips' watts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Served {
+pub struct ReplayedService {
     /// Mean time to first token.
     pub first_token: Seconds,
     /// Mean over the requests of their mean time per output token after the first.
@@ -76,7 +76,7 @@ pub struct Served {
 }
 
 #[derive(Clone, Copy)]
-struct Request {
+struct ReplayRequest {
     group: usize,
     arrived: Seconds,
     first: Seconds,
@@ -87,18 +87,18 @@ struct Request {
 }
 
 #[derive(Default)]
-struct Group {
+struct ReplayGroup {
     waiting: VecDeque<usize>,
     running: u32,
     cached: f64,
 }
 
-struct Replay<'a> {
-    traffic: &'a Traffic,
+struct PassReplay<'a> {
+    traffic: &'a ClientTraffic,
     engine: &'a Batching,
     lengths: SplitMix64,
-    groups: Vec<Group>,
-    requests: Vec<Request>,
+    groups: Vec<ReplayGroup>,
+    requests: Vec<ReplayRequest>,
     /// Requests that the engine has not looked at yet, with the passes done when they arrived.
     unseen: Vec<(u64, usize)>,
     /// Passes done, of all kinds.
@@ -112,7 +112,7 @@ struct Replay<'a> {
 
 /// What one pass reads.
 #[derive(Default)]
-struct Reading {
+struct PassReading {
     /// Tokens in the group with most of them.
     tokens: u32,
     /// Requests whose prompt it ends.
@@ -120,12 +120,12 @@ struct Reading {
 }
 
 /// Replays `traffic` on `engine`. `pass` prices a pass by the decoding sequences and the prompt tokens of the group with the most work.
-pub fn replay(traffic: &Traffic, engine: &Batching, mut pass: impl FnMut(u32, u32) -> Pass) -> Served {
-    let mut replay = Replay {
+pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(u32, u32) -> ReplayPass) -> ReplayedService {
+    let mut replay = PassReplay {
         traffic,
         engine,
         lengths: SplitMix64::new(1, 0),
-        groups: (0..engine.groups.max(1)).map(|_| Group::default()).collect(),
+        groups: (0..engine.groups.max(1)).map(|_| ReplayGroup::default()).collect(),
         requests: Vec::new(),
         unseen: Vec::new(),
         done: 0,
@@ -194,8 +194,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn served(self) -> Served {
-        Served {
+    fn served(self) -> ReplayedService {
+        ReplayedService {
             first_token: self.first_token / self.ended,
             per_token: self.per_token / self.ended,
             gap: Seconds::new(median(self.gaps)),
@@ -207,12 +207,12 @@ impl Seen {
 
 impl Batching {
     /// Tokens that a request keeps in its group's cache.
-    fn room(&self, request: &Request) -> f64 {
+    fn room(&self, request: &ReplayRequest) -> f64 {
         f64::from(request.prompt) + f64::from(request.output) * if self.paged { 0.5 } else { 1.0 }
     }
 }
 
-impl Replay<'_> {
+impl PassReplay<'_> {
     fn total(&self) -> usize {
         self.traffic.concurrency as usize * self.traffic.rounds as usize
     }
@@ -228,7 +228,7 @@ impl Replay<'_> {
     fn arrive(&mut self) {
         let (prompt, output) = (self.length(self.traffic.prompt), self.length(self.traffic.output));
         self.unseen.push((self.done, self.requests.len()));
-        self.requests.push(Request { group: 0, arrived: self.now, first: self.now, prompt, output, unread: prompt });
+        self.requests.push(ReplayRequest { group: 0, arrived: self.now, first: self.now, prompt, output, unread: prompt });
     }
 
     /// Ends the requests whose last pass is done; the client sends the next for each while it has some.
@@ -255,7 +255,7 @@ impl Replay<'_> {
     /// Polls for arrivals, if it is time to, and decides which prompts the next pass reads.
     ///
     /// An engine launches a pass before it has handled the results of the previous pass, so a request that arrives meanwhile is seen one pass later.
-    fn next_reading(&mut self) -> Reading {
+    fn next_reading(&mut self) -> PassReading {
         let waiting = self.groups.iter().any(|group| !group.waiting.is_empty());
         let nothing_else = self.idle() && !waiting;
         if self.since_look >= self.engine.poll || nothing_else {
@@ -263,21 +263,21 @@ impl Replay<'_> {
             self.unseen = unseen;
             let seen: Vec<(u64, usize)> = seen;
             for (_, index) in seen {
-                let load = |group: &Group| group.waiting.len() + group.running as usize;
+                let load = |group: &ReplayGroup| group.waiting.len() + group.running as usize;
                 let group = (0..self.groups.len()).min_by_key(|&index| load(&self.groups[index])).unwrap_or(0);
                 self.requests[index].group = group;
                 self.groups[group].waiting.push_back(index);
             }
             self.since_look = 0;
         }
-        if self.holds_back() { Reading::default() } else { self.read() }
+        if self.holds_back() { PassReading::default() } else { self.read() }
     }
 
     /// Whether prompts wait for others.
     fn holds_back(&self) -> bool {
-        let unread = |group: &Group| group.waiting.iter().map(|&index| f64::from(self.requests[index].unread)).sum::<f64>();
+        let unread = |group: &ReplayGroup| group.waiting.iter().map(|&index| f64::from(self.requests[index].unread)).sum::<f64>();
         let enough = f64::from(self.engine.budget) * self.engine.wait_share;
-        let filled = |group: &Group| unread(group) + f64::from(group.running) >= enough && !group.waiting.is_empty();
+        let filled = |group: &ReplayGroup| unread(group) + f64::from(group.running) >= enough && !group.waiting.is_empty();
         self.held < self.engine.wait && !self.idle() && !self.groups.iter().all(filled)
     }
 
@@ -299,8 +299,8 @@ impl Replay<'_> {
         self.since_look = if read { self.engine.poll } else { self.since_look.saturating_add(more) };
     }
 
-    fn read(&mut self) -> Reading {
-        let mut reading = Reading::default();
+    fn read(&mut self) -> PassReading {
+        let mut reading = PassReading::default();
         for group in &mut self.groups {
             let taken = if self.engine.separate { 0 } else { group.running };
             let mut room = self.engine.budget.saturating_sub(taken).max(1);
@@ -352,12 +352,12 @@ mod tests {
     use super::*;
 
     /// A pass takes 1 s, and 1 ms more for each token of a prompt.
-    fn pass(_: u32, chunk: u32) -> Pass {
-        Pass { time: Seconds::new(1.0 + f64::from(chunk) / 1e3), energy: Joules::new(10.0) }
+    fn pass(_: u32, chunk: u32) -> ReplayPass {
+        ReplayPass { time: Seconds::new(1.0 + f64::from(chunk) / 1e3), energy: Joules::new(10.0) }
     }
 
-    fn traffic(concurrency: u32, rounds: u32) -> Traffic {
-        Traffic { concurrency, rounds, prompt: 1000, output: 5, shortest: 1.0 }
+    fn traffic(concurrency: u32, rounds: u32) -> ClientTraffic {
+        ClientTraffic { concurrency, rounds, prompt: 1000, output: 5, shortest: 1.0 }
     }
 
     fn engine() -> Batching {
@@ -423,11 +423,11 @@ mod tests {
     /// It waits longer where the engine looks only every 50th pass, or where prompts are collected for three.
     #[test]
     fn who_arrives_while_others_decode_is_seen_later() {
-        let traffic = Traffic { prompt: 10, output: 100, shortest: 0.9, ..traffic(2, 2) };
+        let traffic = ClientTraffic { prompt: 10, output: 100, shortest: 0.9, ..traffic(2, 2) };
         let first = |engine: Batching| replay(&traffic, &engine, pass).first_token;
         let at_once = first(engine());
         assert!(at_once > Seconds::new((3.0 * 1.018 + 2.018) / 4.0) && at_once < Seconds::new((3.0 * 1.02 + 2.02) / 4.0), "{at_once:?}");
-        let apart = Traffic { shortest: 0.1, ..traffic };
+        let apart = ClientTraffic { shortest: 0.1, ..traffic };
         let first = |engine: Batching| replay(&apart, &engine, pass).first_token;
         assert!(first(Batching { poll: 50, ..engine() }) > first(engine()));
         assert!(first(Batching { wait: 3, wait_share: 0.9, ..engine() }) > first(engine()));

@@ -18,7 +18,7 @@ use crate::units::TokensPerSecond;
 
 /// An operating point of one phase, scaled to the whole supernode.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Phase {
+pub struct PhasePoint {
     /// The operating point of one instance.
     pub point: OperatingPoint,
     /// Instances on the supernode.
@@ -31,10 +31,10 @@ pub struct Phase {
 
 /// Everything that a search found.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct MappingSearch {
     /// Points that work, as many as are described, the best first: most tokens per second, unless sorted by something else; of equals the
     /// smallest instance first.
-    pub found: Vec<Phase>,
+    pub found: Vec<PhasePoint>,
     /// Why the others do not.
     pub refused: Vec<Infeasible>,
     /// Mappings tried, those that work and are not described among them.
@@ -66,17 +66,17 @@ impl Described {
     }
 }
 
-impl Search {
+impl MappingSearch {
     /// The first point.
     ///
     /// # Errors
     /// Why the mapping that comes nearest does not work.
-    pub fn best(&self) -> Result<Phase, Infeasible> {
+    pub fn best(&self) -> Result<PhasePoint, Infeasible> {
         self.found.first().cloned().ok_or_else(|| self.nearest())
     }
 
     /// Puts the points with the most of `merit` first; of equals the one with more tokens per second stays first.
-    pub fn sort_by(&mut self, merit: impl Fn(&Phase) -> f64) {
+    pub fn sort_by(&mut self, merit: impl Fn(&PhasePoint) -> f64) {
         self.found.sort_by_cached_key(|phase| Descending(merit(phase)));
     }
 
@@ -122,7 +122,7 @@ fn parts(mapping: Mapping, asked: Option<u32>) -> Vec<u32> {
 /// Decode is tried with experts on chips of their own, or without, or both, as its phase has it. Where prompts are read, experts share
 /// chips with attention.
 #[must_use]
-pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], micro_batches: Option<u32>, which: Described) -> Search {
+pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], micro_batches: Option<u32>, which: Described) -> MappingSearch {
     let asked = micro_batches;
     match role {
         Role::Decode(phase) => {
@@ -148,7 +148,7 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
 ///
 /// # Errors
 /// Why the mapping that comes nearest does not work.
-pub fn best(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping]) -> Result<Phase, Infeasible> {
+pub fn best(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping]) -> Result<PhasePoint, Infeasible> {
     search(machine, role, candidates, None, Described::One { likely: None }).best()
 }
 
@@ -173,7 +173,7 @@ fn search_by<T: Send + Sync>(
     finely: impl Fn(Rough<T>) -> Rough<T> + Sync,
     describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
-) -> Search {
+) -> MappingSearch {
     let fabric = machine.communication.network().fabric();
     let instances = |mapping: Mapping| fabric.chips / mapping.chips(fabric.chip.ranks);
     let rate = |point: &Rough<T>| point.rate * f64::from(instances(point.mapping));
@@ -218,9 +218,9 @@ fn search_by<T: Send + Sync>(
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
     works.truncate(which.limit());
-    let described: Vec<Result<Phase, Infeasible>> = works
+    let described: Vec<Result<PhasePoint, Infeasible>> = works
         .par_iter()
-        .map(|(rate, instances, point)| Ok(Phase { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
+        .map(|(rate, instances, point)| Ok(PhasePoint { point: describe(point)?, instances: *instances, rate: *rate, tried: count }))
         .collect();
     let mut found = Vec::with_capacity(described.len());
     for point in described {
@@ -229,7 +229,7 @@ fn search_by<T: Send + Sync>(
             Err(no) => refused.push(no),
         }
     }
-    Search { found, refused, tried: count }
+    MappingSearch { found, refused, tried: count }
 }
 
 /// Whether free memory of the chips keeps prefixes.

@@ -1,9 +1,9 @@
 //! What a guessed chip leaves open: a machine with all figures of its chip and its links at the worst end of their ranges, and with all at the
 //! best.
 
-use super::columns::{Better, Column};
-use super::sensitivity::{Case, Shared};
-use super::simulate::{Choice, Simulation};
+use super::columns::{Better, FigureColumn};
+use super::sensitivity::{SensitivityCase, Shared};
+use super::simulate::{MappingChoice, Simulation};
 use super::uncertainty::Assumption;
 use crate::input::edit::{Edits, ValuePath};
 use crate::input::problem::Problems;
@@ -31,7 +31,7 @@ pub struct Band {
 impl Band {
     /// The lowest and the highest value of a figure, `nominal` among them; `None` where the machine has no such figure.
     #[must_use]
-    pub fn of(&self, column: &Column, nominal: Option<f64>) -> Option<[f64; 2]> {
+    pub fn of(&self, column: &FigureColumn, nominal: Option<f64>) -> Option<[f64; 2]> {
         let values = self.ends.iter().flatten().filter_map(column.value).chain(nominal);
         values.fold(None, |band: Option<[f64; 2]>, value| Some(band.map_or([value; 2], |[low, high]| [low.min(value), high.max(value)])))
     }
@@ -41,7 +41,7 @@ impl Band {
 ///
 /// # Errors
 /// Problems of the design as it is.
-pub fn band(case: &Case, choice: &Choice) -> Result<Band, Problems> {
+pub fn band(case: &SensitivityCase, choice: &MappingChoice) -> Result<Band, Problems> {
     let shared = Shared::default();
     let (_, leaves) = case.fabric_metrics(&shared)?;
     let guessed: Vec<(ValuePath, Better)> = GUESSED.iter().filter_map(|(path, better)| Some((ValuePath::parse(path).ok()?, *better))).collect();

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::metric::Metric;
 use super::replications::{Estimate, seeds};
-use super::serve::{Limits, Plan, Served};
+use super::serve::{Limits, ServePlan, ServeResult};
 use crate::serving::queueing::{Arrivals, Made, Percentiles};
 use crate::units::{Seconds, parse};
 
@@ -22,7 +22,7 @@ pub struct Promise {
 impl Promise {
     /// Over its limit: 1 is the limit; without any request that has the metric it is kept.
     #[must_use]
-    pub fn strain(&self, served: &Served) -> f64 {
+    pub fn strain(&self, served: &ServeResult) -> f64 {
         self.metric.of(served).and_then(|percentiles| percentiles.named(&self.percentile)).map_or(0.0, |time| time / self.limit.get())
     }
 }
@@ -74,7 +74,7 @@ pub struct Capacity {
     /// The promise that a higher rate breaks first; absent where nothing breaks.
     pub binding: Option<Promise>,
     /// The run at that rate.
-    pub served: Option<Served>,
+    pub served: Option<ServeResult>,
     /// Runs that it took.
     pub runs: u32,
     /// The rate over all replications; absent where there is one.
@@ -93,7 +93,7 @@ const MOST_REQUESTS: u32 = 1 << 20;
 const STEADY_STAYS: f64 = 10.0;
 
 /// A run of `made`, with twice as many requests until they come for long enough to show a steady state.
-fn steady(plan: &Plan<'_>, made: &Made) -> Served {
+fn steady(plan: &ServePlan<'_>, made: &Made) -> ServeResult {
     let mut made = *made;
     loop {
         let served = plan.serve_with_seed(&made.trace(), made.seed);
@@ -107,7 +107,7 @@ fn steady(plan: &Plan<'_>, made: &Made) -> Served {
 
 /// The highest rate at which `plan` keeps all promises with requests like `made`: bisection over runs that differ in the rate alone.
 #[must_use]
-pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity {
+pub fn capacity(plan: &ServePlan<'_>, made: &Made, promises: &[Promise]) -> Capacity {
     let mut runs = 0;
     let mut at = |rate: f64| {
         runs += 1;
@@ -119,7 +119,7 @@ pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity 
         // Where no promise is broken, the queue grows.
         (holds, worst.filter(|_| strain > 1.0), served)
     };
-    let mut good: Option<(f64, Served)> = None;
+    let mut good: Option<(f64, ServeResult)> = None;
     let mut bad: Option<(f64, Option<Promise>)> = None;
     let mut rate = made.rate;
     for _ in 0..DOUBLINGS {
@@ -154,7 +154,7 @@ pub fn capacity(plan: &Plan<'_>, made: &Made, promises: &[Promise]) -> Capacity 
 
 /// The capacity for every spread of gaps, side by side, each found `replications` times with other seeds: the first of them, and the mean.
 #[must_use]
-pub fn capacities(plan: &Plan<'_>, made: &Made, spreads: &[Arrivals], promises: &[Promise], replications: u32) -> Vec<Capacity> {
+pub fn capacities(plan: &ServePlan<'_>, made: &Made, spreads: &[Arrivals], promises: &[Promise], replications: u32) -> Vec<Capacity> {
     let replicated = |arrivals: &Arrivals| {
         let made = Made { arrivals: *arrivals, ..*made };
         let mut found: Vec<Capacity> = seeds(&made, replications).map(|made| capacity(plan, &made, promises)).collect();

@@ -3,7 +3,7 @@
 use super::probability::Probability;
 use super::space::Space;
 use super::sweep::{Demands, SweptRow};
-use super::telling::{Checked, Labelled, check, chosen, tell};
+use super::telling::{CheckedFinding, Labelled, check, chosen, tell};
 use super::validity::Validity;
 use crate::input::document::Finding;
 use crate::input::problem::Problems;
@@ -55,7 +55,7 @@ pub fn named_designs(space: &Space) -> Vec<u64> {
     (0..space.points).filter(named).collect()
 }
 
-fn claim(space: &Space, finding: &Finding, checked: &Checked, rows: &[Labelled<'_>]) -> Claim {
+fn claim(space: &Space, finding: &Finding, checked: &CheckedFinding, rows: &[Labelled<'_>]) -> Claim {
     let validity = checked.along.map(|axis| Validity::of(space, finding, checked, axis, rows));
     let told = tell(space, finding, checked, (&finding.of, finding.over.as_ref()), rows);
     let text = finding.say.replace("{}", told.as_ref().map_or("(no such design)", |told| &told.shown));

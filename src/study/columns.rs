@@ -4,7 +4,7 @@ use super::money::Dollars;
 use super::simulate::{PhaseResult, Simulation};
 use crate::execution::Mapping;
 use crate::network::Op;
-use crate::serving::Phase;
+use crate::serving::PhasePoint;
 use crate::units::Dimension;
 
 /// Which way a figure is better.
@@ -32,7 +32,7 @@ impl Better {
 
 /// One figure of a simulation.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct FigureColumn {
     /// What it is; also its JSON key, with the SI unit at its end.
     pub key: &'static str,
     /// What people call it, with the unit that the scaled values have.
@@ -47,12 +47,12 @@ pub struct Column {
 
 use Better::{Less, More, Neither};
 
-const fn column(key: &'static str, name: &'static str, scale: f64, better: Better, value: fn(&Simulation) -> Option<f64>) -> Column {
-    Column { key, name, scale, better, value }
+const fn column(key: &'static str, name: &'static str, scale: f64, better: Better, value: fn(&Simulation) -> Option<f64>) -> FigureColumn {
+    FigureColumn { key, name, scale, better, value }
 }
 
 /// Rows of a comparison.
-pub const COMPARED: [Column; 29] = [
+pub const COMPARED: [FigureColumn; 29] = [
     column("chips", "chips", 1.0, Neither, |simulation| Some(chips(simulation))),
     column("injection_bytes_per_s", "injection a chip, GB/s", 1e9, More, |simulation| Some(simulation.fabric_metrics.injection.get())),
     column("bisection_bytes_per_s", "bisection, TB/s", 1e12, More, |simulation| Some(simulation.fabric_metrics.bisection.get())),
@@ -89,7 +89,7 @@ pub const COMPARED: [Column; 29] = [
 ];
 
 /// What a sweep writes on top.
-pub const DETAILED: [Column; 17] = [
+pub const DETAILED: [FigureColumn; 17] = [
     column("prefix_hit", "share of a prompt found", 1.0, More, |simulation| {
         prefill(simulation, |phase| phase.point.prefixes.map_or(0.0, |prefixes| prefixes.hit))
     }),
@@ -185,11 +185,11 @@ fn collective(simulation: &Simulation, op: Op, large: bool) -> Option<f64> {
     found.map(|(_, _, time, _)| time.get())
 }
 
-fn decode(simulation: &Simulation, figure: impl Fn(&Phase) -> f64) -> Option<f64> {
+fn decode(simulation: &Simulation, figure: impl Fn(&PhasePoint) -> f64) -> Option<f64> {
     Some(figure(simulation.decode.as_ref()?.as_ref().ok()?))
 }
 
-fn prefill(simulation: &Simulation, figure: impl Fn(&Phase) -> f64) -> Option<f64> {
+fn prefill(simulation: &Simulation, figure: impl Fn(&PhasePoint) -> f64) -> Option<f64> {
     Some(figure(simulation.prefill.as_ref()?.as_ref().ok()?))
 }
 

@@ -1,8 +1,8 @@
 //! Designs side by side under one workload and target.
 
 use super::band::Band;
-use super::columns::{Better, COMPARED, Column};
-use super::simulate::{Choice, Simulation, simulate_with};
+use super::columns::{Better, COMPARED, FigureColumn};
+use super::simulate::{MappingChoice, Simulation, simulate_with};
 use crate::fabric::Fabric;
 use crate::footprint::{failures, part_classes};
 use crate::input::document::Reliability;
@@ -10,7 +10,7 @@ use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 
 /// One figure of every design.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct ComparedRow {
     /// What it is; also its JSON key, with the SI unit at its end.
     pub key: &'static str,
     /// What people call it, with the unit that the scaled values have.
@@ -25,7 +25,7 @@ pub struct Row {
     pub bands: Vec<Option<[f64; 2]>>,
 }
 
-impl Row {
+impl ComparedRow {
     /// The designs that may be best: those whose better end no other design surely beats. Where no design is a band, those with the best value;
     /// none where there is nothing to choose.
     #[must_use]
@@ -52,22 +52,22 @@ pub fn compare(
     bands: &[Option<Band>],
     workload: &WorkloadSpec,
     target: &TargetSpec,
-    choice: &Choice,
+    choice: &MappingChoice,
     reliability: &Reliability,
-) -> (Vec<Row>, Vec<Simulation>) {
+) -> (Vec<ComparedRow>, Vec<Simulation>) {
     // One after the other: each search is parallel in itself.
     let simulations: Vec<Simulation> = designs.iter().map(|(spec, fabric)| simulate_with(spec, fabric, workload, target, choice)).collect();
-    let row = |column: &Column| {
+    let row = |column: &FigureColumn| {
         let values: Vec<Option<f64>> = simulations.iter().map(column.value).collect();
         let bands = bands.iter().zip(&values).map(|(band, value)| band.as_ref()?.of(column, *value)).collect();
-        Row { key: column.key, name: column.name, scale: column.scale, better: column.better, values, bands }
+        ComparedRow { key: column.key, name: column.name, scale: column.scale, better: column.better, values, bands }
     };
-    let mut rows: Vec<Row> = COMPARED.iter().map(row).collect();
+    let mut rows: Vec<ComparedRow> = COMPARED.iter().map(row).collect();
     let accounts: Vec<[Option<f64>; 3]> =
         designs.iter().zip(&simulations).map(|((_, fabric), simulation)| account(fabric, simulation, reliability)).collect();
     let last = |place: usize, key, name, scale, better| {
         let values = accounts.iter().map(|account| account[place]).collect();
-        Row { key, name, scale, better, values, bands: vec![None; accounts.len()] }
+        ComparedRow { key, name, scale, better, values, bands: vec![None; accounts.len()] }
     };
     rows.push(last(0, "capital_usd", "hardware to buy, M$", 1e6, Better::Less));
     rows.push(last(1, "served_per_kilodollar_tokens_per_s", "served a k$ of it", 1.0, Better::More));

@@ -3,9 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::columns::{Better, Column};
-use super::sensitivity::{Case, Shared};
-use super::simulate::{Choice, PhaseResult, Simulation};
+use super::columns::{Better, FigureColumn};
+use super::sensitivity::{SensitivityCase, Shared};
+use super::simulate::{MappingChoice, PhaseResult, Simulation};
 use super::space::columns;
 use super::uncertainty::Assumption;
 use crate::execution::Mapping;
@@ -36,7 +36,7 @@ const FIGURES: [&str; 6] = [
 #[derive(Clone, Debug)]
 pub struct FigureRange {
     /// What is followed.
-    pub column: Column,
+    pub column: FigureColumn,
     /// With every value as it is written.
     pub nominal: f64,
     /// 5 %, 50 % and 95 % of the draws lie below; `None` where a draw has no such figure.
@@ -99,10 +99,10 @@ impl DrawnRanges {
 ///
 /// # Errors
 /// Problems of a draw.
-pub fn drawn_ranges(case: &Case, nominal: &Simulation, draws: u64) -> Result<DrawnRanges, Problems> {
+pub fn drawn_ranges(case: &SensitivityCase, nominal: &Simulation, draws: u64) -> Result<DrawnRanges, Problems> {
     let shared = Shared::default();
     let assumptions = Assumption::all(&case.leaves(&shared)?);
-    let followed: Vec<Column> = FIGURES.iter().filter_map(|key| columns().find(|column| column.key == *key)).copied().collect();
+    let followed: Vec<FigureColumn> = FIGURES.iter().filter_map(|key| columns().find(|column| column.key == *key)).copied().collect();
     let choice = kept(nominal);
     let row = |draw: u64| {
         let values = assumptions.iter().map(|assumption| (assumption.path.clone(), assumption.text(assumption.drawn(SEED, draw))));
@@ -111,7 +111,7 @@ pub fn drawn_ranges(case: &Case, nominal: &Simulation, draws: u64) -> Result<Dra
     };
     let rows: Vec<Vec<Option<f64>>> =
         if assumptions.is_empty() { Vec::new() } else { (0..draws).into_par_iter().map(row).collect::<Result<_, Problems>>()? };
-    let range = |(place, column): (usize, &Column)| {
+    let range = |(place, column): (usize, &FigureColumn)| {
         let nominal = (column.value)(nominal).filter(|value| *value > 0.0)?;
         let values: Vec<Option<f64>> = rows.iter().map(|row| row[place].filter(|value| *value > 0.0)).collect();
         let known: Option<Vec<f64>> = values.iter().copied().collect();
@@ -126,9 +126,9 @@ pub fn drawn_ranges(case: &Case, nominal: &Simulation, draws: u64) -> Result<Dra
 }
 
 /// The mappings of a simulation, and no others to choose from.
-fn kept(nominal: &Simulation) -> Choice {
+fn kept(nominal: &Simulation) -> MappingChoice {
     let mapping = |found: &PhaseResult| Some(found.as_ref()?.as_ref().ok()?.point.mapping);
     let mut candidates: Vec<Mapping> = [&nominal.decode, &nominal.prefill, &nominal.aggregated].into_iter().filter_map(mapping).collect();
     candidates.dedup();
-    Choice { candidates: (!candidates.is_empty()).then_some(candidates), ..Choice::default() }
+    MappingChoice { candidates: (!candidates.is_empty()).then_some(candidates), ..MappingChoice::default() }
 }

@@ -10,10 +10,10 @@ use super::progress::Progress;
 use super::verdict::service;
 use crate::execution::{Communication, Machine, Mapping, mappings_for};
 use crate::fabric::{Endpoint, Fabric};
-use crate::footprint::{Damage, Part, PartClass, all_parts, damaged, failures, inventory, part_classes};
+use crate::footprint::{Damage, FailedPart, PartClass, all_parts, damaged, failures, inventory, part_classes};
 use crate::input::document::{Algorithm, Clip, Library, Reliability, TokenKernel};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
-use crate::network::{Collective, Group, Network, Op, Pattern, Placement, Pricing};
+use crate::network::{Collective, Group, Network, Op, Placement, Pricing, TrafficPattern};
 use crate::serving::{Role, best, best_batch, clip_at, prefill_at};
 use crate::units::SplitMix64;
 use crate::units::{Bytes, BytesPerSecond, Seconds, TokensPerSecond};
@@ -185,7 +185,7 @@ impl IntactMachine<'_, '_> {
 
     fn all_to_all(&self) -> BytesPerSecond {
         let network = self.degraded.network;
-        let profile = network.play(&Group::of(self.survivors()), Pattern::AllPairs);
+        let profile = network.play(&Group::of(self.survivors()), TrafficPattern::AllPairs);
         LONG * f64::from(self.rest.chips - 1) / profile.serialisation(network.fabric(), LONG, LONG).0
     }
 
@@ -246,23 +246,23 @@ pub struct SingleFailure {
 pub fn single_failures(degraded: &DegradedMachine<'_>, reliability: &Reliability, whole: bool, progress: Progress<'_>) -> Vec<SingleFailure> {
     let (classes, _) = part_classes(degraded.fabric);
     let orbits = if classes.len() > CLASSES_PER_SEARCH_FOR_SYMMETRIES { degraded.network.orbits_of_bytes() } else { None };
-    let like = |part: Part| match (&orbits, part) {
-        (Some(orbits), Part::Node(node)) => Part::Node(orbits.nodes[node as usize]),
-        (Some(orbits), Part::Link(edge)) => Part::Link(orbits.channels[edge as usize * 2].min(orbits.channels[edge as usize * 2 + 1])),
+    let like = |part: FailedPart| match (&orbits, part) {
+        (Some(orbits), FailedPart::Node(node)) => FailedPart::Node(orbits.nodes[node as usize]),
+        (Some(orbits), FailedPart::Link(edge)) => FailedPart::Link(orbits.channels[edge as usize * 2].min(orbits.channels[edge as usize * 2 + 1])),
         (None, part) => part,
     };
     // One example of all that are alike.
-    let mut examples: BTreeMap<Part, Part> = BTreeMap::new();
+    let mut examples: BTreeMap<FailedPart, FailedPart> = BTreeMap::new();
     for class in &classes {
         examples.entry(like(class.example)).or_insert(class.example);
     }
     let pieces = progress.pieces(examples.len());
-    let after = |(like, example): (&Part, &Part)| {
+    let after = |(like, example): (&FailedPart, &FailedPart)| {
         let remaining = degraded.after(&Damage::of(&[*example]), whole);
         pieces.one_done();
         (*like, remaining)
     };
-    let remains: BTreeMap<Part, Remaining> = examples.par_iter().map(after).collect();
+    let remains: BTreeMap<FailedPart, Remaining> = examples.par_iter().map(after).collect();
     let mut found: Vec<SingleFailure> = classes
         .into_iter()
         .map(|class| {
@@ -281,7 +281,7 @@ pub fn single_failures(degraded: &DegradedMachine<'_>, reliability: &Reliability
 /// What remains after the failure of each part in turn, in the order of the graph: without use of symmetry, the judge of
 /// [`single_failures`].
 #[must_use]
-pub fn every_single_failure(degraded: &DegradedMachine<'_>) -> Vec<(Part, Remaining)> {
+pub fn every_single_failure(degraded: &DegradedMachine<'_>) -> Vec<(FailedPart, Remaining)> {
     all_parts(degraded.fabric).into_par_iter().map(|part| (part, degraded.after(&Damage::of(&[part]), false))).collect()
 }
 
@@ -315,11 +315,11 @@ pub struct Draw {
 ///
 /// # Errors
 /// The machine has fewer.
-pub fn drawn(fabric: &Fabric, draw: &Draw) -> Result<Vec<Part>, String> {
+pub fn drawn(fabric: &Fabric, draw: &Draw) -> Result<Vec<FailedPart>, String> {
     let mut random = SplitMix64::new(draw.seed, 0);
-    let kind = |part: &Part| match part {
-        Part::Link(_) => 2,
-        Part::Node(node) => match fabric.graph[petgraph::graph::NodeIndex::new(*node as usize)].endpoint {
+    let kind = |part: &FailedPart| match part {
+        FailedPart::Link(_) => 2,
+        FailedPart::Node(node) => match fabric.graph[petgraph::graph::NodeIndex::new(*node as usize)].endpoint {
             Endpoint::Chip => 0,
             Endpoint::Switch(_) => 1,
             _ => 3,
@@ -327,7 +327,8 @@ pub fn drawn(fabric: &Fabric, draw: &Draw) -> Result<Vec<Part>, String> {
     };
     let mut drawn = Vec::new();
     for (index, (wanted, word)) in [(draw.chips, "chips"), (draw.switches, "switches"), (draw.links, "links")].into_iter().enumerate() {
-        let mut pool: Vec<Part> = if wanted > 0 { all_parts(fabric).into_iter().filter(|part| kind(part) == index).collect() } else { Vec::new() };
+        let mut pool: Vec<FailedPart> =
+            if wanted > 0 { all_parts(fabric).into_iter().filter(|part| kind(part) == index).collect() } else { Vec::new() };
         if wanted > pool.len() {
             return Err(format!("{wanted} {word} asked for, the machine has {}", pool.len()));
         }
@@ -362,7 +363,7 @@ pub struct Chances {
 pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws: u32, seed: u64, level: f64, progress: Progress<'_>) -> Chances {
     let parts = all_parts(degraded.fabric);
     let (classes, class_of) = part_classes(degraded.fabric);
-    let mut by_chance: BTreeMap<u64, Vec<Part>> = BTreeMap::new();
+    let mut by_chance: BTreeMap<u64, Vec<FailedPart>> = BTreeMap::new();
     for part in parts {
         by_chance.entry(failures(reliability, degraded.fabric, part).out.to_bits()).or_default().push(part);
     }
@@ -403,7 +404,7 @@ pub fn chances(degraded: &DegradedMachine<'_>, reliability: &Reliability, draws:
 }
 
 /// What is out in one draw. Parts with the same chance are walked in leaps from one that is out to the next.
-fn state(by_chance: &BTreeMap<u64, Vec<Part>>, seed: u64, draw: u32) -> Damage {
+fn state(by_chance: &BTreeMap<u64, Vec<FailedPart>>, seed: u64, draw: u32) -> Damage {
     let mut random = SplitMix64::new(seed, u64::from(draw));
     let mut out = Vec::new();
     for (chance, parts) in by_chance {

@@ -2,16 +2,16 @@
 
 use rayon::prelude::*;
 
-use super::money::{Dollars, Load, Money};
+use super::money::{DemandLoad, Dollars, Money};
 use super::serve::Mode;
 use super::utilisation::Utilisation;
-use super::verdict::Service;
+use super::verdict::ServedMix;
 use crate::execution::{Machine, Mapping, mappings_for};
 use crate::footprint::{Duty, inventory, mixed, power};
 use crate::input::document::{Prices, Request, Target};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::Network;
-use crate::serving::{Described, Phase, Role, search};
+use crate::serving::{Described, PhasePoint, Role, search};
 use crate::units::{Figure, Seconds};
 
 /// One point of a frontier.
@@ -64,7 +64,7 @@ pub fn frontier(
     let candidates = mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let parts = inventory(fabric);
     let best = |role: Role<'_>| search(&machine, role, &candidates, None, Described::Best).best();
-    let watts = |phase: &Phase| {
+    let watts = |phase: &PhasePoint| {
         let duty = Duty::of(&phase.point.step, fabric, 1.0);
         power(spec, fabric, &parts, &duty, machine.communication.profile(phase.point.mapping.chips(fabric.chip.ranks)))
     };
@@ -88,10 +88,10 @@ pub fn frontier(
                 (phase, f64::from(request.output.mean) / (read + written), drawn, share)
             }
         };
-        let split = Service { rate: phase.rate, prefill_share: share, video_share: 0.0 };
+        let split = ServedMix { rate: phase.rate, prefill_share: share, video_share: 0.0 };
         let asked = request.prefill();
         let places = reading.as_ref().filter(|_| mode == Mode::Apart).map(|phase| (phase, &asked));
-        let load = Load::of(target, Utilisation::new(None, target, places, Some(&phase), split));
+        let load = DemandLoad::of(target, Utilisation::new(None, target, places, Some(&phase), split));
         let money = Money::new(spec, fabric, &parts, &drawn, prices, load);
         Some(FrontierPoint {
             per_user: 1.0 / phase.point.latency().get(),

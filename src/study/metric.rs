@@ -1,6 +1,6 @@
 //! Which times of a served run are looked at.
 
-use super::serve::Served;
+use super::serve::ServeResult;
 use crate::serving::queueing::Percentiles;
 
 /// A time that users see.
@@ -25,7 +25,7 @@ impl Metric {
 
     /// Its percentiles in a run.
     #[must_use]
-    pub fn of(self, served: &Served) -> Option<Percentiles> {
+    pub fn of(self, served: &ServeResult) -> Option<Percentiles> {
         match self {
             Self::Queue => served.queue,
             Self::Ttft => served.ttft,

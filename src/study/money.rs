@@ -19,7 +19,7 @@ use crate::units::{TokensPerSecond, Watts};
 
 /// How machines are used by a demand that comes and goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
+pub struct DemandLoad {
     /// Share of the steady rate that the busiest moment may take.
     pub utilisation: Utilisation,
     /// Busiest moment over the mean.
@@ -28,7 +28,7 @@ pub struct Load {
     pub spare: f64,
 }
 
-impl Load {
+impl DemandLoad {
     /// The load of a target's demand.
     #[must_use]
     pub fn of(target: &Target, utilisation: Utilisation) -> Self {
@@ -96,7 +96,7 @@ pub struct Money {
     /// To buy, and to rent.
     pub cost: Cost,
     /// How it is used.
-    pub load: Load,
+    pub load: DemandLoad,
     /// At the hall, at the mean load.
     pub power: Watts,
     /// Dollars for a second of a machine at full use: dollars of a second at the mean load, over that load.
@@ -108,7 +108,7 @@ pub struct Money {
 impl Money {
     /// The money of a machine that draws `power` while it serves.
     #[must_use]
-    pub fn new(spec: &Spec, fabric: &Fabric, inventory: &Inventory, power: &Power, prices: &Prices, load: Load) -> Self {
+    pub fn new(spec: &Spec, fabric: &Fabric, inventory: &Inventory, power: &Power, prices: &Prices, load: DemandLoad) -> Self {
         let cost = cost(spec, fabric, inventory, power, prices);
         let drawn = hall_at(power, load.mean());
         let at_load =
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn machines_and_their_mean_load() {
         let utilisation = Utilisation { value: 0.8, basis: UtilisationBasis::User, places: [None, None] };
-        let load = Load { utilisation, peak_to_mean: 2.0, spare: 0.04 };
+        let load = DemandLoad { utilisation, peak_to_mean: 2.0, spare: 0.04 };
         let rate = TokensPerSecond::new;
         assert_eq!(load.machines(rate(1000.0), rate(100.0)), Some([25.0, 1.0]));
         assert!((load.mean() - 1000.0 / 2600.0).abs() < 1e-12);

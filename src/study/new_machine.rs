@@ -7,7 +7,7 @@
 use crate::input::document::{Chip, Link, Switch};
 
 /// What is asked for.
-pub struct Request<'a> {
+pub struct NewMachine<'a> {
     /// Chips in all.
     pub chips: u32,
     /// Chip part.
@@ -24,7 +24,7 @@ pub struct Request<'a> {
 
 /// How parts are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Structure {
+pub enum NewStructure {
     /// Every chip on every switch.
     OneTier {
         /// Disjoint copies.
@@ -45,7 +45,7 @@ pub enum Structure {
     },
 }
 
-impl Structure {
+impl NewStructure {
     /// Switch chips in all.
     #[must_use]
     pub fn switches(self, chips: u32) -> u32 {
@@ -60,7 +60,7 @@ impl Structure {
 ///
 /// # Errors
 /// In one line, why the parts do not make such a machine.
-pub fn structure(request: &Request<'_>) -> Result<Structure, String> {
+pub fn structure(request: &NewMachine<'_>) -> Result<NewStructure, String> {
     let (chip, switch, link) = (request.chip, request.switch, request.link);
     let ports = chip.io.lanes / link.lanes;
     if ports == 0 {
@@ -71,7 +71,7 @@ pub fn structure(request: &Request<'_>) -> Result<Structure, String> {
     let one_tier = || {
         let links =
             (1..=ports).rev().find(|links| ports.is_multiple_of(*links) && links.checked_mul(request.chips).is_some_and(|used| used <= radix))?;
-        Some(Structure::OneTier { planes: ports / links, links })
+        Some(NewStructure::OneTier { planes: ports / links, links })
     };
     let two_tiers = || {
         let rate = |link: &Link| f64::from(link.lanes) * link.lane_rate.value.get();
@@ -84,7 +84,7 @@ pub fn structure(request: &Request<'_>) -> Result<Structure, String> {
             let spine = (switch.lanes / request.uplink.lanes).min(most_ports);
             let groups = request.chips / leaf;
             let uplinks = (1..=up).rev().find(|links| up.is_multiple_of(*links) && links.checked_mul(groups).is_some_and(|used| used <= spine))?;
-            fits.then_some(Structure::TwoTiers { planes: ports, leaf, spines: up / uplinks, uplinks })
+            fits.then_some(NewStructure::TwoTiers { planes: ports, leaf, spines: up / uplinks, uplinks })
         })
     };
     let too_many =

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::progress::{Pieces, Progress};
-use super::space::{Outcome, Space};
+use super::space::{DesignOutcome, Space};
 use super::sweep::Demands;
 use crate::units::SplitMix64;
 
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub struct SearchBudget {
     /// Designs to simulate at most.
     pub designs: usize,
     /// Equal seeds search alike.
@@ -29,7 +29,7 @@ pub struct Tried {
     /// Its entries in the label columns.
     pub labels: Vec<String>,
     /// What it gives.
-    pub outcome: Outcome,
+    pub outcome: DesignOutcome,
 }
 
 /// What a search found.
@@ -61,7 +61,7 @@ struct Searcher<'a> {
 
 /// Searches a space for the most of its first objective.
 #[must_use]
-pub fn optimize(space: &Space, demands: &Demands, budget: Budget, progress: Progress<'_>) -> Optimum {
+pub fn optimize(space: &Space, demands: &Demands, budget: SearchBudget, progress: Progress<'_>) -> Optimum {
     let sizes = space.sizes();
     let all = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size)).filter(|all| *all > 0 && *all <= budget.designs);
     let pieces = progress.pieces(all.unwrap_or(budget.designs));
@@ -127,13 +127,13 @@ impl Searcher<'_> {
         }
     }
 
-    fn outcome(&self, shares: &[f64]) -> Option<&Outcome> {
+    fn outcome(&self, shares: &[f64]) -> Option<&DesignOutcome> {
         self.known.get(&self.key(shares)).map(|at| &self.tried[*at].outcome)
     }
 
     /// Deb's rules: whether `a` is better than `b`.
-    fn better(&self, a: &Outcome, b: &Outcome) -> bool {
-        let merit = |outcome: &Outcome| self.demands.merits(outcome).and_then(|merits| merits.first().copied());
+    fn better(&self, a: &DesignOutcome, b: &DesignOutcome) -> bool {
+        let merit = |outcome: &DesignOutcome| self.demands.merits(outcome).and_then(|merits| merits.first().copied());
         match (merit(a), merit(b)) {
             (Some(a), Some(b)) => a > b,
             (Some(_), None) => true,

@@ -5,7 +5,7 @@ use super::simulate::Simulation;
 use crate::input::document::{Library, PacketStudy};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::packets::PacketError;
-use crate::network::{BitErrors, Collective, Flow, LoadPattern, Network, Op, PacketLevel, PacketOptions, Pricing, Span, load_point, play_rounds};
+use crate::network::{BitErrors, Collective, Flow, FlowSpan, LoadPattern, Network, Op, PacketLevel, PacketOptions, Pricing, load_point, play_rounds};
 use crate::units::{Bytes, Seconds, SplitMix64, quantile};
 
 /// Keys of the columns, all of them times.
@@ -86,7 +86,7 @@ fn exchange(asked: &PacketStudy, network: &Network<'_>, options: &PacketOptions,
     Ok([0.5, 0.99].map(|share| Seconds::new(quantile(&ends, share))))
 }
 
-fn ends(spans: &[Span]) -> Vec<f64> {
+fn ends(spans: &[FlowSpan]) -> Vec<f64> {
     spans.iter().map(|span| span.end.get()).collect()
 }
 

@@ -1,9 +1,9 @@
 //! How much hardware a demand takes, as it grows.
 
 use super::fail::{DegradedMachine, availability, single_failures};
-use super::money::{Dollars, Load, Money, hall_at};
+use super::money::{DemandLoad, Dollars, Money, hall_at};
 use super::progress::Progress;
-use super::simulate::{Choice, simulate_on};
+use super::simulate::{MappingChoice, simulate_on};
 use crate::fabric::Fabric;
 use crate::footprint::{Power, Spread};
 use crate::input::document::{Prices, Reliability};
@@ -61,7 +61,7 @@ pub fn demand_on(series: &DemandSpec, day: Date, extrapolate: bool) -> Option<(T
 
 /// One design, measured once for all days.
 #[derive(Clone, Debug)]
-pub struct Design {
+pub struct PlannedDesign {
     /// Shipped name or path.
     pub id: String,
     /// Name people use.
@@ -75,7 +75,7 @@ pub struct Design {
     /// Tokens per second of the target's mix that one serves.
     pub rate: TokensPerSecond,
     /// How machines are used by the target's demand.
-    pub load: Load,
+    pub load: DemandLoad,
     /// Share of them that failures and repairs leave.
     pub availability: f64,
     /// While it serves.
@@ -88,7 +88,7 @@ pub struct Design {
     pub refusal: Option<String>,
 }
 
-impl Design {
+impl PlannedDesign {
     /// Dollars for a million tokens of the target's mix.
     #[must_use]
     pub fn per_million_tokens(&self) -> Option<Dollars> {
@@ -111,13 +111,13 @@ pub fn design(
     (prices, utilisation): (&Prices, Option<f64>),
     reliability: &Reliability,
     progress: Progress<'_>,
-) -> Design {
+) -> PlannedDesign {
     let workload = &workload.deployed_on(spec);
     let network = Network::new(fabric);
-    let choice = Choice { prices: Some(prices.clone()), utilisation, ..Choice::default() };
+    let choice = MappingChoice { prices: Some(prices.clone()), utilisation, ..MappingChoice::default() };
     let simulation = simulate_on(spec, &network, workload, target, &choice);
     let patient = DegradedMachine::new(spec, &network, workload, target);
-    Design {
+    PlannedDesign {
         id: spec.id.clone(),
         name: spec.name.clone(),
         chips: fabric.chips,
@@ -135,7 +135,7 @@ pub fn design(
 
 /// What a day's demand takes of one design.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fleet {
+pub struct PlannedFleet {
     /// Machines, spares included.
     pub supernodes: f64,
     /// Of them, spares.
@@ -158,13 +158,13 @@ pub struct Fleet {
     pub capacity: TokensPerSecond,
 }
 
-/// The fleet of one design for a mean demand, by the formula of [`Load`]; `None` if the design serves nothing.
+/// The fleet of one design for a mean demand, by the formula of [`DemandLoad`]; `None` if the design serves nothing.
 #[must_use]
-pub fn fleet(design: &Design, demand: TokensPerSecond) -> Option<Fleet> {
+pub fn fleet(design: &PlannedDesign, demand: TokensPerSecond) -> Option<PlannedFleet> {
     let [needed, spares] = design.load.machines(demand, design.rate)?;
     let supernodes = needed + spares;
     let load = (demand / (design.rate * supernodes)).min(1.0);
-    Some(Fleet {
+    Some(PlannedFleet {
         supernodes,
         spares,
         chips: supernodes * f64::from(design.chips),

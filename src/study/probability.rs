@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use super::columns::Better;
 use super::progress::Progress;
-use super::space::{Outcome, Space};
+use super::space::{DesignOutcome, Space};
 use super::sweep::{Demands, SweptRow};
-use super::telling::{Checked, Labelled, best, check, chosen, digits, tell};
+use super::telling::{CheckedFinding, Labelled, best, check, chosen, digits, tell};
 use super::uncertainty::{Assumption, correlation, ranks};
 use crate::input::document::{Draws, Finding};
 use crate::input::problem::Problems;
@@ -85,7 +85,7 @@ impl Probability {
 struct Drawn {
     labels: Vec<String>,
     assumptions: Vec<Assumption>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<DesignOutcome>,
 }
 
 /// Draws the designs of all findings that ask for it: their probabilities, in the order of the findings. None in a study without `draws`.
@@ -97,7 +97,7 @@ pub fn probabilities(space: &Space, demands: &Demands, rows: &[SweptRow], progre
     let Some(draws) = space.spec.study.draws else { return Ok(found) };
     let met: Vec<&SweptRow> = rows.iter().filter(|row| demands.met(&row.outcome)).collect();
     let labelled: Vec<Labelled<'_>> = met.iter().map(|row| (space.labels(&space.point(row.index)), &row.outcome)).collect();
-    let mut asked: Vec<(usize, &Finding, Checked, BTreeSet<usize>)> = Vec::new();
+    let mut asked: Vec<(usize, &Finding, CheckedFinding, BTreeSet<usize>)> = Vec::new();
     for (number, finding) in space.spec.findings.iter().enumerate().filter(|(_, finding)| finding.chance) {
         let checked = check(space, finding)?;
         let designs = designs_of(space, finding, &checked, &labelled);
@@ -112,7 +112,7 @@ pub fn probabilities(space: &Space, demands: &Demands, rows: &[SweptRow], progre
 }
 
 /// The designs, among the labelled ones, that a finding is drawn from.
-fn designs_of(space: &Space, finding: &Finding, checked: &Checked, rows: &[Labelled<'_>]) -> BTreeSet<usize> {
+fn designs_of(space: &Space, finding: &Finding, checked: &CheckedFinding, rows: &[Labelled<'_>]) -> BTreeSet<usize> {
     let names = space.label_names();
     let left_out = |at: usize| finding.delivered && space.standing(&rows[at].0[0]).is_some();
     let Some((own, value)) = best(&names, checked, &finding.of, rows) else { return BTreeSet::new() };
@@ -153,7 +153,14 @@ fn draw(
     Ok(drawn)
 }
 
-fn probability(space: &Space, demands: &Demands, finding: &Finding, checked: &Checked, designs: &[&Drawn], draws: Draws) -> Option<Probability> {
+fn probability(
+    space: &Space,
+    demands: &Demands,
+    finding: &Finding,
+    checked: &CheckedFinding,
+    designs: &[&Drawn],
+    draws: Draws,
+) -> Option<Probability> {
     let count = usize::try_from(draws.points).ok().filter(|_| !designs.is_empty())?;
     let mut held = 0.0;
     let mut values: Vec<Option<f64>> = Vec::with_capacity(count);
@@ -180,7 +187,7 @@ fn probability(space: &Space, demands: &Demands, finding: &Finding, checked: &Ch
 }
 
 /// How far the winner of the written values leads the best other entry of the axis; below 1 where it loses.
-fn lead(space: &Space, finding: &Finding, checked: &Checked, rows: &[Labelled<'_>]) -> Option<f64> {
+fn lead(space: &Space, finding: &Finding, checked: &CheckedFinding, rows: &[Labelled<'_>]) -> Option<f64> {
     let (axis, wanted) = (finding.which.as_ref()?, finding.is.as_ref()?);
     let at = space.label_names().iter().position(|name| *name == **axis)?;
     let (own, others): (Vec<Labelled<'_>>, Vec<Labelled<'_>>) = rows.iter().cloned().partition(|(labels, _)| labels[at] == wanted.label());

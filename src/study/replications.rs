@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::metric::Metric;
-use super::serve::{Plan, Served};
+use super::serve::{ServePlan, ServeResult};
 use crate::serving::queueing::{Made, Percentiles};
 
 /// A mean over replications and its standard error.
@@ -43,7 +43,7 @@ struct Replication {
 }
 
 impl Replication {
-    fn of(served: &Served) -> Self {
+    fn of(served: &ServeResult) -> Self {
         Self {
             times: Metric::ALL.map(|(metric, _)| metric.of(served)),
             output_rate: served.output_rate,
@@ -98,7 +98,7 @@ pub(super) fn seeds(made: &Made, count: u32) -> impl IndexedParallelIterator<Ite
 
 /// Serves requests like `made` `count` times, each with a seed of its own: the first run whole, and what all of them say.
 #[must_use]
-pub fn replicate(plan: &Plan<'_>, made: &Made, count: u32) -> (Served, Replications) {
+pub fn replicate(plan: &ServePlan<'_>, made: &Made, count: u32) -> (ServeResult, Replications) {
     let first = plan.serve(&made.trace());
     let others: Vec<Replication> = seeds(made, count).skip(1).map(|made| Replication::of(&plan.serve_with_seed(&made.trace(), made.seed))).collect();
     let all = std::iter::once(Replication::of(&first)).chain(others).collect();

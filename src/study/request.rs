@@ -5,11 +5,11 @@
 //! machine, for a token of an answer `1 / d`.
 
 use super::money::{Dollars, Money};
-use super::verdict::{Service, requests};
+use super::verdict::{ServedMix, requests};
 use crate::footprint::Power;
 use crate::input::document::{PrefillPhase, Request};
 use crate::input::spec::WorkloadSpec;
-use crate::serving::{Infeasible, Phase};
+use crate::serving::{Infeasible, PhasePoint};
 use crate::units::{Joules, Seconds, TokensPerSecond, Watts};
 
 /// What a machine serves of the workload's requests.
@@ -70,21 +70,21 @@ impl RequestAnswer {
 }
 
 /// The best point of a phase, as in a simulation.
-type Found = Option<Result<Phase, Infeasible>>;
+type BestPoint = Option<Result<PhasePoint, Infeasible>>;
 
 /// The best point of each phase.
 pub(super) struct Phases<'a> {
-    pub(super) decode: &'a Found,
-    pub(super) prefill: &'a Found,
-    pub(super) aggregated: &'a Found,
+    pub(super) decode: &'a BestPoint,
+    pub(super) prefill: &'a BestPoint,
+    pub(super) aggregated: &'a BestPoint,
 }
 
-fn found(phase: &Found) -> Option<&Phase> {
+fn found(phase: &BestPoint) -> Option<&PhasePoint> {
     phase.as_ref()?.as_ref().ok()
 }
 
 /// The split of a machine's time that serves whole requests; of one phase alone where there is only one.
-fn service(request: Option<&Request>, prefill: Option<&Phase>, decode: Option<&Phase>) -> Service {
+fn service(request: Option<&Request>, prefill: Option<&PhasePoint>, decode: Option<&PhasePoint>) -> ServedMix {
     let rates = [prefill, decode].map(|phase| phase.map(|phase| phase.rate));
     let share = match (request, rates) {
         (Some(request), [Some(read), Some(_)]) => {
@@ -94,14 +94,14 @@ fn service(request: Option<&Request>, prefill: Option<&Phase>, decode: Option<&P
         (None, [_, Some(_)]) => 0.0,
         (_, [read, _]) => f64::from(u8::from(read.is_some())),
     };
-    Service { rate: TokensPerSecond::ZERO, prefill_share: share, video_share: 0.0 }
+    ServedMix { rate: TokensPerSecond::ZERO, prefill_share: share, video_share: 0.0 }
 }
 
 /// Answers the question; `draw` says what is drawn under a split of phases, or by chips that do both.
 pub(super) fn answer(
     workload: &WorkloadSpec,
     phases: &Phases<'_>,
-    draw: &dyn Fn(Option<Service>) -> Power,
+    draw: &dyn Fn(Option<ServedMix>) -> Power,
     money: Option<&dyn Fn(&Power) -> Money>,
 ) -> RequestAnswer {
     let request = workload.workload.request.as_ref();
@@ -113,7 +113,7 @@ pub(super) fn answer(
     let split = service(request, prefill, decode);
     let power = draw(if together { None } else { Some(split) });
     let requests_per_s = request.map(|_| if together { shared } else { apart });
-    let tokens = |of: fn(&Request) -> u32, phase: Option<&Phase>| match request {
+    let tokens = |of: fn(&Request) -> u32, phase: Option<&PhasePoint>| match request {
         Some(request) => requests_per_s.map(|rate| rate * f64::from(of(request))),
         None => phase.map(|phase| phase.rate.get()),
     };
@@ -128,7 +128,7 @@ pub(super) fn answer(
     let money = money.map(|money| money(&power));
     // Chips that do both spend their time as two halves would, and end `gain` times as many requests.
     let gain = if together && apart > 0.0 { shared / apart } else { 1.0 };
-    let dollars = |phase: Option<&Phase>, share: f64| {
+    let dollars = |phase: Option<&PhasePoint>, share: f64| {
         let rate = phase.map(|phase| phase.rate.get() * gain / share)?;
         money.as_ref()?.per_million(rate)
     };

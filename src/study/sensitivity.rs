@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use super::columns::{Better, COMPARED};
 use super::progress::Progress;
 use super::same_chip::with_chip_of;
-use super::simulate::{Choice, DEFAULT_WORKLOAD, Simulation, simulate_on};
+use super::simulate::{DEFAULT_WORKLOAD, MappingChoice, Simulation, simulate_on};
 use crate::fabric;
 use crate::input::catalog::Mention;
-use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
-use crate::input::file_cache::{FileCache, Log, Reader};
+use crate::input::edit::{Edits, LeafValue, ValuePath, quantity, written};
+use crate::input::file_cache::{FileCache, FileReader, Log};
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Asked, EngineSpec, Spec, TargetSpec, WorkloadSpec, load_supernode_from, load_target_from, load_workload_from};
 use crate::network::{Network, RoutedFabrics};
@@ -54,7 +54,7 @@ impl Serves {
     }
 
     /// The workload for a machine, whose own engine gives way to the one asked for.
-    fn load(&self, reader: &Reader<'_>, spec: &mut Spec) -> Result<WorkloadSpec, Problems> {
+    fn load(&self, reader: &FileReader<'_>, spec: &mut Spec) -> Result<WorkloadSpec, Problems> {
         if let Some(cap) = self.cap {
             spec.chip.power.cap = Some(Figure::plain(cap));
             spec.chip.power.check().map_err(|why| Problem::new(format!("{}: {why}", spec.chip.name)))?;
@@ -75,7 +75,7 @@ impl Serves {
 
 /// What is asked about.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct SensitivityCase {
     /// Supernode, by name or path.
     pub supernode: String,
     /// What is served.
@@ -86,14 +86,14 @@ pub struct Case {
     pub chip_of: Option<String>,
 }
 
-impl Case {
+impl SensitivityCase {
     /// Simulates it as its files are, and writes down every value in them.
     ///
     /// # Errors
     /// Every problem of the files and of the fabric.
-    pub fn fabric_metrics(&self, shared: &Shared) -> Result<(Simulation, Vec<Leaf>), Problems> {
+    pub fn fabric_metrics(&self, shared: &Shared) -> Result<(Simulation, Vec<LeafValue>), Problems> {
         let log = Mutex::new(Log::default());
-        let simulation = self.run(shared, Reader::of(&shared.files).logged(&log), &Choice::default())?;
+        let simulation = self.run(shared, FileReader::of(&shared.files).logged(&log), &MappingChoice::default())?;
         let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((simulation, log.leaves))
     }
@@ -102,9 +102,9 @@ impl Case {
     ///
     /// # Errors
     /// Every problem of the files.
-    pub fn leaves(&self, shared: &Shared) -> Result<Vec<Leaf>, Problems> {
+    pub fn leaves(&self, shared: &Shared) -> Result<Vec<LeafValue>, Problems> {
         let log = Mutex::new(Log::default());
-        self.load(Reader::of(&shared.files).logged(&log))?;
+        self.load(FileReader::of(&shared.files).logged(&log))?;
         Ok(log.into_inner().unwrap_or_else(PoisonError::into_inner).leaves)
     }
 
@@ -112,23 +112,23 @@ impl Case {
     ///
     /// # Errors
     /// Every problem of the files and of the fabric.
-    pub fn with(&self, shared: &Shared, edits: &Edits, choice: &Choice) -> Result<Simulation, Problems> {
-        self.run(shared, Reader::of(&shared.files).with(edits), choice)
+    pub fn with(&self, shared: &Shared, edits: &Edits, choice: &MappingChoice) -> Result<Simulation, Problems> {
+        self.run(shared, FileReader::of(&shared.files).with(edits), choice)
     }
 
     /// Whether the supernode can be built with other values.
     fn builds(&self, shared: &Shared, edits: &Edits) -> bool {
-        let spec = load_supernode_from(&Reader::of(&shared.files).with(edits), &self.supernode, &Mention::on_command_line());
+        let spec = load_supernode_from(&FileReader::of(&shared.files).with(edits), &self.supernode, &Mention::on_command_line());
         spec.is_ok_and(|spec| fabric::build(&spec).is_ok())
     }
 
-    fn run(&self, shared: &Shared, reader: Reader<'_>, choice: &Choice) -> Result<Simulation, Problems> {
+    fn run(&self, shared: &Shared, reader: FileReader<'_>, choice: &MappingChoice) -> Result<Simulation, Problems> {
         let (spec, workload, target) = self.load(reader)?;
         let fabric = fabric::build(&spec)?;
         Ok(simulate_on(&spec, &Network::among(&fabric, &shared.fabrics), &workload, &target, choice))
     }
 
-    fn load(&self, reader: Reader<'_>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
+    fn load(&self, reader: FileReader<'_>) -> Result<(Spec, WorkloadSpec, TargetSpec), Problems> {
         let mention = Mention::on_command_line();
         let mut spec = load_supernode_from(&reader, &self.supernode, &mention)?;
         if let Some(other) = &self.chip_of {
@@ -215,16 +215,16 @@ pub struct Gain {
 }
 
 /// Name, change, new values, and how the mapping is chosen.
-type Changed = (String, String, Vec<(ValuePath, String)>, Choice);
+type Changed = (String, String, Vec<(ValuePath, String)>, MappingChoice);
 
 /// Every gain, the largest in tokens per second first.
 ///
 /// # Errors
 /// Problems of the design as it is.
-pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, Vec<Gain>), Problems> {
+pub fn sensitivity(case: &SensitivityCase, progress: Progress<'_>) -> Result<(Simulation, Vec<Gain>), Problems> {
     let shared = Shared::default();
     let (before, leaves) = case.fabric_metrics(&shared)?;
-    let choice = Choice { likely: before.likely_mappings(), ..Choice::default() };
+    let choice = MappingChoice { likely: before.likely_mappings(), ..MappingChoice::default() };
     let mut changes: Vec<Changed> = Vec::new();
     for parameter in &PARAMETERS {
         let (factor, change) = match parameter.better {
@@ -242,7 +242,7 @@ pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, V
         let edits: Vec<_> = switches.map(|leaf| (leaf.path.clone(), other.to_owned())).collect();
         changes.push(("in-network reduction".to_owned(), if other == "true" { "on" } else { "off" }.to_owned(), edits, choice.clone()));
     }
-    let alone = Choice { micro_batches: Some(1), ..choice.clone() };
+    let alone = MappingChoice { micro_batches: Some(1), ..choice.clone() };
     changes.push(("overlap of two micro-batches".to_owned(), "off".to_owned(), Vec::new(), alone));
     changes.retain(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
     let pieces = progress.pieces(changes.len());
@@ -258,12 +258,12 @@ pub fn sensitivity(case: &Case, progress: Progress<'_>) -> Result<(Simulation, V
 }
 
 fn gain(
-    case: &Case,
+    case: &SensitivityCase,
     shared: &Shared,
     before: &Simulation,
     (name, change): (String, String),
     edits: Vec<(ValuePath, String)>,
-    choice: &Choice,
+    choice: &MappingChoice,
 ) -> Gain {
     let values = edits.len();
     let after = case.with(shared, &Edits::unwritten("sensitivity", edits), choice);
@@ -286,7 +286,7 @@ pub(super) fn served_per_joule(simulation: &Simulation) -> Option<f64> {
 }
 
 /// The values that paths mean, times a factor. Ratios stay at most one.
-fn scaled(leaves: &[Leaf], paths: &[&str], factor: f64) -> Vec<(ValuePath, String)> {
+fn scaled(leaves: &[LeafValue], paths: &[&str], factor: f64) -> Vec<(ValuePath, String)> {
     let patterns: Vec<ValuePath> = paths.iter().filter_map(|path| ValuePath::parse(path).ok()).collect();
     let chosen = leaves.iter().filter(|leaf| patterns.iter().any(|pattern| pattern.means(&leaf.path)));
     chosen
@@ -301,8 +301,8 @@ fn scaled(leaves: &[Leaf], paths: &[&str], factor: f64) -> Vec<(ValuePath, Strin
 
 /// Switches with more lanes and as many more children of the outermost level: at least a tenth, and the first number beyond it that can be
 /// built (CPUs are shared by whole numbers of chips).
-fn radix(case: &Case, shared: &Shared, leaves: &[Leaf]) -> (Vec<(ValuePath, String)>, f64) {
-    let number = |leaf: &Leaf| quantity(&leaf.value).map(|(number, _)| number);
+fn radix(case: &SensitivityCase, shared: &Shared, leaves: &[LeafValue]) -> (Vec<(ValuePath, String)>, f64) {
+    let number = |leaf: &LeafValue| quantity(&leaf.value).map(|(number, _)| number);
     let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && ["lanes", "ports"].contains(&leaf.path.last()));
     let outermost = leaves.iter().rfind(|leaf| leaf.path.root() == "level" && leaf.path.last() == "size" && leaf.path.depth() == 2);
     let Some((outermost, size)) = outermost.and_then(|leaf| Some((leaf, number(leaf)?))) else { return (Vec::new(), 1.0) };

@@ -6,9 +6,10 @@ use crate::input::document::{Length, Precisions, PrefixCache, Request};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::{Network, Profile};
 use crate::serving::queueing::{
-    Deployment, Fleet, Made, Outcome, PassPrices, Percentiles, Policy, PoolSize, Rules, Sequence, Sessions, Stage, Trace, Transfer, serve,
+    CacheTransfer, Deployment, Fleet, FleetOutcome, Made, PassPrices, Percentiles, PoolSize, RequestStage, RouterPolicy, SchedulerRules, Sequence,
+    Sessions, Trace, serve,
 };
-use crate::serving::{Described, Infeasible, Phase, Role, Tiers, cache_tokens, kv_transfer, search, tiers};
+use crate::serving::{Described, Infeasible, PhasePoint, Role, Tiers, cache_tokens, kv_transfer, search, tiers};
 use crate::units::{Bytes, Figure, Joules, Seconds, Watts};
 
 /// Whether the chips that read a prompt answer it.
@@ -48,9 +49,9 @@ pub struct Layout {
     /// Instances that read prompts for others; balanced if absent.
     pub prefill_instances: Option<u32>,
     /// How requests are spread over instances.
-    pub policy: Policy,
+    pub policy: RouterPolicy,
     /// Rules of the scheduler; those of the engine in force if absent.
-    pub rules: Option<Rules>,
+    pub rules: Option<SchedulerRules>,
     /// Cache blocks of an attention group; as many as memory leaves room for if absent.
     pub blocks: Option<u64>,
     /// Memory that keeps prefixes beside the chips; what the workload names if absent.
@@ -71,7 +72,7 @@ pub struct Limits {
 }
 
 /// A deployment ready to serve.
-pub struct Plan<'a> {
+pub struct ServePlan<'a> {
     machine: Machine<'a>,
     spec: &'a Spec,
     /// The fleet.
@@ -120,7 +121,7 @@ fn request_for(workload: &WorkloadSpec, lengths: [f64; 2], slack: f64) -> Option
     Some(request)
 }
 
-impl<'a> Plan<'a> {
+impl<'a> ServePlan<'a> {
     /// Lays a deployment out for requests of these mean lengths and this trace's shared blocks. `workload` is as it is deployed.
     ///
     /// # Errors
@@ -129,8 +130,10 @@ impl<'a> Plan<'a> {
         let machine = Machine::new(network, &spec.library, &spec.chip, workload);
         let fabric = network.fabric();
         let lengths = trace.mean_lengths();
-        let rules =
-            layout.rules.clone().unwrap_or_else(|| Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref())));
+        let rules = layout
+            .rules
+            .clone()
+            .unwrap_or_else(|| SchedulerRules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref())));
         let (phases, counts) = chosen(&machine, spec, workload, lengths, layout).map_err(|no| no.to_string())?;
         let asked = [layout.prefill_instances.filter(|_| counts.len() > 1), layout.instances];
         for (count, asked) in counts.iter().rev().zip(asked.iter().rev()) {
@@ -158,7 +161,7 @@ impl<'a> Plan<'a> {
             chips += instances * mapping.chips(fabric.chip.ranks);
             found.push(cache.map_or(Ok(Tiers::default()), |cache| tiers(&machine, mapping, cache, lengths[0])).map_err(|no| no.to_string())?);
         }
-        let moved: Option<(Transfer, Bytes)> = (pools.len() > 1).then(|| kv_transfer(&machine, &mappings[0], lengths[0]));
+        let moved: Option<(CacheTransfer, Bytes)> = (pools.len() > 1).then(|| kv_transfer(&machine, &mappings[0], lengths[0]));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of units")]
         let units = found[0].tokens.map(|tokens| (tokens / f64::from(trace.block_tokens.max(1))) as u64);
         let speculation = workload.workload.decode.as_ref().and_then(|decode| decode.speculation.as_ref());
@@ -192,13 +195,13 @@ impl<'a> Plan<'a> {
 
     /// Serves requests.
     #[must_use]
-    pub fn serve(&self, trace: &Trace) -> Served {
+    pub fn serve(&self, trace: &Trace) -> ServeResult {
         self.serve_with_seed(trace, self.fleet.seed)
     }
 
     /// Serves requests with another seed of accepted drafts.
     #[must_use]
-    pub fn serve_with_seed(&self, trace: &Trace, seed: u64) -> Served {
+    pub fn serve_with_seed(&self, trace: &Trace, seed: u64) -> ServeResult {
         let chip = &self.spec.chip;
         let draws = |step: &Step| chip_power(&chip.power, chip.ranks, step) - chip.power.idle.value;
         let last = self.mappings.len() - 1;
@@ -212,7 +215,7 @@ impl<'a> Plan<'a> {
         });
         let fleet = Fleet { seed, ..self.fleet.clone() };
         let outcome = serve(&fleet, trace, &mut PassPrices::new(deployments.collect()));
-        Served::new(outcome, trace, self)
+        ServeResult::new(outcome, trace, self)
     }
 }
 
@@ -222,14 +225,14 @@ fn cache_of(workload: &WorkloadSpec) -> Option<&PrefixCache> {
 }
 
 /// Mappings with their micro-batches, and numbers of instances: of those that read prompts first, where others answer.
-type Chosen = (Vec<(Mapping, u32)>, Vec<u32>);
+type ChosenMappings = (Vec<(Mapping, u32)>, Vec<u32>);
 
 /// Limits so much longer are none.
 const NO_LIMIT: f64 = 1e6;
 
 /// The mappings that serve most within the workload's limits; where none keeps them with requests of these lengths, without limits, since the
 /// requests come all the same; and where their mean is too long for any, the first mapping with room for a cache.
-fn chosen(machine: &Machine<'_>, spec: &Spec, workload: &WorkloadSpec, lengths: [f64; 2], layout: &Layout) -> Result<Chosen, Infeasible> {
+fn chosen(machine: &Machine<'_>, spec: &Spec, workload: &WorkloadSpec, lengths: [f64; 2], layout: &Layout) -> Result<ChosenMappings, Infeasible> {
     let within = |slack: f64| chosen_within(machine, spec, workload, lengths, layout, slack);
     let fits = || {
         let fabric = machine.communication.network().fabric();
@@ -249,12 +252,12 @@ fn chosen_within(
     lengths: [f64; 2],
     layout: &Layout,
     slack: f64,
-) -> Result<Chosen, Infeasible> {
+) -> Result<ChosenMappings, Infeasible> {
     let fabric = machine.communication.network().fabric();
     let all = || mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = layout.candidates.clone().unwrap_or_else(all);
     let request = request_for(workload, lengths, slack);
-    let best = |role: Role<'_>, candidates: &[Mapping]| -> Result<Phase, Infeasible> {
+    let best = |role: Role<'_>, candidates: &[Mapping]| -> Result<PhasePoint, Infeasible> {
         search(machine, role, candidates, layout.micro_batches, Described::Best).best()
     };
     let instances = |mapping: &Mapping| fabric.chips / mapping.chips(fabric.chip.ranks);
@@ -312,9 +315,9 @@ pub fn made(workload: &WorkloadSpec, arrivals: crate::serving::queueing::Arrival
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub struct Served {
+pub struct ServeResult {
     /// The raw outcome.
-    pub outcome: Outcome,
+    pub outcome: FleetOutcome,
     /// Requests that arrived, that ended, and that could never be served.
     pub counts: [usize; 3],
     /// From arrival to the first pass.
@@ -362,11 +365,11 @@ pub struct Served {
 /// A steady state shows once requests have come for so many times as long as one of them stays.
 const ENOUGH_STAYS: f64 = 3.0;
 
-impl Served {
+impl ServeResult {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    fn new(outcome: Outcome, trace: &Trace, plan: &Plan<'_>) -> Self {
-        let ended: Vec<&Sequence> = outcome.sequences.iter().filter(|one| one.stage == Stage::Finished).collect();
-        let rejected = outcome.sequences.iter().filter(|one| one.stage == Stage::Rejected).count();
+    fn new(outcome: FleetOutcome, trace: &Trace, plan: &ServePlan<'_>) -> Self {
+        let ended: Vec<&Sequence> = outcome.sequences.iter().filter(|one| one.stage == RequestStage::Finished).collect();
+        let rejected = outcome.sequences.iter().filter(|one| one.stage == RequestStage::Rejected).count();
         let times = |of: &dyn Fn(&Sequence) -> Option<f64>| Percentiles::of(ended.iter().filter_map(|one| of(one)).collect());
         let tpot = |one: &Sequence| (one.output > 1).then(|| one.last.since(one.first).seconds() / f64::from(one.output - 1));
         let ttft = |one: &Sequence| one.first.since(one.arrived).seconds();
@@ -379,7 +382,7 @@ impl Served {
         let prompt = ended.iter().fold(0.0, |prompt, one| prompt + f64::from(one.input));
         let found_tokens = ended.iter().fold(0.0, |found, one| found + f64::from(one.found)) / prompt.max(1.0);
         let instances = f64::from(plan.fleet.first.instances + plan.fleet.second.map_or(0, |(pool, _)| pool.instances));
-        let sums = |of: fn(&crate::serving::queueing::Span) -> f64| outcome.over_time.spans.iter().map(of).sum::<f64>();
+        let sums = |of: fn(&crate::serving::queueing::OverTimeSpan) -> f64| outcome.over_time.spans.iter().map(of).sum::<f64>();
         let power = plan.waiting + Watts::new(outcome.energy / span);
         let (all, waited) = (trace.requests.len() as f64, outcome.backlog as f64);
         let open = plan.fleet.concurrency.is_none();

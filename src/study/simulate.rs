@@ -2,27 +2,27 @@
 
 use super::best_goodput::sort_by_goodput;
 use super::clip::{ClipSimulation, simulate_clip};
-use super::money::{Load, Money};
+use super::money::{DemandLoad, Money};
 use super::request::{Phases, RequestAnswer, answer};
 use super::utilisation::Utilisation;
-use super::verdict::{Service, Verdict, requests, service, verdict};
+use super::verdict::{ServedMix, Verdict, requests, service, verdict};
 use crate::execution::{Machine, Mapping, Step, mappings, mappings_for};
 use crate::fabric::Fabric;
 use crate::footprint::{
-    Duty, Inventory, Power, Stretch, Transients, cost, duty_over_time, energy, inventory, mixed, ownership, power, power_over_time, rack_watts,
+    Duty, Inventory, Power, PowerStretch, Transients, cost, duty_over_time, energy, inventory, mixed, ownership, power, power_over_time, rack_watts,
     transients,
 };
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, FabricMetrics, Network, Op, Pricing, fabric_metrics};
-use crate::serving::{Described, Infeasible, OperatingPoint, Phase, Role, Search, search};
+use crate::serving::{Described, Infeasible, MappingSearch, OperatingPoint, PhasePoint, Role, search};
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 
 /// What is served where neither the user nor the supernode names a workload.
 pub const DEFAULT_WORKLOAD: &str = "deepseek-r1-request";
 
 /// A phase of the workload: not asked for, impossible, or its best point.
-pub type PhaseResult = Option<Result<Phase, Infeasible>>;
+pub type PhaseResult = Option<Result<PhasePoint, Infeasible>>;
 
 /// Everything that `simulate` says about a supernode.
 #[derive(Clone, Debug)]
@@ -42,11 +42,11 @@ pub struct Simulation {
     /// The clips of the target's mix, where it has some.
     pub video: Option<ClipSimulation>,
     /// All decode mappings that were tried.
-    pub decode_search: Option<Search>,
+    pub decode_search: Option<MappingSearch>,
     /// All prefill mappings that were tried.
-    pub prefill_search: Option<Search>,
+    pub prefill_search: Option<MappingSearch>,
     /// All mappings that were tried for both together.
-    pub aggregated_search: Option<Search>,
+    pub aggregated_search: Option<MappingSearch>,
     /// Requests of the workload that end in a second, with the chips split between prefill and decode; for workloads that say what a
     /// request is.
     pub requests_per_second: Option<f64>,
@@ -63,7 +63,7 @@ pub struct Simulation {
     /// What is served of the workload's own requests.
     pub answer: RequestAnswer,
     /// How machines are used by the target's demand.
-    pub load: Load,
+    pub load: DemandLoad,
     /// What serving the target's mix costs, where prices were given.
     pub money: Option<Money>,
     /// Software-visible devices of one chip.
@@ -91,7 +91,7 @@ impl Simulation {
         LikelyMappings { decode: of(&self.decode), prefill: of(&self.prefill), aggregated: of(&self.aggregated) }
     }
 
-    /// Machines that the target's demand takes, spares included ([`Load::machines`]); `None` if no number is enough.
+    /// Machines that the target's demand takes, spares included ([`DemandLoad::machines`]); `None` if no number is enough.
     #[must_use]
     pub fn supernodes(&self) -> Option<f64> {
         let mean = self.verdict.demand / self.load.peak_to_mean;
@@ -108,7 +108,7 @@ impl Simulation {
 
 /// How the mapping is chosen.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct MappingChoice {
     /// What is best; what the workload says if absent.
     pub objective: Option<Objective>,
     /// Prices; those that the workload brings if absent. Without any, nothing is said of money.
@@ -142,18 +142,18 @@ pub struct LikelyMappings {
 /// Simulates a supernode with the mappings that make most tokens.
 #[must_use]
 pub fn simulate(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec) -> Simulation {
-    simulate_with(spec, fabric, workload, target, &Choice::default())
+    simulate_with(spec, fabric, workload, target, &MappingChoice::default())
 }
 
 /// Simulates a supernode.
 #[must_use]
-pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
+pub fn simulate_with(spec: &Spec, fabric: &Fabric, workload: &WorkloadSpec, target: &TargetSpec, choice: &MappingChoice) -> Simulation {
     simulate_on(spec, &Network::new(fabric), workload, target, choice)
 }
 
 /// As [`simulate_with`], on a network that others use too.
 #[must_use]
-pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, target: &TargetSpec, choice: &Choice) -> Simulation {
+pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, target: &TargetSpec, choice: &MappingChoice) -> Simulation {
     let fabric = network.fabric();
     let named = workload.workload.precision;
     let workload = &workload.deployed_on(spec);
@@ -183,7 +183,7 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     };
     let reading = prefill.as_ref().and_then(|found| found.as_ref().ok()).zip(workload.workload.prefill.as_ref());
     let writing = decode.as_ref().and_then(|found| found.as_ref().ok());
-    let load = Load::of(&target.target, Utilisation::new(choice.utilisation, &target.target, reading, writing, serves));
+    let load = DemandLoad::of(&target.target, Utilisation::new(choice.utilisation, &target.target, reading, writing, serves));
     let parts = &inventory;
     let money = merit.prices.map(|prices| move |power: &Power| Money::new(spec, fabric, parts, power, prices, load));
     let answer = answer(
@@ -224,7 +224,7 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
 }
 
 /// The searches for the phases that the workload has: decode, prefill, and both on the same chips.
-fn phase_searches(machine: &Machine<'_>, spec: &Spec, choice: &Choice, objective: Objective) -> [Option<Search>; 3] {
+fn phase_searches(machine: &Machine<'_>, spec: &Spec, choice: &MappingChoice, objective: Objective) -> [Option<MappingSearch>; 3] {
     let (fabric, workload) = (machine.communication.network().fabric(), machine.workload);
     let (chips, node, ranks) = (fabric.chips, spec.levels[0].size, fabric.chip.ranks);
     let candidates = choice.candidates.clone().unwrap_or_else(|| mappings_for(workload, chips, node, ranks));
@@ -270,7 +270,7 @@ struct Merit<'a> {
 }
 
 impl Merit<'_> {
-    fn of(&self, phase: &Phase) -> f64 {
+    fn of(&self, phase: &PhasePoint) -> f64 {
         let rate = phase.rate.get();
         let drawn = || running(self.spec, self.inventory, self.machine, phase.point.mapping, &phase.point.step);
         match (self.objective, self.prices) {
@@ -288,7 +288,7 @@ impl Merit<'_> {
 }
 
 /// The best point of a search, whose points are then in the order of what is asked for.
-fn choose(search: &mut Search, merit: &Merit<'_>) -> Result<Phase, Infeasible> {
+fn choose(search: &mut MappingSearch, merit: &Merit<'_>) -> Result<PhasePoint, Infeasible> {
     if !matches!(merit.objective, Objective::Tokens | Objective::Goodput) {
         search.sort_by(|phase| merit.of(phase));
     }
@@ -322,7 +322,7 @@ fn occupied(fabric: &Fabric, mapping: Mapping) -> (f64, u32) {
 
 /// What the machine draws from moment to moment of a step of this point, while as many instances as fit run it together.
 #[must_use]
-pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &OperatingPoint) -> Vec<Stretch> {
+pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &OperatingPoint) -> Vec<PowerStretch> {
     let (used, talking) = occupied(fabric, point.mapping);
     let profile = Network::new(fabric).all_to_all(talking);
     power_over_time(spec, fabric, &inventory(fabric), &duty_over_time(fabric, &point.step, used), &profile)
@@ -345,7 +345,7 @@ pub fn swings(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Vec<(&'s
 }
 
 /// Watts while the chips that serve texts are split as the service needs them.
-fn draw(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, decode: &PhaseResult, prefill: &PhaseResult, service: Service) -> Power {
+fn draw(spec: &Spec, inventory: &Inventory, machine: &Machine<'_>, decode: &PhaseResult, prefill: &PhaseResult, service: ServedMix) -> Power {
     let fabric = machine.communication.network().fabric();
     let of = |found: Option<(Mapping, &Step)>| match found {
         Some((mapping, step)) => running(spec, inventory, machine, mapping, step),

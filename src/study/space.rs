@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::columns::{COMPARED, Column, DETAILED};
+use super::columns::{COMPARED, DETAILED, FigureColumn};
 use super::packet_columns::{PACKET_COLUMNS, packet_columns};
 use super::sensitivity::Shared;
-use super::simulate::{Choice, DEFAULT_WORKLOAD, PhaseResult, Simulation, simulate_on};
+use super::simulate::{DEFAULT_WORKLOAD, MappingChoice, PhaseResult, Simulation, simulate_on};
 use crate::execution::MappingRequest;
 use crate::fabric::{self, Fabric};
 use crate::input::catalog::Mention;
 use crate::input::document::{Method, Prices, StandingKind};
-use crate::input::edit::{Leaf, ValuePath};
-use crate::input::file_cache::{Log, Reader};
+use crate::input::edit::{LeafValue, ValuePath};
+use crate::input::file_cache::{FileReader, Log};
 use crate::input::problem::{Problem, Problems};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec, load_prices_from, load_supernode_from, load_target_from, load_workload_from};
 use crate::input::study::{AxisValue, StudySpec};
@@ -50,14 +50,14 @@ pub struct Point {
 }
 
 /// Values drawn from the ranges of figures, as TOML text.
-pub type Draws<'a> = &'a [(ValuePath, String)];
+pub type DrawnValues<'a> = &'a [(ValuePath, String)];
 
 /// Machine, workload and target of a design, and prices.
 type Read = (Spec, WorkloadSpec, TargetSpec, Option<Prices>);
 
 /// What one design gives.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct DesignOutcome {
     /// By column of [`Space::figures`]; `None` where the design has no such figure. All of them where it cannot be built.
     pub figures: Vec<Option<f64>>,
     /// Why it cannot be built, or why a phase does not run; empty where all is well.
@@ -75,7 +75,7 @@ pub struct Design {
     /// Target.
     pub target: TargetSpec,
     /// How its mapping is chosen.
-    pub choice: Choice,
+    pub choice: MappingChoice,
 }
 
 impl Space {
@@ -109,7 +109,7 @@ impl Space {
     #[must_use]
     pub fn standing(&self, supernode: &str) -> Option<&'static str> {
         let read = || {
-            let reader = Reader::of(&self.shared.files);
+            let reader = FileReader::of(&self.shared.files);
             let specs =
                 self.spec.supernodes.iter().filter_map(|(name, mention)| Some((name, load_supernode_from(&reader, name, mention).ok()?.standing?)));
             specs
@@ -201,9 +201,9 @@ impl Space {
     ///
     /// # Errors
     /// Every problem of the files.
-    pub fn read(&self, point: &Point, draws: Draws<'_>, log: Option<&Mutex<Log>>) -> Result<Read, Problems> {
+    pub fn read(&self, point: &Point, draws: DrawnValues<'_>, log: Option<&Mutex<Log>>) -> Result<Read, Problems> {
         let edits = self.spec.edits(&point.values).drawn(draws.iter().cloned());
-        let reader = Reader::of(&self.shared.files).with(&edits);
+        let reader = FileReader::of(&self.shared.files).with(&edits);
         let reader = log.map_or(reader, |log| reader.logged(log));
         let (name, mention) = &self.spec.supernodes[point.supernode];
         let spec = load_supernode_from(&reader, name, mention)?;
@@ -221,7 +221,7 @@ impl Space {
     ///
     /// # Errors
     /// Every problem of the files.
-    pub fn leaves(&self, point: &Point) -> Result<Vec<Leaf>, Problems> {
+    pub fn leaves(&self, point: &Point) -> Result<Vec<LeafValue>, Problems> {
         let log = Mutex::new(Log::default());
         self.read(point, &[], Some(&log))?;
         Ok(log.into_inner().unwrap_or_else(PoisonError::into_inner).leaves)
@@ -235,7 +235,7 @@ impl Space {
         self.drawn_design(point, &[])
     }
 
-    fn drawn_design(&self, point: &Point, draws: Draws<'_>) -> Result<Design, String> {
+    fn drawn_design(&self, point: &Point, draws: DrawnValues<'_>) -> Result<Design, String> {
         let message = |problems: Problems| {
             let first = &problems.list()[0];
             let label = first.place.as_ref().map_or(String::new(), |(_, label)| format!(" ({label})"));
@@ -243,26 +243,26 @@ impl Space {
         };
         let (spec, workload, target, prices) = self.read(point, draws, None).map_err(message)?;
         let fabric = fabric::build(&spec).map_err(message)?;
-        let choice = Choice { prices, ..choice(point, &spec, &workload)? };
+        let choice = MappingChoice { prices, ..choice(point, &spec, &workload)? };
         Ok(Design { spec, fabric, workload, target, choice })
     }
 
     /// Simulates a design.
     #[must_use]
-    pub fn evaluate(&self, point: &Point) -> Outcome {
+    pub fn evaluate(&self, point: &Point) -> DesignOutcome {
         self.evaluate_drawn(point, &[])
     }
 
     /// Simulates a design with draws in the place of its figures.
     #[must_use]
-    pub fn evaluate_drawn(&self, point: &Point, draws: Draws<'_>) -> Outcome {
+    pub fn evaluate_drawn(&self, point: &Point, draws: DrawnValues<'_>) -> DesignOutcome {
         match self.drawn_design(point, draws) {
             Ok(design) => self.outcome(&design),
-            Err(note) => Outcome { figures: vec![None; self.figures().len()], note },
+            Err(note) => DesignOutcome { figures: vec![None; self.figures().len()], note },
         }
     }
 
-    fn outcome(&self, design: &Design) -> Outcome {
+    fn outcome(&self, design: &Design) -> DesignOutcome {
         let network = Network::among(&design.fabric, &self.shared.fabrics);
         let simulation = design.simulate_on(&network);
         let mut figures: Vec<Option<f64>> = columns().map(|column| (column.value)(&simulation)).collect();
@@ -278,7 +278,7 @@ impl Space {
         if let Some(asked) = &self.spec.study.packets {
             figures.extend(packet_columns(asked, &design.spec, &design.workload, &network, &simulation));
         }
-        Outcome { figures, note: note(&simulation) }
+        DesignOutcome { figures, note: note(&simulation) }
     }
 }
 
@@ -295,20 +295,20 @@ impl Design {
 }
 
 /// Columns that every study has.
-pub fn columns() -> impl Iterator<Item = &'static Column> {
+pub fn columns() -> impl Iterator<Item = &'static FigureColumn> {
     COMPARED.iter().chain(&DETAILED)
 }
 
-fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<Choice, String> {
+fn choice(point: &Point, spec: &Spec, workload: &WorkloadSpec) -> Result<MappingChoice, String> {
     let mut request = MappingRequest::default();
     for (degree, value) in point.values.iter().flat_map(|value| &value.mapping) {
         request.set(degree, *value)?;
     }
     if request == MappingRequest::default() {
-        return Ok(Choice::default());
+        return Ok(MappingChoice::default());
     }
     let candidates = request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks)?;
-    Ok(Choice { candidates: Some(candidates), micro_batches: request.micro_batches, ..Choice::default() })
+    Ok(MappingChoice { candidates: Some(candidates), micro_batches: request.micro_batches, ..MappingChoice::default() })
 }
 
 /// Why a phase does not run.

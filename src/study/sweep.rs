@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 
 use super::columns::{Better, dimension};
-use super::space::{Outcome, Space};
+use super::space::{DesignOutcome, Space};
 use crate::input::document::{Any, At};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::units::{Dimension, parse_dimension};
@@ -16,7 +16,7 @@ pub struct SweptRow {
     /// Its number in the space.
     pub index: u64,
     /// What it gives.
-    pub outcome: Outcome,
+    pub outcome: DesignOutcome,
 }
 
 /// A part of a space: every `of`-th design, from `number` on.
@@ -54,7 +54,7 @@ pub fn sweep<E: Send>(space: &Space, indices: &[u64], finished: impl Fn(SweptRow
 
 /// A bound on a figure, in SI.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Bound {
+struct FigureBound {
     figure: usize,
     least: f64,
     most: f64,
@@ -63,7 +63,7 @@ struct Bound {
 /// What is asked of designs, with columns found and bounds read.
 #[derive(Clone, Debug)]
 pub struct Demands {
-    bounds: Vec<Bound>,
+    bounds: Vec<FigureBound>,
     /// Figures to make large or small.
     pub objectives: Vec<(usize, Better)>,
 }
@@ -86,7 +86,7 @@ impl Demands {
             };
             let (least, most) = (bound(&constraint.least, f64::NEG_INFINITY), bound(&constraint.most, f64::INFINITY));
             if let (Some(figure), Some(least), Some(most)) = (figure, least, most) {
-                bounds.push(Bound { figure, least, most });
+                bounds.push(FigureBound { figure, least, most });
             }
         }
         let mut objectives = Vec::new();
@@ -101,14 +101,14 @@ impl Demands {
 
     /// Whether a design runs all that is asked of it and keeps to every constraint; a figure that it does not have keeps to none.
     #[must_use]
-    pub fn met(&self, outcome: &Outcome) -> bool {
+    pub fn met(&self, outcome: &DesignOutcome) -> bool {
         outcome.note.is_empty() && self.violation(outcome) == 0.0
     }
 
     /// By how much constraints are broken, as shares of their bounds; infinite where a figure is missing.
     #[must_use]
-    pub fn violation(&self, outcome: &Outcome) -> f64 {
-        let broken = |bound: &Bound| match outcome.figures[bound.figure] {
+    pub fn violation(&self, outcome: &DesignOutcome) -> f64 {
+        let broken = |bound: &FigureBound| match outcome.figures[bound.figure] {
             None => f64::INFINITY,
             Some(value) if value > bound.most => (value - bound.most) / bound.most.abs().max(f64::MIN_POSITIVE),
             Some(value) if value < bound.least => (bound.least - value) / bound.least.abs().max(f64::MIN_POSITIVE),
@@ -119,7 +119,7 @@ impl Demands {
 
     /// A design's objectives, larger is better; `None` where it misses a figure or a constraint.
     #[must_use]
-    pub fn merits(&self, outcome: &Outcome) -> Option<Vec<f64>> {
+    pub fn merits(&self, outcome: &DesignOutcome) -> Option<Vec<f64>> {
         if !self.met(outcome) {
             return None;
         }
@@ -187,12 +187,13 @@ mod tests {
     use super::*;
 
     fn row(index: u64, figures: [f64; 2]) -> SweptRow {
-        SweptRow { index, outcome: Outcome { figures: figures.map(Some).to_vec(), note: String::new() } }
+        SweptRow { index, outcome: DesignOutcome { figures: figures.map(Some).to_vec(), note: String::new() } }
     }
 
     #[test]
     fn the_front_is_what_nothing_beats() {
-        let demands = Demands { bounds: vec![Bound { figure: 1, least: 0.0, most: 10.0 }], objectives: vec![(0, Better::More), (1, Better::Less)] };
+        let demands =
+            Demands { bounds: vec![FigureBound { figure: 1, least: 0.0, most: 10.0 }], objectives: vec![(0, Better::More), (1, Better::Less)] };
         // (5, 5) is beaten by (6, 5); (9, 11) breaks the bound; two equal points both stay.
         let rows = [[1.0, 1.0], [5.0, 5.0], [6.0, 5.0], [8.0, 9.0], [8.0, 9.0], [9.0, 11.0], [0.5, 1.0]];
         let rows: Vec<SweptRow> = rows.into_iter().enumerate().map(|(index, figures)| row(index as u64, figures)).collect();

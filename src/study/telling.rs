@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::columns::Better;
-use super::space::{Outcome, Space, columns};
+use super::space::{DesignOutcome, Space, columns};
 use super::sweep::{amount, figure};
 use crate::input::document::{Any, At, Finding};
 use crate::input::problem::{Problem, suggest};
 use crate::units::si;
 
 /// A finding with its columns found.
-pub(super) struct Checked {
+pub(super) struct CheckedFinding {
     pub figure: usize,
     pub better: Better,
     pub scale: f64,
@@ -22,7 +22,7 @@ pub(super) struct Checked {
 }
 
 #[cfg(test)]
-impl Checked {
+impl CheckedFinding {
     /// A finding of which only the bounds count.
     pub fn bare(figure: usize, better: Better, least: f64, most: f64) -> Self {
         Self { figure, better, scale: 1.0, which: None, least, most, along: None }
@@ -30,10 +30,10 @@ impl Checked {
 }
 
 /// A design that keeps to the constraints: its labels and its figures.
-pub(super) type Labelled<'a> = (Vec<String>, &'a Outcome);
+pub(super) type Labelled<'a> = (Vec<String>, &'a DesignOutcome);
 
 /// What rows say of a finding.
-pub(super) struct Told {
+pub(super) struct FindingResult {
     /// Figure, ratio or winner as it is printed.
     pub shown: String,
     /// The figure in SI, or the ratio.
@@ -42,7 +42,7 @@ pub(super) struct Told {
     pub holds: bool,
 }
 
-pub(super) fn check(space: &Space, finding: &Finding) -> Result<Checked, Problem> {
+pub(super) fn check(space: &Space, finding: &Finding) -> Result<CheckedFinding, Problem> {
     let figure = figure(space, &finding.column)?;
     for column in finding.of.iter().chain(finding.over.iter().flatten()) {
         label(space, column.0, column.1)?;
@@ -56,7 +56,7 @@ pub(super) fn check(space: &Space, finding: &Finding) -> Result<Checked, Problem
         None => Ok(absent),
     };
     let column = columns().nth(figure);
-    let checked = Checked {
+    let checked = CheckedFinding {
         figure,
         better: column.map_or(Better::Less, |column| column.better),
         scale: column.map_or(1e-6, |column| column.scale),
@@ -93,10 +93,10 @@ pub fn chosen(names: &[String], labels: &[String], of: &BTreeMap<String, At<Any>
 }
 
 /// Entries that choose rows, and those that the figure is taken over.
-pub(super) type Chosen<'a> = (&'a BTreeMap<String, At<Any>>, Option<&'a BTreeMap<String, At<Any>>>);
+pub(super) type ChosenRows<'a> = (&'a BTreeMap<String, At<Any>>, Option<&'a BTreeMap<String, At<Any>>>);
 
 /// The best of the rows that entries choose: its number among `rows`, and its figure.
-pub(super) fn best(names: &[String], checked: &Checked, of: &BTreeMap<String, At<Any>>, rows: &[Labelled<'_>]) -> Option<(usize, f64)> {
+pub(super) fn best(names: &[String], checked: &CheckedFinding, of: &BTreeMap<String, At<Any>>, rows: &[Labelled<'_>]) -> Option<(usize, f64)> {
     let mut best: Option<(usize, f64)> = None;
     for (number, (_, outcome)) in rows.iter().enumerate().filter(|(_, (labels, _))| chosen(names, labels, of)) {
         let Some(value) = outcome.figures[checked.figure] else { continue };
@@ -108,7 +108,13 @@ pub(super) fn best(names: &[String], checked: &Checked, of: &BTreeMap<String, At
 }
 
 /// What rows say of a finding; `None` where designs are missing.
-pub(super) fn tell(space: &Space, finding: &Finding, checked: &Checked, (of, over): Chosen<'_>, rows: &[Labelled<'_>]) -> Option<Told> {
+pub(super) fn tell(
+    space: &Space,
+    finding: &Finding,
+    checked: &CheckedFinding,
+    (of, over): ChosenRows<'_>,
+    rows: &[Labelled<'_>],
+) -> Option<FindingResult> {
     let names = space.label_names();
     let delivered: Vec<Labelled<'_>>;
     let own = if finding.delivered {
@@ -121,7 +127,7 @@ pub(super) fn tell(space: &Space, finding: &Finding, checked: &Checked, (of, ove
     if let Some(which) = checked.which {
         let winner = &own[number].0[which];
         let holds = finding.is.as_ref().is_none_or(|wanted| wanted.label() == *winner);
-        return Some(Told { shown: winner.clone(), value: None, holds });
+        return Some(FindingResult { shown: winner.clone(), value: None, holds });
     }
     let (value, shown) = match over {
         None => (value, digits(value / checked.scale)),
@@ -130,7 +136,7 @@ pub(super) fn tell(space: &Space, finding: &Finding, checked: &Checked, (of, ove
             (ratio, digits(ratio))
         }
     };
-    Some(Told { shown, value: Some(value), holds: (checked.least..=checked.most).contains(&value) })
+    Some(FindingResult { shown, value: Some(value), holds: (checked.least..=checked.most).contains(&value) })
 }
 
 /// Three significant digits, or all digits before the point.

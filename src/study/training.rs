@@ -7,7 +7,7 @@ use crate::input::document::{Chip, ExpertPlacement, Library, Precision, Training
 use crate::input::spec::{Spec, TrainingSpec};
 use crate::network::{Network, Profile};
 use crate::training::{
-    Event, Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, TrainingTimelineEntry, model_flop_per_token, remedy, search,
+    PipelineEvent, Remedy, Task, TrainingRequest, TrainingSearch, TrainingStep, TrainingTimelineEntry, model_flop_per_token, remedy, search,
     training_timeline,
 };
 use crate::units::{BytesPerSecond, Flop, FlopPerSecond, Joules, Seconds, TokensPerSecond, Watts};
@@ -181,11 +181,11 @@ pub fn training_watts(spec: &Spec, fabric: &Fabric, step: &TrainingStep) -> Trai
 /// Shares of what an event of a stage draws: of the kernels' energy, of what running kernels draw whatever they do, and of what is sent.
 fn draws(event: &TrainingTimelineEntry, core_share: f64) -> [f64; 3] {
     match event.event {
-        Event::Forward | Event::Backward | Event::Optimizer => [1.0, 1.0, 0.0],
-        Event::Bubble | Event::Host => [0.0; 3],
-        Event::Hidden => [0.0, 0.0, 1.0],
-        Event::Exposed | Event::HandOver => [0.0, core_share, 1.0],
-        Event::Gather | Event::Reduce => [0.0, if event.hidden { 0.0 } else { core_share }, 1.0],
+        PipelineEvent::Forward | PipelineEvent::Backward | PipelineEvent::Optimizer => [1.0, 1.0, 0.0],
+        PipelineEvent::Bubble | PipelineEvent::Host => [0.0; 3],
+        PipelineEvent::Hidden => [0.0, 0.0, 1.0],
+        PipelineEvent::Exposed | PipelineEvent::HandOver => [0.0, core_share, 1.0],
+        PipelineEvent::Gather | PipelineEvent::Reduce => [0.0, if event.hidden { 0.0 } else { core_share }, 1.0],
     }
 }
 

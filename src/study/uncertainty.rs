@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::columns::{Better, Column};
+use super::columns::{Better, FigureColumn};
 use super::progress::Progress;
-use super::sensitivity::{Case, Shared};
-use super::simulate::{Choice, Simulation};
+use super::sensitivity::{SensitivityCase, Shared};
+use super::simulate::{MappingChoice, Simulation};
 use super::space::columns;
-use crate::input::edit::{Edits, Leaf, ValuePath, quantity, written};
+use crate::input::edit::{Edits, LeafValue, ValuePath, quantity, written};
 use crate::input::problem::{Problem, Problems};
 use crate::units::{SplitMix64, quantile, si};
 
@@ -40,11 +40,11 @@ impl Assumption {
     /// The values of a design that have a range; one without width is not one. The target's are not its own: it is what the design is
     /// held against.
     #[must_use]
-    pub fn all(leaves: &[Leaf]) -> Vec<Self> {
+    pub fn all(leaves: &[LeafValue]) -> Vec<Self> {
         leaves.iter().filter(|leaf| !matches!(leaf.path.file_kind(), Some("target" | "demand"))).filter_map(Self::of).collect()
     }
 
-    fn of(leaf: &Leaf) -> Option<Self> {
+    fn of(leaf: &LeafValue) -> Option<Self> {
         let (low, high) = leaf.range.as_ref()?;
         let (number, unit) = quantity(&leaf.value)?;
         let plain = |text: &str| si(text.trim_matches('"'));
@@ -121,12 +121,12 @@ const MOST_DRIVERS: usize = 6;
 ///
 /// # Errors
 /// Problems of the design as it is, or of a draw.
-pub fn uncertainty(case: &Case, draws: u64, seed: u64, progress: Progress<'_>) -> Result<Uncertainty, Problems> {
+pub fn uncertainty(case: &SensitivityCase, draws: u64, seed: u64, progress: Progress<'_>) -> Result<Uncertainty, Problems> {
     let shared = Shared::default();
     let (nominal, leaves) = case.fabric_metrics(&shared)?;
     let assumptions = Assumption::all(&leaves);
-    let choice = Choice { likely: nominal.likely_mappings(), ..Choice::default() };
-    let followed: Vec<&Column> = FOLLOWED.iter().filter_map(|key| columns().find(|column| column.key == *key)).collect();
+    let choice = MappingChoice { likely: nominal.likely_mappings(), ..MappingChoice::default() };
+    let followed: Vec<&FigureColumn> = FOLLOWED.iter().filter_map(|key| columns().find(|column| column.key == *key)).collect();
     let pieces = progress.pieces(usize::try_from(draws).unwrap_or(usize::MAX));
     let results: Vec<Result<Vec<Option<f64>>, Problems>> = (0..draws)
         .into_par_iter()
@@ -145,7 +145,13 @@ pub fn uncertainty(case: &Case, draws: u64, seed: u64, progress: Progress<'_>) -
     Ok(Uncertainty { supernode, assumptions: assumptions.len(), figures: figures.collect(), refusal, draws: by_figure })
 }
 
-fn distribution(column: &Column, nominal: &Simulation, values: &[Option<f64>], assumptions: &[Assumption], inputs: &[Vec<f64>]) -> Distribution {
+fn distribution(
+    column: &FigureColumn,
+    nominal: &Simulation,
+    values: &[Option<f64>],
+    assumptions: &[Assumption],
+    inputs: &[Vec<f64>],
+) -> Distribution {
     let known: Option<Vec<f64>> = values.iter().copied().collect();
     let quantiles = known.as_ref().map(|known| {
         let mut sorted = known.clone();
@@ -224,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_triangle_has_its_corners_and_its_median() {
-        let leaf = Leaf {
+        let leaf = LeafValue {
             path: ValuePath::parse("chip[x].launch").unwrap(),
             value: "\"2 us\"".to_owned(),
             range: Some(("\"1000 ns\"".to_owned(), "\"4 us\"".to_owned())),
@@ -237,7 +243,7 @@ mod tests {
             assert!((launch.quantile(chance) - value).abs() < 1e-9, "{chance}");
         }
         assert_eq!(launch.text(2.5), "\"2.5 us\"");
-        let fixed = Leaf { range: None, ..leaf };
+        let fixed = LeafValue { range: None, ..leaf };
         assert!(Assumption::of(&fixed).is_none());
     }
 

@@ -11,9 +11,9 @@
 //! Places of decode are `tokens/s x TPOT`; those of prefill `prompts/s x (pass + what the limit leaves beyond the time to first token)`. Chips that
 //! take shares `p` and `d` of the time at full use need `p / u_p + d / u_d` of it; clips have no limit and wait in a queue.
 
-use super::verdict::Service;
+use super::verdict::ServedMix;
 use crate::input::document::{PrefillPhase, Target};
-use crate::serving::Phase;
+use crate::serving::PhasePoint;
 use crate::units::Seconds;
 
 /// Standard deviations above the mean that one moment in a hundred exceeds.
@@ -56,7 +56,13 @@ pub struct Utilisation {
 impl Utilisation {
     /// What the user states, else what the target states, else what follows from the places of both phases.
     #[must_use]
-    pub fn new(stated: Option<f64>, target: &Target, prefill: Option<(&Phase, &PrefillPhase)>, decode: Option<&Phase>, service: Service) -> Self {
+    pub fn new(
+        stated: Option<f64>,
+        target: &Target,
+        prefill: Option<(&PhasePoint, &PrefillPhase)>,
+        decode: Option<&PhasePoint>,
+        service: ServedMix,
+    ) -> Self {
         let places =
             [prefill.map(|(phase, asked)| prompts_in_reach(phase, asked)), decode.and_then(|phase| Some(phase.rate.get() * phase.point.tpot?.get()))];
         let target = target.utilisation.as_ref().map(|figure| figure.value.get());
@@ -75,7 +81,7 @@ impl Utilisation {
 }
 
 /// Prompts that the machine reads within what the limit allows beyond waiting for a pass to end.
-fn prompts_in_reach(phase: &Phase, asked: &PrefillPhase) -> f64 {
+fn prompts_in_reach(phase: &PhasePoint, asked: &PrefillPhase) -> f64 {
     let fresh = (f64::from(*asked.prompt) * (1.0 - asked.cache_hit)).max(1.0);
     let left = asked.ttft_limit.value - phase.point.ttft.unwrap_or(Seconds::ZERO);
     phase.rate.get() / fresh * (phase.point.step.time + left.max(Seconds::ZERO)).get()

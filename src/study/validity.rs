@@ -1,7 +1,7 @@
 //! Where along an axis a finding is true, and at which value it flips.
 
 use super::space::Space;
-use super::telling::{Checked, Labelled, Told, digits, tell};
+use super::telling::{CheckedFinding, FindingResult, Labelled, digits, tell};
 use crate::input::document::Finding;
 use crate::input::edit::quantity;
 
@@ -18,7 +18,7 @@ pub struct Validity {
 
 impl Validity {
     /// Tests a finding at every entry of label number `axis`: the entry takes the place of what `of` and `over` say of that axis.
-    pub(super) fn of(space: &Space, finding: &Finding, checked: &Checked, axis: usize, rows: &[Labelled<'_>]) -> Self {
+    pub(super) fn of(space: &Space, finding: &Finding, checked: &CheckedFinding, axis: usize, rows: &[Labelled<'_>]) -> Self {
         let mut order: Vec<&str> = Vec::new();
         for (labels, _) in rows {
             if !order.contains(&labels[axis].as_str()) {
@@ -30,7 +30,7 @@ impl Validity {
         let name = space.label_names().swap_remove(axis);
         of.remove(&name);
         over.iter_mut().for_each(|over| drop(over.remove(&name)));
-        let told: Vec<Option<Told>> = order
+        let told: Vec<Option<FindingResult>> = order
             .iter()
             .map(|entry| {
                 let here: Vec<Labelled<'_>> = rows.iter().filter(|(labels, _)| labels[axis] == *entry).cloned().collect();
@@ -91,7 +91,7 @@ impl Validity {
 }
 
 /// The value of the axis at which the figure crosses its bound: on a straight line between both entries, of logarithms where all are positive.
-fn crossing(checked: &Checked, left: (&str, &Told), right: (&str, &Told)) -> Option<String> {
+fn crossing(checked: &CheckedFinding, left: (&str, &FindingResult), right: (&str, &FindingResult)) -> Option<String> {
     let ((from, unit), (to, other)) = (quantity(left.0)?, quantity(right.0)?);
     let (low, high) = (left.1.value?, right.1.value?);
     let bound = [checked.least, checked.most].into_iter().find(|bound| bound.is_finite() && (low < *bound) != (high < *bound))?;
@@ -108,13 +108,13 @@ mod tests {
     use super::super::columns::Better;
     use super::*;
 
-    fn told(value: f64, holds: bool) -> Told {
-        Told { shown: String::new(), value: Some(value), holds }
+    fn told(value: f64, holds: bool) -> FindingResult {
+        FindingResult { shown: String::new(), value: Some(value), holds }
     }
 
     #[test]
     fn a_flip_lies_where_the_line_crosses_the_bound() {
-        let checked = Checked::bare(0, Better::More, 2.0, f64::INFINITY);
+        let checked = CheckedFinding::bare(0, Better::More, 2.0, f64::INFINITY);
         // From 1 at 10 ms to 4 at 40 ms: 2 at 20 ms, on a line of logarithms.
         assert_eq!(crossing(&checked, ("10 ms", &told(1.0, false)), ("40 ms", &told(4.0, true))).as_deref(), Some("20.0 ms"));
         assert_eq!(crossing(&checked, ("10 ms", &told(1.0, false)), ("40 us", &told(4.0, true))), None);

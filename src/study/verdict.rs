@@ -6,7 +6,7 @@ use crate::units::TokensPerSecond;
 /// What a supernode serves of a target's mix of prompts, answers and clips, when its chips are split between them so that none waits for
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Service {
+pub struct ServedMix {
     /// Input and output tokens together, cached input counted, and those of clips: what the target counts.
     pub rate: TokensPerSecond,
     /// Share of the chips that prefill; what neither prefills nor makes clips decodes.
@@ -21,7 +21,7 @@ pub struct Service {
 /// chance `(1 - v) (1 - i)`, so it takes `v / c + (1 - v) (i (1 - h) / p + (1 - i) / d)` of the supernode for a second. A phase that is
 /// not needed costs nothing; one that is needed and impossible makes the rate zero.
 #[must_use]
-pub fn service(target: &Target, prefill: Option<TokensPerSecond>, decode: Option<TokensPerSecond>, video: Option<TokensPerSecond>) -> Service {
+pub fn service(target: &Target, prefill: Option<TokensPerSecond>, decode: Option<TokensPerSecond>, video: Option<TokensPerSecond>) -> ServedMix {
     let input = target.input_share.value.get();
     let fresh = input * (1.0 - target.cache_hit.value.get());
     let clips = target.video.as_ref().map_or(0.0, |video| video.share.value.get());
@@ -34,9 +34,9 @@ pub fn service(target: &Target, prefill: Option<TokensPerSecond>, decode: Option
     let video = take(clips, video);
     let all = prefill + decode + video;
     if !all.is_finite() || all == 0.0 {
-        return Service { rate: TokensPerSecond::ZERO, prefill_share: 0.0, video_share: 0.0 };
+        return ServedMix { rate: TokensPerSecond::ZERO, prefill_share: 0.0, video_share: 0.0 };
     }
-    Service { rate: TokensPerSecond::new(1.0 / all), prefill_share: prefill / all, video_share: video / all }
+    ServedMix { rate: TokensPerSecond::new(1.0 / all), prefill_share: prefill / all, video_share: video / all }
 }
 
 /// Requests that end in a second when the chips are split as [`service`] splits them: one takes `I (1 - h) / p + O / d` of the supernode
@@ -54,7 +54,7 @@ pub struct Verdict {
     /// Tokens per second at the target's busiest moment.
     pub demand: TokensPerSecond,
     /// What is served.
-    pub service: Service,
+    pub service: ServedMix,
 }
 
 impl Verdict {
@@ -73,7 +73,7 @@ impl Verdict {
 
 /// Holds a service against the target's peak: mean demand times peak over mean.
 #[must_use]
-pub fn verdict(target: &Target, service: Service) -> Verdict {
+pub fn verdict(target: &Target, service: ServedMix) -> Verdict {
     Verdict { demand: target.demand.value * target.peak_to_mean.value.get(), service }
 }
 

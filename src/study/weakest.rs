@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::progress::Progress;
-use super::sensitivity::{Case, Shared, served_per_chip, served_per_joule};
-use super::simulate::{Choice, Simulation};
+use super::sensitivity::{SensitivityCase, Shared, served_per_chip, served_per_joule};
+use super::simulate::{MappingChoice, Simulation};
 use super::uncertainty::Assumption;
 use crate::input::edit::Edits;
 use crate::input::problem::Problems;
@@ -45,7 +45,7 @@ fn is_of_the_machine(assumption: &Assumption) -> bool {
 ///
 /// # Errors
 /// Problems of the design as it is.
-pub fn weakest(case: &Case, progress: Progress<'_>) -> Result<(Simulation, Vec<Weakness>), Problems> {
+pub fn weakest(case: &SensitivityCase, progress: Progress<'_>) -> Result<(Simulation, Vec<Weakness>), Problems> {
     let shared = Shared::default();
     let (before, leaves) = case.fabric_metrics(&shared)?;
     let assumptions: Vec<Assumption> = Assumption::all(&leaves).into_iter().filter(is_of_the_machine).collect();
@@ -54,7 +54,7 @@ pub fn weakest(case: &Case, progress: Progress<'_>) -> Result<(Simulation, Vec<W
         let ends = [0.0, 1.0].map(|end| assumption.text(assumption.quantile(end)));
         let moved = ends.clone().map(|text| {
             let edits = Edits::unwritten("weakest", [(assumption.path.clone(), text)]);
-            let after = case.with(&shared, &edits, &Choice::default()).ok();
+            let after = case.with(&shared, &edits, &MappingChoice::default()).ok();
             [served_per_chip, served_per_joule].map(|figure| {
                 let (new, old) = (figure(after.as_ref()?)?, figure(&before)?);
                 (old > 0.0).then(|| new / old - 1.0)

@@ -7,7 +7,7 @@ use crate::workload::{Operator, Work};
 
 /// Which part of a layer an operator belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum LayerPart {
     /// Attention, dense blocks, routers and shared experts: shapes that are known before the step.
     Fixed,
     /// Routed experts: shapes that follow the tokens.
@@ -29,11 +29,11 @@ fn kernels(operator: &Operator) -> f64 {
 }
 
 /// Host time to start the kernels of a layer, forward and backward.
-pub(super) fn host_time(host: Option<&HostCosts>, operators: &[Operator], part: Part) -> [Seconds; 2] {
+pub(super) fn host_time(host: Option<&HostCosts>, operators: &[Operator], part: LayerPart) -> [Seconds; 2] {
     let Some(host) = host else { return [Seconds::ZERO; 2] };
     let captured = match host.captured {
         Captured::Nothing => false,
-        Captured::AllButExperts => part == Part::Fixed,
+        Captured::AllButExperts => part == LayerPart::Fixed,
         Captured::Step => true,
     };
     if captured {
@@ -78,10 +78,10 @@ mod tests {
         let mut host = HostCosts { kernel: Figure::plain(Seconds::new(1.0)), captured: Captured::Nothing, spread: 0.0 };
         let operators = [experts, norm];
         // Backward, the gradient's sum is one kernel more for each operator with products.
-        assert_eq!(host_time(Some(&host), &operators, Part::Routed).map(Seconds::get), [33.0, 66.0]);
+        assert_eq!(host_time(Some(&host), &operators, LayerPart::Routed).map(Seconds::get), [33.0, 66.0]);
         host.captured = Captured::AllButExperts;
-        assert_eq!(host_time(Some(&host), &operators, Part::Fixed).map(Seconds::get), [0.0, 0.0]);
-        assert_eq!(host_time(Some(&host), &operators, Part::Routed).map(Seconds::get), [33.0, 66.0]);
-        assert_eq!(host_time(None, &operators, Part::Routed).map(Seconds::get), [0.0, 0.0]);
+        assert_eq!(host_time(Some(&host), &operators, LayerPart::Fixed).map(Seconds::get), [0.0, 0.0]);
+        assert_eq!(host_time(Some(&host), &operators, LayerPart::Routed).map(Seconds::get), [33.0, 66.0]);
+        assert_eq!(host_time(None, &operators, LayerPart::Routed).map(Seconds::get), [0.0, 0.0]);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::backward::{Products, again_time, backward_time};
 use super::experts::routed_block;
-use super::framework::{Part, host_time};
+use super::framework::{LayerPart, host_time};
 use super::saved_activations::kept;
 use crate::execution::{Communication, Exchange, Resource, Stage};
 use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, HostCosts, LayerGroup, Model, Precisions};
@@ -44,7 +44,7 @@ pub struct Task<'a> {
 
 /// Equal layers on one rank, for one micro-batch.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct TrainingLayer {
     /// Layers of this kind in the model.
     pub count: u32,
     /// Forward kernels.
@@ -143,7 +143,7 @@ impl<'a> Task<'a> {
 
     /// Every kind of layer under `[tp, cp, ep, sequences of a micro-batch]`.
     #[must_use]
-    pub fn layers(&self, [tp, cp, ep, sequences]: [u32; 4]) -> Vec<Layer> {
+    pub fn layers(&self, [tp, cp, ep, sequences]: [u32; 4]) -> Vec<TrainingLayer> {
         self.model.layer.iter().map(|group| self.layer(group, [tp, cp, ep], f64::from(sequences))).collect()
     }
 
@@ -254,7 +254,7 @@ impl<'a> Task<'a> {
         [before, routed]
     }
 
-    fn layer(&self, group: &LayerGroup, [tp, cp, ep]: [u32; 3], sequences: f64) -> Layer {
+    fn layer(&self, group: &LayerGroup, [tp, cp, ep]: [u32; 3], sequences: f64) -> TrainingLayer {
         let (model, split) = (self.model, f64::from(tp));
         let hidden = f64::from(model.hidden);
         let tokens = sequences * self.sequence / f64::from(cp);
@@ -270,8 +270,8 @@ impl<'a> Task<'a> {
         let (stored, _) = ffn_weights(&group.ffn, model.hidden);
         let mut parameters = attention_weights(&group.attention, model.hidden) / split;
         let mut expert_parameters = 0.0;
-        let mut host = host_time(self.host.as_ref(), &operators, Part::Fixed);
-        let mut started = |operators: &[Operator], part: Part| {
+        let mut host = host_time(self.host.as_ref(), &operators, LayerPart::Fixed);
+        let mut started = |operators: &[Operator], part: LayerPart| {
             host.iter_mut().zip(host_time(self.host.as_ref(), operators, part)).for_each(|(sum, time)| *sum += time);
         };
         match &group.ffn {
@@ -280,7 +280,7 @@ impl<'a> Task<'a> {
                 let block = in_sequence_parts(dense_block(model, dense, &self.precisions, tp, tokens), split);
                 self.divided(&mut stages, "dense", &block, tp, stream);
                 parameters += stored / split;
-                started(&block, Part::Fixed);
+                started(&block, LayerPart::Fixed);
                 operators.extend(block);
             }
             Ffn::Experts(experts) => {
@@ -288,8 +288,8 @@ impl<'a> Task<'a> {
                 let all = f64::from(experts.routed) * expert_weights(&group.ffn, model.hidden);
                 parameters += stored - all;
                 expert_parameters = all / f64::from(ep);
-                started(&before, Part::Fixed);
-                started(&routed, Part::Routed);
+                started(&before, LayerPart::Fixed);
+                started(&routed, LayerPart::Routed);
                 operators.extend(before);
                 operators.extend(routed);
             }
@@ -298,7 +298,7 @@ impl<'a> Task<'a> {
         let kept = kept(&operators, hidden, tokens, split, self.sequence / f64::from(cp), self.precisions.weights);
         let pointwise = again_time(&self.device, &operators);
         let Stages { forward, backward, beside, sent } = stages;
-        Layer {
+        TrainingLayer {
             count: group.count,
             operators,
             forward,

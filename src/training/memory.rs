@@ -1,6 +1,6 @@
 //! Memory of a rank in training.
 
-use super::layer::{Layer, Task};
+use super::layer::{Task, TrainingLayer};
 use super::layout::{Recompute, TrainingLayout};
 use crate::input::document::Training;
 use crate::units::Bytes;
@@ -28,9 +28,9 @@ impl TrainingMemory {
 }
 
 /// Parameters of the fullest rank: those that data-parallel ranks share, and those of routed experts.
-pub(super) fn parameters(task: &Task<'_>, layers: &[Layer], layout: &TrainingLayout) -> [f64; 2] {
+pub(super) fn parameters(task: &Task<'_>, layers: &[TrainingLayer], layout: &TrainingLayout) -> [f64; 2] {
     let share = layout.mapping().fullest_stage(task.model.layers());
-    let sum = |of: fn(&Layer) -> f64| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<f64>() * share;
+    let sum = |of: fn(&TrainingLayer) -> f64| layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum::<f64>() * share;
     // The first stage has the input embedding, the last the head; where one table is both, the two stages have a copy each.
     let table = f64::from(task.model.vocabulary) * f64::from(task.model.hidden);
     let embeddings = if layout.pp > 1 { table } else { embedding_weights(task.model) };
@@ -44,13 +44,13 @@ pub(super) fn parameters(task: &Task<'_>, layers: &[Layer], layout: &TrainingLay
 /// 1F1B pipeline keeps the activations of `p` micro-batches, of `p + (p-1)/v` parts of `1/p` if every rank has `v` parts of the model
 /// (Narayanan et al. 2021; Korthikanti et al. 2022, section 4.2.3); the last stage those of one and the logits, in BF16 and FP32.
 #[must_use]
-pub fn memory(task: &Task<'_>, training: &Training, layers: &[Layer], layout: &TrainingLayout) -> TrainingMemory {
+pub fn memory(task: &Task<'_>, training: &Training, layers: &[TrainingLayer], layout: &TrainingLayout) -> TrainingMemory {
     let [common, experts] = parameters(task, layers, layout);
     let state = &training.state;
     let sharded = training.shard_optimizer || training.shard_gradients || training.shard_weights;
     let [common_copies, expert_copies] = if sharded { layout.shards(training) } else { [1.0; 2] };
     let share = layout.mapping().fullest_stage(task.model.layers());
-    let kept = |layer: &Layer| match layout.recompute {
+    let kept = |layer: &TrainingLayer| match layout.recompute {
         Recompute::Nothing => layer.kept[0],
         Recompute::Pointwise => layer.kept[1],
         Recompute::Layers => layer.input,

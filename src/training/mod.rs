@@ -30,10 +30,10 @@ mod timeline;
 
 pub use backward::backward;
 pub use framework::expected_largest;
-pub use layer::{Layer, Task, model_flop_per_token};
+pub use layer::{Task, TrainingLayer, model_flop_per_token};
 pub use layout::{Recompute, TrainingLayout, TrainingRequest, layouts};
 pub use memory::{TrainingMemory, memory};
 pub use paced::LayersByClock;
 pub use search::{Remedy, TrainingSearch, remedy, search};
-pub use step::{DataExchange, Pass, TrainingStep, bubble, train_step};
-pub use timeline::{Event, TrainingTimelineEntry, training_timeline};
+pub use step::{DataExchange, TrainingPass, TrainingStep, bubble, train_step};
+pub use timeline::{PipelineEvent, TrainingTimelineEntry, training_timeline};

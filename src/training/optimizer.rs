@@ -1,6 +1,6 @@
 //! The kernels of an optimizer's update.
 
-use super::layer::Layer;
+use super::layer::TrainingLayer;
 use crate::input::document::{Optimizer, Precision, StateBytes};
 use crate::units::Bytes;
 use crate::workload::{Operator, Work};
@@ -13,7 +13,7 @@ const STEPS: f64 = 5.0;
 ///
 /// Every update reads the gradient and the state, and writes the state and the weight. Muon makes the moment of each matrix (n x m, n the
 /// smaller) orthogonal before: five times `A = X X^T`, `A^2` and `(b A + c A^2) X`, each matrix on one of the ranks that share it.
-pub(super) fn update(kind: Optimizer, state: &StateBytes, layers: &[Layer], updated: f64, [stage, copies]: [f64; 2]) -> Vec<(Operator, f64)> {
+pub(super) fn update(kind: Optimizer, state: &StateBytes, layers: &[TrainingLayer], updated: f64, [stage, copies]: [f64; 2]) -> Vec<(Operator, f64)> {
     let bytes = Bytes::new(updated * (state.gradients + 2.0 * state.optimizer + state.weights));
     let mut kernels = vec![(Operator { name: "optimizer", work: Work::Stream { bytes } }, 1.0)];
     if kind == Optimizer::Adam {

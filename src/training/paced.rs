@@ -3,8 +3,8 @@
 
 use std::cell::OnceCell;
 
-use super::layer::{Layer, Task};
-use crate::execution::{Pace, Stage, lowest_clock};
+use super::layer::{Task, TrainingLayer};
+use crate::execution::{ClockPace, Stage, lowest_clock};
 use crate::units::Seconds;
 
 /// Layers under one TP, CP, EP and micro-batch at any clock.
@@ -13,8 +13,8 @@ pub struct LayersByClock<'t, 'a> {
     task: &'t Task<'a>,
     degrees: [u32; 4],
     /// At the highest clock.
-    pub fast: Vec<Layer>,
-    slow: OnceCell<Vec<Layer>>,
+    pub fast: Vec<TrainingLayer>,
+    slow: OnceCell<Vec<TrainingLayer>>,
 }
 
 impl<'t, 'a> LayersByClock<'t, 'a> {
@@ -26,23 +26,23 @@ impl<'t, 'a> LayersByClock<'t, 'a> {
 
     /// At `clock`, a share of the highest.
     #[must_use]
-    pub fn at(&self, clock: f64) -> Vec<Layer> {
+    pub fn at(&self, clock: f64) -> Vec<TrainingLayer> {
         if clock >= 1.0 {
             return self.fast.clone();
         }
         let lowest = lowest_clock(self.task.device.power());
         let slow = self.slow.get_or_init(|| self.task.at_clock(lowest).layers(self.degrees));
-        let place = Pace::place(clock, lowest);
+        let place = ClockPace::place(clock, lowest);
         self.fast.iter().zip(slow).map(|(fast, slow)| between(fast, slow, place)).collect()
     }
 }
 
-fn between(fast: &Layer, slow: &Layer, place: f64) -> Layer {
+fn between(fast: &TrainingLayer, slow: &TrainingLayer, place: f64) -> TrainingLayer {
     let mix = |fast: Seconds, slow: Seconds| fast + (slow - fast) * place;
     let stages = |fast: &[Stage], slow: &[Stage]| -> Vec<Stage> {
         fast.iter().zip(slow).map(|(fast, slow)| Stage { time: mix(fast.time, slow.time), ..*fast }).collect()
     };
-    Layer {
+    TrainingLayer {
         forward: stages(&fast.forward, &slow.forward),
         backward: stages(&fast.backward, &slow.backward),
         pointwise: mix(fast.pointwise, slow.pointwise),

@@ -38,10 +38,10 @@ pub struct Remedy {
 const MOST_TIMES: u32 = 1024;
 
 /// Layouts with equal layers: equal TP, CP, EP and micro-batch.
-type Alike = BTreeMap<[u32; 4], Vec<TrainingLayout>>;
+type LayoutsByLayer = BTreeMap<[u32; 4], Vec<TrainingLayout>>;
 
-fn alike(layouts: Vec<TrainingLayout>) -> Alike {
-    let mut groups = Alike::new();
+fn alike(layouts: Vec<TrainingLayout>) -> LayoutsByLayer {
+    let mut groups = LayoutsByLayer::new();
     for layout in layouts {
         groups.entry([layout.tp, layout.cp, layout.ep, layout.micro_batch]).or_default().push(layout);
     }

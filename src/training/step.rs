@@ -12,12 +12,14 @@
 
 use super::backward::{backward, backward_time};
 use super::framework::expected_largest;
-use super::layer::{Layer, Task, busy, less};
+use super::layer::{Task, TrainingLayer, busy, less};
 use super::layout::{Recompute, TrainingLayout};
 use super::memory::{TrainingMemory, memory, parameters};
 use super::optimizer::update;
 use super::paced::LayersByClock;
-use crate::execution::{Activity, OperatorWork, Pace, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_power, work_power};
+use crate::execution::{
+    Activity, ClockPace, OperatorWork, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_power, work_power,
+};
 use crate::input::document::{PipelineSchedule, Training};
 use crate::network::Op;
 use crate::units::{Bytes, Joules, Seconds};
@@ -25,7 +27,7 @@ use crate::workload::{Device, Operator, Work, head, kernel};
 
 /// One micro-batch in one direction on the slowest stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pass {
+pub struct TrainingPass {
     /// From start to end.
     pub time: Seconds,
     /// Kernels alone.
@@ -36,7 +38,7 @@ pub struct Pass {
     pub host: Seconds,
 }
 
-impl Pass {
+impl TrainingPass {
     /// The same with an exchange beside it.
     fn with(&mut self, exchange: DataExchange) {
         self.time += exchange.exposed;
@@ -81,9 +83,9 @@ pub struct TrainingStep {
     /// From start to end.
     pub time: Seconds,
     /// One micro-batch forward.
-    pub forward: Pass,
+    pub forward: TrainingPass,
     /// The same backward, recomputation included.
-    pub backward: Pass,
+    pub backward: TrainingPass,
     /// One handing over to the next part of the model.
     pub hop: Seconds,
     /// Waiting of a stage for others.
@@ -105,7 +107,7 @@ pub struct TrainingStep {
     /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
     pub running: Joules,
     /// How the chips keep to their limit.
-    pub pace: Pace,
+    pub pace: ClockPace,
     /// Time without the chips' power limit.
     pub unlimited: Seconds,
 }
@@ -182,17 +184,17 @@ fn head_and_loss(task: &Task<'_>, layout: &TrainingLayout, tokens: f64) -> Vec<O
 
 /// Both passes of one micro-batch on the slowest stage. The head weighs as much as layers do that makers leave out of the last stage: no
 /// stage is faster than an even share of all.
-fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingLayout, head: &[Operator]) -> [Pass; 2] {
+fn passes(task: &Task<'_>, device: &Device, layers: &[TrainingLayer], layout: &TrainingLayout, head: &[Operator]) -> [TrainingPass; 2] {
     let share = layout.mapping().fullest_stage(task.model.layers());
     let (p, overlap) = (f64::from(layout.pp), f64::from(layout.overlap));
-    let sum = |of: &dyn Fn(&Layer) -> Seconds| -> Seconds { layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum() };
-    let pass = |of: fn(&Layer) -> &[Stage]| {
+    let sum = |of: &dyn Fn(&TrainingLayer) -> Seconds| -> Seconds { layers.iter().map(|layer| of(layer) * f64::from(layer.count)).sum() };
+    let pass = |of: fn(&TrainingLayer) -> &[Stage]| {
         let time: Seconds = layers.iter().map(|layer| makespan(of(layer), layout.overlap, layer.count) / overlap).sum();
         (time, sum(&|layer| busy(of(layer), Resource::Compute)), sum(&|layer| busy(of(layer), Resource::Fabric)))
     };
     // Of each kind of layer, what its host takes beyond its kernels and transfers.
-    let host = |of: fn(&Layer) -> &[Stage], direction: usize| -> Seconds {
-        let late = |layer: &Layer| {
+    let host = |of: fn(&TrainingLayer) -> &[Stage], direction: usize| -> Seconds {
+        let late = |layer: &TrainingLayer| {
             let count = f64::from(layer.count);
             less(layer.host[direction] * count, makespan(of(layer), layout.overlap, layer.count) / overlap)
         };
@@ -216,7 +218,7 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingL
         head.iter().map(|operator| backward_time(device, operator, task.gradient_bytes)).sum(),
     ];
     let slowest = |layers: Seconds, head: Seconds| (layers * share).max((layers + head) / p);
-    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| Pass {
+    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| TrainingPass {
         time: slowest(time + host, head),
         kernels: slowest(kernels, head),
         hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
@@ -228,12 +230,18 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[Layer], layout: &TrainingL
 
 /// How long a stage waits for others in all. What goes on for weights alone, `W`, is taken as half of the backward products and none of the
 /// rest; nothing waits for it, so schedules move it into the waits.
-fn waiting(schedule: PipelineSchedule, layers: &[Layer], layout: &TrainingLayout, [ahead, back]: [&Pass; 2], hop: Seconds) -> Seconds {
+fn waiting(
+    schedule: PipelineSchedule,
+    layers: &[TrainingLayer],
+    layout: &TrainingLayout,
+    [ahead, back]: [&TrainingPass; 2],
+    hop: Seconds,
+) -> Seconds {
     let [p, v] = [layout.pp, layout.interleave].map(f64::from);
     let unit = ahead.time + back.time + hop * (2.0 * v);
     let products = |operator: &Operator| matches!(operator.work, Work::Gemm { .. } | Work::Experts { .. });
     let flop = |only: bool| -> f64 {
-        let kept = |layer: &Layer| {
+        let kept = |layer: &TrainingLayer| {
             layer.operators.iter().filter(|operator| !only || products(operator)).map(|operator| operator.work.flop().get()).sum::<f64>()
         };
         layers.iter().map(|layer| kept(layer) * f64::from(layer.count)).sum()
@@ -273,7 +281,7 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'
 
 /// Hides the scatter of gradients and the gather of weights behind the passes of a stage of so many layers. What goes on in every micro-batch
 /// is put into its passes; what goes on once a step is returned.
-fn beside_passes(training: &Training, [scatter, fetch]: [Seconds; 2], [forward, back]: [&mut Pass; 2], layers: f64) -> [DataExchange; 2] {
+fn beside_passes(training: &Training, [scatter, fetch]: [Seconds; 2], [forward, back]: [&mut TrainingPass; 2], layers: f64) -> [DataExchange; 2] {
     if training.shard_weights {
         // Every micro-batch fetches weights forward and backward, and adds its gradients up.
         forward.with(beside(fetch, forward.room(), layers));
@@ -289,7 +297,7 @@ fn beside_passes(training: &Training, [scatter, fetch]: [Seconds; 2], [forward, 
 }
 
 /// What the kernels of layers and head do in a step of `m` micro-batches over `p` stages, and what a rank sends within its layers.
-fn work_of_passes(task: &Task<'_>, layout: &TrainingLayout, layers: &[Layer], head: &[Operator], [m, p]: [f64; 2]) -> Activity {
+fn work_of_passes(task: &Task<'_>, layout: &TrainingLayout, layers: &[TrainingLayer], head: &[Operator], [m, p]: [f64; 2]) -> Activity {
     let mut activity = Activity::default();
     let [whole_again, pointwise_again] = [Recompute::Layers, Recompute::Pointwise].map(|kind| f64::from(u8::from(layout.recompute == kind)));
     for layer in layers {
@@ -309,7 +317,7 @@ fn work_of_passes(task: &Task<'_>, layout: &TrainingLayout, layers: &[Layer], he
 }
 
 /// A step with the cores at the device's clock, without what it draws.
-fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Layer], layout: TrainingLayout) -> TrainingStep {
+fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[TrainingLayer], layout: TrainingLayout) -> TrainingStep {
     let model = task.model;
     let share = layout.mapping().fullest_stage(model.layers());
     let micro_batches = layout.micro_batches(training);
@@ -372,7 +380,7 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Laye
         activity,
         operators: Vec::new(),
         running: Joules::ZERO,
-        pace: Pace::FULL,
+        pace: ClockPace::FULL,
         unlimited: time,
     }
 }

@@ -5,13 +5,13 @@
 //! which makes the pipeline end where `step.rs` says. Inside a pass kernels are drawn first and what nothing hides of their transfers
 //! after them, though layers do both in turn.
 
-use super::step::{Pass, TrainingStep};
+use super::step::{TrainingPass, TrainingStep};
 use crate::input::document::PipelineSchedule;
 use crate::units::Seconds;
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum PipelineEvent {
     /// Kernels forward.
     Forward,
     /// Kernels backward, what is computed again included.
@@ -40,7 +40,7 @@ pub struct TrainingTimelineEntry {
     /// Stage of the pipeline, from 0.
     pub stage: u32,
     /// What happens.
-    pub event: Event,
+    pub event: PipelineEvent,
     /// Micro-batch, from 0, and part of the model on the stage.
     pub of: Option<(u32, u32)>,
     /// Whether kernels run beside it.
@@ -53,23 +53,23 @@ pub struct TrainingTimelineEntry {
 
 /// A pass of one micro-batch through one part of the model.
 #[derive(Clone, Copy)]
-struct Turn {
+struct PipelineTurn {
     back: bool,
     micro_batch: u32,
     part: u32,
 }
 
 /// Passes of a stage in order: forward passes until the last stage begins backward, then one forward and one backward pass in turn.
-fn turns(stage: u32, stages: u32, micro_batches: u32, parts: u32) -> Vec<Turn> {
+fn turns(stage: u32, stages: u32, micro_batches: u32, parts: u32) -> Vec<PipelineTurn> {
     let total = micro_batches * parts;
     let ahead = if parts > 1 { (stages - stage - 1) * 2 + (parts - 1) * stages } else { stages - stage - 1 };
     let ahead = ahead.min(total);
     let turn = |index: u32, back: bool| {
         let (round, place) = (index / (stages * parts), index % (stages * parts));
         let part = place / stages;
-        Turn { back, micro_batch: round * stages + place % stages, part: if back { parts - 1 - part } else { part } }
+        PipelineTurn { back, micro_batch: round * stages + place % stages, part: if back { parts - 1 - part } else { part } }
     };
-    let mut turns: Vec<Turn> = (0..ahead).map(|index| turn(index, false)).collect();
+    let mut turns: Vec<PipelineTurn> = (0..ahead).map(|index| turn(index, false)).collect();
     for index in 0..total - ahead {
         turns.extend([turn(ahead + index, false), turn(index, true)]);
     }
@@ -78,13 +78,13 @@ fn turns(stage: u32, stages: u32, micro_batches: u32, parts: u32) -> Vec<Turn> {
 }
 
 /// Start of every turn of every stage, counted from the start of the pipeline.
-fn starts(step: &TrainingStep, [ahead, back]: [Seconds; 2]) -> Vec<Vec<(Turn, Seconds)>> {
+fn starts(step: &TrainingStep, [ahead, back]: [Seconds; 2]) -> Vec<Vec<(PipelineTurn, Seconds)>> {
     let (p, v, m) = (step.layout.pp, step.layout.interleave, step.micro_batches);
-    let plan: Vec<Vec<Turn>> = (0..p).map(|stage| turns(stage, p, m, v)).collect();
+    let plan: Vec<Vec<PipelineTurn>> = (0..p).map(|stage| turns(stage, p, m, v)).collect();
     let place = |part: u32, micro_batch: u32| (part * m + micro_batch) as usize;
     // Ends of passes through each part of the whole model, in its order.
     let mut ends = [vec![None::<Seconds>; (p * v * m) as usize], vec![None; (p * v * m) as usize]];
-    let mut done: Vec<Vec<(Turn, Seconds)>> = plan.iter().map(|turns| Vec::with_capacity(turns.len())).collect();
+    let mut done: Vec<Vec<(PipelineTurn, Seconds)>> = plan.iter().map(|turns| Vec::with_capacity(turns.len())).collect();
     let mut free = vec![Seconds::ZERO; p as usize];
     loop {
         let mut moved = false;
@@ -114,11 +114,11 @@ fn starts(step: &TrainingStep, [ahead, back]: [Seconds; 2]) -> Vec<Vec<(Turn, Se
 
 /// Start of every turn where a schedule fills its waits with parts of turns: what is drawn is one turn after the other, and the wait that is left
 /// behind them.
-fn in_a_row(step: &TrainingStep, times: [Seconds; 2]) -> Vec<Vec<(Turn, Seconds)>> {
+fn in_a_row(step: &TrainingStep, times: [Seconds; 2]) -> Vec<Vec<(PipelineTurn, Seconds)>> {
     let (p, v, m) = (step.layout.pp, step.layout.interleave, step.micro_batches);
     let of = |stage: u32| {
         let mut free = Seconds::ZERO;
-        let place = |turn: Turn| {
+        let place = |turn: PipelineTurn| {
             let start = free;
             free += times[usize::from(turn.back)];
             (turn, start)
@@ -146,34 +146,35 @@ pub fn training_timeline(step: &TrainingStep) -> Vec<TrainingTimelineEntry> {
                 moments.push(TrainingTimelineEntry { stage, event, of, hidden, start, time });
             }
         };
-        add(Event::Gather, None, false, Seconds::ZERO, step.gather.exposed);
+        add(PipelineEvent::Gather, None, false, Seconds::ZERO, step.gather.exposed);
         let mut free = begin;
         for (turn, start) in turns {
             let start = begin + *start;
             let of = Some((turn.micro_batch, turn.part));
             // What rounding leaves is no wait.
             if start - free > last * 1e-12 {
-                add(Event::Bubble, None, false, free, start - free);
+                add(PipelineEvent::Bubble, None, false, free, start - free);
             }
-            let (event, pass): (Event, &Pass) = if turn.back { (Event::Backward, &step.backward) } else { (Event::Forward, &step.forward) };
+            let (event, pass): (PipelineEvent, &TrainingPass) =
+                if turn.back { (PipelineEvent::Backward, &step.backward) } else { (PipelineEvent::Forward, &step.forward) };
             let kernels = pass.kernels / v;
             add(event, of, false, start, kernels);
-            add(Event::Hidden, of, true, start, pass.hidden / v);
-            add(Event::Exposed, of, false, start + kernels, pass.exposed() / v);
-            add(Event::Host, of, false, start + kernels + pass.exposed() / v, pass.host / v);
-            add(Event::HandOver, of, false, start + pass.time / v, step.hop);
+            add(PipelineEvent::Hidden, of, true, start, pass.hidden / v);
+            add(PipelineEvent::Exposed, of, false, start + kernels, pass.exposed() / v);
+            add(PipelineEvent::Host, of, false, start + kernels + pass.exposed() / v, pass.host / v);
+            add(PipelineEvent::HandOver, of, false, start + pass.time / v, step.hop);
             free = start + times[usize::from(turn.back)];
         }
         if end - free > last * 1e-12 {
-            add(Event::Bubble, None, false, free, end - free);
+            add(PipelineEvent::Bubble, None, false, free, end - free);
         }
         let first = turns.first().map_or(begin, |(_, start)| begin + *start);
-        add(Event::Gather, None, true, first, step.gather.time - step.gather.exposed);
+        add(PipelineEvent::Gather, None, true, first, step.gather.time - step.gather.exposed);
         let hidden = step.reduce.time - step.reduce.exposed;
-        add(Event::Reduce, None, true, (free - hidden).max(begin), hidden);
-        add(Event::Reduce, None, false, end, step.reduce.exposed);
-        add(Event::Optimizer, None, false, end + step.reduce.exposed, step.optimizer);
-        add(Event::Bubble, None, false, end + step.reduce.exposed + step.optimizer, step.straggling);
+        add(PipelineEvent::Reduce, None, true, (free - hidden).max(begin), hidden);
+        add(PipelineEvent::Reduce, None, false, end, step.reduce.exposed);
+        add(PipelineEvent::Optimizer, None, false, end + step.reduce.exposed, step.optimizer);
+        add(PipelineEvent::Bubble, None, false, end + step.reduce.exposed + step.optimizer, step.straggling);
     }
     moments
 }

@@ -7,14 +7,14 @@ use crate::input::catalog::Mention;
 use crate::input::document::{Chip, Engine, Library, Model};
 use crate::input::spec::{Spec, TrainingSpec, WorkloadSpec, load_engine, load_library, load_model, load_training, load_workload};
 use crate::network::{Network, Profile};
-use crate::serving::Served;
-use crate::study::Served as ServedInTime;
+use crate::serving::ReplayedService;
+use crate::study::ServeResult;
 use crate::units::{BytesPerSecond, Joules, Seconds, TokensPerSecond, Watts};
 use crate::workload::Device;
 
 /// Parts whose constants may be fitted.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct FittedParts {
     /// The machine's chip.
     pub chip: Chip,
     /// The machine's communication library.
@@ -25,7 +25,7 @@ pub struct Parts {
     pub engines: BTreeMap<String, Engine>,
 }
 
-impl Parts {
+impl FittedParts {
     /// Those of a machine; measurements name none besides yet.
     #[must_use]
     pub fn of(spec: &Spec) -> Self {
@@ -63,7 +63,7 @@ pub struct Bench<'a> {
     /// Its fabric.
     pub network: &'a Network<'a>,
     /// Its parts, and those that measurements name.
-    pub parts: Parts,
+    pub parts: FittedParts,
     /// One rank.
     pub device: Device,
     /// All-to-all of the first n chips, by n.
@@ -72,9 +72,9 @@ pub struct Bench<'a> {
     trainings: BTreeMap<String, TrainingSpec>,
     models: BTreeMap<String, Model>,
     /// Replayed benchmarks of engines, by their settings.
-    pub(super) served: BTreeMap<String, Result<Served, String>>,
+    pub(super) served: BTreeMap<String, Result<ReplayedService, String>>,
     /// Runs replayed request by request, by their settings.
-    pub(super) traced: BTreeMap<String, Result<ServedInTime, String>>,
+    pub(super) traced: BTreeMap<String, Result<ServeResult, String>>,
 }
 
 impl<'a> Bench<'a> {
@@ -84,7 +84,7 @@ impl<'a> Bench<'a> {
         Self {
             spec,
             network,
-            parts: Parts::of(spec),
+            parts: FittedParts::of(spec),
             device: Device::new(&spec.chip),
             profiles: BTreeMap::new(),
             workloads: BTreeMap::new(),
@@ -96,7 +96,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Puts other constants in the place of the described ones. Machines that share a library or an engine each keep a chip of their own.
-    pub fn replace(&mut self, parts: &Parts) {
+    pub fn replace(&mut self, parts: &FittedParts) {
         self.parts = parts.clone();
         if parts.chip.name != self.spec.chip.name {
             self.parts.chip = self.spec.chip.clone();

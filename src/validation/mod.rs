@@ -33,7 +33,7 @@ mod transfer;
 
 use std::collections::BTreeMap;
 
-pub use bench::{Bench, Parts};
+pub use bench::{Bench, FittedParts};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
 pub use operator::has_low_latency;
 pub use outside::{OutsideError, OutsideErrors, load_outside, outside_text};

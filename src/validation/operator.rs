@@ -5,7 +5,7 @@ use crate::input::cases::{Case, Settings, Unit};
 use crate::input::document::{Attention, Gqa, Kernels, Model, Precision, Precisions};
 use crate::network::Pricing;
 use crate::units::Seconds;
-use crate::workload::{AttentionBatch, Device, Operator, Routed, Work, attention_block, distinct_tokens, kernel};
+use crate::workload::{AttentionBatch, Device, Operator, RoutedTokens, Work, attention_block, distinct_tokens, kernel};
 
 fn format(settings: &Settings, key: &str) -> Result<Precision, String> {
     settings.one_of(key, &Precision::ALL.map(|precision| (precision.name(), precision)))
@@ -109,7 +109,8 @@ pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
     settings.only(&["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present"])?;
     let experts = settings.count("experts")?;
     let slots = if settings.optional("slots").is_some() { settings.count("slots")? } else { experts };
-    let routed = Routed { tokens: settings.number("tokens")?, experts, top_k: settings.number("top_k")?, ranks: settings.count("ranks")?, slots };
+    let routed =
+        RoutedTokens { tokens: settings.number("tokens")?, experts, top_k: settings.number("top_k")?, ranks: settings.count("ranks")?, slots };
     if routed.slots < experts || routed.slots < routed.ranks {
         return Err(format!("{slots} slots on {} ranks do not hold {experts} experts", routed.ranks));
     }
@@ -143,7 +144,7 @@ pub fn has_low_latency(kernels: &Kernels, case: &Case) -> bool {
 }
 
 /// `balanced`, `power_law_ALPHA`, or `power_law_ALPHA_eplb` where copies of heavy experts fill the slots.
-fn rows(routed: &Routed, routing: &str) -> Result<kernel::GroupedRows, String> {
+fn rows(routed: &RoutedTokens, routing: &str) -> Result<kernel::GroupedRows, String> {
     if routing == "balanced" {
         return Ok(routed.balanced());
     }

@@ -10,7 +10,7 @@ use crate::network::Pricing;
 type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
 
 /// Something that can be measured.
-pub struct Quantity {
+pub struct MeasuredQuantity {
     /// Name in files of cases.
     pub name: &'static str,
     /// What it is.
@@ -19,66 +19,86 @@ pub struct Quantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [Quantity; 35] = [
-    Quantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
-    Quantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
-    Quantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
-    Quantity { name: "gemm", meaning: "matrix multiplication with the quantisation of its input", predict: operator::gemm },
-    Quantity {
+pub const QUANTITIES: [MeasuredQuantity; 35] = [
+    MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
+    MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
+    MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
+    MeasuredQuantity { name: "gemm", meaning: "matrix multiplication with the quantisation of its input", predict: operator::gemm },
+    MeasuredQuantity {
         name: "sustained_product",
         meaning: "matrix multiplication that is repeated until the chip's clock has settled: operations a second, or watts",
         predict: power::sustained_product,
     },
-    Quantity { name: "mla_decode", meaning: "attention kernel over a latent cache, one layer", predict: operator::mla_decode },
-    Quantity { name: "mla_module", meaning: "attention block over a latent cache with its projections, one layer", predict: operator::mla_module },
-    Quantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
-    Quantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
-    Quantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
-    Quantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },
-    Quantity {
+    MeasuredQuantity { name: "mla_decode", meaning: "attention kernel over a latent cache, one layer", predict: operator::mla_decode },
+    MeasuredQuantity {
+        name: "mla_module",
+        meaning: "attention block over a latent cache with its projections, one layer",
+        predict: operator::mla_module,
+    },
+    MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
+    MeasuredQuantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
+    MeasuredQuantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
+    MeasuredQuantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },
+    MeasuredQuantity {
         name: "decode_best",
         meaning: "output tokens a second and chip with the best mapping and batch within the workload's TPOT limit",
         predict: phase::best,
     },
-    Quantity { name: "decode_layer", meaning: "one expert layer of a decode step, all micro-batches", predict: phase::decode },
-    Quantity { name: "decode_overlap_gain", meaning: "output tokens gained by micro-batches", predict: phase::decode },
-    Quantity { name: "decode_layer_saving", meaning: "layer time saved by micro-batches", predict: phase::decode },
-    Quantity { name: "speculation_gain", meaning: "output tokens gained by speculation", predict: phase::decode },
-    Quantity { name: "prefill_rate", meaning: "prompt tokens a second and chip", predict: phase::prefill },
-    Quantity { name: "prefill_overlap_gain", meaning: "prompt tokens gained by micro-batches", predict: phase::prefill },
-    Quantity { name: "prefix_gain", meaning: "prompts a second gained by a prefix cache in pooled host memory", predict: phase::prefixes },
-    Quantity { name: "prefix_ttft_saving", meaning: "time to first token saved by it", predict: phase::prefixes },
-    Quantity { name: "serving_tpot", meaning: "time per output token of an engine that prefills on the same chips", predict: serving::serving },
-    Quantity { name: "serving_ttft", meaning: "time to first token of such an engine", predict: serving::serving },
-    Quantity { name: "serving_gap", meaning: "median time between two tokens of a request of such an engine", predict: serving::serving },
-    Quantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
-    Quantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
-    Quantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
-    Quantity {
+    MeasuredQuantity { name: "decode_layer", meaning: "one expert layer of a decode step, all micro-batches", predict: phase::decode },
+    MeasuredQuantity { name: "decode_overlap_gain", meaning: "output tokens gained by micro-batches", predict: phase::decode },
+    MeasuredQuantity { name: "decode_layer_saving", meaning: "layer time saved by micro-batches", predict: phase::decode },
+    MeasuredQuantity { name: "speculation_gain", meaning: "output tokens gained by speculation", predict: phase::decode },
+    MeasuredQuantity { name: "prefill_rate", meaning: "prompt tokens a second and chip", predict: phase::prefill },
+    MeasuredQuantity { name: "prefill_overlap_gain", meaning: "prompt tokens gained by micro-batches", predict: phase::prefill },
+    MeasuredQuantity { name: "prefix_gain", meaning: "prompts a second gained by a prefix cache in pooled host memory", predict: phase::prefixes },
+    MeasuredQuantity { name: "prefix_ttft_saving", meaning: "time to first token saved by it", predict: phase::prefixes },
+    MeasuredQuantity {
+        name: "serving_tpot",
+        meaning: "time per output token of an engine that prefills on the same chips",
+        predict: serving::serving,
+    },
+    MeasuredQuantity { name: "serving_ttft", meaning: "time to first token of such an engine", predict: serving::serving },
+    MeasuredQuantity { name: "serving_gap", meaning: "median time between two tokens of a request of such an engine", predict: serving::serving },
+    MeasuredQuantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
+    MeasuredQuantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
+    MeasuredQuantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
+    MeasuredQuantity {
         name: "serving_trace",
         meaning: "a figure of a run that was measured request by request: see docs/serving.md",
         predict: serving::trace,
     },
-    Quantity {
+    MeasuredQuantity {
         name: "training_step",
         meaning: "a training step: its time, or tokens or model operations a second and chip, or their share of the peak",
         predict: training::step,
     },
-    Quantity { name: "training_layers", meaning: "forward and backward of some expert layers for one micro-batch", predict: training::layers },
-    Quantity { name: "training_power", meaning: "watts of the whole machine while it trains", predict: training::step },
-    Quantity { name: "power", meaning: "watts of the whole machine at its racks, every part at its rating or waiting", predict: power::machine },
-    Quantity { name: "exchange_limit", meaning: "time per output token if nothing but the exchange took time", predict: transfer::exchange_limit },
-    Quantity {
+    MeasuredQuantity {
+        name: "training_layers",
+        meaning: "forward and backward of some expert layers for one micro-batch",
+        predict: training::layers,
+    },
+    MeasuredQuantity { name: "training_power", meaning: "watts of the whole machine while it trains", predict: training::step },
+    MeasuredQuantity {
+        name: "power",
+        meaning: "watts of the whole machine at its racks, every part at its rating or waiting",
+        predict: power::machine,
+    },
+    MeasuredQuantity {
+        name: "exchange_limit",
+        meaning: "time per output token if nothing but the exchange took time",
+        predict: transfer::exchange_limit,
+    },
+    MeasuredQuantity {
         name: "oversubscription",
         meaning: "capacity towards the chips over capacity towards the next tier",
         predict: fabric::oversubscription,
     },
-    Quantity {
+    MeasuredQuantity {
         name: "node_boundary",
         meaning: "one-way latency that a pair in different nodes has more than one in the same node",
         predict: fabric::node_boundary,
     },
-    Quantity { name: "node_loss", meaning: "bandwidth that a pair in different nodes has less", predict: fabric::node_loss },
+    MeasuredQuantity { name: "node_loss", meaning: "bandwidth that a pair in different nodes has less", predict: fabric::node_loss },
 ];
 
 impl Bench<'_> {

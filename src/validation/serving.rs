@@ -9,9 +9,9 @@ use crate::input::cases::{Case, Settings};
 use crate::input::spec::{EngineSpec, WorkloadSpec};
 use crate::input::trace::load_trace;
 use crate::network::Pricing;
-use crate::serving::queueing::{Policy, Rules, Trace};
-use crate::serving::{Batching, Served, Traffic, benchmark};
-use crate::study::{Layout, Metric, Plan, Served as ServedInTime};
+use crate::serving::queueing::{RouterPolicy, SchedulerRules, Trace};
+use crate::serving::{Batching, ClientTraffic, ReplayedService, benchmark};
+use crate::study::{Layout, Metric, ServePlan, ServeResult};
 use crate::units::{Joules, Seconds, TokensPerSecond};
 
 /// Requests of public benchmarks over those in flight.
@@ -58,7 +58,7 @@ pub fn serving(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
 }
 
 /// Replays the case once for all of its figures.
-fn served(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
+fn served(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, String> {
     let key = case.settings.to_string();
     if let Some(known) = bench.served.get(&key) {
         return known.clone();
@@ -68,7 +68,7 @@ fn served(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     found
 }
 
-fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
+fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, String> {
     let settings = &case.settings;
     let mut workload = bench.workload(settings.text("workload")?)?;
     let (tp, dp) = (settings.count("tp")?, settings.count("dp")?);
@@ -79,7 +79,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<Served, String> {
     }
     let mapping = mapping(&workload, settings, [tp, dp])?;
     let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
-    let traffic = Traffic {
+    let traffic = ClientTraffic {
         concurrency: settings.count("concurrency")?,
         rounds: or("rounds", ROUNDS)?,
         prompt: settings.count("prompt")?,
@@ -158,12 +158,12 @@ pub fn trace(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<
 }
 
 /// The router with this name.
-fn router(name: &str) -> Result<Policy, String> {
-    let known = Policy::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0);
-    known.ok_or_else(|| format!("`router={name}` is not a router: {}", Policy::ALL.map(|entry| entry.1).join(", ")))
+fn router(name: &str) -> Result<RouterPolicy, String> {
+    let known = RouterPolicy::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0);
+    known.ok_or_else(|| format!("`router={name}` is not a router: {}", RouterPolicy::ALL.map(|entry| entry.1).join(", ")))
 }
 
-fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
+fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServeResult, String> {
     let settings = &case.settings;
     let mut workload = bench.workload(settings.text("workload")?)?;
     let engine =
@@ -174,9 +174,9 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
     let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
     let (tp, dp) = (or("tp", 1)?, or("dp", 1)?);
     let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
-    let mut rules = Rules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
+    let mut rules = SchedulerRules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
     (rules.budget, rules.sequences, rules.block) = (or("budget", rules.budget)?, or("running", rules.sequences)?, or("block", rules.block)?);
-    let policy = settings.optional("router").map_or(Ok(Policy::LeastLoaded), router)?;
+    let policy = settings.optional("router").map_or(Ok(RouterPolicy::LeastLoaded), router)?;
     let chips = bench.spec.chips() * bench.spec.chip.ranks;
     let asked = u64::from(tp) * u64::from(dp) * u64::from(or("instances", 1)?);
     if asked > u64::from(chips) {
@@ -202,5 +202,5 @@ fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServedInTime, String> {
         let tokens = (f64::from(request.input) * found) as u32;
         request.found = tokens;
     }
-    Ok(Plan::new(bench.spec, bench.network, &workload, &trace, &layout)?.serve(&trace))
+    Ok(ServePlan::new(bench.spec, bench.network, &workload, &trace, &layout)?.serve(&trace))
 }

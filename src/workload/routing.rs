@@ -6,7 +6,7 @@ use super::kernel::{GroupedRows, padded_rows};
 
 /// Tokens of a whole expert-parallel group on their way to experts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Routed {
+pub struct RoutedTokens {
     /// Tokens of all ranks together.
     pub tokens: f64,
     /// Routed experts of the layer.
@@ -19,7 +19,7 @@ pub struct Routed {
     pub slots: u32,
 }
 
-impl Routed {
+impl RoutedTokens {
     fn local(&self) -> f64 {
         f64::from(self.slots / self.ranks)
     }
@@ -58,7 +58,7 @@ impl Routed {
         }
     }
 
-    /// [`Routed::sampled`], from the answers kept if it is there.
+    /// [`RoutedTokens::sampled`], from the answers kept if it is there.
     fn known_sampled(&self, alpha: f64) -> GroupedRows {
         let question = (*self, alpha);
         let kept = SAMPLED.with_borrow(|answers| answers.iter().find(|(asked, _)| *asked == question).map(|(_, rows)| *rows));
@@ -156,7 +156,7 @@ const SEED: u64 = 2024;
 
 thread_local! {
     /// What was sampled. Answers depend on the question alone, so keeping them changes no result.
-    static SAMPLED: RefCell<Vec<((Routed, f64), GroupedRows)>> = const { RefCell::new(Vec::new()) };
+    static SAMPLED: RefCell<Vec<((RoutedTokens, f64), GroupedRows)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// `SplitMix64` (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014): uniform numbers from 0 to 1.
@@ -220,7 +220,7 @@ mod tests {
             (16, 1024.0, 13328.0),
         ];
         let ratios = counted.map(|(ranks, tokens, counted)| {
-            let routed = Routed { tokens: tokens * f64::from(ranks), experts: 256, top_k: 8.0, ranks, slots: 256 };
+            let routed = RoutedTokens { tokens: tokens * f64::from(ranks), experts: 256, top_k: 8.0, ranks, slots: 256 };
             distinct_tokens(routed.tokens, routed.power_law(1.01, false).copies) / counted
         });
         let mean = ratios.iter().sum::<f64>() / 12.0;
@@ -230,13 +230,13 @@ mod tests {
     /// All eight copies of a token stay whole: 8 experts work on one rank, and one copy each.
     #[test]
     fn one_token_reaches_as_many_experts_as_it_chooses() {
-        let rows = Routed { tokens: 1.0, experts: 256, top_k: 8.0, ranks: 1, slots: 256 }.power_law(1.2, false);
+        let rows = RoutedTokens { tokens: 1.0, experts: 256, top_k: 8.0, ranks: 1, slots: 256 }.power_law(1.2, false);
         assert_eq!((rows.active, rows.copies), (8.0, 8.0));
     }
 
     #[test]
     fn balanced_experts_share_alike() {
-        let rows = Routed { tokens: 1024.0, experts: 256, top_k: 8.0, ranks: 64, slots: 256 }.balanced();
+        let rows = RoutedTokens { tokens: 1024.0, experts: 256, top_k: 8.0, ranks: 64, slots: 256 }.balanced();
         assert_eq!((rows.copies, rows.active, rows.padded), (128.0, 4.0, 128.0));
     }
 }

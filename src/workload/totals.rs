@@ -12,7 +12,7 @@ pub struct Totals {
     /// Of them, those that one token uses, both embeddings included.
     pub active_parameters: f64,
     /// Of all parameters, those of each part.
-    pub parts: Parts,
+    pub parts: ParameterParts,
     /// Parameters of MTP layers, which the other figures leave out.
     pub mtp_parameters: f64,
     /// Operations of the matrices for one token: 2 for each active parameter outside the input embedding. Attention over the context
@@ -24,7 +24,7 @@ pub struct Totals {
 
 /// Parameters of the parts of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Parts {
+pub struct ParameterParts {
     /// Attention and other token mixing.
     pub attention: f64,
     /// Feed-forward blocks that every token passes: dense blocks, shared experts, routers.
@@ -37,7 +37,7 @@ pub struct Parts {
     pub towers: f64,
 }
 
-impl Parts {
+impl ParameterParts {
     /// All parts.
     #[must_use]
     pub fn sum(&self) -> f64 {
@@ -153,8 +153,8 @@ pub fn embedding_weights(model: &Model) -> f64 {
 
 /// Parameters of a model's parts, MTP left out.
 #[must_use]
-pub fn parts(model: &Model) -> Parts {
-    let mut parts = Parts { embeddings: embedding_weights(model), towers: tower_weights(model), ..Parts::default() };
+pub fn parts(model: &Model) -> ParameterParts {
+    let mut parts = ParameterParts { embeddings: embedding_weights(model), towers: tower_weights(model), ..ParameterParts::default() };
     for group in &model.layer {
         let count = f64::from(group.count);
         let routed = group.ffn.experts().map_or(0.0, |experts| f64::from(experts.routed)) * expert_weights(&group.ffn, model.hidden);

@@ -6,7 +6,7 @@ use supernode::input::document::ExpertChips;
 use supernode::input::spec::{Spec, WorkloadSpec, load_supernode, load_workload};
 use supernode::network::{AfdTraffic, Network};
 use supernode::serving::{Infeasible, best_batch, decode_at};
-use supernode::study::{Choice, simulate_with};
+use supernode::study::{MappingChoice, simulate_with};
 use supernode::units::Bytes;
 
 fn h800() -> Spec {
@@ -93,7 +93,7 @@ fn asked_for_by_mapping() {
         request.candidates(workload, spec.chips(), spec.levels[0].size, spec.chip.ranks)
     };
     let candidates = Some(asked("ffn=36,dp=36", &workload).expect("a legal mapping"));
-    let simulation = simulate_with(&spec, &fabric, &workload, &target, &Choice { candidates, ..Choice::default() });
+    let simulation = simulate_with(&spec, &fabric, &workload, &target, &MappingChoice { candidates, ..MappingChoice::default() });
     let decode = simulation.decode.expect("asked for").expect("it fits").point;
     assert_eq!(decode.mapping.to_string(), "tp=1,ep=36,dp=36,pp=1,ffn=36");
     assert!(simulation.prefill.expect("asked for").is_ok_and(|found| found.point.mapping.ffn.is_none()));
@@ -123,7 +123,7 @@ fn either_is_the_better_one() {
     let rate = |chips| {
         let mut workload = step_3();
         workload.workload.decode.as_mut().expect("the workload decodes").expert_chips = chips;
-        let found = simulate_with(&spec, &fabric, &workload, &target, &Choice::default()).decode.expect("asked for").expect("it fits");
+        let found = simulate_with(&spec, &fabric, &workload, &target, &MappingChoice::default()).decode.expect("asked for").expect("it fits");
         (found.rate.get(), found.point.mapping.ffn.is_some())
     };
     let (shared, apart, either) = (rate(ExpertChips::Shared), rate(ExpertChips::Apart), rate(ExpertChips::Either));

@@ -1,6 +1,6 @@
 //! Dependencies go one way: from a floor to those below it, and from file to file without circles.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -69,4 +69,29 @@ fn only_the_command_line_talks_to_the_terminal() {
             assert!(!text.contains(forbidden), "{} holds `{forbidden}`", file.display());
         }
     }
+}
+
+/// The type that a line declares outside of a function or an implementation.
+fn declared(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub").map_or(line, |rest| rest.split_once(") ").map_or(rest, |(_, rest)| rest).trim_start());
+    let name = ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| line.strip_prefix(kind))?;
+    name.split(|letter: char| !letter.is_alphanumeric()).next()
+}
+
+#[test]
+fn a_type_name_has_one_meaning() {
+    assert_eq!(
+        ["pub struct A {", "pub(in crate::x) enum B<'a> {", "type C = u8;", "    type D = u8;", "pub type E<T> = T;"].map(declared),
+        [Some("A"), Some("B"), Some("C"), None, Some("E")]
+    );
+    let mut files = BTreeMap::<String, Vec<String>>::new();
+    for file in sources(&root()) {
+        for name in fs::read_to_string(&file).unwrap().lines().filter_map(declared) {
+            files.entry(name.to_owned()).or_default().push(file.display().to_string());
+        }
+    }
+    assert!(files.len() > 500, "the source was not found");
+    // The options of each command are its `Arguments`, as clap's own examples name them.
+    files.retain(|name, files| files.len() > 1 && name != "Arguments");
+    assert!(files.is_empty(), "{files:#?}");
 }

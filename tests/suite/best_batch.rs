@@ -5,7 +5,7 @@ use supernode::fabric::build;
 use supernode::input::catalog::shipped_in;
 use supernode::input::spec::{load_supernode, load_workload};
 use supernode::network::Network;
-use supernode::serving::{Described, Phase, Role, decode_at, search};
+use supernode::serving::{Described, PhasePoint, Role, decode_at, search};
 
 /// Machines small enough for a scan.
 const MOST_CHIPS: u32 = 72;
@@ -83,7 +83,7 @@ fn one_point_is_the_first_of_all_points() {
             let of = &workload.workload;
             let roles = [of.decode.as_ref().map(Role::Decode), of.prefill.as_ref().map(Role::Prefill), of.request.as_ref().map(Role::Aggregated)];
             for role in roles.into_iter().flatten() {
-                let told = |phase: Phase| (phase.point.mapping, phase.point.batch, phase.rate.get(), phase.tried);
+                let told = |phase: PhasePoint| (phase.point.mapping, phase.point.batch, phase.rate.get(), phase.tried);
                 let best = |which| search(&machine, role, &candidates, None, which).best().ok().map(told);
                 let all = best(Described::Best);
                 compared += u32::from(all.is_some());

@@ -1,9 +1,9 @@
 //! Collectives against closed forms derived by hand, their lower bounds, and themselves by another way.
 
 use crate::machines::{GIB, cloudmatrix, fabric, reducing, weightless};
-use supernode::fabric::Policy;
+use supernode::fabric::RoutingPolicy;
 use supernode::input::spec::load_library;
-use supernode::network::{Algorithm, Collective, CollectiveError, Group, Network, Op, Pattern, Placement, Pricing, Timing};
+use supernode::network::{Algorithm, Collective, CollectiveError, Group, Network, Op, Placement, Pricing, Timing, TrafficPattern};
 use supernode::units::Bytes;
 
 /// Seven planes of two links of 28 GB/s, one way.
@@ -116,10 +116,14 @@ fn collapsed_equals_full() {
     for nodes in [1, 2, 3, 8, 12] {
         let spec = cloudmatrix(nodes);
         let fabric = fabric(&spec);
-        for policy in [Policy::Spray, Policy::DimensionOrder, Policy::AllPaths] {
+        for policy in [RoutingPolicy::Spray, RoutingPolicy::DimensionOrder, RoutingPolicy::AllPaths] {
             let network = Network::with_routing(&fabric, policy);
             let group = Group::first(fabric.chips);
-            for pattern in [Pattern::AllPairs, Pattern::Across { level: 0, below: 1, size: 8 }, Pattern::Across { level: 1, below: 8, size: nodes }] {
+            for pattern in [
+                TrafficPattern::AllPairs,
+                TrafficPattern::Across { level: 0, below: 1, size: 8 },
+                TrafficPattern::Across { level: 1, below: 8, size: nodes },
+            ] {
                 let (collapsed, full) = (network.loads(&group, pattern), network.full_loads(&group, pattern));
                 assert_eq!((collapsed.latency, collapsed.hops), (full.latency, full.hops), "{nodes} nodes, {policy}, {pattern:?}");
                 for (a, b) in collapsed.bytes.iter().zip(&full.bytes) {
@@ -134,7 +138,7 @@ fn collapsed_equals_full() {
 #[test]
 fn single_pairs_take_the_paths_of_the_walk() {
     let fabric = fabric(&cloudmatrix(3));
-    for policy in [Policy::Spray, Policy::DimensionOrder] {
+    for policy in [RoutingPolicy::Spray, RoutingPolicy::DimensionOrder] {
         let network = Network::with_routing(&fabric, policy);
         let (router, channels) = (network.router(), network.router().channels().len());
         let (mut paths, mut routes) = (router.pathfinder(), router.routes());
@@ -160,9 +164,9 @@ fn single_pairs_take_the_paths_of_the_walk() {
 #[test]
 fn every_policy_delivers_every_byte() {
     let fabric = fabric(&cloudmatrix(4));
-    for name in Policy::NAMES {
+    for name in RoutingPolicy::NAMES {
         let network = Network::with_routing(&fabric, name.parse().unwrap());
-        for pattern in [Pattern::AllPairs, Pattern::Ring, Pattern::Exchange(8)] {
+        for pattern in [TrafficPattern::AllPairs, TrafficPattern::Ring, TrafficPattern::Exchange(8)] {
             let loads = network.full_loads(&Group::first(32), pattern);
             let mut balance = vec![0.0; network.router().nodes()];
             for (channel, bytes) in network.router().channels().iter().zip(&loads.bytes) {
@@ -173,7 +177,7 @@ fn every_policy_delivers_every_byte() {
             assert!(balance.iter().all(|left| left.abs() < 1e-9), "{name}, {pattern:?}");
             let sent: f64 =
                 network.router().channels().iter().zip(&loads.bytes).filter(|(channel, _)| channel.from == 0).map(|(_, bytes)| bytes).sum();
-            let expected = if pattern == Pattern::AllPairs { 31.0 } else { 1.0 };
+            let expected = if pattern == TrafficPattern::AllPairs { 31.0 } else { 1.0 };
             assert_close(sent, expected, name);
         }
     }
@@ -198,11 +202,11 @@ fn hashes_collide_and_stripes_do_not() {
 #[test]
 fn mixes_fall_back_to_shortest_paths() {
     let fabric = fabric(&cloudmatrix(3));
-    let loads = |policy| Network::with_routing(&fabric, policy).full_loads(&Group::first(24), Pattern::AllPairs);
-    assert_eq!(loads(Policy::Adaptive), loads(Policy::Spray));
-    assert_eq!(loads(Policy::AllPaths), loads(Policy::Spray));
+    let loads = |policy| Network::with_routing(&fabric, policy).full_loads(&Group::first(24), TrafficPattern::AllPairs);
+    assert_eq!(loads(RoutingPolicy::Adaptive), loads(RoutingPolicy::Spray));
+    assert_eq!(loads(RoutingPolicy::AllPaths), loads(RoutingPolicy::Spray));
     let most = |loads: &[f64]| loads.iter().copied().fold(0.0, f64::max);
-    assert!(most(&loads(Policy::Valiant).bytes) >= most(&loads(Policy::Spray).bytes));
+    assert!(most(&loads(RoutingPolicy::Valiant).bytes) >= most(&loads(RoutingPolicy::Spray).bytes));
 }
 
 /// Sums run over fixed parts, whatever the number of threads.
@@ -212,9 +216,9 @@ fn threads_do_not_change_a_bit() {
     let answer = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let network = Network::with_routing(&fabric, Policy::Ecmp { seed: 3 });
-            let sprayed = Network::new(&fabric).full_loads(&Group::first(190), Pattern::AllPairs);
-            (network.full_loads(&Group::first(190), Pattern::AllPairs), sprayed)
+            let network = Network::with_routing(&fabric, RoutingPolicy::Ecmp { seed: 3 });
+            let sprayed = Network::new(&fabric).full_loads(&Group::first(190), TrafficPattern::AllPairs);
+            (network.full_loads(&Group::first(190), TrafficPattern::AllPairs), sprayed)
         })
     };
     let alone = answer(1);
@@ -259,7 +263,7 @@ fn all_to_all_grows_with_the_ranks() {
 fn placement_moves_a_group_across_levels() {
     let fabric = fabric(&cloudmatrix(8));
     let network = Network::new(&fabric);
-    let ring = |placement: &str| network.play(&placement.parse::<Placement>().unwrap().group(8, &fabric).unwrap(), Pattern::Ring);
+    let ring = |placement: &str| network.play(&placement.parse::<Placement>().unwrap().group(8, &fabric).unwrap(), TrafficPattern::Ring);
     let (inside, across) = (ring("by-level"), ring("strided:8"));
     assert_eq!((inside.hops, across.hops), (2, 4));
     assert!(across.latency > inside.latency);

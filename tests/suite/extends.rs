@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::command::Project;
 use supernode::input::catalog::Mention;
 use supernode::input::document::Medium;
-use supernode::input::file_cache::{Log, Reader};
+use supernode::input::file_cache::{FileReader, Log};
 use supernode::input::spec::{TargetSpec, load_supernode, load_target, load_target_from, load_workload};
 use supernode::units::Confidence;
 
@@ -235,7 +235,7 @@ fn a_study_extends_a_study() {
 #[test]
 fn what_a_file_stands_on_is_logged_with_what_it_extends() {
     let log = Mutex::new(Log::default());
-    load_target_from(&Reader::default().logged(&log), "china-2026-03-video", &Mention::on_command_line()).unwrap();
+    load_target_from(&FileReader::default().logged(&log), "china-2026-03-video", &Mention::on_command_line()).unwrap();
     let files = log.into_inner().unwrap().files;
     let text = &files[&("target", "china-2026-03-video".to_owned())];
     assert!(text.contains("140e12 tokens/day") && text.contains("wan2.2-a14b-720p"), "{text}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::command::Project;
 use supernode::fabric::{self, Fabric};
-use supernode::footprint::{Damage, Part, damaged, part_classes, part_named};
+use supernode::footprint::{Damage, FailedPart, damaged, part_classes, part_named};
 use supernode::input::spec::{Spec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::Network;
 use supernode::study::{DegradedMachine, Progress, chances, every_single_failure, single_failures};
@@ -55,7 +55,7 @@ fn symmetry_and_every_part_in_turn_agree() {
     let (classes, class_of) = part_classes(&fabric);
     // Chips, two tiers of switches, two kinds of links.
     assert_eq!(classes.iter().map(|class| class.count).collect::<Vec<_>>(), [16, 8, 4, 16 * 2 * 2, 8 * 2]);
-    let by_class: BTreeMap<Part, _> = single_failures(&patient, &load_reliability().unwrap(), false, Progress::SILENT)
+    let by_class: BTreeMap<FailedPart, _> = single_failures(&patient, &load_reliability().unwrap(), false, Progress::SILENT)
         .into_iter()
         .map(|single| (single.class.example, single.remaining))
         .collect();

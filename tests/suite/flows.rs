@@ -1,7 +1,7 @@
 //! Flows of any size and patterns side by side, against times derived by hand.
 
 use crate::machines::{cloudmatrix, fabric, weightless};
-use supernode::network::{Accuracy, Algorithm, Collective, Flow, Group, Network, Op, Pattern, Placement, Pricing, Stream};
+use supernode::network::{Accuracy, Algorithm, Collective, Flow, FlowStream, Group, Network, Op, Placement, Pricing, TrafficPattern};
 use supernode::units::{Bytes, BytesPerSecond, Figure, Seconds};
 
 /// Seven planes of two links of 28 GB/s, one way.
@@ -70,7 +70,7 @@ fn equal_flows_end_when_the_profile_says() {
 fn a_pattern_alone_takes_its_own_time() {
     let fabric = fabric(&cloudmatrix(4));
     let network = Network::new(&fabric);
-    let stream = Stream { loads: network.loads(&Group::first(32), Pattern::AllPairs), bytes: Bytes::new(1e6), start: Seconds::ZERO };
+    let stream = FlowStream { loads: network.loads(&Group::first(32), TrafficPattern::AllPairs), bytes: Bytes::new(1e6), start: Seconds::ZERO };
     let (wire, _) = network.all_to_all(32).serialisation(&fabric, Bytes::new(1e6), Bytes::new(1e6));
     let expected = (wire + stream.loads.latency).get();
     assert_close(network.run_together(&[stream]).unwrap()[0].get(), expected);
@@ -85,8 +85,8 @@ fn rings_in_nodes_and_an_all_to_all_across_share_the_ports() {
     let network = Network::new(&fabric);
     let nodes: Vec<Group> = (0..8).map(|node| Group::of((node * 8..node * 8 + 8).collect())).collect();
     let across = Placement::Strided { first: 0, stride: 8 }.group(8, &fabric).unwrap();
-    let rings = Stream { loads: network.loads_of_groups(&nodes, Pattern::Ring), bytes: Bytes::new(98e6), start: Seconds::ZERO };
-    let exchange = Stream { loads: network.loads(&across, Pattern::AllPairs), bytes: Bytes::new(49e6), start: Seconds::ZERO };
+    let rings = FlowStream { loads: network.loads_of_groups(&nodes, TrafficPattern::Ring), bytes: Bytes::new(98e6), start: Seconds::ZERO };
+    let exchange = FlowStream { loads: network.loads(&across, TrafficPattern::AllPairs), bytes: Bytes::new(49e6), start: Seconds::ZERO };
     let (ring_path, exchange_path) = (rings.loads.latency.get(), exchange.loads.latency.get());
     let ends = network.run_together(&[rings, exchange]).unwrap();
     // The paths differ by a microsecond or less, for which the rings run alone.
@@ -101,7 +101,7 @@ fn disjoint_groups_keep_their_pace() {
     let network = Network::new(&fabric);
     let stream = |first: u32| {
         let group = Group::of((first..first + 8).collect());
-        Stream { loads: network.loads(&group, Pattern::AllPairs), bytes: Bytes::new(392e6), start: Seconds::ZERO }
+        FlowStream { loads: network.loads(&group, TrafficPattern::AllPairs), bytes: Bytes::new(392e6), start: Seconds::ZERO }
     };
     let ends = network.run_together(&[stream(0), stream(8)]).unwrap();
     for end in ends {

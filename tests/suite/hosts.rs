@@ -4,10 +4,10 @@
 
 use crate::machines::fabric;
 use supernode::fabric::{fullest_over_mean, payload_rate};
-use supernode::footprint::{Damage, Part, damaged, part_classes};
+use supernode::footprint::{Damage, FailedPart, damaged, part_classes};
 use supernode::input::catalog::shipped_in;
 use supernode::input::spec::{PatternSpec, Spec, load_supernode};
-use supernode::network::{Algorithm, Collective, Engines, Network, Op, Pattern, Placement, Pricing, Timing};
+use supernode::network::{Algorithm, Collective, Engines, Network, Op, Placement, Pricing, Timing, TrafficPattern};
 use supernode::units::{Bytes, Seconds};
 
 fn priced(spec: &Spec, op: Op, ranks: u32, bytes: f64) -> Timing {
@@ -121,7 +121,7 @@ fn hashed_uplinks_slow_what_crosses_them() {
             profile.serialisation(&fabric, Bytes::new(1e9), Bytes::new(1e9)).0
         };
         // All chips of one rail talk under their leaf; two rails of two hosts go over spines.
-        (time((0..8).map(|host| host * 8).collect(), Pattern::AllPairs), time((0..64).collect(), Pattern::AllPairs))
+        (time((0..8).map(|host| host * 8).collect(), TrafficPattern::AllPairs), time((0..64).collect(), TrafficPattern::AllPairs))
     };
     let (below, over) = times(&spec);
     spec.levels[1].queue_pairs = Some(4);
@@ -143,7 +143,7 @@ fn a_lost_chip_costs_its_rail() {
             let collective = Collective { op: Op::AllReduce, ranks: fabric.chips, bytes: Bytes::new(1e9) };
             Pricing::new(&network, &spec.library).price(&collective, None).unwrap().bus_bandwidth(&collective).get()
         };
-        let left = rate(&damaged(&fabric, &Damage::of(&[Part::Node(3)]))) / rate(&fabric);
+        let left = rate(&damaged(&fabric, &Damage::of(&[FailedPart::Node(3)]))) / rate(&fabric);
         assert!((0.7..=1.0).contains(&left), "{name} keeps {left}");
     }
 }
@@ -207,7 +207,7 @@ fn bounds_hold_over_the_catalog() {
                     let what = format!("{op_name} by {} on {name}, {bytes} B", timing.algorithm.name());
                     assert!(timing.total().get() >= bound * (1.0 - 1e-9), "{what}");
                     if timing.algorithm == Algorithm::InNetwork && bytes < 100.0 {
-                        let longest = network.play(&supernode::network::Group::first(fabric.chips), Pattern::AllPairs).latency;
+                        let longest = network.play(&supernode::network::Group::first(fabric.chips), TrafficPattern::AllPairs).latency;
                         let beyond = timing.total() - timing.launch - longest * 2.0;
                         assert!(beyond.get() < 0.1e-6, "{what}: {beyond:?} beyond two paths");
                     }

@@ -5,7 +5,7 @@ use supernode::input::document::{Attention, Chip, Gqa, Precision, Precisions};
 use supernode::input::spec::{load_model, load_supernode};
 use supernode::units::{BytesPerSecond, Ratio, Seconds};
 use supernode::workload::kernel::{GroupedRows, attention_time, gemm_time, grouped_time};
-use supernode::workload::{AttentionBatch, Device, Routed, Work, layer_attention};
+use supernode::workload::{AttentionBatch, Device, RoutedTokens, Work, layer_attention};
 
 fn chip(supernode: &str) -> Chip {
     load_supernode(supernode).expect("shipped supernodes are readable").chip
@@ -83,7 +83,7 @@ fn routed_experts() {
     kernel.memory_efficiency.value = Ratio::new(0.7973);
     let device = Device::new(&chip);
     let time = |rows: GroupedRows| grouped_time(&device, &rows, 7168.0, 2048.0, Precision::Fp8Block).microseconds();
-    let routed = |ranks, tokens| Routed { tokens, experts: 256, top_k: 8.0, ranks, slots: 256 };
+    let routed = |ranks, tokens| RoutedTokens { tokens, experts: 256, top_k: 8.0, ranks, slots: 256 };
     close(time(routed(64, 1024.0).balanced()), 68.577);
     let skewed = GroupedRows { local: 8.0, active: 8.0, copies: 18_000.0, padded: 18_112.0, tokens: 16_384.0 };
     close(time(skewed), 1339.313);

@@ -2,12 +2,12 @@
 //! against brute force, `determinism.rs` threads, `closed_forms.rs` a ring spelt out link by link.
 
 use supernode::fabric::{Fabric, build};
-use supernode::footprint::{Part, all_parts};
-use supernode::input::catalog::{Found, shipped_in};
-use supernode::input::file_cache::Reader;
+use supernode::footprint::{FailedPart, all_parts};
+use supernode::input::catalog::{FoundText, shipped_in};
+use supernode::input::file_cache::FileReader;
 use supernode::input::spec::{Spec, load_supernode, load_target, load_workload, supernode_of, supernode_text};
 use supernode::network::{Collective, LONG_MESSAGE, Network, Op, Pricing};
-use supernode::study::{Case, DegradedMachine, Progress, Serves, sensitivity};
+use supernode::study::{DegradedMachine, Progress, SensitivityCase, Serves, sensitivity};
 use supernode::units::Bytes;
 
 use crate::fuzz::oracle;
@@ -58,7 +58,7 @@ fn names_and_their_order_change_nothing() {
         assert_eq!(times(&renamed), times(&spec), "{}", spec.id);
         // Keys of the first table from the last to the first; tables of their own follow a blank line.
         let reordered = text.split("\n\n").map(reversed_keys).collect::<Vec<_>>().join("\n\n");
-        if let Ok(other) = supernode_of(&Reader::default(), Found::in_memory("reordered", &reordered), "reordered") {
+        if let Ok(other) = supernode_of(&FileReader::default(), FoundText::in_memory("reordered", &reordered), "reordered") {
             assert_eq!(times(&other), times(&spec), "{}", spec.id);
         }
     }
@@ -107,7 +107,7 @@ fn a_graph_link_by_link_is_the_pattern_that_it_spells_out() {
     let machine = |size: u32, level: &str| {
         let head = "schema = 1\nsupernode = { name = \"m\", vendor = \"me\", chip = \"ascend-910c\", library = \"generic\" }\nsupply = { conversion_efficiency = 0.95, cooling_share = 0.03, pue = 1.16 }\n";
         let text = format!("{head}[[level]]\nname = \"all\"\nsize = {size}\nlink = \"ub-board-x2\"\n{level}");
-        supernode_of(&Reader::default(), Found::in_memory("m", &text), "m").unwrap_or_else(|problems| panic!("{problems}"))
+        supernode_of(&FileReader::default(), FoundText::in_memory("m", &text), "m").unwrap_or_else(|problems| panic!("{problems}"))
     };
     let spelt =
         |pairs: Vec<(u32, u32)>| pairs.into_iter().map(|(a, b)| format!("[[level.custom.link]]\nends = [\"{a}\", \"{b}\"]\n")).collect::<String>();
@@ -136,7 +136,7 @@ fn failures_never_speed_anything_up() {
         let network = Network::new(&fabric);
         let degraded = DegradedMachine::new(&spec, &network, &workload, &target);
         let sound = degraded.sound();
-        let parts: Vec<Part> = all_parts(&fabric);
+        let parts: Vec<FailedPart> = all_parts(&fabric);
         for part in parts.iter().step_by(1 + parts.len() / 12) {
             let left = degraded.after(&supernode::footprint::Damage::of(&[*part]), true);
             assert!(left.chips <= sound.chips, "{name}, {part:?}");
@@ -154,7 +154,7 @@ fn better_parts_lose(names: &[String], workloads: &[&str]) -> Vec<String> {
     let mut lost = Vec::new();
     for name in names {
         for workload in workloads {
-            let case = Case { supernode: name.clone(), serves: Serves::named(workload), target: "doubao-2026-04".into(), chip_of: None };
+            let case = SensitivityCase { supernode: name.clone(), serves: Serves::named(workload), target: "doubao-2026-04".into(), chip_of: None };
             let Ok((_, gains)) = sensitivity(&case, Progress::SILENT) else { continue };
             let losses = gains.iter().filter(|gain| gain.change.contains('%') && gain.tokens.is_some_and(|gain| gain < -1e-3));
             lost.extend(losses.map(|gain| format!("{name}, {workload}: {} {} loses {:?}", gain.name, gain.change, gain.tokens)));

@@ -2,9 +2,9 @@
 
 use crate::command::Project;
 use serde_json::Value;
-use supernode::fabric::{Policy, build};
+use supernode::fabric::{RoutingPolicy, build};
 use supernode::input::spec::load_supernode;
-use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, Pattern, fan_in_efficiency};
+use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, TrafficPattern, fan_in_efficiency};
 use supernode::units::{Bytes, Seconds};
 
 fn json(project: &Project, arguments: &[&str]) -> Value {
@@ -61,7 +61,7 @@ fn rotated_bulk_all_to_all_takes_what_the_flow_level_says() {
         let bytes = level.payload() * 90.0;
         let profile = network.all_to_all(ranks);
         let fair = profile.serialisation(&fabric, bytes, bytes).0 + profile.latency;
-        let packets = level.play(&group, Pattern::AllPairs, bytes).unwrap().time;
+        let packets = level.play(&group, TrafficPattern::AllPairs, bytes).unwrap().time;
         assert!((packets / fair - 1.0).abs() < 0.02, "{name}: {packets:?} for {fair:?}");
     }
 }
@@ -73,7 +73,7 @@ fn steady_ratio(name: &str, packets: u32) -> f64 {
     let network = Network::new(&fabric);
     let group = Group::first(fabric.chips);
     let level = PacketLevel::new(&network, group.chips(), &PacketOptions::default()).unwrap();
-    let time = |packets: u32| level.play(&group, Pattern::AllPairs, level.payload() * f64::from(packets)).unwrap().time;
+    let time = |packets: u32| level.play(&group, TrafficPattern::AllPairs, level.payload() * f64::from(packets)).unwrap().time;
     let bulk = Bytes::new(1e9);
     let fair = network.all_to_all(fabric.chips).serialisation(&fabric, level.payload(), bulk).0;
     (time(2 * packets) - time(packets)) / f64::from(packets) / fair
@@ -96,7 +96,7 @@ fn long_messages_are_extrapolated_within_one_per_cent() {
     let network = Network::new(&fabric);
     let group = Group::first(8);
     let level = PacketLevel::new(&network, group.chips(), &PacketOptions::default()).unwrap();
-    let time = |packets: f64| level.play(&group, Pattern::AllPairs, level.payload() * packets).unwrap().time;
+    let time = |packets: f64| level.play(&group, TrafficPattern::AllPairs, level.payload() * packets).unwrap().time;
     let (short, long, full) = (time(48.0), time(96.0), time(4000.0));
     let extrapolated = long + (long - short) * ((4000.0 - 96.0) / 48.0);
     assert!((extrapolated / full - 1.0).abs() < 0.01, "{extrapolated:?} for {full:?}");
@@ -168,7 +168,7 @@ fn an_incast_fills_the_receiver_and_no_more() {
 fn routings_that_packets_do_not_follow_are_refused() {
     let spec = load_supernode("hgx-h100").unwrap();
     let fabric = build(&spec).unwrap();
-    let network = Network::with_routing(&fabric, Policy::Valiant);
+    let network = Network::with_routing(&fabric, RoutingPolicy::Valiant);
     let error = PacketLevel::new(&network, &[0], &PacketOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "routing `valiant` is not simulated with packets; use spray, ecmp:SEED, dimension-order or adaptive");
 }

@@ -4,7 +4,7 @@ use crate::command::Project;
 use proptest::prelude::*;
 use supernode::execution::{Activity, lowest_clock, pace, work_power};
 use supernode::fabric::{self, Fabric};
-use supernode::footprint::{Duty, Inventory, Power, Stretch, inventory, mixed, power};
+use supernode::footprint::{Duty, Inventory, Power, PowerStretch, inventory, mixed, power};
 use supernode::input::document::{Chip, Precision};
 use supernode::input::spec::{Spec, load_supernode, load_target, load_training, load_workload};
 use supernode::network::{Network, Profile};
@@ -118,7 +118,7 @@ fn watts_over_time_integrate_to_the_joules_of_a_step() {
             assert!(totals().fold(0.0, f64::max) > 1.01 * totals().fold(f64::INFINITY, f64::min), "watts vary");
         }
         let mean = |watts: &dyn Fn(&Power) -> Watts| -> f64 {
-            let of = |(time, stretches, share): &(Seconds, Vec<Stretch>, f64)| -> f64 {
+            let of = |(time, stretches, share): &(Seconds, Vec<PowerStretch>, f64)| -> f64 {
                 let joules: f64 = stretches.iter().map(|stretch| watts(&stretch.power).get() * (stretch.end - stretch.start).get()).sum();
                 joules / time.get() * share
             };

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::command::Project;
 use crate::machines::{cloudmatrix, fabric, weightless};
-use supernode::execution::{ComputeTimes, GatherSize, PlayedKind, Replay, ReplayError, ReplayOptions, replay};
+use supernode::execution::{ComputeTimes, GatherSize, PlayedKind, ReplayError, ReplayOptions, TraceReplay, replay};
 use supernode::fabric::Fabric;
 use supernode::input::chakra::{ChakraTrace, NodeKind, RankTrace, TraceCollective, TraceNode};
 use supernode::input::document::{Algorithm, Library, Precision};
@@ -45,7 +45,7 @@ fn options(ranks: u32, compute: ComputeTimes) -> ReplayOptions {
     ReplayOptions { compute, gather: GatherSize::Input, precision: Precision::Bf16, chips: (0..ranks).collect() }
 }
 
-fn play(fabric: &Fabric, library: &Library, trace: &ChakraTrace, options: &ReplayOptions) -> Result<Replay, ReplayError> {
+fn play(fabric: &Fabric, library: &Library, trace: &ChakraTrace, options: &ReplayOptions) -> Result<TraceReplay, ReplayError> {
     replay(&Network::new(fabric), library, &Device::new(&fabric.chip), trace, options)
 }
 

@@ -9,7 +9,7 @@ use supernode::input::document::{CacheTier, DecodePhase, ExpertChips, Objective,
 use supernode::input::spec::{AttachedPart, Spec, WorkloadSpec, load_prices, load_supernode, load_target, load_workload, load_workload_with};
 use supernode::network::Network;
 use supernode::serving::{Role, best, decode_at, prefill_at};
-use supernode::study::{Choice, Simulation, simulate_with};
+use supernode::study::{MappingChoice, Simulation, simulate_with};
 use supernode::units::{Figure, Ratio, TokensPerSecond};
 
 /// Best decode and prefill rates on the first two nodes of CloudMatrix384, zero where nothing works.
@@ -132,7 +132,7 @@ proptest! {
 fn simulated(spec: &Spec, workload: &WorkloadSpec, objective: Objective, prices: &Prices) -> Simulation {
     let fabric = fabric::build(spec).unwrap_or_else(|problems| panic!("{problems}"));
     let target = load_target("doubao-2026-04").unwrap_or_else(|problems| panic!("{problems}"));
-    let choice = Choice { objective: Some(objective), prices: Some(prices.clone()), ..Choice::default() };
+    let choice = MappingChoice { objective: Some(objective), prices: Some(prices.clone()), ..MappingChoice::default() };
     simulate_with(spec, &fabric, workload, &target, &choice)
 }
 

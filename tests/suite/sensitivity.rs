@@ -7,13 +7,13 @@ use crate::command::Project;
 use serde_json::Value;
 use supernode::fabric;
 use supernode::input::catalog::Mention;
-use supernode::input::file_cache::{Log, Reader};
+use supernode::input::file_cache::{FileReader, Log};
 use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
-use supernode::study::{Case, Progress, Serves, sensitivity, simulate, uncertainty, weakest};
+use supernode::study::{Progress, SensitivityCase, Serves, sensitivity, simulate, uncertainty, weakest};
 use supernode::units::Figure;
 
-fn case() -> Case {
-    Case { supernode: "hgx-h100".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None }
+fn case() -> SensitivityCase {
+    SensitivityCase { supernode: "hgx-h100".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None }
 }
 
 /// Served tokens per second, and per joule, of a machine that someone changed in memory.
@@ -52,7 +52,7 @@ fn gains_are_the_finite_differences() {
 /// All files of the case in one folder, without a single range.
 fn without_ranges(keep: &str) -> Project {
     let log = Mutex::new(Log::default());
-    let (reader, mention) = (Reader::default().logged(&log), Mention::on_command_line());
+    let (reader, mention) = (FileReader::default().logged(&log), Mention::on_command_line());
     load_supernode_from(&reader, "hgx-h100", &mention).unwrap();
     load_workload_from(&reader, "llama-3.1-70b-fp8", &mention, None).unwrap();
     let files: BTreeMap<_, _> = log.lock().unwrap().files.clone();
@@ -126,7 +126,8 @@ fn a_design_beats_itself_half_the_time() {
 /// The range of a figure moves the result as far as the same figure set by hand, and what moves it most stands first with its source.
 #[test]
 fn the_weakest_sources_are_those_whose_ranges_move_most() {
-    let case = Case { supernode: "hgx-h20".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None };
+    let case =
+        SensitivityCase { supernode: "hgx-h20".into(), serves: Serves::named("llama-3.1-70b-fp8"), target: "doubao-2026-04".into(), chip_of: None };
     let (_, found) = weakest(&case, Progress::SILENT).unwrap();
     assert!(found.windows(2).all(|pair| pair[0].swing() >= pair[1].swing()), "largest first");
     let limit = found.iter().find(|weakness| weakness.path.ends_with("power.tdp")).unwrap();

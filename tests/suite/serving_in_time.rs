@@ -9,10 +9,11 @@ use supernode::input::document::{Admission, Length, Victim};
 use supernode::input::spec::{Spec, WorkloadSpec, load_engine, load_supernode, load_workload};
 use supernode::network::Network;
 use supernode::serving::queueing::{
-    Arrivals, Cost, Fleet, Load, Made, Outcome, Picoseconds, Policy, PoolSize, Prices, Request, Rules, Sequence, Sessions, Stage, Trace, serve,
+    Arrivals, ArrivingRequest, Fleet, FleetOutcome, Made, PassCost, PassLoad, PassPricing, Picoseconds, PoolSize, RequestStage, RouterPolicy,
+    SchedulerRules, Sequence, Sessions, Trace, serve,
 };
-use supernode::serving::{Batching, Traffic, aggregated_at, benchmark};
-use supernode::study::{Layout, Mode, Plan, capacity, promises};
+use supernode::serving::{Batching, ClientTraffic, aggregated_at, benchmark};
+use supernode::study::{Layout, Mode, ServePlan, capacity, promises};
 use supernode::units::{Seconds, SplitMix64, Watts};
 
 use super::command::Project;
@@ -23,7 +24,7 @@ pub struct Linear {
     prompt: f64,
     decode: f64,
     context: f64,
-    passes: Vec<(Load, f64)>,
+    passes: Vec<(PassLoad, f64)>,
 }
 
 impl Linear {
@@ -32,29 +33,29 @@ impl Linear {
     }
 }
 
-impl Prices for Linear {
-    fn price(&mut self, _: usize, load: &Load) -> Cost {
+impl PassPricing for Linear {
+    fn price(&mut self, _: usize, load: &PassLoad) -> PassCost {
         let time =
             self.base + self.prompt * f64::from(load.prompt_tokens) + self.decode * f64::from(load.decoding) + self.context * load.context as f64;
         if self.passes.len() < 100 {
             self.passes.push((*load, time));
         }
-        Cost { time: Picoseconds::of(Seconds::new(time / 1e3)), ..Cost::default() }
+        PassCost { time: Picoseconds::of(Seconds::new(time / 1e3)), ..PassCost::default() }
     }
 }
 
 /// Rules of an engine that is not named, one pass after the other.
-pub fn rules() -> Rules {
-    Rules { overlapped: false, ..Rules::of(None) }
+pub fn rules() -> SchedulerRules {
+    SchedulerRules { overlapped: false, ..SchedulerRules::of(None) }
 }
 
 /// One instance with so many blocks.
-pub fn fleet(rules: Rules, blocks: u64) -> Fleet {
+pub fn fleet(rules: SchedulerRules, blocks: u64) -> Fleet {
     Fleet {
         rules,
         first: PoolSize { instances: 1, groups: 1, blocks },
         second: None,
-        policy: Policy::RoundRobin,
+        policy: RouterPolicy::RoundRobin,
         host_units: 0,
         pooled_units: 0,
         drafts: (0, 0.0),
@@ -65,7 +66,7 @@ pub fn fleet(rules: Rules, blocks: u64) -> Fleet {
 
 /// Requests that share nothing: arrival in milliseconds, prompt, answer.
 fn trace(requests: &[(f64, u32, u32)]) -> Trace {
-    let request = |&(arrival, input, output): &(f64, u32, u32)| Request {
+    let request = |&(arrival, input, output): &(f64, u32, u32)| ArrivingRequest {
         arrival: Picoseconds::of(Seconds::new(arrival / 1e3)),
         input,
         output,
@@ -77,7 +78,7 @@ fn trace(requests: &[(f64, u32, u32)]) -> Trace {
 }
 
 /// TTFT, TPOT and end to end in milliseconds, and preemptions.
-fn told(outcome: &Outcome) -> Vec<[f64; 4]> {
+fn told(outcome: &FleetOutcome) -> Vec<[f64; 4]> {
     let milliseconds = |time: Picoseconds| (time.seconds() * 1e9).round() / 1e6;
     outcome
         .sequences
@@ -97,7 +98,7 @@ const HAND: [f64; 4] = [5.0, 0.1, 0.2, 0.01];
 /// up; A and B end; C is read again with its first token (11 tokens) beside 21 of D; and so on to the end at 85.55 ms.
 #[test]
 fn five_requests_and_a_preemption_step_by_step() {
-    let rules = Rules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, ..rules() };
+    let rules = SchedulerRules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, ..rules() };
     let mut prices = Linear::new(HAND);
     let outcome = serve(&fleet(rules.clone(), 11), &trace(&FIVE), &mut prices);
     let passes: Vec<(u32, u32, u64, f64)> =
@@ -129,10 +130,10 @@ fn five_requests_and_a_preemption_step_by_step() {
         ]
     );
     // One block in eleven kept free on admission: nobody is preempted, the last token comes after 89.76 ms.
-    let kept = serve(&fleet(Rules { watermark: 1.0 / 11.0 + 1e-9, ..rules.clone() }, 11), &trace(&FIVE), &mut Linear::new(HAND));
+    let kept = serve(&fleet(SchedulerRules { watermark: 1.0 / 11.0 + 1e-9, ..rules.clone() }, 11), &trace(&FIVE), &mut Linear::new(HAND));
     assert_eq!((kept.end, told(&kept)[2]), (Picoseconds(89_760_000_000), [43.81, 5.85, 84.76, 0.0]));
     // At most 16 tokens of a prompt in a pass.
-    let short = serve(&fleet(Rules { longest_chunk: Some(16), ..rules }, 11), &trace(&FIVE), &mut Linear::new(HAND));
+    let short = serve(&fleet(SchedulerRules { longest_chunk: Some(16), ..rules }, 11), &trace(&FIVE), &mut Linear::new(HAND));
     assert_eq!((short.end, told(&short)[2]), (Picoseconds(85_550_000_000), [17.85, 8.957_143, 80.55, 1.0]));
 }
 
@@ -141,7 +142,8 @@ fn five_requests_and_a_preemption_step_by_step() {
 #[test]
 fn a_request_may_preempt_itself() {
     let requests = trace(&[(0.0, 20, 12), (1.0, 44, 3), (2.0, 4, 2)]);
-    let run = |admission| serve(&fleet(Rules { budget: 16, sequences: 8, block: 4, admission, ..rules() }, 14), &requests, &mut Linear::new(HAND));
+    let run =
+        |admission| serve(&fleet(SchedulerRules { budget: 16, sequences: 8, block: 4, admission, ..rules() }, 14), &requests, &mut Linear::new(HAND));
     let first = run(Admission::FirstChunk);
     assert_eq!((first.end, told(&first)[1]), (Picoseconds(113_620_000_000), [101.06, 5.78, 112.62, 5.0]));
     let whole = run(Admission::Prompt);
@@ -163,8 +165,11 @@ fn waits_are_those_of_queueing_theory() {
                 (now, tokens, 1)
             })
             .collect();
-        let outcome =
-            serve(&fleet(Rules { sequences: 1, budget: u32::MAX, ..rules() }, 1 << 40), &trace(&requests), &mut Linear::new([0.0, 0.01, 0.0, 0.0]));
+        let outcome = serve(
+            &fleet(SchedulerRules { sequences: 1, budget: u32::MAX, ..rules() }, 1 << 40),
+            &trace(&requests),
+            &mut Linear::new([0.0, 0.01, 0.0, 0.0]),
+        );
         let waits: Vec<f64> = outcome.sequences.iter().map(|one| one.scheduled.unwrap().since(one.arrived).seconds()).collect();
         let batches: Vec<f64> = waits.chunks(5000).map(|batch| batch.iter().sum::<f64>() / batch.len() as f64).collect();
         let mean = batches.iter().sum::<f64>() / batches.len() as f64;
@@ -185,7 +190,7 @@ fn a_block_is_found_once_its_pass_is_scheduled() {
         (requests.requests[0].prefix, requests.requests[1].prefix) = (0..3, 3..7);
         let outcome = serve(&fleet(rules(), 100), &requests, &mut Linear::new(HAND));
         assert_eq!([outcome.sequences[0].found, outcome.sequences[1].found], [0, 32]);
-        let without = serve(&fleet(Rules { prefix_cache: false, ..rules() }, 100), &requests, &mut Linear::new(HAND));
+        let without = serve(&fleet(SchedulerRules { prefix_cache: false, ..rules() }, 100), &requests, &mut Linear::new(HAND));
         assert_eq!(without.sequences[1].found, 0);
     }
 }
@@ -196,17 +201,17 @@ fn a_block_is_found_once_its_pass_is_scheduled() {
 fn overlapped_scheduling_sees_arrivals_one_pass_later() {
     let requests = trace(&[(0.0, 100, 5), (1.0, 100, 1)]);
     let first = |overlapped| {
-        let outcome = serve(&fleet(Rules { overlapped, ..rules() }, 100), &requests, &mut Linear::new([10.0, 0.0, 0.0, 0.0]));
+        let outcome = serve(&fleet(SchedulerRules { overlapped, ..rules() }, 100), &requests, &mut Linear::new([10.0, 0.0, 0.0, 0.0]));
         outcome.sequences[1].first.since(outcome.sequences[1].arrived).seconds() * 1e3
     };
     assert_eq!([first(false), first(true)].map(f64::round), [19.0, 29.0]);
 }
 
-fn any_rules() -> impl Strategy<Value = Rules> {
+fn any_rules() -> impl Strategy<Value = SchedulerRules> {
     let admission = prop_oneof![Just(Admission::FirstChunk), Just(Admission::Prompt), Just(Admission::Request), Just(Admission::Estimate)];
     let victim = prop_oneof![Just(Victim::LastAdmitted), Just(Victim::FewestMade)];
     (16..200_u32, 1..16_u32, 1..20_u32, any::<[bool; 5]>(), admission, victim).prop_map(|(budget, sequences, block, flags, admission, victim)| {
-        Rules {
+        SchedulerRules {
             budget,
             sequences: sequences.min(budget),
             block,
@@ -233,11 +238,11 @@ proptest! {
         let length = |mean| Length { mean, variation: 1.0 };
         let made = Made { requests: 60, rate: 50.0, arrivals: Arrivals::Gamma(2.0), input: length(600), output: length(20), sessions, seed };
         let size = PoolSize { instances: 2, groups: 2, blocks: blocks * 16 };
-        let transfer = supernode::serving::queueing::Transfer { latency: Picoseconds(1_000_000), per_token: 1e6, layers: 4 };
+        let transfer = supernode::serving::queueing::CacheTransfer { latency: Picoseconds(1_000_000), per_token: 1e6, layers: 4 };
         let fleet = Fleet {
             first: size,
             second: apart.then_some((PoolSize { blocks: blocks * 10, ..size }, transfer)),
-            policy: Policy::PrefixAware,
+            policy: RouterPolicy::PrefixAware,
             host_units: pooled / 2,
             pooled_units: pooled,
             drafts: (2, 0.5),
@@ -248,9 +253,9 @@ proptest! {
         prop_assert_eq!(outcome.blocks_left, 0);
         for (one, asked) in outcome.sequences.iter().zip(&trace.requests) {
             match one.stage {
-                Stage::Finished => prop_assert_eq!((one.made, one.output), (asked.output, asked.output)),
-                Stage::Rejected => prop_assert_eq!(one.made, 0),
-                Stage::Open => prop_assert!(false, "neither ended nor rejected"),
+                RequestStage::Finished => prop_assert_eq!((one.made, one.output), (asked.output, asked.output)),
+                RequestStage::Rejected => prop_assert_eq!(one.made, 0),
+                RequestStage::Open => prop_assert!(false, "neither ended nor rejected"),
             }
         }
     }
@@ -267,10 +272,10 @@ proptest! {
         let sessions = Sessions { shared: 0.0, count: None };
         let trace = Made { requests: 400, rate, arrivals: Arrivals::Poisson, input: length(200), output: length(60), sessions, seed }.trace();
         let good = |blocks: u64, base: f64, instances: u32| {
-            let one = fleet(Rules { sequences: 64, ..rules() }, blocks);
-            let fleet = Fleet { first: PoolSize { instances, ..one.first }, policy: Policy::LeastLoaded, ..one };
+            let one = fleet(SchedulerRules { sequences: 64, ..rules() }, blocks);
+            let fleet = Fleet { first: PoolSize { instances, ..one.first }, policy: RouterPolicy::LeastLoaded, ..one };
             let outcome = serve(&fleet, &trace, &mut Linear::new([base, 0.02, 0.05, 1e-4]));
-            outcome.sequences.iter().filter(|one| one.stage == Stage::Finished && one.first.since(one.arrived).seconds() <= 0.4).count()
+            outcome.sequences.iter().filter(|one| one.stage == RequestStage::Finished && one.first.since(one.arrived).seconds() <= 0.4).count()
         };
         let plain = good(600, 8.0, 1);
         prop_assert!(good(600, 6.0, 1) + 20 >= plain);
@@ -315,14 +320,14 @@ fn tiers_apart(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, leng
     (request.cache_hit, request.speculation) = (0.0, None);
     let closed = aggregated_at(&Machine::new(network, &spec.library, &spec.chip, workload), &request, mapping, sequences, 512, 1).unwrap();
     let rate = closed.requests.unwrap().per_second;
-    let rules = Rules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..Rules::of(None) };
+    let rules = SchedulerRules { budget: 512 + sequences, sequences: 4 * sequences, overlapped: false, ..SchedulerRules::of(None) };
     let layout = Layout { candidates: Some(vec![mapping]), rules: Some(rules), instances: Some(1), ..Layout::default() };
     let sessions = Sessions { shared: 0.0, count: None };
     let made = Made { requests: 2000, rate, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 1 };
     // Near saturation a few per cent more arrivals than asked for are many more in the queue: the requests come at the rate to the last digit.
     let last = made.trace().requests.last().unwrap().arrival.seconds();
     let trace = Made { rate: rate * last / (1999.0 / rate), ..made }.trace();
-    let served = Plan::new(spec, network, workload, &trace, &layout).unwrap().serve(&trace);
+    let served = ServePlan::new(spec, network, workload, &trace, &layout).unwrap().serve(&trace);
     // Without the requests that find the machine filling up or draining.
     let steady: Vec<_> = served.outcome.sequences[500..1700].iter().filter(|one| one.output > 1).collect();
     let mean = |of: &dyn Fn(&&Sequence) -> f64| steady.iter().map(of).sum::<f64>() / steady.len() as f64;
@@ -343,7 +348,7 @@ fn what_is_validated_is_what_is_served() {
     let mapping = Mapping { tp: 8, ..Mapping::ONE };
     let machine = Machine::new(&network, &spec.library, &spec.chip, &workload);
     for (concurrency, prompt, output) in [(16, 1024, 256), (64, 1024, 512), (32, 4000, 200)] {
-        let traffic = Traffic { concurrency, rounds: 5, prompt, output, shortest: 1.0 };
+        let traffic = ClientTraffic { concurrency, rounds: 5, prompt, output, shortest: 1.0 };
         let batching = Batching {
             groups: 1,
             budget: 8192,
@@ -370,7 +375,7 @@ fn what_is_validated_is_what_is_served() {
         }
         .trace();
         let layout = Layout { candidates: Some(vec![mapping]), instances: Some(1), concurrency: Some(concurrency), ..Layout::default() };
-        let served = Plan::new(&spec, &network, &workload, &trace, &layout).unwrap().serve(&trace);
+        let served = ServePlan::new(&spec, &network, &workload, &trace, &layout).unwrap().serve(&trace);
         let off = [
             served.ttft.unwrap().mean / replayed.first_token.get() - 1.0,
             served.tpot.unwrap().mean / replayed.per_token.get() - 1.0,
@@ -392,7 +397,7 @@ fn capacities_are_kept() {
     let request = workload.workload.request.as_ref().unwrap();
     let sessions = Sessions { shared: 0.0, count: None };
     let made = Made { requests: 300, rate: 1.0, arrivals: Arrivals::Poisson, input: *request.input, output: *request.output, sessions, seed: 3 };
-    let plan = Plan::new(&spec, &network, &workload, &made.trace(), &layout).unwrap();
+    let plan = ServePlan::new(&spec, &network, &workload, &made.trace(), &layout).unwrap();
     let rate = |slo: &str| {
         let promises = promises(slo).unwrap();
         let found = capacity(&plan, &made, &promises);
@@ -406,7 +411,7 @@ fn capacities_are_kept() {
     // Read apart, the cache crosses the fabric once for each prompt.
     let apart = Layout { mode: Mode::Apart, candidates: Some(vec![Mapping::ONE]), prefill_candidates: Some(vec![Mapping::ONE]), ..Layout::default() };
     let trace = Made { rate: 5.0, ..made }.trace();
-    let served = Plan::new(&spec, &network, &workload, &trace, &apart).unwrap().serve(&trace);
+    let served = ServePlan::new(&spec, &network, &workload, &trace, &apart).unwrap().serve(&trace);
     assert_eq!(served.outcome.transferred, trace.requests.iter().map(|request| u64::from(request.input)).sum::<u64>());
     assert_eq!(served.counts[1], 300);
 }

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use supernode::input::document::Length;
 use supernode::input::problem::Source;
 use supernode::input::trace::{load_trace, parse_trace};
-use supernode::serving::queueing::{Arrivals, Made, Order, Rules, Sessions, Spread, Stage, Trace, prefix_hits, serve, spread_hits};
+use supernode::serving::queueing::{
+    Arrivals, BlockOrder, Made, PrefixSpread, RequestStage, SchedulerRules, Sessions, Trace, prefix_hits, serve, spread_hits,
+};
 
 use super::command::Project;
 use super::serving_in_time::Linear;
@@ -35,18 +37,18 @@ fn published_traces_find_what_independent_scripts_find() {
         let path = Path::new(&std::env::var("SUPERNODE_TRACES").unwrap()).join(name);
         let trace = Trace::of(&load_trace(path.to_str().unwrap()).unwrap());
         for (capacity, hits) in [1000, 10_000, 50_000, u64::MAX / 2].into_iter().zip(bounded) {
-            assert_eq!([Order::Forward, Order::Reverse].map(|order| prefix_hits(&trace, capacity, order)), hits, "{name} {capacity}");
+            assert_eq!([BlockOrder::Forward, BlockOrder::Reverse].map(|order| prefix_hits(&trace, capacity, order)), hits, "{name} {capacity}");
         }
-        let kinds = [Spread::RoundRobin, Spread::LongestPrefix, Spread::LeastWork];
-        let found = [u64::MAX / 2, 1562].map(|capacity| kinds.map(|kind| spread_hits(&trace, 8, capacity, Order::Reverse, kind).0));
+        let kinds = [PrefixSpread::RoundRobin, PrefixSpread::LongestPrefix, PrefixSpread::LeastWork];
+        let found = [u64::MAX / 2, 1562].map(|capacity| kinds.map(|kind| spread_hits(&trace, 8, capacity, BlockOrder::Reverse, kind).0));
         assert_eq!(found.concat(), spread, "{name}");
         // In time, with room for all, a request finds the blocks of every earlier one.
-        let fleet = fleet(Rules { sequences: 256, ..rules() }, 1 << 40);
+        let fleet = fleet(SchedulerRules { sequences: 256, ..rules() }, 1 << 40);
         let outcome = serve(&fleet, &trace, &mut Linear::new([12.7, 0.0415, 0.0123, 9.65e-5]));
         let found: u64 = outcome.sequences.iter().map(|one| u64::from(one.found_units)).sum();
         assert_eq!(found, bounded[3][0], "{name}");
         // vLLM counts whole blocks of 16 and reads the last token again: 54 063 104 and 39 802 880 tokens less than a block's worth a request.
-        assert!(outcome.sequences.iter().all(|one| one.stage == Stage::Finished));
+        assert!(outcome.sequences.iter().all(|one| one.stage == RequestStage::Finished));
     }
 }
 
@@ -111,9 +113,9 @@ impl Listed {
         units.iter().take_while(|unit| self.blocks.contains(unit)).count() as u64
     }
 
-    fn uses(&mut self, units: &[u32], order: Order) {
+    fn uses(&mut self, units: &[u32], order: BlockOrder) {
         let mut units = units.to_vec();
-        if order == Order::Reverse {
+        if order == BlockOrder::Reverse {
             units.reverse();
         }
         for unit in units {
@@ -135,7 +137,7 @@ proptest! {
         let length = |mean| Length { mean, variation: 0.7 };
         let sessions = Sessions { shared: 0.8, count: Some(sessions) };
         let trace = Made { requests: 120, rate: 1.0, arrivals: Arrivals::Poisson, input: length(2000), output: length(10), sessions, seed }.trace();
-        for order in [Order::Forward, Order::Reverse] {
+        for order in [BlockOrder::Forward, BlockOrder::Reverse] {
             let mut listed: Vec<Listed> = (0..caches).map(|_| Listed { capacity, blocks: Vec::new() }).collect();
             let mut hits = 0;
             for (number, request) in trace.requests.iter().enumerate() {
@@ -143,7 +145,7 @@ proptest! {
                 hits += cache.hits(units);
                 cache.uses(units, order);
             }
-            prop_assert_eq!(spread_hits(&trace, caches, capacity as u64, order, Spread::RoundRobin).0, hits);
+            prop_assert_eq!(spread_hits(&trace, caches, capacity as u64, order, PrefixSpread::RoundRobin).0, hits);
         }
     }
 }

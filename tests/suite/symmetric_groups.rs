@@ -1,8 +1,8 @@
 //! Groups that fill a part of a machine, on every pattern: symmetry against one walk for each receiver, and routes against walks.
 
 use crate::topologies::machine::machine;
-use supernode::fabric::{Fabric, Policy};
-use supernode::network::{Group, Network, Pattern};
+use supernode::fabric::{Fabric, RoutingPolicy};
+use supernode::network::{Group, Network, TrafficPattern};
 
 fn level(size: u32, pattern: &str) -> String {
     format!("[[level]]\nname = \"l\"\nsize = {size}\nlink = \"PART(link)\"\n{pattern}\n")
@@ -66,11 +66,11 @@ fn machines() -> Vec<(String, Fabric)> {
 #[test]
 fn every_first_group_is_priced_alike_by_symmetry_and_by_full_walks() {
     for (text, fabric) in machines() {
-        for policy in [Policy::Spray, Policy::DimensionOrder, Policy::Valiant] {
+        for policy in [RoutingPolicy::Spray, RoutingPolicy::DimensionOrder, RoutingPolicy::Valiant] {
             let network = Network::with_routing(&fabric, policy);
             for ranks in 2..=fabric.chips {
                 let group = Group::first(ranks);
-                let (quick, full) = (network.loads(&group, Pattern::AllPairs), network.full_loads(&group, Pattern::AllPairs));
+                let (quick, full) = (network.loads(&group, TrafficPattern::AllPairs), network.full_loads(&group, TrafficPattern::AllPairs));
                 assert_eq!(quick.hops, full.hops, "{ranks} ranks, {policy}\n{text}");
                 for (a, b) in quick.bytes.iter().zip(&full.bytes) {
                     assert!((a - b).abs() <= 1e-9 * b.max(1.0), "{ranks} ranks, {policy}: {a} and {b}\n{text}");
@@ -86,7 +86,7 @@ fn patterns_across_a_level_are_priced_alike_by_symmetry_and_by_full_walks() {
         let network = Network::new(&fabric);
         let mut below = 1;
         for (level, &size) in (0..).zip(&fabric.level_sizes) {
-            let (group, pattern) = (Group::first(fabric.chips), Pattern::Across { level, below, size });
+            let (group, pattern) = (Group::first(fabric.chips), TrafficPattern::Across { level, below, size });
             let (quick, full) = (network.loads(&group, pattern), network.full_loads(&group, pattern));
             for (a, b) in quick.bytes.iter().zip(&full.bytes) {
                 assert!((a - b).abs() <= 1e-9 * b.max(1.0), "level {level}: {a} and {b}\n{text}");
@@ -131,15 +131,15 @@ fn one_walk_for_equivalent_receivers_carries_what_all_pairs_carry() {
         // In an order of ranks that is not that of the chips, without one chip.
         let chips = fabric.chips;
         let group = Group::of((1..chips).map(|rank| rank * 7 % chips).collect());
-        for policy in [Policy::Spray, Policy::DimensionOrder] {
+        for policy in [RoutingPolicy::Spray, RoutingPolicy::DimensionOrder] {
             let network = Network::with_routing(&fabric, policy);
-            for pattern in [Pattern::AllPairs, Pattern::OneSided { senders: 17 }] {
+            for pattern in [TrafficPattern::AllPairs, TrafficPattern::OneSided { senders: 17 }] {
                 let walked = network.full_loads(&group, pattern);
                 let mut bytes = vec![0.0; walked.bytes.len()];
                 let (mut latency, mut hops) = (0.0_f64, 0);
                 for receiver in 0..group.ranks() {
                     pattern.each_sender(&group, receiver, |sender, weight| {
-                        let pair = network.full_loads(&Group::of(vec![group.chip(sender), group.chip(receiver)]), Pattern::OnePair);
+                        let pair = network.full_loads(&Group::of(vec![group.chip(sender), group.chip(receiver)]), TrafficPattern::OnePair);
                         bytes.iter_mut().zip(&pair.bytes).for_each(|(sum, more)| *sum += weight * more);
                         (latency, hops) = (latency.max(pair.latency.get()), hops.max(pair.hops));
                     });
@@ -157,9 +157,9 @@ fn one_walk_for_equivalent_receivers_carries_what_all_pairs_carry() {
 #[test]
 fn no_byte_is_lost_or_gained_on_any_fabric() {
     for (text, fabric) in machines() {
-        for name in Policy::NAMES {
+        for name in RoutingPolicy::NAMES {
             let network = Network::with_routing(&fabric, name.parse().expect("a policy"));
-            for pattern in [Pattern::AllPairs, Pattern::Ring] {
+            for pattern in [TrafficPattern::AllPairs, TrafficPattern::Ring] {
                 let loads = network.full_loads(&Group::first(fabric.chips), pattern);
                 let mut balance = vec![0.0; network.router().nodes()];
                 for (channel, bytes) in network.router().channels().iter().zip(&loads.bytes) {
@@ -177,7 +177,7 @@ fn no_byte_is_lost_or_gained_on_any_fabric() {
 #[test]
 fn single_pairs_take_the_paths_of_the_walk() {
     for (text, fabric) in machines() {
-        for policy in [Policy::Spray, Policy::DimensionOrder] {
+        for policy in [RoutingPolicy::Spray, RoutingPolicy::DimensionOrder] {
             let network = Network::with_routing(&fabric, policy);
             let (mut paths, mut routes) = (network.router().pathfinder(), network.router().routes());
             for destination in 0..fabric.chips {
@@ -204,10 +204,10 @@ fn single_pairs_take_the_paths_of_the_walk() {
 fn adaptive_routing_beats_both_on_a_dragonfly_under_attack() {
     let fabric = machine(&level(144, "[level.dragonfly]\nrouter = \"PART(switch)\"\ngroups = 9\nrouters_per_group = 4\nglobal_links_per_router = 2"));
     let busiest = |policy| {
-        let loads = Network::with_routing(&fabric, policy).full_loads(&Group::first(144), Pattern::Shift(16));
+        let loads = Network::with_routing(&fabric, policy).full_loads(&Group::first(144), TrafficPattern::Shift(16));
         loads.bytes.into_iter().fold(0.0, f64::max)
     };
-    let (shortest, valiant, adaptive) = (busiest(Policy::Spray), busiest(Policy::Valiant), busiest(Policy::Adaptive));
+    let (shortest, valiant, adaptive) = (busiest(RoutingPolicy::Spray), busiest(RoutingPolicy::Valiant), busiest(RoutingPolicy::Adaptive));
     assert!(valiant < shortest, "{valiant} against {shortest}");
     assert!(adaptive <= valiant.min(shortest) + 1e-9, "{adaptive}");
 }
@@ -217,7 +217,7 @@ fn adaptive_routing_beats_both_on_a_dragonfly_under_attack() {
 #[test]
 fn detours_multiply_what_a_lone_pair_can_send() {
     let fabric = machine(&level(6, MESHED));
-    let loads = Network::with_routing(&fabric, Policy::AllPaths).full_loads(&Group::first(6), Pattern::OnePair);
+    let loads = Network::with_routing(&fabric, RoutingPolicy::AllPaths).full_loads(&Group::first(6), TrafficPattern::OnePair);
     let busiest = loads.bytes.iter().copied().fold(0.0, f64::max);
     assert!((busiest - 1.0 / 5.0).abs() < 1e-6, "{busiest}");
 }
@@ -226,7 +226,7 @@ fn detours_multiply_what_a_lone_pair_can_send() {
 #[test]
 fn dimension_order_takes_one_corner() {
     let fabric = machine(&level(9, "[level.mesh]\ndimensions = [3, 3]"));
-    let network = Network::with_routing(&fabric, Policy::DimensionOrder);
+    let network = Network::with_routing(&fabric, RoutingPolicy::DimensionOrder);
     let route = network.router().pathfinder().route(0, 8).expect("a path");
     let channels = network.router().channels();
     let mut stops: Vec<u32> = route.hops.iter().map(|hop| channels[hop.channel as usize].to).collect();

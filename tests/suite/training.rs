@@ -8,8 +8,8 @@ use supernode::input::document::{Captured, ExpertPlacement, HostCosts, Optimizer
 use supernode::input::spec::{Spec, TrainingSpec, load_supernode, load_training};
 use supernode::network::{Collective, Network, Op, Placement, Pricing};
 use supernode::training::{
-    Event, LayersByClock, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, layouts, memory, model_flop_per_token, search,
-    train_step, training_timeline,
+    LayersByClock, PipelineEvent, Recompute, Task, TrainingLayout, TrainingRequest, TrainingStep, bubble, layouts, memory, model_flop_per_token,
+    search, train_step, training_timeline,
 };
 use supernode::units::{Bytes, Figure, Seconds};
 use supernode::workload::Device;
@@ -228,7 +228,7 @@ fn a_shared_sequence_by_hand() {
     let workload = training("llama-3.1-70b-bf16");
     with_task(&supernode("gb300-nvl72"), &workload, &request("tp=1,cp=2,dp=4,pp=8"), |task| {
         let [whole, shared] = [1, 2].map(|cp| task.layers([1, cp, 1, 1]).pop().unwrap());
-        let flop = |layer: &supernode::training::Layer| layer.operators.iter().map(|operator| operator.work.flop().get()).sum::<f64>();
+        let flop = |layer: &supernode::training::TrainingLayer| layer.operators.iter().map(|operator| operator.work.flop().get()).sum::<f64>();
         assert!((flop(&whole) / flop(&shared) - 2.0).abs() < 1e-9);
         let sent = [0, 1].map(|direction: usize| shared.sent[direction] - whole.sent[direction]);
         assert_eq!(sent, [8192.0 * 2.0 * 8.0 * 128.0 * 2.0 / 2.0, 8192.0 * 2.0 * 8.0 * 128.0 * 2.0].map(Bytes::new));
@@ -280,17 +280,17 @@ fn the_course_of_a_step_is_its_closed_form() {
         let end = moments.iter().map(|moment| moment.start + moment.time).fold(Seconds::ZERO, Seconds::max);
         assert!(close(end, step.time), "{}: {end:?} is not {:?}", step.layout, step.time);
         for stage in 0..step.layout.pp {
-            let of = |events: &[Event]| -> Seconds {
+            let of = |events: &[PipelineEvent]| -> Seconds {
                 let own = moments.iter().filter(|moment| moment.stage == stage && events.contains(&moment.event));
                 own.map(|moment| moment.time).sum::<Seconds>() / step.pace.rest
             };
             let parts = step.parts().map(|part| part.1);
-            assert!(close(of(&[Event::Forward, Event::Backward]), parts[0]), "{}", step.layout);
-            assert!(close(of(&[Event::Exposed]), parts[1]) && close(of(&[Event::HandOver]), parts[2]), "{}", step.layout);
-            assert!(close(of(&[Event::Host]), parts[6]), "{}", step.layout);
+            assert!(close(of(&[PipelineEvent::Forward, PipelineEvent::Backward]), parts[0]), "{}", step.layout);
+            assert!(close(of(&[PipelineEvent::Exposed]), parts[1]) && close(of(&[PipelineEvent::HandOver]), parts[2]), "{}", step.layout);
+            assert!(close(of(&[PipelineEvent::Host]), parts[6]), "{}", step.layout);
             // What a stage waits for others at the end of a step, for the slowest rank.
             let waits = parts[3] + parts[7];
-            assert!(close(of(&[Event::Bubble]), waits), "{} stage {stage}: {:?} is not {waits:?}", step.layout, of(&[Event::Bubble]));
+            assert!(close(of(&[PipelineEvent::Bubble]), waits), "{} stage {stage}: {:?} is not {waits:?}", step.layout, of(&[PipelineEvent::Bubble]));
         }
     }
 }

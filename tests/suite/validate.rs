@@ -6,8 +6,8 @@ use supernode::input::cases::{Case, load_cases, shipped_cases};
 use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
 use supernode::units::quantile;
-use supernode::validation::calibrate::{Calibration, Family, calibrate, outside};
-use supernode::validation::{Bench, Comparison, Parts, exceeded, load_bounds, load_outside, scores, summaries, validate};
+use supernode::validation::calibrate::{Calibration, ConstantFamily, calibrate, outside};
+use supernode::validation::{Bench, Comparison, FittedParts, exceeded, load_bounds, load_outside, scores, summaries, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
@@ -21,12 +21,12 @@ fn machine(name: &str) -> (Spec, Fabric) {
 
 /// Fits a family on the measurements of `systems` that `keep` keeps.
 fn fitted(family: &str, systems: &[&str], keep: impl Fn(&Case) -> bool) -> (Calibration, Spec) {
-    let family = Family::parse(family).expect("a family");
+    let family = ConstantFamily::parse(family).expect("a family");
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| keep(case)).collect();
     let built: Vec<(Spec, Fabric)> = systems.iter().map(|system| machine(system)).collect();
     let networks: Vec<Network<'_>> = built.iter().map(|(_, fabric)| Network::new(fabric)).collect();
     let machines: Vec<(&Spec, &Network<'_>)> = built.iter().map(|(spec, _)| spec).zip(&networks).collect();
-    let mut parts = Parts::of(&built[0].0);
+    let mut parts = FittedParts::of(&built[0].0);
     let calibration = calibrate(&family, &machines, &cases, &mut parts).expect("enough measurements");
     let mut spec = built[0].0.clone();
     (spec.chip, spec.library) = (parts.chip, parts.library);
@@ -35,11 +35,11 @@ fn fitted(family: &str, systems: &[&str], keep: impl Fn(&Case) -> bool) -> (Cali
 
 /// Median absolute error on `system` of the measurements that `family` covers and `keep` keeps, with the constants of `from`.
 fn median_with(from: &Spec, family: &str, system: &str, keep: impl Fn(&Case) -> bool) -> f64 {
-    let family = Family::parse(family).expect("a family");
+    let family = ConstantFamily::parse(family).expect("a family");
     let (spec, fabric) = machine(system);
     let network = Network::new(&fabric);
     let mut bench = Bench::new(&spec, &network);
-    let (mut parts, mut from) = (Parts::of(&spec), Parts::of(from));
+    let (mut parts, mut from) = (FittedParts::of(&spec), FittedParts::of(from));
     let known = family.constants(&mut from).expect("constants");
     for (to, from) in family.constants(&mut parts).expect("constants").into_iter().zip(known) {
         assert_eq!(to.name, from.name);
@@ -146,7 +146,7 @@ fn each_chip_is_predicted_from_its_relative() {
     for (system, relative) in RELATIVES {
         let (spec, fabric) = machine(system);
         let network = Network::new(&fabric);
-        let mut parts = Parts::of(&spec);
+        let mut parts = FittedParts::of(&spec);
         parts.chip.kernels = load_supernode(relative).expect("a shipped supernode").chip.kernels;
         let mut bench = Bench::new(&spec, &network);
         bench.replace(&parts);
@@ -188,9 +188,9 @@ fn errors_of_left_out_groups_are_made_again() {
         let relative = load_supernode(relative).expect("a shipped supernode");
         let (spec, fabric) = machine(system);
         let network = Network::new(&fabric);
-        let family = Family::parse(family).expect("a family");
+        let family = ConstantFamily::parse(family).expect("a family");
         let again =
-            outside(&family, &[(&spec, &network)], &all_cases(), &Parts::of(&spec), Some(&relative.chip.kernels)).expect("enough measurements");
+            outside(&family, &[(&spec, &network)], &all_cases(), &FittedParts::of(&spec), Some(&relative.chip.kernels)).expect("enough measurements");
         assert!(again.len() >= 50, "{} measurements", again.len());
         for (id, errors) in again {
             let (found, stated) = (errors.left_out.expect("an error"), stated[&id].left_out.expect("an error"));

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::output_file::sync_folder;
 use crate::input::problem::{Problem, Problems};
-use crate::study::{Outcome, Shard, SweptRow};
+use crate::study::{DesignOutcome, Shard, SweptRow};
 
 /// Whose rows a journal holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct JournalOwner {
     /// Name or path of the study.
     pub study: String,
     /// Differs where the study, its files or the program do.
@@ -34,7 +34,7 @@ pub struct Owner {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct JournalLine {
     i: u64,
     f: Vec<Option<f64>>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -42,7 +42,7 @@ struct Line {
 }
 
 /// Rows by number.
-pub type Rows = BTreeMap<u64, Outcome>;
+pub type Rows = BTreeMap<u64, DesignOutcome>;
 
 /// An open journal.
 pub struct Journal {
@@ -71,7 +71,7 @@ impl Journal {
     ///
     /// # Errors
     /// A journal of another study; one that another process is writing.
-    pub fn open(path: &Path, owner: &Owner) -> Result<(Self, Owner, Rows), Problems> {
+    pub fn open(path: &Path, owner: &JournalOwner) -> Result<(Self, JournalOwner, Rows), Problems> {
         // A device or a pipe keeps nothing, and may never end.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Problem::new(format!("`{}` is not a file", path.display())).into());
@@ -108,7 +108,7 @@ impl Journal {
     /// # Errors
     /// A full disk: the rows before this one stay whole.
     pub fn add(&mut self, row: &SweptRow) -> Result<(), Problems> {
-        self.line(&Line { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })
+        self.line(&JournalLine { i: row.index, f: row.outcome.figures.clone(), n: row.outcome.note.clone() })
     }
 
     /// Sends what was added to the disk, and waits until it is there.
@@ -150,10 +150,10 @@ impl Journal {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn finish(mut self, owner: &Owner) -> Result<(), Problems> {
+    pub fn finish(mut self, owner: &JournalOwner) -> Result<(), Problems> {
         self.length = 0;
         self.cut()?;
-        self.line(&Owner { finished: true, ..owner.clone() })?;
+        self.line(&JournalOwner { finished: true, ..owner.clone() })?;
         self.sync()
     }
 
@@ -161,21 +161,21 @@ impl Journal {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn restart(&mut self, owner: &Owner) -> Result<(), Problems> {
+    pub fn restart(&mut self, owner: &JournalOwner) -> Result<(), Problems> {
         self.length = 0;
         self.cut()?;
         self.line(owner)
     }
 }
 
-impl Owner {
+impl JournalOwner {
     /// As it was before it finished, to compare.
     fn finished_as(&self, other: &Self) -> Self {
         Self { finished: other.finished, ..self.clone() }
     }
 }
 
-fn foreign(path: &Path, head: &Owner, owner: &Owner) -> Problems {
+fn foreign(path: &Path, head: &JournalOwner, owner: &JournalOwner) -> Problems {
     let what = if head.study == owner.study {
         format!("`{}` has rows of `{}` as it was before it, its files or the program changed", path.display(), head.study)
     } else {
@@ -209,19 +209,19 @@ fn not_a_journal(path: &Path) -> Problem {
 }
 
 /// The owner and the rows of a journal's whole lines.
-pub(super) fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<(JournalOwner, Rows), Problems> {
     let not_ours = || not_a_journal(path);
     let mut lines = text.lines();
-    let head: Owner = lines.next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(not_ours)?;
+    let head: JournalOwner = lines.next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(not_ours)?;
     let mut rows = Rows::new();
     let shard = Shard { number: head.shard.0, of: head.shard.1.max(1) };
     for (number, line) in lines.enumerate() {
-        let Line { i, f, n } = serde_json::from_str(line).map_err(|_| not_ours())?;
+        let JournalLine { i, f, n } = serde_json::from_str(line).map_err(|_| not_ours())?;
         if f.len() != head.figures || i >= head.designs || !shard.holds(i) {
             let message = format!("line {} of `{}` is not a row of its study", number + 2, path.display());
             return Err(Problem::new(message).help("remove that line; its design is computed again").into());
         }
-        rows.insert(i, Outcome { figures: f, note: n });
+        rows.insert(i, DesignOutcome { figures: f, note: n });
     }
     Ok((head, rows))
 }
@@ -230,7 +230,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<(Owner, Rows), Problems> 
 ///
 /// # Errors
 /// A journal beside the output that is none.
-pub fn is_complete(out: &Path, owner: &Owner) -> Result<bool, Problems> {
+pub fn is_complete(out: &Path, owner: &JournalOwner) -> Result<bool, Problems> {
     let path = path_of(out, Shard::ALL);
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     if text.is_empty() || !out.exists() {
@@ -244,7 +244,7 @@ pub fn is_complete(out: &Path, owner: &Owner) -> Result<bool, Problems> {
 ///
 /// # Errors
 /// No shards, shards of several cuts, one of another study, rows that are missing: run the shards named.
-pub fn join(out: &Path, owner: &Owner) -> Result<Rows, Problems> {
+pub fn join(out: &Path, owner: &JournalOwner) -> Result<Rows, Problems> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut prefix = out.file_name().unwrap_or_default().to_owned();
     prefix.push(".shard-");
@@ -279,7 +279,7 @@ pub fn join(out: &Path, owner: &Owner) -> Result<Rows, Problems> {
     for number in 0..of {
         let shard = Shard { number, of };
         let path = path_of(out, shard);
-        let expected = Owner { shard: (number, of), ..owner.clone() };
+        let expected = JournalOwner { shard: (number, of), ..owner.clone() };
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let (head, found) = if whole == 0 { (expected.clone(), Rows::new()) } else { parse(&path, &text[..whole])? };

@@ -11,12 +11,12 @@ use std::sync::{Mutex, PoisonError};
 use super::output_file::OutputFile;
 use super::page::PageArgument;
 use super::progress::{Meter, progress as told_progress};
-use super::{Exit, Outcome, Output, bad_option};
+use super::{CommandResult, Exit, Output, bad_option};
 use crate::input::problem::{Problem, Problems};
 use crate::input::study::load_study;
 use crate::report::{self, Picture, RecordFormat, Records, SweepReport, View, picture_of};
 use crate::study::{Demands, Progress, Shard, Space, SweptRow, findings, named_designs, probabilities, sweep};
-use journal::{Journal, Owner, Rows, is_complete, join, path_of, synced_while};
+use journal::{Journal, JournalOwner, Rows, is_complete, join, path_of, synced_while};
 
 /// Try all designs of a study; an interrupted sweep goes on where it was
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ impl FromStr for ShardArgument {
     }
 }
 
-pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
+pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let out = arguments.out.as_deref().map(|out| record_format(out).map(|format| (out, format))).transpose()?;
     let space = Space::new(load_study(&arguments.study)?)?;
     let demands = Demands::of(&space)?;
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> Outcome {
         return Err(bad_option("--document", format!("`{}` is not a folder", folder.display())));
     }
     let met = space.preview()?;
-    let owner = Owner {
+    let owner = JournalOwner {
         study: space.spec.id.clone(),
         fingerprint: space.fingerprint(&met),
         designs: space.points,
@@ -175,7 +175,7 @@ fn ordered(rows: Rows) -> Vec<SweptRow> {
 }
 
 /// An output that nothing says is this study's is someone's.
-fn refuse_foreign(out: &Path, owner: &Owner) -> Result<(), Problems> {
+fn refuse_foreign(out: &Path, owner: &JournalOwner) -> Result<(), Problems> {
     // An empty journal says nothing of whose the output is.
     let has_journal = path_of(out, Shard::ALL).metadata().is_ok_and(|journal| journal.len() > 0);
     if out.exists() && !has_journal {
@@ -190,10 +190,10 @@ fn on_disk(
     space: &Space,
     demands: &Demands,
     shard: Shard,
-    owner: &Owner,
+    owner: &JournalOwner,
     (out, format): (&Path, RecordFormat),
 ) -> Result<Option<Vec<SweptRow>>, Problems> {
-    let owner = Owner { shard: (shard.number, shard.of), ..owner.clone() };
+    let owner = JournalOwner { shard: (shard.number, shard.of), ..owner.clone() };
     if shard == Shard::ALL {
         refuse_foreign(out, &owner)?;
     }

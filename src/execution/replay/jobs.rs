@@ -10,7 +10,7 @@ use crate::workload::kernel::roofline_time;
 
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Job {
+pub(super) enum NodeJob {
     /// Keeps a thread or stream busy for so long.
     Busy { time: Seconds, resource: usize },
     /// Takes part in a collective of several ranks.
@@ -24,7 +24,7 @@ pub(super) enum Job {
 /// The nodes of all ranks, numbered through.
 #[derive(Debug)]
 pub(super) struct Jobs {
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<NodeJob>,
     pub kinds: Vec<PlayedKind>,
     /// Place of each rank's first node.
     pub first: Vec<usize>,
@@ -70,9 +70,9 @@ impl Jobs {
             for node in &traced.nodes {
                 let (kind, job) = jobs.job(device, options, (traced.rank, node));
                 let job = match job {
-                    Job::Busy { time, .. } => {
+                    NodeJob::Busy { time, .. } => {
                         let next = resources.len();
-                        Job::Busy { time, resource: *resources.entry((rank, kind, node.thread)).or_insert(next) }
+                        NodeJob::Busy { time, resource: *resources.entry((rank, kind, node.thread)).or_insert(next) }
                     }
                     other => other,
                 };
@@ -128,17 +128,17 @@ impl Jobs {
         Ok(missing)
     }
 
-    fn job(&mut self, device: &Device, options: &ReplayOptions, (rank, node): (u32, &TraceNode)) -> (PlayedKind, Job) {
+    fn job(&mut self, device: &Device, options: &ReplayOptions, (rank, node): (u32, &TraceNode)) -> (PlayedKind, NodeJob) {
         let recorded = node.duration_us.map(|duration| Seconds::new(duration as f64 / 1e6));
-        let busy = |time: Seconds| Job::Busy { time, resource: 0 };
+        let busy = |time: Seconds| NodeJob::Busy { time, resource: 0 };
         let spared = |time: Seconds| if options.compute == ComputeTimes::None { Seconds::ZERO } else { time };
         match node.kind {
-            NodeKind::Send => (PlayedKind::Communication, Job::Send),
-            NodeKind::Receive => (PlayedKind::Communication, Job::Receive),
+            NodeKind::Send => (PlayedKind::Communication, NodeJob::Send),
+            NodeKind::Receive => (PlayedKind::Communication, NodeJob::Receive),
             NodeKind::Collective => {
                 let moves = node.bytes.is_some_and(|bytes| bytes > 0) && node.collective.is_some();
                 if moves || node.collective == Some(TraceCollective::Barrier) {
-                    return (PlayedKind::Communication, Job::Collective);
+                    return (PlayedKind::Communication, NodeJob::Collective);
                 }
                 let on_host = node.on_host == Some(true);
                 self.unsized_nodes.push(UnsizedNode { rank, id: node.id, name: node.name.clone(), on_host, recorded });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::jobs::{Job, Jobs, narrow};
+use super::jobs::{Jobs, NodeJob, narrow};
 use super::{GatherSize, ReplayError, ReplayOptions};
 use crate::input::chakra::{ChakraTrace, NodeKind, TraceCollective, TraceNode};
 use crate::input::document::Library;
@@ -14,7 +14,7 @@ const BARRIER: Bytes = Bytes::new(4.0);
 
 /// A collective of several ranks.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(super) struct CollectiveInstance {
     /// Nodes, one a rank.
     pub members: Vec<u32>,
     /// Instances of one communicator follow each other.
@@ -25,7 +25,7 @@ pub(super) struct Instance {
 
 /// Bytes from rank to rank.
 #[derive(Debug)]
-pub(super) struct Transfer {
+pub(super) struct TraceTransfer {
     pub send: u32,
     pub receive: Option<u32>,
     /// What moves; `None` within one chip.
@@ -36,9 +36,9 @@ pub(super) struct Transfer {
 
 /// All that moves between ranks.
 #[derive(Debug, Default)]
-pub(super) struct Communication {
-    pub instances: Vec<Instance>,
-    pub transfers: Vec<Transfer>,
+pub(super) struct TraceCommunication {
+    pub instances: Vec<CollectiveInstance>,
+    pub transfers: Vec<TraceTransfer>,
     pub streams: Vec<PricedStream>,
     /// Instance or transfer of each node.
     pub of_node: BTreeMap<u32, usize>,
@@ -46,7 +46,7 @@ pub(super) struct Communication {
     pub notes: Vec<String>,
 }
 
-impl Communication {
+impl TraceCommunication {
     /// Collectives and transfers.
     pub fn counts(&self) -> (usize, usize) {
         (self.instances.len(), self.transfers.len())
@@ -60,9 +60,9 @@ pub(super) fn match_nodes(
     trace: &ChakraTrace,
     options: &ReplayOptions,
     jobs: &mut Jobs,
-) -> Result<Communication, ReplayError> {
+) -> Result<TraceCommunication, ReplayError> {
     let mut matching =
-        Matching { trace, options, jobs, prices: StreamPrices::new(network, library), known: BTreeMap::new(), found: Communication::default() };
+        Matching { trace, options, jobs, prices: StreamPrices::new(network, library), known: BTreeMap::new(), found: TraceCommunication::default() };
     matching.collectives()?;
     matching.transfers()?;
     matching.kernels();
@@ -76,7 +76,7 @@ struct Matching<'a, 'n> {
     prices: StreamPrices<'n>,
     /// Streams by op, chips and bytes.
     known: BTreeMap<(Op, Vec<u32>, u64), usize>,
-    found: Communication,
+    found: TraceCommunication,
 }
 
 fn about(rank: u32, node: &TraceNode) -> String {
@@ -92,7 +92,7 @@ impl Matching<'_, '_> {
     fn collectives(&mut self) -> Result<(), ReplayError> {
         let mut of_group: BTreeMap<Option<String>, BTreeMap<u32, Vec<u32>>> = BTreeMap::new();
         for (traced, &first) in self.trace.ranks.iter().zip(&self.jobs.first) {
-            for (index, node) in traced.nodes.iter().enumerate().filter(|(index, _)| self.jobs.jobs[first + index] == Job::Collective) {
+            for (index, node) in traced.nodes.iter().enumerate().filter(|(index, _)| self.jobs.jobs[first + index] == NodeJob::Collective) {
                 of_group.entry(node.group.clone()).or_default().entry(traced.rank).or_default().push(narrow(first + index));
             }
         }
@@ -179,7 +179,7 @@ impl Matching<'_, '_> {
         let stream = if chips.len() < 2 { None } else { Some(self.stream(op, rooted(node, ranks, chips), bytes, &about(rank, node))?) };
         let place = self.found.instances.len();
         self.found.of_node.extend(members.iter().map(|&member| (member, place)));
-        self.found.instances.push(Instance { members, communicator, stream });
+        self.found.instances.push(CollectiveInstance { members, communicator, stream });
         Ok(())
     }
 
@@ -276,14 +276,14 @@ impl Matching<'_, '_> {
         self.found.of_node.insert(send, place);
         self.found.of_node.extend(receive.map(|receive| (receive, place)));
         let continues = !self.before_in_kernel(send).is_empty();
-        self.found.transfers.push(Transfer { send, receive, stream, continues });
+        self.found.transfers.push(TraceTransfer { send, receive, stream, continues });
         Ok(())
     }
 
     /// Sends and receives of its rank that a node follows directly, or over a computation that states no operations (the reduction of a ring):
     /// they belong to the kernel that runs it.
     fn before_in_kernel(&self, place: u32) -> Vec<u32> {
-        let is_transfer = |place: u32| matches!(self.jobs.jobs[place as usize], Job::Send | Job::Receive);
+        let is_transfer = |place: u32| matches!(self.jobs.jobs[place as usize], NodeJob::Send | NodeJob::Receive);
         let is_reduction = |place: u32| {
             let (_, node) = self.jobs.node(self.trace, place as usize);
             node.kind == NodeKind::Compute && node.operations.is_none() && node.on_host.is_none()
@@ -299,7 +299,7 @@ impl Matching<'_, '_> {
         let mut first: BTreeMap<u32, u32> = self.found.of_node.keys().map(|&place| (place, place)).collect();
         let joins: Vec<(u32, u32)> =
             first.keys().flat_map(|&place| self.before_in_kernel(place).into_iter().map(move |other| (place, other))).collect();
-        let is_transfer = |place: &u32| matches!(self.jobs.jobs[*place as usize], Job::Send | Job::Receive);
+        let is_transfer = |place: &u32| matches!(self.jobs.jobs[*place as usize], NodeJob::Send | NodeJob::Receive);
         let root = |first: &BTreeMap<u32, u32>, mut place: u32| {
             while first[&place] != place {
                 place = first[&place];
@@ -351,7 +351,7 @@ fn rooted(node: &TraceNode, ranks: &[u32], mut chips: Vec<u32>) -> Vec<u32> {
     chips
 }
 
-fn stream_of(found: &Communication, number: usize) -> Option<usize> {
+fn stream_of(found: &TraceCommunication, number: usize) -> Option<usize> {
     found.transfers[number].stream
 }
 

@@ -160,7 +160,7 @@ pub struct UnsizedNode {
 
 /// A trace, played.
 #[derive(Clone, Debug)]
-pub struct Replay {
+pub struct TraceReplay {
     /// Every node, rank by rank, in the order of its file.
     pub nodes: Vec<PlayedNode>,
     /// Each rank's times.
@@ -179,7 +179,7 @@ pub struct Replay {
     pub notes: Vec<String>,
 }
 
-impl Replay {
+impl TraceReplay {
     /// When the last node ends.
     #[must_use]
     pub fn makespan(&self) -> Seconds {
@@ -224,14 +224,14 @@ pub fn replay(
     device: &Device,
     trace: &ChakraTrace,
     options: &ReplayOptions,
-) -> Result<Replay, ReplayError> {
+) -> Result<TraceReplay, ReplayError> {
     let mut jobs = jobs::Jobs::new(device, trace, options)?;
     let communication = matching::match_nodes(network, library, trace, options, &mut jobs)?;
-    let nodes = run::Run::new(network, trace, &jobs, &communication).finish()?;
+    let nodes = run::ReplayRun::new(network, trace, &jobs, &communication).finish()?;
     let ranks = summary::rank_times(trace, &nodes);
     let critical_path = summary::critical_path(&nodes);
     let (collectives, transfers) = communication.counts();
-    Ok(Replay {
+    Ok(TraceReplay {
         nodes,
         ranks,
         critical_path,

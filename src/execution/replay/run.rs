@@ -3,8 +3,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::jobs::{Job, Jobs, narrow};
-use super::matching::{Communication, lead};
+use super::jobs::{Jobs, NodeJob, narrow};
+use super::matching::{TraceCommunication, lead};
 use super::{PlayedNode, ReplayError};
 use crate::input::chakra::ChakraTrace;
 use crate::network::{Network, SharedChannels};
@@ -15,7 +15,7 @@ const SHOWN: usize = 4;
 
 /// What happens at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
+enum ReplayEvent {
     /// A node that keeps a thread busy ends.
     Ends(u32),
     /// The bytes of a stream begin to move: the phase of that number.
@@ -27,7 +27,7 @@ enum Event {
 struct Moment {
     at_s: f64,
     number: u64,
-    event: Event,
+    event: ReplayEvent,
 }
 
 impl Eq for Moment {}
@@ -46,38 +46,38 @@ impl PartialOrd for Moment {
 
 /// Whose stream it is.
 #[derive(Clone, Copy, Debug)]
-enum Owner {
+enum StreamOwner {
     Instance(usize),
     Transfer(usize),
 }
 
 /// A stream under way.
 #[derive(Clone, Copy, Debug)]
-struct Stream {
-    owner: Owner,
+struct RunningStream {
+    owner: StreamOwner,
     stream: usize,
     phase: usize,
 }
 
 /// A thread, stream of a device, or communicator: one thing at a time.
 #[derive(Clone, Debug, Default)]
-struct Queue {
+struct NodeQueue {
     busy: bool,
     waiting: VecDeque<u32>,
 }
 
-pub(super) struct Run<'a> {
+pub(super) struct ReplayRun<'a> {
     trace: &'a ChakraTrace,
     jobs: &'a Jobs,
-    communication: &'a Communication,
+    communication: &'a TraceCommunication,
     now_s: f64,
     moments: BinaryHeap<Reverse<Moment>>,
     noted: u64,
     channels: SharedChannels,
-    streams: Vec<Stream>,
+    streams: Vec<RunningStream>,
     awaited: Vec<u32>,
-    threads: Vec<Queue>,
-    communicators: Vec<Queue>,
+    threads: Vec<NodeQueue>,
+    communicators: Vec<NodeQueue>,
     /// Ranks that have not come to each collective.
     absent: Vec<usize>,
     arrived: Vec<bool>,
@@ -86,8 +86,8 @@ pub(super) struct Run<'a> {
     left: usize,
 }
 
-impl<'a> Run<'a> {
-    pub fn new(network: &Network<'_>, trace: &'a ChakraTrace, jobs: &'a Jobs, communication: &'a Communication) -> Self {
+impl<'a> ReplayRun<'a> {
+    pub fn new(network: &Network<'_>, trace: &'a ChakraTrace, jobs: &'a Jobs, communication: &'a TraceCommunication) -> Self {
         let node = |place: usize| {
             let (rank, node) = jobs.node(trace, place);
             let zero = Seconds::ZERO;
@@ -117,8 +117,8 @@ impl<'a> Run<'a> {
             channels: SharedChannels::new(network),
             streams: Vec::new(),
             awaited: jobs.awaited.clone(),
-            threads: vec![Queue::default(); jobs.resources],
-            communicators: vec![Queue::default(); communication.communicators],
+            threads: vec![NodeQueue::default(); jobs.resources],
+            communicators: vec![NodeQueue::default(); communication.communicators],
             absent: communication.instances.iter().map(|instance| instance.members.len()).collect(),
             arrived: vec![false; communication.transfers.len()],
             nodes: (0..count).map(node).collect(),
@@ -149,15 +149,15 @@ impl<'a> Run<'a> {
             while let Some(Reverse(moment)) = self.moments.peek().copied().filter(|moment| moment.0.at_s <= self.now_s) {
                 self.moments.pop();
                 match moment.event {
-                    Event::Ends(place) => self.busy_ends(place as usize),
-                    Event::Moves(stream) => self.phase_starts(stream),
+                    ReplayEvent::Ends(place) => self.busy_ends(place as usize),
+                    ReplayEvent::Moves(stream) => self.phase_starts(stream),
                 }
             }
         }
         if self.left == 0 { Ok(self.nodes) } else { Err(self.stuck()) }
     }
 
-    fn note(&mut self, after: Seconds, event: Event) {
+    fn note(&mut self, after: Seconds, event: ReplayEvent) {
         self.moments.push(Reverse(Moment { at_s: self.now_s + after.get(), number: self.noted, event }));
         self.noted += 1;
     }
@@ -170,11 +170,11 @@ impl<'a> Run<'a> {
         let now = self.now();
         (self.nodes[place].ready, self.nodes[place].start) = (now, now);
         match self.jobs.jobs[place] {
-            Job::Busy { resource, .. } => {
+            NodeJob::Busy { resource, .. } => {
                 self.threads[resource].waiting.push_back(narrow(place));
                 self.next_on_thread(resource, None);
             }
-            Job::Collective => {
+            NodeJob::Collective => {
                 let instance = self.communication.of_node[&narrow(place)];
                 self.absent[instance] -= 1;
                 if self.absent[instance] == 0 {
@@ -187,18 +187,18 @@ impl<'a> Run<'a> {
                     self.next_of_communicator(communicator, None);
                 }
             }
-            Job::Send => {
+            NodeJob::Send => {
                 let transfer = self.communication.of_node[&narrow(place)];
                 let found = &self.communication.transfers[transfer];
                 match found.stream {
                     None => self.transfer_ends(transfer),
                     Some(stream) => {
                         let continues = found.continues;
-                        self.start(Owner::Transfer(transfer), stream, continues);
+                        self.start(StreamOwner::Transfer(transfer), stream, continues);
                     }
                 }
             }
-            Job::Receive => {
+            NodeJob::Receive => {
                 let transfer = self.communication.of_node[&narrow(place)];
                 if self.arrived[transfer] {
                     self.ends(place);
@@ -221,13 +221,13 @@ impl<'a> Run<'a> {
         if freed.is_some() && node.ready < now {
             node.cause = freed;
         }
-        if let Job::Busy { time, .. } = self.jobs.jobs[place as usize] {
-            self.note(time, Event::Ends(place));
+        if let NodeJob::Busy { time, .. } = self.jobs.jobs[place as usize] {
+            self.note(time, ReplayEvent::Ends(place));
         }
     }
 
     fn busy_ends(&mut self, place: usize) {
-        let Job::Busy { resource, .. } = self.jobs.jobs[place] else { return };
+        let NodeJob::Busy { resource, .. } = self.jobs.jobs[place] else { return };
         self.threads[resource].busy = false;
         self.ends(place);
         self.next_on_thread(resource, Some(place));
@@ -252,25 +252,25 @@ impl<'a> Run<'a> {
             }
         }
         match found.stream {
-            Some(stream) => self.start(Owner::Instance(instance as usize), stream, false),
+            Some(stream) => self.start(StreamOwner::Instance(instance as usize), stream, false),
             None => self.instance_ends(instance as usize),
         }
     }
 
-    fn start(&mut self, owner: Owner, stream: usize, continues: bool) {
+    fn start(&mut self, owner: StreamOwner, stream: usize, continues: bool) {
         let number = narrow(self.streams.len());
-        self.streams.push(Stream { owner, stream, phase: 0 });
+        self.streams.push(RunningStream { owner, stream, phase: 0 });
         let lead = lead(&self.communication.streams[stream], continues);
-        self.note(lead, Event::Moves(number));
+        self.note(lead, ReplayEvent::Moves(number));
     }
 
     fn phase_starts(&mut self, number: u32) {
-        let Stream { owner, stream, phase } = self.streams[number as usize];
+        let RunningStream { owner, stream, phase } = self.streams[number as usize];
         match self.communication.streams[stream].phases.get(phase) {
             Some(next) => self.channels.start(number, next.row.clone(), next.bytes),
             None => match owner {
-                Owner::Instance(instance) => self.instance_ends(instance),
-                Owner::Transfer(transfer) => self.transfer_ends(transfer),
+                StreamOwner::Instance(instance) => self.instance_ends(instance),
+                StreamOwner::Transfer(transfer) => self.transfer_ends(transfer),
             },
         }
     }

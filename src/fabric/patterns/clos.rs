@@ -1,7 +1,7 @@
 //! Leaf and spine: in every plane, spines join all leaves. Clos over Clos makes a fat tree of three tiers and more.
 
-use super::{Orbits, chips, most_planes, switch};
-use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
+use super::{ChildOrbits, chips, most_planes, switch};
+use crate::fabric::builder::{Builder, LevelPort, PortGroup, Stop, narrow};
 use crate::input::spec::{Cable, LeafSpec, SwitchSpec};
 
 /// The upper tier.
@@ -12,15 +12,15 @@ pub struct Spines<'a> {
 }
 
 /// Spines over the switches of the level below.
-pub fn join_switches(builder: &mut Builder, cable: &Cable, children: &[Group], spines: &Spines<'_>) -> Result<Group, Stop> {
+pub fn join_switches(builder: &mut Builder, cable: &Cable, children: &[PortGroup], spines: &Spines<'_>) -> Result<PortGroup, Stop> {
     let planes = (0..most_planes(children)).map(|plane| join_plane(builder, cable, children, plane, spines)).collect::<Result<_, _>>()?;
-    Ok(Group { chips: chips(children, &Orbits::One), planes })
+    Ok(PortGroup { chips: chips(children, &ChildOrbits::One), planes })
 }
 
 /// Leaves of the level's own, and spines over them.
-pub fn join_leaves(builder: &mut Builder, cable: &Cable, children: &[Group], leaf: &LeafSpec, spines: &Spines<'_>) -> Result<Group, Stop> {
+pub fn join_leaves(builder: &mut Builder, cable: &Cable, children: &[PortGroup], leaf: &LeafSpec, spines: &Spines<'_>) -> Result<PortGroup, Stop> {
     let links = vec![cable.count; leaf.planes as usize];
-    let tier = switch::Tier { part: &leaf.part, link: &cable.link, per_plane: 1, links: &links };
+    let tier = switch::SwitchTier { part: &leaf.part, link: &cable.link, per_plane: 1, links: &links };
     let mut first_chip = 0;
     let mut pods = Vec::new();
     for children in children.chunks(leaf.children_per_leaf as usize) {
@@ -36,7 +36,7 @@ pub fn join_leaves(builder: &mut Builder, cable: &Cable, children: &[Group], lea
     join_switches(builder, &leaf.uplink, &pods, spines)
 }
 
-fn join_plane(builder: &mut Builder, cable: &Cable, children: &[Group], plane: usize, spines: &Spines<'_>) -> Result<Vec<Port>, Stop> {
+fn join_plane(builder: &mut Builder, cable: &Cable, children: &[PortGroup], plane: usize, spines: &Spines<'_>) -> Result<Vec<LevelPort>, Stop> {
     let positions = children.first().map_or(1, |child| narrow(child.plane(plane).len()));
     if spines.striped && !spines.per_plane.is_multiple_of(positions) {
         return Err(Stop::Misfit {
@@ -47,7 +47,7 @@ fn join_plane(builder: &mut Builder, cable: &Cable, children: &[Group], plane: u
     }
     let mut tier = Vec::with_capacity(spines.per_plane as usize);
     for number in 0..spines.per_plane {
-        let spine = Port { node: builder.switch(spines.part, narrow(plane), None)?, class: 0 };
+        let spine = LevelPort { node: builder.switch(spines.part, narrow(plane), None)?, class: 0 };
         for child in children {
             for (position, below) in child.plane(plane).iter().enumerate() {
                 if !spines.striped || narrow(position) == number % positions {

@@ -1,14 +1,14 @@
 //! Switches and links one by one. Nothing is known about symmetries.
 
-use super::{Orbits, direct, join_positions};
-use crate::fabric::builder::{Builder, Group, Port, Stop};
+use super::{ChildOrbits, direct, join_positions};
+use crate::fabric::builder::{Builder, LevelPort, PortGroup, Stop};
 use crate::input::spec::{Cable, CustomEnd, CustomSpec};
 
-pub fn join(builder: &mut Builder, _: &Cable, children: &[Group], custom: &CustomSpec) -> Result<Group, Stop> {
+pub fn join(builder: &mut Builder, _: &Cable, children: &[PortGroup], custom: &CustomSpec) -> Result<PortGroup, Stop> {
     builder.break_symmetry();
     let mut switches = Vec::with_capacity(custom.switches.len());
     for part in &custom.switches {
-        switches.push(Port { node: builder.switch(part, 0, None)?, class: 0 });
+        switches.push(LevelPort { node: builder.switch(part, 0, None)?, class: 0 });
     }
     for (first, second, cable) in &custom.links {
         match (*first, *second) {
@@ -27,6 +27,6 @@ pub fn join(builder: &mut Builder, _: &Cable, children: &[Group], custom: &Custo
             }
         }
     }
-    let group = direct(children, &Orbits::One);
-    Ok(if switches.is_empty() { group } else { Group { chips: group.chips, planes: vec![switches] } })
+    let group = direct(children, &ChildOrbits::One);
+    Ok(if switches.is_empty() { group } else { PortGroup { chips: group.chips, planes: vec![switches] } })
 }

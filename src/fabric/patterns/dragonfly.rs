@@ -3,17 +3,17 @@
 //! Links between groups are laid out relative to the group (circulant arrangement): the k-th link of a group leads k + 1 groups on,
 //! so that turning the whole machine by one group is a symmetry. J. Kim et al., ISCA 2008; C. Camarero et al., TACO 11(4), 2014.
 
-use super::{Orbits, chips};
-use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
+use super::{ChildOrbits, chips};
+use crate::fabric::builder::{Builder, LevelPort, PortGroup, Stop, narrow};
 use crate::input::spec::{Cable, DragonflySpec};
 
 /// Children repeat from group to group, not from router to router.
-pub fn orbits(size: u32, dragonfly: &DragonflySpec) -> Orbits {
+pub fn orbits(size: u32, dragonfly: &DragonflySpec) -> ChildOrbits {
     let routers = dragonfly.routers_per_group;
-    Orbits::Routers { children: size / (dragonfly.groups * routers), routers }
+    ChildOrbits::Routers { children: size / (dragonfly.groups * routers), routers }
 }
 
-pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dragonfly: &DragonflySpec) -> Result<Group, Stop> {
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[PortGroup], dragonfly: &DragonflySpec) -> Result<PortGroup, Stop> {
     let (groups, per_group) = (dragonfly.groups, dragonfly.routers_per_group);
     let per_router = children.len() / (groups * per_group) as usize;
     let mut routers = Vec::with_capacity((groups * per_group) as usize);
@@ -21,9 +21,9 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dragonfly:
     for (index, terminals) in children.chunks(per_router).enumerate() {
         let place = narrow(index) % per_group;
         let under = terminals.iter().map(|child| narrow(child.chips.len())).sum();
-        let router = Port { node: builder.switch(&dragonfly.router, 0, Some((first_chip, under)))?, class: place };
+        let router = LevelPort { node: builder.switch(&dragonfly.router, 0, Some((first_chip, under)))?, class: place };
         first_chip += under;
-        for below in terminals.iter().flat_map(Group::ports) {
+        for below in terminals.iter().flat_map(PortGroup::ports) {
             builder.edge((*below, router), cable, 0, [0, place, below.class], false)?;
         }
         routers.push(router);
@@ -40,7 +40,7 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dragonfly:
             builder.edge((routers[near as usize], routers[far as usize]), &global, 0, [2, port, 0], reversible)?;
         }
     }
-    Ok(Group { chips: chips(children, &orbits(narrow(children.len()), dragonfly)), planes: vec![routers] })
+    Ok(PortGroup { chips: chips(children, &orbits(narrow(children.len()), dragonfly)), planes: vec![routers] })
 }
 
 /// Links that start in a group: near router, far router, place among the group's links, whether the far end has the same place.

@@ -2,13 +2,13 @@
 
 /// A grid of blocks.
 #[derive(Clone, Debug)]
-pub struct Grid {
+pub struct GridBlocks {
     dimensions: Vec<u32>,
     block: Vec<u32>,
     strides: Vec<u32>,
 }
 
-impl Grid {
+impl GridBlocks {
     /// A grid whose dimensions are multiples of the block's.
     pub fn new(dimensions: &[u32], block: &[u32]) -> Self {
         let strides = dimensions.iter().scan(1, |stride, length| Some(std::mem::replace(stride, *stride * length))).collect();
@@ -47,7 +47,7 @@ impl Grid {
 
     /// The link from a point to the next along a dimension; `None` where the line ends (or closes over two points, which are
     /// joined already).
-    pub fn step(&self, point: u32, dimension: usize, closed: bool) -> Option<Step> {
+    pub fn step(&self, point: u32, dimension: usize, closed: bool) -> Option<GridLink> {
         let (length, block) = (self.dimensions[dimension], self.block[dimension]);
         let coordinate = self.coordinate(point, dimension);
         let wraps = coordinate + 1 == length;
@@ -65,12 +65,12 @@ impl Grid {
         let others = (0..self.dimensions.len()).filter(|other| *other != dimension);
         let key = others.fold(place, |key, other| key * self.folds(other) + self.folded(point, other));
         let (from, to) = if outwards { (next, point) } else { (point, next) };
-        Some(Step { from, to, crosses, reversible, key })
+        Some(GridLink { from, to, crosses, reversible, key })
     }
 }
 
 /// A link of a grid.
-pub struct Step {
+pub struct GridLink {
     pub from: u32,
     pub to: u32,
     /// Whether it joins two blocks.

@@ -1,12 +1,12 @@
 //! HyperX, or nD full mesh: children at the points of a grid, a full mesh along every line.
 
-use super::grid::Grid;
-use super::{Orbits, direct, join_positions};
-use crate::fabric::builder::{Builder, Group, Stop, narrow};
+use super::grid::GridBlocks;
+use super::{ChildOrbits, direct, join_positions};
+use crate::fabric::builder::{Builder, PortGroup, Stop, narrow};
 use crate::input::spec::Cable;
 
-pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions: &[u32]) -> Result<Group, Stop> {
-    let grid = Grid::new(dimensions, dimensions);
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[PortGroup], dimensions: &[u32]) -> Result<PortGroup, Stop> {
+    let grid = GridBlocks::new(dimensions, dimensions);
     let per_child: u64 = dimensions.iter().map(|length| u64::from(*length) - 1).sum();
     builder.expect_edges(children.len() as u64 * per_child / 2)?;
     for child in 0..narrow(children.len()) {
@@ -18,5 +18,5 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions
             }
         }
     }
-    Ok(direct(children, &Orbits::One))
+    Ok(direct(children, &ChildOrbits::One))
 }

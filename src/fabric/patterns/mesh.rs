@@ -1,16 +1,16 @@
 //! Mesh: a grid of children, open at its ends. Its only symmetries are mirror images.
 
-use super::grid::Grid;
-use super::{Orbits, direct, join_positions};
-use crate::fabric::builder::{Builder, Group, Stop, narrow};
+use super::grid::GridBlocks;
+use super::{ChildOrbits, direct, join_positions};
+use crate::fabric::builder::{Builder, PortGroup, Stop, narrow};
 use crate::input::spec::Cable;
 
 /// The whole mesh is one block.
-pub fn grid(dimensions: &[u32]) -> Grid {
-    Grid::new(dimensions, dimensions)
+pub fn grid(dimensions: &[u32]) -> GridBlocks {
+    GridBlocks::new(dimensions, dimensions)
 }
 
-pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions: &[u32]) -> Result<Group, Stop> {
+pub fn join(builder: &mut Builder, cable: &Cable, children: &[PortGroup], dimensions: &[u32]) -> Result<PortGroup, Stop> {
     let grid = grid(dimensions);
     for child in 0..narrow(children.len()) {
         for dimension in 0..dimensions.len() {
@@ -20,5 +20,5 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], dimensions
             }
         }
     }
-    Ok(direct(children, &Orbits::Folded(grid)))
+    Ok(direct(children, &ChildOrbits::Folded(grid)))
 }

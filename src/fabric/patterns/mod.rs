@@ -15,15 +15,15 @@ mod rail;
 mod switch;
 mod torus;
 
-use super::builder::{Builder, Group, Port, Stop, narrow};
+use super::builder::{Builder, LevelPort, PortGroup, Stop, narrow};
 use crate::input::spec::{Cable, LevelSpec, PatternSpec};
-use grid::Grid;
+use grid::GridBlocks;
 
 /// Adds a level's switches and links to the graph.
-pub fn join(builder: &mut Builder, level: &LevelSpec, cable: &Cable, children: &[Group]) -> Result<Group, Stop> {
+pub fn join(builder: &mut Builder, level: &LevelSpec, cable: &Cable, children: &[PortGroup]) -> Result<PortGroup, Stop> {
     match &level.pattern {
         PatternSpec::Switch { part, planes: _, switches_per_plane, links } => {
-            let tier = switch::Tier { part, link: &cable.link, per_plane: *switches_per_plane, links };
+            let tier = switch::SwitchTier { part, link: &cable.link, per_plane: *switches_per_plane, links };
             switch::join(builder, children, &tier)
         }
         PatternSpec::Clos { leaf, spine, spines_per_plane, striped } => {
@@ -39,7 +39,7 @@ pub fn join(builder: &mut Builder, level: &LevelSpec, cable: &Cable, children: &
         PatternSpec::HyperX { dimensions } => hyperx::join(builder, cable, children, dimensions),
         PatternSpec::Dragonfly(dragonfly) => dragonfly::join(builder, cable, children, dragonfly),
         PatternSpec::Rail { part, planes, rails_per_switch, spines } => {
-            let rails = rail::Rails { part, planes: *planes, per_switch: *rails_per_switch, behind_nics: level.nic.is_some() };
+            let rails = rail::RailSwitches { part, planes: *planes, per_switch: *rails_per_switch, behind_nics: level.nic.is_some() };
             rail::join(builder, cable, children, &rails, spines.as_ref())
         }
         PatternSpec::PcieTree(tree) => pcie_tree::join(builder, cable, children, tree),
@@ -48,16 +48,16 @@ pub fn join(builder: &mut Builder, level: &LevelSpec, cable: &Cable, children: &
 }
 
 /// The children of a level, sorted into those that its symmetries map onto each other.
-pub enum Orbits {
+pub enum ChildOrbits {
     /// Any two are alike.
     One,
     /// Children repeat along a line of routers.
     Routers { children: u32, routers: u32 },
     /// Children at the points of a grid of folded blocks.
-    Folded(Grid),
+    Folded(GridBlocks),
 }
 
-impl Orbits {
+impl ChildOrbits {
     /// How many orbits.
     pub fn count(&self) -> u32 {
         match self {
@@ -78,12 +78,12 @@ impl Orbits {
 }
 
 /// Which children of a level are alike.
-pub fn orbits(level: &LevelSpec) -> Orbits {
+pub fn orbits(level: &LevelSpec) -> ChildOrbits {
     match &level.pattern {
-        PatternSpec::Mesh { dimensions } => Orbits::Folded(mesh::grid(dimensions)),
-        PatternSpec::Torus { dimensions, circuits: Some(circuits) } => Orbits::Folded(torus::blocks(dimensions, circuits)),
+        PatternSpec::Mesh { dimensions } => ChildOrbits::Folded(mesh::grid(dimensions)),
+        PatternSpec::Torus { dimensions, circuits: Some(circuits) } => ChildOrbits::Folded(torus::blocks(dimensions, circuits)),
         PatternSpec::Dragonfly(dragonfly) => dragonfly::orbits(level.size, dragonfly),
-        _ => Orbits::One,
+        _ => ChildOrbits::One,
     }
 }
 
@@ -139,32 +139,32 @@ pub fn radices(level: &LevelSpec) -> Vec<u32> {
 }
 
 /// All chips of the children, each with its class and its child's orbit.
-fn chips(children: &[Group], orbits: &Orbits) -> Vec<Port> {
+fn chips(children: &[PortGroup], orbits: &ChildOrbits) -> Vec<LevelPort> {
     concatenate(children, orbits, |child| &child.chips)
 }
 
-fn concatenate<'a>(children: &'a [Group], orbits: &Orbits, ports: impl Fn(&'a Group) -> &'a [Port]) -> Vec<Port> {
+fn concatenate<'a>(children: &'a [PortGroup], orbits: &ChildOrbits, ports: impl Fn(&'a PortGroup) -> &'a [LevelPort]) -> Vec<LevelPort> {
     let children = children.iter().enumerate();
     children
         .flat_map(|(index, child)| {
             let orbit = orbits.of(narrow(index));
-            ports(child).iter().map(move |port| Port { node: port.node, class: port.class * orbits.count() + orbit })
+            ports(child).iter().map(move |port| LevelPort { node: port.node, class: port.class * orbits.count() + orbit })
         })
         .collect()
 }
 
 /// A group whose children are joined directly: it offers what they offered.
-fn direct(children: &[Group], orbits: &Orbits) -> Group {
+fn direct(children: &[PortGroup], orbits: &ChildOrbits) -> PortGroup {
     let planes = (0..most_planes(children)).map(|plane| concatenate(children, orbits, |child| child.plane(plane))).collect();
-    Group { chips: chips(children, orbits), planes }
+    PortGroup { chips: chips(children, orbits), planes }
 }
 
-fn most_planes(children: &[Group]) -> usize {
+fn most_planes(children: &[PortGroup]) -> usize {
     children.iter().map(|child| child.planes.len()).max().unwrap_or(1)
 }
 
 /// Joins equal positions of two children, plane by plane, and lets both ends pass traffic on.
-fn join_positions(builder: &mut Builder, cable: &Cable, ends: (&Group, &Group), label: [u32; 2], reversible: bool) -> Result<(), Stop> {
+fn join_positions(builder: &mut Builder, cable: &Cable, ends: (&PortGroup, &PortGroup), label: [u32; 2], reversible: bool) -> Result<(), Stop> {
     let planes = ends.0.planes.len().max(ends.1.planes.len());
     for plane in 0..planes {
         for (near, far) in ends.0.plane(plane).iter().zip(ends.1.plane(plane)) {

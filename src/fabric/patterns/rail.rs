@@ -1,11 +1,11 @@
 //! Rails: chip i (or its NIC) of every child on rail switch i, and spines above the rails where there are any.
 
-use super::{Orbits, chips};
-use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
+use super::{ChildOrbits, chips};
+use crate::fabric::builder::{Builder, LevelPort, PortGroup, Stop, narrow};
 use crate::input::spec::{Cable, SpinesSpec, SwitchSpec};
 
 /// The rail switches.
-pub struct Rails<'a> {
+pub struct RailSwitches<'a> {
     pub part: &'a SwitchSpec,
     /// Switches of one rail.
     pub planes: u32,
@@ -15,9 +15,15 @@ pub struct Rails<'a> {
     pub behind_nics: bool,
 }
 
-pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], rails: &Rails<'_>, spines: Option<&SpinesSpec>) -> Result<Group, Stop> {
-    let positions = |child: &'_ Group| if rails.behind_nics { child.planes[0].clone() } else { child.chips.clone() };
-    let positions: Vec<Vec<Port>> = children.iter().map(positions).collect();
+pub fn join(
+    builder: &mut Builder,
+    cable: &Cable,
+    children: &[PortGroup],
+    rails: &RailSwitches<'_>,
+    spines: Option<&SpinesSpec>,
+) -> Result<PortGroup, Stop> {
+    let positions = |child: &'_ PortGroup| if rails.behind_nics { child.planes[0].clone() } else { child.chips.clone() };
+    let positions: Vec<Vec<LevelPort>> = children.iter().map(positions).collect();
     let count = positions.first().map_or(0, Vec::len);
     if !count.is_multiple_of(rails.per_switch as usize) {
         return Err(Stop::Misfit {
@@ -36,7 +42,7 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], rails: &Ra
         let mut switches = Vec::new();
         for first in (0..count).step_by(rails.per_switch as usize) {
             let members = first..first + rails.per_switch as usize;
-            let switch = Port { node: builder.switch(rails.part, plane, None)?, class: positions[0][first].class };
+            let switch = LevelPort { node: builder.switch(rails.part, plane, None)?, class: positions[0][first].class };
             for below in positions.iter().flat_map(|child| &child[members.clone()]) {
                 builder.edge((*below, switch), cable, plane as usize, [0, 0, below.class], false)?;
             }
@@ -44,7 +50,7 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], rails: &Ra
         }
         planes.push(switches);
     }
-    let chips = chips(children, &Orbits::One);
+    let chips = chips(children, &ChildOrbits::One);
     let planes = match spines {
         Some(spines) => join_rails(builder, &planes, spines)?,
         None => {
@@ -53,15 +59,15 @@ pub fn join(builder: &mut Builder, cable: &Cable, children: &[Group], rails: &Ra
             planes
         }
     };
-    Ok(Group { chips, planes })
+    Ok(PortGroup { chips, planes })
 }
 
-fn join_rails(builder: &mut Builder, planes: &[Vec<Port>], spines: &SpinesSpec) -> Result<Vec<Vec<Port>>, Stop> {
+fn join_rails(builder: &mut Builder, planes: &[Vec<LevelPort>], spines: &SpinesSpec) -> Result<Vec<Vec<LevelPort>>, Stop> {
     let mut tier = Vec::with_capacity(planes.len());
     for (plane, switches) in planes.iter().enumerate() {
         let mut above = Vec::with_capacity(spines.count as usize);
         for _ in 0..spines.count {
-            let spine = Port { node: builder.switch(&spines.part, narrow(plane), None)?, class: 0 };
+            let spine = LevelPort { node: builder.switch(&spines.part, narrow(plane), None)?, class: 0 };
             for switch in switches {
                 builder.edge((*switch, spine), &spines.uplink, plane, [1, 0, switch.class], false)?;
             }

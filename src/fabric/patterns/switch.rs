@@ -1,11 +1,11 @@
 //! One tier of switches in planes: every child has links to every switch.
 
-use super::{Orbits, chips, most_planes};
-use crate::fabric::builder::{Builder, Group, Port, Stop, narrow};
+use super::{ChildOrbits, chips, most_planes};
+use crate::fabric::builder::{Builder, LevelPort, PortGroup, Stop, narrow};
 use crate::input::spec::{Cable, LinkSpec, SwitchSpec};
 
 /// The switches.
-pub struct Tier<'a> {
+pub struct SwitchTier<'a> {
     pub part: &'a SwitchSpec,
     pub link: &'a LinkSpec,
     /// Switches of one plane.
@@ -14,7 +14,7 @@ pub struct Tier<'a> {
     pub links: &'a [u32],
 }
 
-pub fn join(builder: &mut Builder, children: &[Group], tier: &Tier<'_>) -> Result<Group, Stop> {
+pub fn join(builder: &mut Builder, children: &[PortGroup], tier: &SwitchTier<'_>) -> Result<PortGroup, Stop> {
     let (below, above) = (most_planes(children), tier.links.len());
     if below > 1 && below != above {
         return Err(Stop::Misfit {
@@ -29,7 +29,7 @@ pub fn join(builder: &mut Builder, children: &[Group], tier: &Tier<'_>) -> Resul
         let mut switches = Vec::with_capacity(tier.per_plane as usize);
         for _ in 0..tier.per_plane {
             // Planes with equally many links are copies of each other.
-            let switch = Port { node: builder.switch(tier.part, narrow(plane), None)?, class: count };
+            let switch = LevelPort { node: builder.switch(tier.part, narrow(plane), None)?, class: count };
             for below in children.iter().flat_map(|child| child.plane(plane)) {
                 builder.edge((*below, switch), &cable, plane, [0, count, below.class], false)?;
             }
@@ -37,5 +37,5 @@ pub fn join(builder: &mut Builder, children: &[Group], tier: &Tier<'_>) -> Resul
         }
         planes.push(switches);
     }
-    Ok(Group { chips: chips(children, &Orbits::One), planes })
+    Ok(PortGroup { chips: chips(children, &ChildOrbits::One), planes })
 }

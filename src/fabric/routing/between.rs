@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy::{Policy, mix};
+use super::policy::{RoutingPolicy, mix};
 use super::router::Router;
 use crate::units::Seconds;
 
@@ -41,11 +41,11 @@ struct Side {
     /// Where the outermost layer begins in `order`.
     layer: usize,
     /// Channels found, inner ones first, always in the direction of the traffic.
-    steps: Vec<Step>,
+    steps: Vec<FoundStep>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct FoundStep {
     tail: u32,
     head: u32,
     channel: u32,
@@ -59,7 +59,7 @@ pub struct Pathfinder<'a> {
     from_source: Side,
     from_destination: Side,
     /// Steps on shortest paths, ordered so that whatever reaches a node stands before whatever leaves it.
-    steps: Vec<Step>,
+    steps: Vec<FoundStep>,
     /// Per node, valid only for the nodes of the steps above; cleared after each route.
     share: Vec<f64>,
     links: Vec<u32>,
@@ -113,9 +113,9 @@ impl Side {
                     continue;
                 }
                 let step = if backwards {
-                    Step { tail: neighbour, head: node, channel: half.channel ^ 1, count: half.count }
+                    FoundStep { tail: neighbour, head: node, channel: half.channel ^ 1, count: half.count }
                 } else {
-                    Step { tail: node, head: neighbour, channel: half.channel, count: half.count }
+                    FoundStep { tail: node, head: neighbour, channel: half.channel, count: half.count }
                 };
                 self.steps.push(step);
             }
@@ -146,7 +146,7 @@ impl<'a> Pathfinder<'a> {
             lowest: vec![0; nodes],
             slowest: vec![0.0; nodes],
             useful: vec![false; nodes],
-            turns: if matches!(router.policy, Policy::Valiant | Policy::Adaptive) { router.turns() } else { Vec::new() },
+            turns: if matches!(router.policy, RoutingPolicy::Valiant | RoutingPolicy::Adaptive) { router.turns() } else { Vec::new() },
         }
     }
 
@@ -159,9 +159,11 @@ impl<'a> Pathfinder<'a> {
             return Some(Route::default());
         }
         match self.router.policy {
-            Policy::Spray | Policy::Ecmp { .. } | Policy::Striped { .. } | Policy::DimensionOrder => self.shortest(source, destination),
-            Policy::AllPaths => self.with_detours(source, destination),
-            Policy::Valiant | Policy::Adaptive => {
+            RoutingPolicy::Spray | RoutingPolicy::Ecmp { .. } | RoutingPolicy::Striped { .. } | RoutingPolicy::DimensionOrder => {
+                self.shortest(source, destination)
+            }
+            RoutingPolicy::AllPaths => self.with_detours(source, destination),
+            RoutingPolicy::Valiant | RoutingPolicy::Adaptive => {
                 let position = mix(0, source, destination, 0) % (self.turns.len().max(1) as u64);
                 let by = self.turns.get(usize::try_from(position).unwrap_or(0)).copied().unwrap_or(destination);
                 self.by_way_of(source, by, destination)
@@ -214,7 +216,7 @@ impl<'a> Pathfinder<'a> {
     fn shortest(&mut self, source: u32, destination: u32) -> Option<Route> {
         let length = self.meet(source, destination)?;
         self.collect_steps();
-        if self.router.policy == Policy::DimensionOrder {
+        if self.router.policy == RoutingPolicy::DimensionOrder {
             self.keep_lowest_dimension();
         }
         Some(self.spread(source, destination, length))
@@ -262,7 +264,7 @@ impl<'a> Pathfinder<'a> {
 
     fn keep_lowest_dimension(&mut self) {
         let router = self.router;
-        let dimension = |step: &Step| router.dimension[step.channel as usize / 2];
+        let dimension = |step: &FoundStep| router.dimension[step.channel as usize / 2];
         for step in &self.steps {
             self.lowest[step.tail as usize] = u64::MAX;
         }
@@ -295,8 +297,10 @@ impl<'a> Pathfinder<'a> {
                 continue;
             }
             let part = match router.policy {
-                Policy::Striped { seed } if step.tail == source => stripe(&planes, router.plane[step.channel as usize / 2], step, seed, destination),
-                Policy::Ecmp { seed } | Policy::Striped { seed } => {
+                RoutingPolicy::Striped { seed } if step.tail == source => {
+                    stripe(&planes, router.plane[step.channel as usize / 2], step, seed, destination)
+                }
+                RoutingPolicy::Ecmp { seed } | RoutingPolicy::Striped { seed } => {
                     let picked = mix(seed, source, destination, step.tail) % u64::from(self.links[tail]);
                     let before = u64::from(self.seen[tail]);
                     self.seen[tail] += step.count;
@@ -317,7 +321,7 @@ impl<'a> Pathfinder<'a> {
     /// The planes in which the source has a way, each with its first channel and its links; empty unless stripes are asked for.
     fn planes_at(&self, source: u32) -> Vec<(u16, Vec<(u32, u32)>)> {
         let mut planes: Vec<(u16, Vec<(u32, u32)>)> = Vec::new();
-        if !matches!(self.router.policy, Policy::Striped { .. }) {
+        if !matches!(self.router.policy, RoutingPolicy::Striped { .. }) {
             return planes;
         }
         for step in self.steps.iter().filter(|step| step.tail == source) {
@@ -332,7 +336,7 @@ impl<'a> Pathfinder<'a> {
 }
 
 /// Share of a step out of the source: an equal stripe for each plane, on the one channel of the plane that the hash picks.
-fn stripe(planes: &[(u16, Vec<(u32, u32)>)], plane: u16, step: &Step, seed: u64, destination: u32) -> f64 {
+fn stripe(planes: &[(u16, Vec<(u32, u32)>)], plane: u16, step: &FoundStep, seed: u64, destination: u32) -> f64 {
     let channels = planes.iter().find(|known| known.0 == plane).map_or(&[][..], |known| &known.1);
     let links: u32 = channels.iter().map(|channel| channel.1).sum();
     let picked = mix(seed, step.tail, destination, u32::from(plane)) % u64::from(links.max(1));

@@ -56,7 +56,7 @@ impl Merged {
 }
 
 /// Links between nodes that are not left out. Equivalent nodes list their links in the same order.
-struct Links<'a> {
+struct NodeLinks<'a> {
     router: &'a Router,
     start: Vec<u32>,
     half_edges: Vec<HalfEdge>,
@@ -67,7 +67,7 @@ impl Router {
     #[must_use]
     pub fn merged(&self, merge: impl Fn(u32) -> Merge) -> Merged {
         let merge: Vec<Merge> = (0..narrow(self.nodes())).map(merge).collect();
-        let links = Links::new(self, &merge);
+        let links = NodeLinks::new(self, &merge);
         let sets = links.sets(&merge);
         let mut set_of = vec![NONE; self.nodes()];
         for (set, members) in (0u32..).zip(&sets) {
@@ -125,9 +125,9 @@ impl Router {
 }
 
 /// Properties in which links of equivalent nodes must agree.
-type Kind = (u32, u32, u16, u16, u64);
+type LinkProperties = (u32, u32, u16, u16, u64);
 
-impl<'a> Links<'a> {
+impl<'a> NodeLinks<'a> {
     fn new(router: &'a Router, merge: &[Merge]) -> Self {
         let takes_part = |node: u32| merge[node as usize] != Merge::LeaveOut;
         let mut links = Self { router, start: Vec::with_capacity(router.nodes() + 1), half_edges: Vec::with_capacity(router.channels.len()) };
@@ -197,6 +197,6 @@ impl<'a> Links<'a> {
     }
 }
 
-fn kind(router: &Router, half: &HalfEdge) -> Kind {
+fn kind(router: &Router, half: &HalfEdge) -> LinkProperties {
     (half.neighbour, half.count, router.latency_of[half.channel as usize], half.latency_back, router.dimension[half.channel as usize / 2])
 }

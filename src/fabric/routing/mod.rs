@@ -23,7 +23,7 @@ mod towards;
 pub use between::{Hop, Pathfinder, Route};
 pub use equivalent_nodes::{Merge, Merged};
 pub use level_moves::LevelPlaces;
-pub use policy::{Policy, PolicyError};
+pub use policy::{PolicyError, RoutingPolicy};
 pub use router::Router;
 pub use symmetries::Orbits;
 pub use towards::{PathLatency, Routes};

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// The parallel links of one channel are bonded under every policy: a flow that takes a channel uses all of them evenly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Policy {
+pub enum RoutingPolicy {
     /// Packets are sprayed: at every node the traffic splits over all next hops on shortest paths, in proportion to their links.
     #[default]
     Spray,
@@ -37,7 +37,7 @@ pub struct PolicyError {
     pub name: String,
 }
 
-impl Policy {
+impl RoutingPolicy {
     /// Names on the command line; hashed ones take a seed as in `ecmp:7`.
     pub const NAMES: [&'static str; 7] = ["spray", "ecmp", "striped", "dimension-order", "all-paths", "valiant", "adaptive"];
 
@@ -63,7 +63,7 @@ impl Policy {
     }
 }
 
-impl fmt::Display for Policy {
+impl fmt::Display for RoutingPolicy {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spray => write!(out, "spray"),
@@ -77,7 +77,7 @@ impl fmt::Display for Policy {
     }
 }
 
-impl std::str::FromStr for Policy {
+impl std::str::FromStr for RoutingPolicy {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
@@ -101,7 +101,7 @@ impl std::str::FromStr for Policy {
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Policy::NAMES.map(|name| format!("`{name}`")).join(", ");
+        let names = RoutingPolicy::NAMES.map(|name| format!("`{name}`")).join(", ");
         write!(out, "no routing is called `{}`; use {names}; `ecmp` and `striped` take a seed, as in `ecmp:7`", self.name)
     }
 }
@@ -133,16 +133,16 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for name in Policy::NAMES {
-            let policy: Policy = name.parse().unwrap();
+        for name in RoutingPolicy::NAMES {
+            let policy: RoutingPolicy = name.parse().unwrap();
             assert_eq!(policy.to_string().split(':').next(), Some(name));
         }
-        assert_eq!("ecmp:7".parse(), Ok(Policy::Ecmp { seed: 7 }));
+        assert_eq!("ecmp:7".parse(), Ok(RoutingPolicy::Ecmp { seed: 7 }));
     }
 
     #[test]
     fn unknown_names_are_answered_with_the_known_ones() {
-        let error = "ecmp:x".parse::<Policy>().unwrap_err();
+        let error = "ecmp:x".parse::<RoutingPolicy>().unwrap_err();
         assert_eq!(
             error.to_string(),
             "no routing is called `ecmp:x`; use `spray`, `ecmp`, `striped`, `dimension-order`, `all-paths`, `valiant`, `adaptive`; \

@@ -2,7 +2,7 @@
 
 use petgraph::graph::NodeIndex;
 
-use super::policy::Policy;
+use super::policy::RoutingPolicy;
 use crate::fabric::graph::{Channel, Fabric};
 use crate::fabric::latency::{channel_latency, node_latency, packet_time};
 use crate::units::Seconds;
@@ -10,7 +10,7 @@ use crate::units::Seconds;
 /// The fabric ready to be walked, under one routing policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Router {
-    pub(super) policy: Policy,
+    pub(super) policy: RoutingPolicy,
     /// The different latencies of a link and the node at its sending end, seconds. There are few, so that a walk keeps them close.
     /// First of all lists, since it is short and what similar routers differ in.
     pub(super) latencies: Vec<f64>,
@@ -44,7 +44,7 @@ pub(super) struct HalfEdge {
 impl Router {
     /// Lays the fabric out for walking.
     #[must_use]
-    pub fn new(fabric: &Fabric, policy: Policy) -> Self {
+    pub fn new(fabric: &Fabric, policy: RoutingPolicy) -> Self {
         let graph = &fabric.graph;
         let edges = graph.raw_edges();
         let channels: Vec<Channel> = fabric.channels().collect();
@@ -66,7 +66,7 @@ impl Router {
             })
             .collect();
         let (first, half_edges) = half_edges(&channels, &latency_of, graph.node_count());
-        let ordered = policy == Policy::DimensionOrder;
+        let ordered = policy == RoutingPolicy::DimensionOrder;
         Self {
             policy,
             first,
@@ -103,7 +103,7 @@ impl Router {
 
     /// The policy that routes follow.
     #[must_use]
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> RoutingPolicy {
         self.policy
     }
 

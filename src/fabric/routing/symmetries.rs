@@ -37,7 +37,7 @@ struct Colouring {
     rounds: usize,
 }
 
-struct Search<'a> {
+struct SymmetrySearch<'a> {
     router: &'a Router,
     /// Exact colours that every symmetry keeps.
     given: Vec<u64>,
@@ -46,14 +46,14 @@ struct Search<'a> {
 }
 
 /// Nodes and channels that are known to be alike.
-struct Alike {
+struct KnownAlike {
     nodes: UnionFind<u32>,
     channels: UnionFind<u32>,
     /// Whether any symmetry has been found.
     found: bool,
 }
 
-impl Alike {
+impl KnownAlike {
     fn none(router: &Router) -> Self {
         Self { nodes: UnionFind::new(router.nodes()), channels: UnionFind::new(router.channels.len()), found: false }
     }
@@ -74,9 +74,9 @@ impl Router {
     /// first, where the places of the chips are known: they cost one check each, whatever the size of the group.
     #[must_use]
     pub fn orbits(&self, colour: impl Fn(u32) -> u64, places: Option<&LevelPlaces>) -> Option<Orbits> {
-        let search = Search::new(self, colour);
+        let search = SymmetrySearch::new(self, colour);
         let first = search.first_colouring();
-        let mut alike = Alike::none(self);
+        let mut alike = KnownAlike::none(self);
         if let Some(places) = places {
             search.try_moves(places, &first, &mut alike);
         }
@@ -117,14 +117,14 @@ impl Router {
     /// The orbits of those moves that the levels suggest which are symmetries; `None` if none is.
     #[must_use]
     pub fn orbits_of_moves(&self, places: &LevelPlaces) -> Option<Orbits> {
-        let search = Search::new(self, |_| 0);
-        let mut alike = Alike::none(self);
+        let search = SymmetrySearch::new(self, |_| 0);
+        let mut alike = KnownAlike::none(self);
         search.try_moves(places, &search.first_colouring(), &mut alike);
         alike.orbits()
     }
 }
 
-impl<'a> Search<'a> {
+impl<'a> SymmetrySearch<'a> {
     fn new(router: &'a Router, colour: impl Fn(u32) -> u64) -> Self {
         let label = |half: &super::router::HalfEdge| {
             let latency = u32::from(router.latency_of[half.channel as usize]) << 16 | u32::from(half.latency_back);
@@ -140,7 +140,7 @@ impl<'a> Search<'a> {
     }
 
     /// Adds the moves of `places` that are symmetries.
-    fn try_moves(&self, places: &LevelPlaces, colouring: &Colouring, alike: &mut Alike) {
+    fn try_moves(&self, places: &LevelPlaces, colouring: &Colouring, alike: &mut KnownAlike) {
         let layers = self.layers(places);
         let identity = |node: u32| node;
         let mut above: BTreeMap<(u32, u64), Vec<u32>> = BTreeMap::new();

@@ -3,7 +3,7 @@
 //! The shortest paths from everywhere to one destination form a directed acyclic graph. It is found by one search outwards from
 //! the destination; bytes are then pushed down it from all sources at once. The split is exact and needs no list of flows or paths.
 
-use super::policy::Policy;
+use super::policy::RoutingPolicy;
 use super::router::{HalfEdge, Router, narrow};
 use crate::units::Seconds;
 
@@ -22,7 +22,7 @@ pub struct PathLatency {
 
 /// One channel of the acyclic graph: it leads from `tail` one hop nearer to the destination, to `head`.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct WalkStep {
     tail: u32,
     head: u32,
     channel: u32,
@@ -31,7 +31,7 @@ struct Step {
 
 /// What the walk knows of a node; together in memory, since every step reads all of it.
 #[derive(Clone, Copy, Debug)]
-struct State {
+struct NodeState {
     /// Hops to the destination; [`UNREACHED`] if not visited.
     distance: u32,
     /// Parallel links over all steps that leave the node.
@@ -44,7 +44,7 @@ struct State {
     per_link: f64,
 }
 
-impl State {
+impl NodeState {
     const NEW: Self = Self { distance: UNREACHED, links: 0, slowest: 0.0, held: 0.0, per_link: 0.0 };
 }
 
@@ -52,11 +52,11 @@ impl State {
 #[derive(Debug)]
 pub struct Routes<'a> {
     router: &'a Router,
-    nodes: Vec<State>,
+    nodes: Vec<NodeState>,
     /// Visited nodes, nearest first; the destination is the first.
     order: Vec<u32>,
     /// Ordered by the distance of their heads: whatever leaves a node stands before whatever reaches it.
-    steps: Vec<Step>,
+    steps: Vec<WalkStep>,
 }
 
 impl Router {
@@ -70,7 +70,7 @@ impl Router {
 impl<'a> Routes<'a> {
     pub(super) fn new(router: &'a Router) -> Self {
         // One place more, for the destination that also sends to itself.
-        Self { router, nodes: vec![State::NEW; router.nodes() + 1], order: Vec::new(), steps: Vec::new() }
+        Self { router, nodes: vec![NodeState::NEW; router.nodes() + 1], order: Vec::new(), steps: Vec::new() }
     }
 
     /// Aims at `destination`, and walks outwards until `enough` nodes that the caller `wants` have been reached. Other nodes at which
@@ -123,7 +123,7 @@ impl<'a> Routes<'a> {
             }
             self.visit(node, if node == destination { like } else { node }, &reaches);
         }
-        if self.router.policy == Policy::DimensionOrder {
+        if self.router.policy == RoutingPolicy::DimensionOrder {
             self.keep_lowest_dimension();
         }
         for &node in &self.order {
@@ -134,7 +134,7 @@ impl<'a> Routes<'a> {
 
     fn forget(&mut self) {
         for &node in &self.order {
-            self.nodes[node as usize] = State::NEW;
+            self.nodes[node as usize] = NodeState::NEW;
         }
         self.order.clear();
         self.steps.clear();
@@ -142,7 +142,7 @@ impl<'a> Routes<'a> {
 
     /// Adds the steps that lead to `node`, which has the links of `like`.
     fn visit(&mut self, node: u32, like: u32, reaches: impl Fn(u32) -> bool) {
-        let State { distance, slowest, .. } = self.nodes[node as usize];
+        let NodeState { distance, slowest, .. } = self.nodes[node as usize];
         for half in self.router.half_edges(like) {
             let tail = &mut self.nodes[half.neighbour as usize];
             if tail.distance <= distance || !reaches(half.neighbour) {
@@ -155,13 +155,13 @@ impl<'a> Routes<'a> {
             let channel = half.channel ^ 1;
             tail.links += half.count;
             tail.slowest = tail.slowest.max(slowest + self.router.latencies[half.latency_back as usize]);
-            self.steps.push(Step { tail: half.neighbour, head: node, channel, count: half.count });
+            self.steps.push(WalkStep { tail: half.neighbour, head: node, channel, count: half.count });
         }
     }
 
     /// Of the steps that leave a node, keeps those of the innermost dimension in which there is still a way to go.
     fn keep_lowest_dimension(&mut self) {
-        let dimension = |step: &Step| self.router.dimension[step.channel as usize / 2];
+        let dimension = |step: &WalkStep| self.router.dimension[step.channel as usize / 2];
         let mut lowest = vec![u64::MAX; self.nodes.len()];
         for step in &self.steps {
             let lowest = &mut lowest[step.tail as usize];

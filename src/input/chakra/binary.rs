@@ -1,7 +1,7 @@
 //! The binary form: messages behind their lengths, first the `GlobalMetadata`, then the `Node`s.
 
-use super::protobuf::{Field, Wire, WireError, extend};
-use super::{NodeKind, TraceNode, Value};
+use super::protobuf::{Wire, WireError, WireField, extend};
+use super::{AttributeValue, NodeKind, TraceNode};
 
 /// Reads the nodes of a file.
 ///
@@ -29,7 +29,7 @@ pub(super) fn nodes(bytes: &[u8]) -> Result<Vec<TraceNode>, String> {
 fn metadata(message: &[u8]) -> Result<(), WireError> {
     let mut fields = Wire::new(message);
     while let Some((number, field)) = fields.field()? {
-        if !matches!((number, field), (1 | 2, Field::Bytes(_))) {
+        if !matches!((number, field), (1 | 2, WireField::Bytes(_))) {
             return Err(WireError { offset: fields.offset, reason: "no GlobalMetadata of a Chakra trace: an unknown field" });
         }
     }
@@ -42,13 +42,13 @@ fn node(message: &[u8]) -> Result<TraceNode, String> {
     let mut fields = Wire::new(message);
     while let Some((number, field)) = fields.field().map_err(|error| error.to_string())? {
         match (number, field) {
-            (1, Field::Varint(id)) => node.id = id,
-            (2, Field::Bytes(name)) => node.name = String::from_utf8_lossy(name).into_owned(),
-            (3, Field::Varint(kind)) => node.kind = NodeKind::numbered(kind),
+            (1, WireField::Varint(id)) => node.id = id,
+            (2, WireField::Bytes(name)) => node.name = String::from_utf8_lossy(name).into_owned(),
+            (3, WireField::Varint(kind)) => node.kind = NodeKind::numbered(kind),
             (4, field) => extend(&mut node.after_control, field).map_err(|error| format!("control dependencies: {error}"))?,
             (5, field) => extend(&mut node.after, field).map_err(|error| format!("data dependencies: {error}"))?,
-            (7, Field::Varint(duration)) => node.duration_us = Some(duration),
-            (10, Field::Bytes(attribute)) => attributes.push(attribute),
+            (7, WireField::Varint(duration)) => node.duration_us = Some(duration),
+            (10, WireField::Bytes(attribute)) => attributes.push(attribute),
             // Start times, inputs and outputs say nothing that a replay asks; later fields are those of later schemas.
             _ => {}
         }
@@ -60,23 +60,23 @@ fn node(message: &[u8]) -> Result<TraceNode, String> {
     Ok(node)
 }
 
-fn attribute_of(message: &[u8]) -> Result<(String, Value), WireError> {
-    let (mut name, mut value) = (String::new(), Value::Else);
+fn attribute_of(message: &[u8]) -> Result<(String, AttributeValue), WireError> {
+    let (mut name, mut value) = (String::new(), AttributeValue::Else);
     let mut fields = Wire::new(message);
     while let Some((number, field)) = fields.field()? {
         match (number, field) {
-            (1, Field::Bytes(text)) => name = String::from_utf8_lossy(text).into_owned(),
-            (3, Field::Fixed64(bits)) => value = Value::Real(f64::from_bits(bits)),
-            (5, Field::Fixed32(bits)) => value = Value::Real(f64::from(f32::from_bits(bits))),
+            (1, WireField::Bytes(text)) => name = String::from_utf8_lossy(text).into_owned(),
+            (3, WireField::Fixed64(bits)) => value = AttributeValue::Real(f64::from_bits(bits)),
+            (5, WireField::Fixed32(bits)) => value = AttributeValue::Real(f64::from(f32::from_bits(bits))),
             // int32 and int64: negative numbers take all ten bytes.
-            (7 | 9, Field::Varint(bits)) => value = Value::Whole(i128::from(bits.cast_signed())),
-            (11 | 13 | 27, Field::Varint(number)) => value = Value::Whole(i128::from(number)),
-            (15 | 17, Field::Varint(bits)) => value = Value::Whole(i128::from((bits >> 1).cast_signed() ^ -((bits & 1).cast_signed()))),
-            (19, Field::Fixed32(number)) => value = Value::Whole(i128::from(number)),
-            (21, Field::Fixed64(number)) => value = Value::Whole(i128::from(number)),
-            (23, Field::Fixed32(bits)) => value = Value::Whole(i128::from(bits.cast_signed())),
-            (25, Field::Fixed64(bits)) => value = Value::Whole(i128::from(bits.cast_signed())),
-            (29, Field::Bytes(text)) => value = Value::Text(String::from_utf8_lossy(text).into_owned()),
+            (7 | 9, WireField::Varint(bits)) => value = AttributeValue::Whole(i128::from(bits.cast_signed())),
+            (11 | 13 | 27, WireField::Varint(number)) => value = AttributeValue::Whole(i128::from(number)),
+            (15 | 17, WireField::Varint(bits)) => value = AttributeValue::Whole(i128::from((bits >> 1).cast_signed() ^ -((bits & 1).cast_signed()))),
+            (19, WireField::Fixed32(number)) => value = AttributeValue::Whole(i128::from(number)),
+            (21, WireField::Fixed64(number)) => value = AttributeValue::Whole(i128::from(number)),
+            (23, WireField::Fixed32(bits)) => value = AttributeValue::Whole(i128::from(bits.cast_signed())),
+            (25, WireField::Fixed64(bits)) => value = AttributeValue::Whole(i128::from(bits.cast_signed())),
+            (29, WireField::Bytes(text)) => value = AttributeValue::Text(String::from_utf8_lossy(text).into_owned()),
             _ => {}
         }
     }

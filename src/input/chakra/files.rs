@@ -109,9 +109,9 @@ fn parts(path: &Path) -> Option<(String, u32)> {
     Some((name.to_owned(), rank.parse().ok()?))
 }
 
-type Found = (Vec<(u32, PathBuf)>, Option<PathBuf>);
+type FoundFiles = (Vec<(u32, PathBuf)>, Option<PathBuf>);
 
-fn find(place: &Path) -> Result<Found, Problems> {
+fn find(place: &Path) -> Result<FoundFiles, Problems> {
     if place.is_file() {
         let rank = parts(place).map_or(0, |(_, rank)| rank);
         let folder = place.parent().unwrap_or(Path::new(""));

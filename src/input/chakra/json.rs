@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{NodeKind, TraceNode, Value};
+use super::{AttributeValue, NodeKind, TraceNode};
 
 /// Reads the nodes of a text; `None` if it is JSON but no trace, such as a file of groups.
 ///
@@ -86,7 +86,7 @@ fn node(object: &Map<String, Json>) -> Result<TraceNode, String> {
             for attribute in list.iter().filter_map(Json::as_object) {
                 let name = attribute.get("name").and_then(Json::as_str).unwrap_or_default();
                 let value = attribute.iter().find(|(key, _)| *key == "value" || key.ends_with("_val") || key.ends_with("Val"));
-                node.set(name, &value.map_or(Value::Else, |(_, value)| of(value)))?;
+                node.set(name, &value.map_or(AttributeValue::Else, |(_, value)| of(value)))?;
             }
         }
         Some(_) => return Err(format!("`attr` of node {} is not a list", node.id)),
@@ -100,12 +100,14 @@ fn node(object: &Map<String, Json>) -> Result<TraceNode, String> {
     Ok(node)
 }
 
-fn of(value: &Json) -> Value {
+fn of(value: &Json) -> AttributeValue {
     match value {
-        Json::Bool(flag) => Value::Whole(i128::from(*flag)),
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Number(number) => number.as_i128().map_or_else(|| number.as_f64().map_or(Value::Else, Value::Real), Value::Whole),
-        Json::Null | Json::Array(_) | Json::Object(_) => Value::Else,
+        Json::Bool(flag) => AttributeValue::Whole(i128::from(*flag)),
+        Json::String(text) => AttributeValue::Text(text.clone()),
+        Json::Number(number) => {
+            number.as_i128().map_or_else(|| number.as_f64().map_or(AttributeValue::Else, AttributeValue::Real), AttributeValue::Whole)
+        }
+        Json::Null | Json::Array(_) | Json::Object(_) => AttributeValue::Else,
     }
 }
 

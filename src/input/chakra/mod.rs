@@ -180,7 +180,7 @@ impl TraceCollective {
 
 /// The value of an attribute, whichever of the schema's thirty kinds it has.
 #[derive(Clone, Debug, PartialEq)]
-enum Value {
+enum AttributeValue {
     Whole(i128),
     Real(f64),
     Text(String),
@@ -188,7 +188,7 @@ enum Value {
     Else,
 }
 
-impl Value {
+impl AttributeValue {
     fn whole(&self) -> Option<i128> {
         match self {
             Self::Whole(value) => Some(*value),
@@ -213,7 +213,7 @@ impl TraceNode {
     ///
     /// # Errors
     /// A value that cannot be meant, in one line.
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: &AttributeValue) -> Result<(), String> {
         let wrong = |expected: &str| format!("attribute `{name}` of node {} (`{}`) is not {expected}", self.id, self.name);
         let unsigned = || value.whole().and_then(|whole| u64::try_from(whole).ok()).ok_or_else(|| wrong("a whole number from 0"));
         let rank = || value.whole().and_then(|whole| u32::try_from(whole).ok()).ok_or_else(|| wrong("a rank"));

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A field of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Field<'a> {
+pub(super) enum WireField<'a> {
     /// A number of variable length.
     Varint(u64),
     /// Eight bytes.
@@ -83,17 +83,17 @@ impl<'a> Wire<'a> {
     }
 
     /// Number and value of the next field; `None` at the end.
-    pub fn field(&mut self) -> Result<Option<(u64, Field<'a>)>, WireError> {
+    pub fn field(&mut self) -> Result<Option<(u64, WireField<'a>)>, WireError> {
         if self.is_empty() {
             return Ok(None);
         }
         let start = self.clone();
         let key = self.varint()?;
         let value = match key & 7 {
-            0 => Field::Varint(self.varint()?),
-            1 => Field::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().unwrap_or_default())),
-            2 => Field::Bytes(self.delimited()?),
-            5 => Field::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().unwrap_or_default())),
+            0 => WireField::Varint(self.varint()?),
+            1 => WireField::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().unwrap_or_default())),
+            2 => WireField::Bytes(self.delimited()?),
+            5 => WireField::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().unwrap_or_default())),
             _ => return Err(start.wrong("a field of no known shape")),
         };
         if key >> 3 == 0 { Err(start.wrong("a field without a number")) } else { Ok(Some((key >> 3, value))) }
@@ -101,16 +101,16 @@ impl<'a> Wire<'a> {
 }
 
 /// A number list, packed or not: adds what the field holds.
-pub(super) fn extend(list: &mut Vec<u64>, field: Field<'_>) -> Result<(), WireError> {
+pub(super) fn extend(list: &mut Vec<u64>, field: WireField<'_>) -> Result<(), WireError> {
     match field {
-        Field::Varint(value) => list.push(value),
-        Field::Bytes(bytes) => {
+        WireField::Varint(value) => list.push(value),
+        WireField::Bytes(bytes) => {
             let mut packed = Wire::new(bytes);
             while !packed.is_empty() {
                 list.push(packed.varint()?);
             }
         }
-        Field::Fixed64(_) | Field::Fixed32(_) => return Err(WireError { offset: 0, reason: "a list of another type" }),
+        WireField::Fixed64(_) | WireField::Fixed32(_) => return Err(WireError { offset: 0, reason: "a list of another type" }),
     }
     Ok(())
 }

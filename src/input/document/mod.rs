@@ -59,8 +59,8 @@ pub use reliability::{Reliability, Wear};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, PacketStudy, Stretch, Study, StudyDocument, StudyFile};
-pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Standing, StandingKind, Supernode, Supply};
+pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, PacketStudy, Stretch, StudyDocument, StudyFile, StudyTable};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Standing, StandingKind, SupernodeTable, Supply};
 pub use switch::{FanIn, Forwarding, Switch, SwitchPower, SwitchQueueing};
 pub use target::{Target, Video};
 pub use training::{Captured, Checkpoint, HostCosts, Optimizer, PipelineSchedule, StateBytes, Training};
@@ -172,7 +172,7 @@ pub struct SupernodeFile {
     /// What this file does without of the one that it extends, as paths: `supernode.engine`, `level[rack]`, `auxiliary[NICs]`.
     #[expect(dead_code, reason = "followed before the file is typed")]
     remove: Option<Vec<String>>,
-    supernode: Supernode,
+    supernode: SupernodeTable,
     /// Rings of the onion, innermost first.
     #[schemars(length(min = 1, max = 16))]
     level: Vec<Level>,
@@ -190,7 +190,7 @@ pub struct SupernodeFile {
 #[derive(Clone, Debug)]
 pub struct SupernodeDocument {
     /// `[supernode]`.
-    pub supernode: Supernode,
+    pub supernode: SupernodeTable,
     /// `[[level]]`, innermost first.
     pub levels: Vec<Level>,
     /// `[[auxiliary]]`.

@@ -20,7 +20,7 @@ pub struct StudyFile {
     /// Another study file, by name or path: this one then says only what differs.
     #[expect(dead_code, reason = "followed before the file is typed")]
     extends: Option<String>,
-    study: Study,
+    study: StudyTable,
     /// What differs between designs; the last axis changes fastest.
     #[serde(default)]
     axis: Vec<Axis>,
@@ -45,7 +45,7 @@ pub struct StudyFile {
 #[derive(Clone, Debug)]
 pub struct StudyDocument {
     /// `[study]`.
-    pub study: Study,
+    pub study: StudyTable,
     /// `[[axis]]`.
     pub axes: Vec<Axis>,
     /// `[[constraint]]`.
@@ -72,7 +72,7 @@ impl FileKind for StudyFile {
 /// What is studied.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Study {
+pub struct StudyTable {
     /// Name people use.
     pub name: String,
     /// What it answers, in a sentence.

@@ -12,7 +12,7 @@ use crate::units::{Figure, Ratio, Watts};
 /// What the machine is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Supernode {
+pub struct SupernodeTable {
     /// Name people use.
     pub name: String,
     /// Maker.

@@ -23,8 +23,10 @@ pub(super) fn graph(value: &Json) -> Result<ForeignGraph, String> {
             "this is a form before 3.0 (`infrastructure`, `connections`); convert it, or write it anew with the package infragraph 3.1".to_owned()
         );
     }
-    let mut reader =
-        Reader { graph: ForeignGraph { format: "InfraGraph", name: text(value, "name"), ..ForeignGraph::default() }, ..Reader::default() };
+    let mut reader = InfraGraphReader {
+        graph: ForeignGraph { format: "InfraGraph", name: text(value, "name"), ..ForeignGraph::default() },
+        ..InfraGraphReader::default()
+    };
     if value.get("components").is_some() {
         reader.devices.insert(text(value, "name"), value);
         reader.instances.push((text(value, "name"), text(value, "name"), 1));
@@ -66,7 +68,7 @@ fn list<'a>(value: &'a Json, key: &str) -> Result<&'a [Json], String> {
 }
 
 /// Links by name, with how many of them one edge is where the file says.
-type Links = BTreeMap<String, (ForeignLink, Option<u32>)>;
+type NamedLinks = BTreeMap<String, (ForeignLink, Option<u32>)>;
 
 /// `key=value` in a description.
 fn stated(value: &Json, key: &str) -> Option<String> {
@@ -74,7 +76,7 @@ fn stated(value: &Json, key: &str) -> Option<String> {
     description.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('=')).map(str::to_owned)
 }
 
-fn links(value: &Json) -> Result<Links, String> {
+fn links(value: &Json) -> Result<NamedLinks, String> {
     let link = |link: &Json| {
         let number = |kind: &str, unit: &str| link.pointer(&format!("/physical/{kind}/{unit}")).and_then(Json::as_f64).filter(|value| *value > 0.0);
         let about = link.get("description").and_then(Json::as_str).map(str::to_owned);
@@ -97,7 +99,7 @@ fn links(value: &Json) -> Result<Links, String> {
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct InfraGraphReader<'a> {
     graph: ForeignGraph,
     devices: BTreeMap<String, &'a Json>,
     /// Name, device and number of each kind of instance.
@@ -108,7 +110,7 @@ struct Reader<'a> {
     joined: BTreeSet<(u32, u32, u32)>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> InfraGraphReader<'a> {
     fn device(&self, name: &str) -> Result<&'a Json, String> {
         self.devices
             .get(name)
@@ -195,7 +197,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn instance_edge(&mut self, (edge, place): (&Json, &str), links: &Links) -> Result<(), String> {
+    fn instance_edge(&mut self, (edge, place): (&Json, &str), links: &NamedLinks) -> Result<(), String> {
         let end = |key: &str| -> Result<Vec<String>, String> {
             let end = edge.get(key).ok_or_else(|| format!("`{key}` is missing"))?;
             let wanted = text(end, "instance");
@@ -219,7 +221,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn join(&mut self, (edge, at): (&Json, &str), (first, second): &(Vec<String>, Vec<String>), links: &Links) -> Result<(), String> {
+    fn join(&mut self, (edge, at): (&Json, &str), (first, second): &(Vec<String>, Vec<String>), links: &NamedLinks) -> Result<(), String> {
         let name = text(edge, "link");
         let (stated, count) = links.get(&name).cloned().unwrap_or((ForeignLink { name, ..ForeignLink::default() }, None));
         let link = self.graph.link(stated);

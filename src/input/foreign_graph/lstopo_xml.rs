@@ -12,8 +12,10 @@ const ACCELERATORS: [&str; 2] = ["03", "12"];
 /// # Errors
 /// What is wrong, in one line.
 pub(super) fn graph(root: Node<'_, '_>) -> Result<ForeignGraph, String> {
-    let mut reader =
-        Reader { graph: ForeignGraph { format: "a topology of hwloc", name: "host".to_owned(), ..ForeignGraph::default() }, packages: Vec::new() };
+    let mut reader = LstopoReader {
+        graph: ForeignGraph { format: "a topology of hwloc", name: "host".to_owned(), ..ForeignGraph::default() },
+        packages: Vec::new(),
+    };
     let machine = root.children().find(|node| is(node, "Machine")).ok_or("it holds no object of type Machine")?;
     reader.descend(machine, None, 0)?;
     let hosts: Vec<u32> = reader.packages.clone();
@@ -38,12 +40,12 @@ fn is_accelerator(node: &Node<'_, '_>) -> bool {
     is(node, "PCIDev") && node.attribute("pci_type").is_some_and(|class| ACCELERATORS.iter().any(|known| class.starts_with(known)))
 }
 
-struct Reader {
+struct LstopoReader {
     graph: ForeignGraph,
     packages: Vec<u32>,
 }
 
-impl Reader {
+impl LstopoReader {
     fn node(&mut self, component: &str, kind: ForeignKind) -> u32 {
         let number = self.graph.nodes.iter().filter(|node| node.component == component).count();
         self.graph.nodes.push(ForeignNode { name: format!("{component}[{number}]"), component: component.to_owned(), kind });

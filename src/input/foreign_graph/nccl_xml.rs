@@ -30,8 +30,10 @@ struct Gpu<'a, 'input> {
 /// # Errors
 /// What is wrong, in one line.
 pub(super) fn graph(root: Node<'_, '_>) -> Result<ForeignGraph, String> {
-    let mut reader =
-        Reader { graph: ForeignGraph { format: "a topology of NCCL", name: "node".to_owned(), ..ForeignGraph::default() }, ..Reader::default() };
+    let mut reader = NcclReader {
+        graph: ForeignGraph { format: "a topology of NCCL", name: "node".to_owned(), ..ForeignGraph::default() },
+        ..NcclReader::default()
+    };
     let mut hosts: Vec<&str> = Vec::new();
     let mut gpus: Vec<Gpu<'_, '_>> = Vec::new();
     for node in root.descendants().filter(|node| node.has_tag_name("gpu")) {
@@ -88,7 +90,7 @@ fn place_of<'a>(hosts: &mut Vec<&'a str>, host: &'a str) -> u32 {
 }
 
 #[derive(Default)]
-struct Reader {
+struct NcclReader {
     graph: ForeignGraph,
     /// Place of the node at each host's bus address.
     of_bus: BTreeMap<(u32, String), u32>,
@@ -96,7 +98,7 @@ struct Reader {
     joined: BTreeMap<(u32, u32), usize>,
 }
 
-impl Reader {
+impl NcclReader {
     fn node(&mut self, name: String, component: &str, kind: ForeignKind) -> u32 {
         self.graph.nodes.push(ForeignNode { name, component: component.to_owned(), kind });
         u32::try_from(self.graph.nodes.len() - 1).unwrap_or(u32::MAX)

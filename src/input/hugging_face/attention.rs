@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::aliases::HIDDEN_KEYS;
 use super::families::Linear;
-use super::json::Table;
+use super::json::ConfigTable;
 use super::layers::Mixer;
 use crate::input::document::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
 
@@ -15,7 +15,7 @@ const HEAD_DIM_KEYS: [&str; 3] = ["head_dim", "attention_head_dim", "kv_channels
 const TAPS: u32 = 4;
 
 /// The token mixing of a layer; attention and a state-space layer side by side are two.
-pub(super) fn read(table: &Table<'_>, mixer: Mixer, layer: u32, layers: u32) -> Vec<Attention> {
+pub(super) fn read(table: &ConfigTable<'_>, mixer: Mixer, layer: u32, layers: u32) -> Vec<Attention> {
     match mixer {
         Mixer::Absent => vec![Attention::None],
         Mixer::Convolution => vec![convolution(table)],
@@ -26,7 +26,7 @@ pub(super) fn read(table: &Table<'_>, mixer: Mixer, layer: u32, layers: u32) -> 
     }
 }
 
-fn full(table: &Table<'_>, layer: u32, layers: u32) -> Attention {
+fn full(table: &ConfigTable<'_>, layer: u32, layers: u32) -> Attention {
     if table.has("compress_ratios") || table.has("compress_rates") {
         compressed(table, layer)
     } else if table.has("kv_lora_rank") {
@@ -40,7 +40,7 @@ fn full(table: &Table<'_>, layer: u32, layers: u32) -> Attention {
     }
 }
 
-fn latent(table: &Table<'_>, layer: u32) -> Attention {
+fn latent(table: &ConfigTable<'_>, layer: u32) -> Attention {
     // Follow from the ranks.
     ["head_dim", "num_key_value_heads", "qk_head_dim"].into_iter().for_each(|key| table.mark(key));
     Attention::Mla(Mla {
@@ -55,14 +55,14 @@ fn latent(table: &Table<'_>, layer: u32) -> Attention {
     })
 }
 
-fn index(table: &Table<'_>) -> Option<Index> {
+fn index(table: &ConfigTable<'_>) -> Option<Index> {
     table.value("index_n_heads")?;
     let [heads, dim, top] = [["index_n_heads"], ["index_head_dim"], ["index_topk"]].map(|key| table.need(&key));
     Some(Index { heads, dim, top, shared: false })
 }
 
 /// Whether a layer reuses the tokens that an earlier one chose.
-fn shares_index(table: &Table<'_>, layer: u32) -> bool {
+fn shares_index(table: &ConfigTable<'_>, layer: u32) -> bool {
     let period = table.positive_at(&["index_topk_freq"], None);
     let first = table.maybe(&["index_skip_topk_offset"]).unwrap_or(0);
     match table.entry("indexer_types", layer).and_then(Json::as_str) {
@@ -77,7 +77,7 @@ fn shares_index(table: &Table<'_>, layer: u32) -> bool {
     }
 }
 
-fn compressed(table: &Table<'_>, layer: u32) -> Attention {
+fn compressed(table: &ConfigTable<'_>, layer: u32) -> Attention {
     let listed = table.entry("compress_ratios", layer);
     let worded = || {
         let word = table.entry("layer_types", layer)?.as_str()?;
@@ -101,7 +101,7 @@ fn compressed(table: &Table<'_>, layer: u32) -> Attention {
 }
 
 /// Heads with keys and values of their own or of a group; `window` is the key of their window.
-fn grouped(table: &Table<'_>, window: Option<&'static str>, layer: u32, layers: u32) -> Attention {
+fn grouped(table: &ConfigTable<'_>, window: Option<&'static str>, layer: u32, layers: u32) -> Attention {
     let at = Some(layer);
     let sliding = window.is_some();
     let other = if sliding { table.table("attention_other_setting") } else { None };
@@ -145,13 +145,13 @@ fn grouped(table: &Table<'_>, window: Option<&'static str>, layer: u32, layers: 
 }
 
 /// Whether a projection of its own gates the heads' output.
-fn output_gate(table: &Table<'_>) -> bool {
+fn output_gate(table: &ConfigTable<'_>) -> bool {
     let said = ["attn_output_gate", "attention_output_gate"].into_iter().find(|key| table.has(key));
     said.map_or(table.family.output_gate, |key| table.flag(key))
 }
 
 /// Key and value heads of a layer, where the file says.
-fn kv_heads(table: &Table<'_>, sliding: bool, layer: u32) -> Option<u32> {
+fn kv_heads(table: &ConfigTable<'_>, sliding: bool, layer: u32) -> Option<u32> {
     let at = Some(layer);
     if sliding && let Some(own) = table.positive_at(&["swa_num_key_value_heads"], at) {
         return Some(own);
@@ -179,7 +179,7 @@ fn kv_heads(table: &Table<'_>, sliding: bool, layer: u32) -> Option<u32> {
 }
 
 /// Whether a layer reads the keys and values of an earlier one.
-fn shares_cache(table: &Table<'_>, layer: u32, layers: u32) -> bool {
+fn shares_cache(table: &ConfigTable<'_>, layer: u32, layers: u32) -> bool {
     let last = table.maybe(&["num_kv_shared_layers"]).unwrap_or(0);
     table.mark("cla_share_factor");
     let across = if table.flag("use_cla") { table.positive_at(&["cla_share_factor"], None) } else { None };
@@ -187,7 +187,7 @@ fn shares_cache(table: &Table<'_>, layer: u32, layers: u32) -> bool {
 }
 
 /// Sparse attention that chooses whole blocks of tokens.
-fn blocks(table: &Table<'_>, layer: u32) -> Option<Index> {
+fn blocks(table: &ConfigTable<'_>, layer: u32) -> Option<Index> {
     let inside = table.table("sparse_attention_config")?;
     let sparse = inside.entry("sparse_attention_freq", layer)?.as_u64()? > 0;
     let top = inside.maybe(&["sparse_topk_blocks"])?.checked_mul(inside.maybe(&["sparse_block_size"])?)?;
@@ -196,7 +196,7 @@ fn blocks(table: &Table<'_>, layer: u32) -> Option<Index> {
     (on && sparse).then_some(Index { heads, dim, top, shared: false })
 }
 
-fn linear(table: &Table<'_>, linear: Linear) -> Attention {
+fn linear(table: &ConfigTable<'_>, linear: Linear) -> Attention {
     match linear {
         Linear::Delta => {
             taps(table, "linear_conv_kernel_dim");
@@ -229,7 +229,7 @@ fn linear(table: &Table<'_>, linear: Linear) -> Attention {
     }
 }
 
-fn mamba2(table: &Table<'_>) -> Attention {
+fn mamba2(table: &ConfigTable<'_>) -> Attention {
     ["conv_kernel", "mamba_d_conv"].into_iter().for_each(|key| taps(table, key));
     let heads = table.need(&["mamba_num_heads", "mamba_n_heads", "num_heads"]);
     let inner = || {
@@ -253,7 +253,7 @@ fn mamba2(table: &Table<'_>) -> Attention {
     })
 }
 
-fn mamba(table: &Table<'_>) -> Attention {
+fn mamba(table: &ConfigTable<'_>) -> Attention {
     ["conv_kernel", "mamba_d_conv"].into_iter().for_each(|key| taps(table, key));
     let hidden = table.need(&HIDDEN_KEYS);
     // Jamba's `intermediate_size` is that of its feed-forward blocks.
@@ -277,12 +277,12 @@ fn mamba(table: &Table<'_>) -> Attention {
     Attention::Mamba(Mamba { channels, state: table.need(&["state_size", "mamba_d_state"]), step_rank })
 }
 
-fn convolution(table: &Table<'_>) -> Attention {
+fn convolution(table: &ConfigTable<'_>) -> Attention {
     Attention::Convolution(Convolution { channels: table.need(&HIDDEN_KEYS), taps: table.need(&["conv_L_cache"]) })
 }
 
 /// A convolution of another length is said; it is priced as one of four taps.
-fn taps(table: &Table<'_>, key: &'static str) {
+fn taps(table: &ConfigTable<'_>, key: &'static str) {
     if let Some(found) = table.maybe(&[key])
         && found != TAPS
     {

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::aliases::HIDDEN_KEYS;
-use super::json::Table;
+use super::json::ConfigTable;
 use crate::input::document::{Attention, Dense, Ffn, Gqa};
 
 /// The layer of such a list; `None` for a file without the list.
-pub(super) fn read(table: &Table<'_>, layer: u32) -> Option<(Attention, Ffn)> {
+pub(super) fn read(table: &ConfigTable<'_>, layer: u32) -> Option<(Attention, Ffn)> {
     let block = table.entry("block_configs", layer)?;
     let [attention, ffn] = ["attention", "ffn"].map(|key| block.get(key).and_then(Json::as_object));
     let (Some(attention), Some(ffn)) = (attention, ffn) else {
@@ -29,7 +29,7 @@ fn is_absent(fields: &Map<String, Json>) -> bool {
     fields.get("no_op").and_then(Json::as_bool) == Some(true)
 }
 
-fn attention(table: &Table<'_>, fields: &Map<String, Json>, hidden: u32) -> Attention {
+fn attention(table: &ConfigTable<'_>, fields: &Map<String, Json>, hidden: u32) -> Attention {
     if is_absent(fields) {
         return Attention::None;
     }
@@ -51,7 +51,7 @@ fn attention(table: &Table<'_>, fields: &Map<String, Json>, hidden: u32) -> Atte
     })
 }
 
-fn ffn(table: &Table<'_>, fields: &Map<String, Json>, hidden: u32) -> Ffn {
+fn ffn(table: &ConfigTable<'_>, fields: &Map<String, Json>, hidden: u32) -> Ffn {
     if is_absent(fields) {
         return Ffn::None;
     }

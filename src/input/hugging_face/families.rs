@@ -18,7 +18,7 @@ pub(super) enum Linear {
 
 /// Conventions of a group of model types.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(super) struct ModelFamily {
     /// The model types.
     pub types: &'static [&'static str],
     /// Whether feed-forward blocks are gated.
@@ -41,7 +41,7 @@ pub(super) struct Family {
     pub defaults: &'static [(&'static str, u32)],
 }
 
-impl Family {
+impl ModelFamily {
     /// The class's value for a key.
     pub fn default(&self, key: &str) -> Option<u32> {
         self.defaults.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
@@ -49,7 +49,7 @@ impl Family {
 }
 
 /// A gated decoder with an output embedding of its own, whose file says everything.
-const PLAIN: Family = Family {
+const PLAIN: ModelFamily = ModelFamily {
     types: &[],
     gated: true,
     tied: false,
@@ -63,14 +63,14 @@ const PLAIN: Family = Family {
 };
 
 /// The family of a model type that nobody named: as plain as can be.
-pub(super) static UNKNOWN: Family = PLAIN;
+pub(super) static UNKNOWN: ModelFamily = PLAIN;
 
 /// Feed-forward blocks of two matrices.
-const UNGATED: Family = Family { gated: false, ..PLAIN };
+const UNGATED: ModelFamily = ModelFamily { gated: false, ..PLAIN };
 
 /// Sources: the configuration classes of `transformers` 5.24.0; for types that it lacks, the publisher's files on the hub.
-const FAMILIES: &[Family] = &[
-    Family {
+const FAMILIES: &[ModelFamily] = &[
+    ModelFamily {
         types: &[
             "llama",
             "mistral",
@@ -164,49 +164,49 @@ const FAMILIES: &[Family] = &[
         ],
         ..PLAIN
     },
-    Family { types: &["gpt_oss"], window_period: Some(2), ..PLAIN },
-    Family { types: &["olmo3"], window_period: Some(4), ..PLAIN },
-    Family { types: &["exaone4"], window_period: Some(4), ..PLAIN },
-    Family { types: &["smollm3", "ernie4_5", "minicpm3"], tied: true, ..PLAIN },
-    Family { types: &["gemma"], tied: true, ..PLAIN },
-    Family { types: &["gemma2", "vaultgemma"], tied: true, window_period: Some(2), ..PLAIN },
-    Family {
+    ModelFamily { types: &["gpt_oss"], window_period: Some(2), ..PLAIN },
+    ModelFamily { types: &["olmo3"], window_period: Some(4), ..PLAIN },
+    ModelFamily { types: &["exaone4"], window_period: Some(4), ..PLAIN },
+    ModelFamily { types: &["smollm3", "ernie4_5", "minicpm3"], tied: true, ..PLAIN },
+    ModelFamily { types: &["gemma"], tied: true, ..PLAIN },
+    ModelFamily { types: &["gemma2", "vaultgemma"], tied: true, window_period: Some(2), ..PLAIN },
+    ModelFamily {
         types: &["gemma3", "gemma3_text"],
         tied: true,
         window_period: Some(6),
         defaults: &[("vocab_size", 262_208), ("num_attention_heads", 8), ("num_key_value_heads", 4), ("head_dim", 256), ("sliding_window", 4096)],
         ..PLAIN
     },
-    Family { types: &["gemma3n", "gemma3n_text"], tied: true, window_period: Some(5), ..PLAIN },
-    Family { types: &["gemma4", "gemma4_text"], tied: true, window_period: Some(6), ..PLAIN },
-    Family { types: &["cohere"], tied: true, ..PLAIN },
-    Family { types: &["cohere2"], tied: true, window_period: Some(4), defaults: &[("head_dim", 128)], ..PLAIN },
-    Family { types: &["gpt2"], tied: true, positions: Some(("n_positions", 0)), defaults: &[("n_positions", 1024)], ..UNGATED },
-    Family { types: &["gpt_bigcode"], tied: true, positions: Some(("n_positions", 0)), ..UNGATED },
-    Family { types: &["gpt_neo"], tied: true, positions: Some(("max_position_embeddings", 0)), ..UNGATED },
-    Family { types: &["opt"], tied: true, positions: Some(("max_position_embeddings", 2)), ..UNGATED },
-    Family { types: &["bloom", "mpt", "starcoder2"], tied: true, ..UNGATED },
-    Family { types: &["falcon", "RefinedWeb", "RefinedWebModel"], tied: true, ..UNGATED },
-    Family { types: &["gpt_neox", "gptj", "codegen", "phi", "nemotron", "persimmon", "apertus", "arcee"], ..UNGATED },
-    Family { types: &["nanochat"], ..UNGATED },
-    Family { types: &["nemotron_h"], single: true, linear: Linear::Mamba2, ..UNGATED },
-    Family { types: &["mamba", "falcon_mamba"], tied: true, single: true, linear: Linear::Mamba, ..PLAIN },
-    Family { types: &["mamba2"], single: true, linear: Linear::Mamba2, ..PLAIN },
-    Family { types: &["jamba"], linear: Linear::Mamba, ..PLAIN },
-    Family { types: &["bamba", "granitemoehybrid"], linear: Linear::Mamba2, ..PLAIN },
-    Family { types: &["falcon_h1"], parallel: true, linear: Linear::Mamba2, ..PLAIN },
-    Family { types: &["qwen3_next"], output_gate: true, ..PLAIN },
-    Family { types: &["qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"], output_gate: true, ..PLAIN },
-    Family { types: &["afmoe"], output_gate: true, window_period: Some(4), ..PLAIN },
-    Family { types: &["kimi_linear", "kimi_k3"], linear: Linear::Kda, ..PLAIN },
-    Family { types: &["minimax", "minimax_text_01", "minimax_m1", "MiniMaxText01", "MiniMaxM1"], linear: Linear::Lightning, ..PLAIN },
-    Family { types: &["bailing_moe_linear"], linear: Linear::Lightning, ..PLAIN },
-    Family { types: &["bailing_hybrid"], linear: Linear::Kda, ..PLAIN },
-    Family { types: &["lfm2", "lfm2_moe"], tied: true, ..PLAIN },
+    ModelFamily { types: &["gemma3n", "gemma3n_text"], tied: true, window_period: Some(5), ..PLAIN },
+    ModelFamily { types: &["gemma4", "gemma4_text"], tied: true, window_period: Some(6), ..PLAIN },
+    ModelFamily { types: &["cohere"], tied: true, ..PLAIN },
+    ModelFamily { types: &["cohere2"], tied: true, window_period: Some(4), defaults: &[("head_dim", 128)], ..PLAIN },
+    ModelFamily { types: &["gpt2"], tied: true, positions: Some(("n_positions", 0)), defaults: &[("n_positions", 1024)], ..UNGATED },
+    ModelFamily { types: &["gpt_bigcode"], tied: true, positions: Some(("n_positions", 0)), ..UNGATED },
+    ModelFamily { types: &["gpt_neo"], tied: true, positions: Some(("max_position_embeddings", 0)), ..UNGATED },
+    ModelFamily { types: &["opt"], tied: true, positions: Some(("max_position_embeddings", 2)), ..UNGATED },
+    ModelFamily { types: &["bloom", "mpt", "starcoder2"], tied: true, ..UNGATED },
+    ModelFamily { types: &["falcon", "RefinedWeb", "RefinedWebModel"], tied: true, ..UNGATED },
+    ModelFamily { types: &["gpt_neox", "gptj", "codegen", "phi", "nemotron", "persimmon", "apertus", "arcee"], ..UNGATED },
+    ModelFamily { types: &["nanochat"], ..UNGATED },
+    ModelFamily { types: &["nemotron_h"], single: true, linear: Linear::Mamba2, ..UNGATED },
+    ModelFamily { types: &["mamba", "falcon_mamba"], tied: true, single: true, linear: Linear::Mamba, ..PLAIN },
+    ModelFamily { types: &["mamba2"], single: true, linear: Linear::Mamba2, ..PLAIN },
+    ModelFamily { types: &["jamba"], linear: Linear::Mamba, ..PLAIN },
+    ModelFamily { types: &["bamba", "granitemoehybrid"], linear: Linear::Mamba2, ..PLAIN },
+    ModelFamily { types: &["falcon_h1"], parallel: true, linear: Linear::Mamba2, ..PLAIN },
+    ModelFamily { types: &["qwen3_next"], output_gate: true, ..PLAIN },
+    ModelFamily { types: &["qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"], output_gate: true, ..PLAIN },
+    ModelFamily { types: &["afmoe"], output_gate: true, window_period: Some(4), ..PLAIN },
+    ModelFamily { types: &["kimi_linear", "kimi_k3"], linear: Linear::Kda, ..PLAIN },
+    ModelFamily { types: &["minimax", "minimax_text_01", "minimax_m1", "MiniMaxText01", "MiniMaxM1"], linear: Linear::Lightning, ..PLAIN },
+    ModelFamily { types: &["bailing_moe_linear"], linear: Linear::Lightning, ..PLAIN },
+    ModelFamily { types: &["bailing_hybrid"], linear: Linear::Kda, ..PLAIN },
+    ModelFamily { types: &["lfm2", "lfm2_moe"], tied: true, ..PLAIN },
 ];
 
 /// The family of a model type.
-pub(super) fn family(model_type: &str) -> Option<&'static Family> {
+pub(super) fn family(model_type: &str) -> Option<&'static ModelFamily> {
     FAMILIES.iter().find(|family| family.types.contains(&model_type))
 }
 

@@ -4,21 +4,21 @@ use serde_json::Value as Json;
 
 use super::aliases::{EXPERT_KEYS, HIDDEN_KEYS, TOP_KEYS};
 use super::families::UNKNOWN;
-use super::json::Table;
-use super::layers::Block;
+use super::json::ConfigTable;
+use super::layers::ConfigBlock;
 use crate::input::document::{Dense, Experts, Ffn};
 
 const WIDTH_KEYS: [&str; 5] = ["intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "ffn_hidden_dim"];
 /// The feed-forward block of a layer.
-pub(super) fn read(table: &Table<'_>, block: Block, layer: u32, layers: u32) -> Ffn {
+pub(super) fn read(table: &ConfigTable<'_>, block: ConfigBlock, layer: u32, layers: u32) -> Ffn {
     match block {
-        Block::Absent => Ffn::None,
-        Block::Dense => Ffn::Dense(Dense { width: dense_width(table, layer, layers), gated: table.family.gated }),
-        Block::Experts => Ffn::Experts(experts(table, layer)),
+        ConfigBlock::Absent => Ffn::None,
+        ConfigBlock::Dense => Ffn::Dense(Dense { width: dense_width(table, layer, layers), gated: table.family.gated }),
+        ConfigBlock::Experts => Ffn::Experts(experts(table, layer)),
     }
 }
 
-fn dense_width(table: &Table<'_>, layer: u32, layers: u32) -> u32 {
+fn dense_width(table: &ConfigTable<'_>, layer: u32, layers: u32) -> u32 {
     let at = Some(layer);
     // Llama 4 and MiniMax M3 name the width of their dense layers beside that of their experts.
     if let Some(own) = table.positive_at(&["intermediate_size_mlp", "dense_intermediate_size"], at) {
@@ -62,7 +62,7 @@ fn divisible(width: f64, divisor: u32) -> u32 {
     if f64::from(nearest) < 0.9 * width { nearest + divisor } else { nearest }
 }
 
-fn experts(table: &Table<'_>, layer: u32) -> Experts {
+fn experts(table: &ConfigTable<'_>, layer: u32) -> Experts {
     if !std::ptr::eq(table.family, &raw const UNKNOWN) {
         // Widths of dense layers, of which a known type need not have any.
         table.settle(&["intermediate_size", "intermediate_size_mlp", "dense_intermediate_size", "use_double_wide_mlp"]);
@@ -91,7 +91,7 @@ fn experts(table: &Table<'_>, layer: u32) -> Experts {
 
 /// Shared experts and the width of one where a routed one has another: by number, by the width of all together, or a dense block beside
 /// the routed experts.
-fn shared(table: &Table<'_>, layer: u32, width: u32) -> (u32, Option<u32>) {
+fn shared(table: &ConfigTable<'_>, layer: u32, width: u32) -> (u32, Option<u32>) {
     let at = Some(layer);
     let beside = |own: u32| (1, Some(own).filter(|own| *own != width));
     // Grok 2, Gemma 4: the dense block of the layer stays beside the experts. Arctic: a block as wide as the stream.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::families::Family;
+use super::families::ModelFamily;
 use crate::input::problem::{Place, Problem, Source, near_name};
 
 /// Reads JSON. Python's `Infinity`, `-Infinity` and `NaN` are read as null: no structural key has such a value.
@@ -43,7 +43,7 @@ fn without_constants(text: &str) -> String {
 }
 
 /// What reading a file gathers beside values.
-pub(super) struct Reader<'a> {
+pub(super) struct ConfigReader<'a> {
     source: &'a Arc<Source>,
     pub problems: RefCell<Vec<Problem>>,
     /// Keys that were looked at, with the table they are in: `key` or `table.key`.
@@ -52,7 +52,7 @@ pub(super) struct Reader<'a> {
     pub warnings: RefCell<Vec<String>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ConfigReader<'a> {
     pub fn new(source: &'a Arc<Source>) -> Self {
         Self { source, problems: RefCell::default(), used: RefCell::default(), warnings: RefCell::default() }
     }
@@ -76,15 +76,15 @@ impl<'a> Reader<'a> {
 
 /// A table of the file.
 #[derive(Clone, Copy)]
-pub(super) struct Table<'a> {
-    pub reader: &'a Reader<'a>,
+pub(super) struct ConfigTable<'a> {
+    pub reader: &'a ConfigReader<'a>,
     pub fields: &'a Map<String, Json>,
     /// Key of the table in the one around it; empty for the language model itself.
     pub name: &'static str,
-    pub family: &'a Family,
+    pub family: &'a ModelFamily,
 }
 
-impl<'a> Table<'a> {
+impl<'a> ConfigTable<'a> {
     /// A value that is there and not null; the key counts as used.
     pub fn value(&self, key: &str) -> Option<&'a Json> {
         let value = self.fields.get(key).filter(|value| !value.is_null())?;
@@ -118,12 +118,12 @@ impl<'a> Table<'a> {
     }
 
     /// A table inside this one.
-    pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
+    pub fn table(&self, key: &'static str) -> Option<ConfigTable<'a>> {
         let fields = self.value(key)?.as_object();
         if fields.is_none() {
             self.wrong(key, "must be a table", "not a table");
         }
-        fields.map(|fields| Table { fields, name: key, ..*self })
+        fields.map(|fields| ConfigTable { fields, name: key, ..*self })
     }
 
     /// Reports a value.
@@ -168,7 +168,7 @@ impl<'a> Table<'a> {
         self.maybe_at(keys, None)
     }
 
-    /// As [`Table::maybe_at`], but zero is reported. One stands in for it so that the rest can be read.
+    /// As [`ConfigTable::maybe_at`], but zero is reported. One stands in for it so that the rest can be read.
     pub fn positive_at(&self, keys: &[&'static str], layer: Option<u32>) -> Option<u32> {
         let number = self.maybe_at(keys, layer)?;
         if number == 0 {
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
         Some(number.max(1))
     }
 
-    /// As [`Table::positive_at`], but it must be there.
+    /// As [`ConfigTable::positive_at`], but it must be there.
     pub fn need_at(&self, keys: &[&'static str], layer: Option<u32>) -> u32 {
         if let Some(number) = self.positive_at(keys, layer) {
             return number;
@@ -197,7 +197,7 @@ impl<'a> Table<'a> {
         1
     }
 
-    /// As [`Table::need_at`] for a value that all layers share.
+    /// As [`ConfigTable::need_at`] for a value that all layers share.
     pub fn need(&self, keys: &[&'static str]) -> u32 {
         self.need_at(keys, None)
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::aliases::{EXPERT_KEYS, LAYER_KEYS, TOP_KEYS};
 use super::families::Linear;
-use super::json::Table;
+use super::json::ConfigTable;
 
 /// How a layer mixes tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Mixer {
 
 /// What follows in a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Block {
+pub(super) enum ConfigBlock {
     /// One block for all tokens.
     Dense,
     /// A mixture of experts.
@@ -58,7 +58,7 @@ const RULES: [&str; 10] = [
 const EXPERT_RULES: [&str; 5] = ["first_k_dense_replace", "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers", "interleave_moe_layer_step"];
 
 /// The number of layers, and a report of lists that do not have as many entries.
-pub(super) fn count(table: &Table<'_>) -> u32 {
+pub(super) fn count(table: &ConfigTable<'_>) -> u32 {
     let length = |key: &str| match table.fields.get(key) {
         Some(Json::Array(list)) => Some(list.len()),
         Some(Json::String(letters)) => Some(letters.chars().count()),
@@ -79,7 +79,7 @@ pub(super) fn count(table: &Table<'_>) -> u32 {
 }
 
 /// The kind of a layer of `layers`.
-pub(super) fn kind(table: &Table<'_>, layer: u32, layers: u32) -> (Mixer, Block) {
+pub(super) fn kind(table: &ConfigTable<'_>, layer: u32, layers: u32) -> (Mixer, ConfigBlock) {
     if let Some(letter) = table.text("hybrid_override_pattern").and_then(|pattern| pattern.chars().nth(layer as usize)) {
         return lettered(table, letter);
     }
@@ -87,7 +87,7 @@ pub(super) fn kind(table: &Table<'_>, layer: u32, layers: u32) -> (Mixer, Block)
         return single(table, layer);
     }
     if table.family.parallel {
-        return (Mixer::Both, Block::Dense);
+        return (Mixer::Both, ConfigBlock::Dense);
     }
     let mixer = if table.has("compress_ratios") || table.has("compress_rates") {
         Mixer::Full
@@ -97,45 +97,45 @@ pub(super) fn kind(table: &Table<'_>, layer: u32, layers: u32) -> (Mixer, Block)
     } else {
         ruled(table, layer, layers)
     };
-    (mixer, if is_sparse(table, layer) { Block::Experts } else { Block::Dense })
+    (mixer, if is_sparse(table, layer) { ConfigBlock::Experts } else { ConfigBlock::Dense })
 }
 
 /// Nemotron-H's letters.
-fn lettered(table: &Table<'_>, letter: char) -> (Mixer, Block) {
+fn lettered(table: &ConfigTable<'_>, letter: char) -> (Mixer, ConfigBlock) {
     match letter {
-        'M' => (Mixer::Linear(table.family.linear), Block::Absent),
-        '*' => (Mixer::Full, Block::Absent),
-        '-' => (Mixer::Absent, Block::Dense),
-        'E' => (Mixer::Absent, Block::Experts),
+        'M' => (Mixer::Linear(table.family.linear), ConfigBlock::Absent),
+        '*' => (Mixer::Full, ConfigBlock::Absent),
+        '-' => (Mixer::Absent, ConfigBlock::Dense),
+        'E' => (Mixer::Absent, ConfigBlock::Experts),
         other => {
             let label = format!("`{other}` is none of `M` (Mamba), `*` (attention), `-` (dense), `E` (experts)");
             table.wrong("hybrid_override_pattern", "has an unknown letter", label);
-            (Mixer::Full, Block::Dense)
+            (Mixer::Full, ConfigBlock::Dense)
         }
     }
 }
 
 /// A layer of one operator.
-fn single(table: &Table<'_>, layer: u32) -> (Mixer, Block) {
+fn single(table: &ConfigTable<'_>, layer: u32) -> (Mixer, ConfigBlock) {
     let key = if table.has("layers_block_type") { "layers_block_type" } else { "layer_types" };
     match table.entry(key, layer).and_then(Json::as_str) {
-        Some("mamba" | "linear_attention") | None => (Mixer::Linear(table.family.linear), Block::Absent),
-        Some("attention" | "full_attention") => (Mixer::Full, Block::Absent),
-        Some("mlp") => (Mixer::Absent, Block::Dense),
-        Some("moe") => (Mixer::Absent, Block::Experts),
+        Some("mamba" | "linear_attention") | None => (Mixer::Linear(table.family.linear), ConfigBlock::Absent),
+        Some("attention" | "full_attention") => (Mixer::Full, ConfigBlock::Absent),
+        Some("mlp") => (Mixer::Absent, ConfigBlock::Dense),
+        Some("moe") => (Mixer::Absent, ConfigBlock::Experts),
         Some(other) => {
             unknown(table, key, other, "`mamba`, `attention`, `mlp`, `moe`");
-            (Mixer::Full, Block::Dense)
+            (Mixer::Full, ConfigBlock::Dense)
         }
     }
 }
 
-fn unknown(table: &Table<'_>, key: &str, word: &str, known: &str) {
+fn unknown(table: &ConfigTable<'_>, key: &str, word: &str, known: &str) {
     table.wrong(key, &format!("has the unknown kind `{word}`"), format!("expected one of {known}"));
 }
 
 /// A word for each layer.
-fn worded(table: &Table<'_>, layer: u32) -> Option<Mixer> {
+fn worded(table: &ConfigTable<'_>, layer: u32) -> Option<Mixer> {
     let key = ["layer_types", "layers_block_type"].into_iter().find(|key| table.has(key))?;
     let word = table.entry(key, layer)?.as_str()?;
     Some(match word {
@@ -155,7 +155,7 @@ fn worded(table: &Table<'_>, layer: u32) -> Option<Mixer> {
 }
 
 /// A list of the layers of one kind, or a number for each layer.
-fn listed(table: &Table<'_>, layer: u32) -> Option<Mixer> {
+fn listed(table: &ConfigTable<'_>, layer: u32) -> Option<Mixer> {
     let linear = Mixer::Linear(table.family.linear);
     let either = |full: bool| if full { Mixer::Full } else { linear };
     if let Some(lists) = table.table("linear_attn_config") {
@@ -180,7 +180,7 @@ fn listed(table: &Table<'_>, layer: u32) -> Option<Mixer> {
 }
 
 /// A rule for all layers.
-fn ruled(table: &Table<'_>, layer: u32, layers: u32) -> Mixer {
+fn ruled(table: &ConfigTable<'_>, layer: u32, layers: u32) -> Mixer {
     let linear = Mixer::Linear(table.family.linear);
     let either = |full: bool, other: Mixer| if full { Mixer::Full } else { other };
     if let Some(period) = table.positive_at(&["attn_layer_period"], None) {
@@ -203,7 +203,7 @@ fn ruled(table: &Table<'_>, layer: u32, layers: u32) -> Mixer {
 }
 
 /// Which layers look at a window where no list says so.
-fn windows(table: &Table<'_>, layer: u32, layers: u32) -> Mixer {
+fn windows(table: &ConfigTable<'_>, layer: u32, layers: u32) -> Mixer {
     let key = if table.has("window_size") { "window_size" } else { "sliding_window" };
     if table.maybe(&["sliding_window", "window_size"]).is_none_or(|window| window == 0) {
         table.settle(&RULES);
@@ -231,7 +231,7 @@ fn windows(table: &Table<'_>, layer: u32, layers: u32) -> Mixer {
 }
 
 /// Whether a layer has a mixture of experts.
-fn is_sparse(table: &Table<'_>, layer: u32) -> bool {
+fn is_sparse(table: &ConfigTable<'_>, layer: u32) -> bool {
     let inside = table.fields.get("ffn_config").and_then(|inside| inside.get("moe_num_experts")).is_some();
     if table.fields.get("enable_moe_block").is_some() && !table.flag("enable_moe_block") {
         table.settle(&EXPERT_KEYS);

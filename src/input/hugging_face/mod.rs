@@ -31,8 +31,8 @@ use serde_json::{Map, Value as Json};
 use super::document::{At, Attention, Ffn, LayerGroup, Model, Origin};
 use super::problem::{Problem, Problems, Source};
 use aliases::{HIDDEN_KEYS, LAYER_KEYS};
-use families::{Family, UNKNOWN, family};
-use json::{Reader, Table};
+use families::{ModelFamily, UNKNOWN, family};
+use json::{ConfigReader, ConfigTable};
 
 /// Layers beyond this are a slip of the finger.
 const MOST_LAYERS: u32 = 10_000;
@@ -66,8 +66,8 @@ pub fn read_with_formats(source: &Arc<Source>, formats: Option<&Arc<Source>>) ->
     };
     let inner = INNER.into_iter().find_map(|key| whole.get(key).and_then(Json::as_object));
     let fields = inner.unwrap_or(whole);
-    let reader = Reader::new(source);
-    let table = Table { reader: &reader, fields, name: "", family: conventions(&reader, fields, whole) };
+    let reader = ConfigReader::new(source);
+    let table = ConfigTable { reader: &reader, fields, name: "", family: conventions(&reader, fields, whole) };
     let model = model(&table, whole);
     Problems::check(reader.problems.into_inner(), model)
 }
@@ -85,7 +85,7 @@ pub fn is_harmless(key: &str) -> bool {
 }
 
 /// The family of the model type of the language model, or of the file around it.
-fn conventions(reader: &Reader<'_>, fields: &Map<String, Json>, whole: &Map<String, Json>) -> &'static Family {
+fn conventions(reader: &ConfigReader<'_>, fields: &Map<String, Json>, whole: &Map<String, Json>) -> &'static ModelFamily {
     let words = [fields, whole].map(|table| table.get("model_type").and_then(Json::as_str));
     if let Some(known) = words.into_iter().flatten().find_map(family) {
         return known;
@@ -97,7 +97,7 @@ fn conventions(reader: &Reader<'_>, fields: &Map<String, Json>, whole: &Map<Stri
     &UNKNOWN
 }
 
-fn model(table: &Table<'_>, whole: &Map<String, Json>) -> Model {
+fn model(table: &ConfigTable<'_>, whole: &Map<String, Json>) -> Model {
     let layers = layers::count(table);
     if layers > MOST_LAYERS {
         let key = LAYER_KEYS.into_iter().find(|key| table.has(key)).unwrap_or(LAYER_KEYS[0]);
@@ -147,7 +147,7 @@ fn model(table: &Table<'_>, whole: &Map<String, Json>) -> Model {
 }
 
 /// One layer; where token mixing happens side by side, or experts stand beside whole layers, several.
-fn layer(table: &Table<'_>, layer: u32, layers: u32) -> Vec<(Attention, Ffn)> {
+fn layer(table: &ConfigTable<'_>, layer: u32, layers: u32) -> Vec<(Attention, Ffn)> {
     if let Some(block) = blocks::read(table, layer) {
         return vec![block];
     }
@@ -155,8 +155,8 @@ fn layer(table: &Table<'_>, layer: u32, layers: u32) -> Vec<(Attention, Ffn)> {
     if table.has("zero_expert_num") {
         let [mixer, _] = [layers::kind(table, layer, layers).0; 2];
         let [first] = <[Attention; 1]>::try_from(attention::read(table, mixer, layer, layers)).unwrap_or([Attention::None]);
-        let dense = ffn::read(table, layers::Block::Dense, layer, layers);
-        let experts = ffn::read(table, layers::Block::Experts, layer, layers);
+        let dense = ffn::read(table, layers::ConfigBlock::Dense, layer, layers);
+        let experts = ffn::read(table, layers::ConfigBlock::Experts, layer, layers);
         return vec![(first.clone(), dense.clone()), (first, dense), (Attention::None, experts)];
     }
     let (mixer, block) = layers::kind(table, layer, layers);
@@ -167,7 +167,7 @@ fn layer(table: &Table<'_>, layer: u32, layers: u32) -> Vec<(Attention, Ffn)> {
 }
 
 /// Keys that nobody read and that may change parameters or cache, in the order of the file; null and empty lists say nothing.
-fn ignored(table: &Table<'_>, whole: &Map<String, Json>) -> Vec<String> {
+fn ignored(table: &ConfigTable<'_>, whole: &Map<String, Json>) -> Vec<String> {
     let used = table.reader.used.borrow();
     let empty = |value: &Json| value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
     let says = |value: &Json| !value.is_null() && !empty(value);
@@ -193,6 +193,6 @@ fn ignored(table: &Table<'_>, whole: &Map<String, Json>) -> Vec<String> {
 }
 
 /// A key that the file repeats around the language model is named once.
-fn ignored_before(table: &Table<'_>, key: &str) -> bool {
+fn ignored_before(table: &ConfigTable<'_>, key: &str) -> bool {
     table.fields.contains_key(key)
 }

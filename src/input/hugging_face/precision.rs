@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::json::Reader;
+use super::json::ConfigReader;
 use crate::input::document::{Precision, Stored};
 
 /// The formats; `None` where the file does not say, or says what is not modelled, which is a warning.
-pub(super) fn read(reader: &Reader<'_>, fields: &Map<String, Json>, whole: &Map<String, Json>) -> Option<Stored> {
+pub(super) fn read(reader: &ConfigReader<'_>, fields: &Map<String, Json>, whole: &Map<String, Json>) -> Option<Stored> {
     let find = |key: &str| fields.get(key).or_else(|| whole.get(key)).filter(|value| !value.is_null());
     ["quantization_config", "compression_config", "expert_dtype"].iter().for_each(|key| {
         reader.used.borrow_mut().insert((*key).to_owned());

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::aliases::HIDDEN_KEYS;
-use super::json::Table;
+use super::json::ConfigTable;
 use crate::input::document::{Tower, ffn_matrices};
 
 /// The towers of a model of `layers` layers; `whole` is the file, in which vision stands beside the language model.
-pub(super) fn read(table: &Table<'_>, whole: &Map<String, Json>, layers: u32) -> Vec<Tower> {
+pub(super) fn read(table: &ConfigTable<'_>, whole: &Map<String, Json>, layers: u32) -> Vec<Tower> {
     let hidden = u64::from(table.need(&HIDDEN_KEYS));
     let mut towers = Vec::new();
     let mut add = |name: &str, parameters: u64| {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::names::Names;
 use super::{EngineSpec, LevelSpec, LinkSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
-use crate::input::catalog::{Found, Mention, find_in, read as read_text};
+use crate::input::catalog::{FoundText, Mention, find_in, read as read_text};
 use crate::input::document::{
     ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, LinkFile, Model, ModelFile, Objective,
     Precision, Prices, PricesFile, ProtocolFile, Reliability, ReliabilityFile, Speculation, StandingKind, SupernodeFile, TargetFile, TrainingFile,
     Workload, WorkloadFile,
 };
 use crate::input::extends::read_layers;
-use crate::input::file_cache::Reader;
+use crate::input::file_cache::FileReader;
 use crate::input::hugging_face;
 use crate::input::problem::{Problem, Problems};
 
@@ -21,14 +21,14 @@ use crate::input::problem::{Problem, Problems};
 /// # Errors
 /// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
 pub fn load_supernode(name: &str) -> Result<Spec, Problems> {
-    load_supernode_from(&Reader::default(), name, &Mention::on_command_line())
+    load_supernode_from(&FileReader::default(), name, &Mention::on_command_line())
 }
 
 /// As [`load_supernode`], for a name that a file mentions and values that a study edits.
 ///
 /// # Errors
 /// Every problem of the file; or else every name that leads nowhere and every problem of the parts.
-pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Spec, Problems> {
+pub fn load_supernode_from(reader: &FileReader<'_>, name: &str, mention: &Mention) -> Result<Spec, Problems> {
     supernode_of(reader, reader.find::<SupernodeFile>(name, mention)?, name)
 }
 
@@ -36,7 +36,7 @@ pub fn load_supernode_from(reader: &Reader<'_>, name: &str, mention: &Mention) -
 ///
 /// # Errors
 /// As [`load_supernode`].
-pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spec, Problems> {
+pub fn supernode_of(reader: &FileReader<'_>, found: FoundText, name: &str) -> Result<Spec, Problems> {
     let (document, declared, layers) = read_layers::<SupernodeFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&document.supernode.origin, &declared, "supernode");
@@ -96,7 +96,7 @@ pub fn supernode_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Spe
 /// # Errors
 /// Every problem of the two files, or a name that leads nowhere.
 pub fn load_link(name: &str) -> Result<LinkSpec, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let (link, _, layers) = read_layers::<LinkFile>(reader.find::<LinkFile>(name, &Mention::on_command_line())?, &reader)?;
     let mut names = Names::new(layers, reader);
     let protocol = names.follow::<ProtocolFile>(&link.protocol);
@@ -110,7 +110,7 @@ pub fn load_link(name: &str) -> Result<LinkSpec, Problems> {
 /// # Errors
 /// A name that leads nowhere.
 pub fn supernode_text(name: &str) -> Result<String, Problems> {
-    Ok(Reader::default().find::<SupernodeFile>(name, &Mention::on_command_line())?.source.text.clone())
+    Ok(FileReader::default().find::<SupernodeFile>(name, &Mention::on_command_line())?.source.text.clone())
 }
 
 /// The texts of the chip and of the library that a supernode names, to write them with other constants.
@@ -118,7 +118,7 @@ pub fn supernode_text(name: &str) -> Result<String, Problems> {
 /// # Errors
 /// Every problem of the supernode's file, or a name that leads nowhere.
 pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let found = reader.find::<SupernodeFile>(name, &Mention::on_command_line())?;
     let (document, _, layers) = read_layers::<SupernodeFile>(found, &reader)?;
     let chip = reader.find::<ChipFile>(&document.supernode.chip, &layers.mention(document.supernode.chip.span()))?;
@@ -131,7 +131,7 @@ pub fn part_texts(name: &str) -> Result<(String, String), Problems> {
 /// # Errors
 /// A name that leads nowhere.
 pub fn library_text(name: &str) -> Result<String, Problems> {
-    Ok(Reader::default().find::<LibraryFile>(name, &Mention::on_command_line())?.source.text.clone())
+    Ok(FileReader::default().find::<LibraryFile>(name, &Mention::on_command_line())?.source.text.clone())
 }
 
 /// The text of a serving engine.
@@ -139,7 +139,7 @@ pub fn library_text(name: &str) -> Result<String, Problems> {
 /// # Errors
 /// A name that leads nowhere.
 pub fn engine_text(name: &str) -> Result<String, Problems> {
-    Ok(Reader::default().find::<EngineFile>(name, &Mention::on_command_line())?.source.text.clone())
+    Ok(FileReader::default().find::<EngineFile>(name, &Mention::on_command_line())?.source.text.clone())
 }
 
 /// Reads the workload that `name` means and its model.
@@ -156,14 +156,14 @@ pub fn load_workload(name: &str) -> Result<WorkloadSpec, Problems> {
 /// # Errors
 /// Every problem of the file, or of the model.
 pub fn load_workload_with(name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
-    load_workload_from(&Reader::default(), name, &Mention::on_command_line(), other_model)
+    load_workload_from(&FileReader::default(), name, &Mention::on_command_line(), other_model)
 }
 
 /// As [`load_workload_with`], for a name that a file mentions and values that a study edits.
 ///
 /// # Errors
 /// Every problem of the file, or of the model.
-pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
+pub fn load_workload_from(reader: &FileReader<'_>, name: &str, mention: &Mention, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
     workload_of(reader, reader.find::<WorkloadFile>(name, mention)?, name, other_model)
 }
 
@@ -171,7 +171,7 @@ pub fn load_workload_from(reader: &Reader<'_>, name: &str, mention: &Mention, ot
 ///
 /// # Errors
 /// As [`load_workload_with`].
-pub fn workload_of(reader: &Reader<'_>, found: Found, name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
+pub fn workload_of(reader: &FileReader<'_>, found: FoundText, name: &str, other_model: Option<&str>) -> Result<WorkloadSpec, Problems> {
     let (mut workload, declared, layers) = read_layers::<WorkloadFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&workload.origin, &declared, "workload");
@@ -291,10 +291,10 @@ pub(super) fn drafting(workload: &Workload) -> Workload {
 /// # Errors
 /// Every problem of the file; heads that do not divide are one.
 pub fn load_model(name: &str, mention: &Mention) -> Result<Model, Problems> {
-    load_model_from(&Reader::default(), name, mention)
+    load_model_from(&FileReader::default(), name, mention)
 }
 
-fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Model, Problems> {
+fn load_model_from(reader: &FileReader<'_>, name: &str, mention: &Mention) -> Result<Model, Problems> {
     if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
         let found = find_in(name, mention, ModelFile::FOLDER, ModelFile::KIND, "json")?;
         let formats = found.folder.map(|folder| folder.join("hf_quant_config.json")).filter(|path| path.is_file());
@@ -318,7 +318,7 @@ fn load_model_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result
 /// # Errors
 /// Every problem of the file, or of the model; GEMMs in a format that nobody trains in are one.
 pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     training_of(&reader, reader.find::<TrainingFile>(name, &Mention::on_command_line())?, name, other_model)
 }
 
@@ -326,7 +326,7 @@ pub fn load_training(name: &str, other_model: Option<&str>) -> Result<TrainingSp
 ///
 /// # Errors
 /// As [`load_training`].
-pub fn training_of(reader: &Reader<'_>, found: Found, name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
+pub fn training_of(reader: &FileReader<'_>, found: FoundText, name: &str, other_model: Option<&str>) -> Result<TrainingSpec, Problems> {
     let (training, declared, layers) = read_layers::<TrainingFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&training.origin, &declared, TrainingFile::KIND);
@@ -354,10 +354,10 @@ pub fn training_of(reader: &Reader<'_>, found: Found, name: &str, other_model: O
 /// # Errors
 /// Every problem of the file; heads that do not divide the width and a clip without tokens are some.
 pub fn load_clip(name: &str) -> Result<Clip, Problems> {
-    load_clip_from(&Reader::default(), name, &Mention::on_command_line())
+    load_clip_from(&FileReader::default(), name, &Mention::on_command_line())
 }
 
-fn load_clip_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<Clip, Problems> {
+fn load_clip_from(reader: &FileReader<'_>, name: &str, mention: &Mention) -> Result<Clip, Problems> {
     let found = reader.find::<ClipFile>(name, mention)?;
     let (clip, declared, layers) = read_layers::<ClipFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
@@ -383,7 +383,7 @@ fn load_clip_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<
 /// # Errors
 /// Every problem of the file.
 pub fn load_library(name: &str) -> Result<Library, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let found = reader.find::<LibraryFile>(name, &Mention::on_command_line())?;
     let (library, declared, layers) = read_layers::<LibraryFile>(found, &reader)?;
     let mut names = Names::new(layers, reader);
@@ -396,7 +396,7 @@ pub fn load_library(name: &str) -> Result<Library, Problems> {
 /// # Errors
 /// Every problem of the file.
 pub fn load_engine(name: &str) -> Result<EngineSpec, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let found = reader.find::<EngineFile>(name, &Mention::on_command_line())?;
     let (engine, declared, layers) = read_layers::<EngineFile>(found, &reader)?;
     let mut names = Names::new(layers, reader);
@@ -409,7 +409,7 @@ pub fn load_engine(name: &str) -> Result<EngineSpec, Problems> {
 /// # Errors
 /// Every problem of the file.
 pub fn load_reliability() -> Result<Reliability, Problems> {
-    let reader = Reader::default();
+    let reader = FileReader::default();
     let found = reader.find::<ReliabilityFile>("reliability", &Mention::on_command_line())?;
     let (reliability, declared, layers) = read_layers::<ReliabilityFile>(found, &reader)?;
     let mut names = Names::new(layers, reader);
@@ -422,14 +422,14 @@ pub fn load_reliability() -> Result<Reliability, Problems> {
 /// # Errors
 /// Every problem of the file; a demand of zero is one.
 pub fn load_target(name: &str) -> Result<TargetSpec, Problems> {
-    load_target_from(&Reader::default(), name, &Mention::on_command_line())
+    load_target_from(&FileReader::default(), name, &Mention::on_command_line())
 }
 
 /// As [`load_target`], for a name that a file mentions and values that a study edits.
 ///
 /// # Errors
 /// Every problem of the file; a demand of zero is one.
-pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> Result<TargetSpec, Problems> {
+pub fn load_target_from(reader: &FileReader<'_>, name: &str, mention: &Mention) -> Result<TargetSpec, Problems> {
     target_of(reader, reader.find::<TargetFile>(name, mention)?, name)
 }
 
@@ -437,7 +437,7 @@ pub fn load_target_from(reader: &Reader<'_>, name: &str, mention: &Mention) -> R
 ///
 /// # Errors
 /// Every problem of the text.
-pub fn target_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<TargetSpec, Problems> {
+pub fn target_of(reader: &FileReader<'_>, found: FoundText, name: &str) -> Result<TargetSpec, Problems> {
     let (target, declared, layers) = read_layers::<TargetFile>(found, reader)?;
     let mut names = Names::new(layers, *reader);
     names.check_origin(&target.origin, &declared, "target");
@@ -456,14 +456,14 @@ pub fn target_of(reader: &Reader<'_>, found: Found, name: &str) -> Result<Target
 /// # Errors
 /// Every problem of the file.
 pub fn load_prices() -> Result<Prices, Problems> {
-    load_prices_from(&Reader::default(), &[])
+    load_prices_from(&FileReader::default(), &[])
 }
 
 /// Reads the shipped prices and those of `lists`, shipped names or paths; the last list that prices something counts.
 ///
 /// # Errors
 /// Every problem of the files.
-pub fn load_prices_from(reader: &Reader<'_>, lists: &[String]) -> Result<Prices, Problems> {
+pub fn load_prices_from(reader: &FileReader<'_>, lists: &[String]) -> Result<Prices, Problems> {
     let one = |name: &str| {
         let found = reader.find::<PricesFile>(name, &Mention::on_command_line())?;
         let (prices, declared, layers) = read_layers::<PricesFile>(found, reader)?;

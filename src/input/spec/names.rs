@@ -9,22 +9,22 @@ use crate::input::document::{
     LinkFile, MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
 use crate::input::extends::read_layers;
-use crate::input::file_cache::Reader;
-use crate::input::layers::Layers;
+use crate::input::file_cache::FileReader;
+use crate::input::layers::FileLayers;
 use crate::input::problem::{Place, Problem, Problems};
 use crate::units::{Date, TokensPerSecond};
 
 /// Follows the names in one file and collects what is wrong.
 pub(super) struct Names<'a> {
-    pub(super) reader: Reader<'a>,
-    pub(super) layers: Layers,
+    pub(super) reader: FileReader<'a>,
+    pub(super) layers: FileLayers,
     pub(super) problems: Vec<Problem>,
     /// Parts already read: CloudMatrix384 names some links twice.
     pub(super) links: BTreeMap<String, Option<LinkSpec>>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(layers: Layers, reader: Reader<'a>) -> Self {
+    pub(super) fn new(layers: FileLayers, reader: FileReader<'a>) -> Self {
         Self { reader, layers, problems: Vec::new(), links: BTreeMap::new() }
     }
 
@@ -44,7 +44,7 @@ impl<'a> Names<'a> {
         self.follow_found::<K>(name).map(|(content, _)| content)
     }
 
-    pub(super) fn follow_found<K: FileKind>(&mut self, name: &At<String>) -> Option<(K::Content, Layers)>
+    pub(super) fn follow_found<K: FileKind>(&mut self, name: &At<String>) -> Option<(K::Content, FileLayers)>
     where
         K::Content: HasOrigin,
     {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use super::events;
 use super::max_min::TIE;
 use super::reduce::reduce;
-use super::table::Table;
+use super::table::SharingTable;
 use super::times::Completion;
 use super::transfers::{Transfers, TransfersError};
 
@@ -54,12 +54,12 @@ impl Transfers<'_> {
             Accuracy::Within(found) => return Err(TransfersError::Tolerance { found }),
         };
         let reduced = reduce(self.sharing());
-        let table = Arc::new(Table::new(&reduced.sharing));
+        let table = Arc::new(SharingTable::new(&reduced.sharing));
         Ok(tolerance.and_then(|tolerance| self.complete_within(&table, tolerance)).unwrap_or_else(|| events::run(self, &table, TIE)))
     }
 
     /// Halves the window until the ends stop moving; `None` if that would cost more than an exact run.
-    fn complete_within(&self, table: &Arc<Table>, tolerance: f64) -> Option<Completion> {
+    fn complete_within(&self, table: &Arc<SharingTable>, tolerance: f64) -> Option<Completion> {
         let run = |window| events::run(self, table, window);
         let mut window = tolerance * WINDOW_PER_TOLERANCE;
         let (mut coarse, mut fine) = rayon::join(|| run(window * 2.0), || run(window));

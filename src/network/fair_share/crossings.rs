@@ -3,7 +3,7 @@
 //! The *push* of `a` on `b` is the summed weight on `b` of the flows that `a` holds. When the level of `a` moves by `d`, the
 //! load on `b` moves by `push * d`; nothing else couples two channels.
 
-use super::table::Table;
+use super::table::SharingTable;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -37,11 +37,11 @@ struct Pair {
     shared_start: u32,
     shared_flows: u32,
     /// Of the lower on the higher, and of the higher on the lower.
-    push: [Push; 2],
+    push: [LevelPush; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Push {
+struct LevelPush {
     /// Where it stands among its holder's pushes.
     slot: u32,
     /// How many flows it stands for.
@@ -61,7 +61,7 @@ struct Pushes {
 }
 
 impl Crossings {
-    pub fn new(table: &Table) -> Self {
+    pub fn new(table: &SharingTable) -> Self {
         let holders = table.holders();
         let mut pair_start = vec![0];
         let mut higher = Vec::new();
@@ -81,7 +81,7 @@ impl Crossings {
                     shared_start = shared_flow.len() as u32;
                     shared_flow.extend(shared.iter().map(|&(_, flow)| flow));
                 }
-                pairs.push(Pair { shared_start, shared_flows: shared.len() as u32, push: [Push { slot: NOWHERE, flows: 0 }; 2] });
+                pairs.push(Pair { shared_start, shared_flows: shared.len() as u32, push: [LevelPush { slot: NOWHERE, flows: 0 }; 2] });
             }
             pair_start.push(higher.len());
         }

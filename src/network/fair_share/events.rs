@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use super::live::{Begin, Live};
 use super::max_min::TIE;
-use super::service::End;
-use super::table::Table;
+use super::service::ServiceEnd;
+use super::table::SharingTable;
 use super::times::Completion;
 use super::transfers::Transfers;
 
 /// Seconds, in order.
 #[derive(Clone, Copy, PartialEq)]
-struct Time(f64);
+struct OrderedTime(f64);
 
-impl Eq for Time {}
+impl Eq for OrderedTime {}
 
-impl Ord for Time {
+impl Ord for OrderedTime {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
     }
 }
 
-impl PartialOrd for Time {
+impl PartialOrd for OrderedTime {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -31,11 +31,11 @@ impl PartialOrd for Time {
 
 /// When each transfer starts and ends, if ends in one `window` count as one. It is relative to the time since the beginning, and to
 /// the time each flow has run.
-pub(crate) fn run(transfers: &Transfers<'_>, table: &Arc<Table>, window: f64) -> Completion {
-    Run::new(transfers, table, window).finish()
+pub(crate) fn run(transfers: &Transfers<'_>, table: &Arc<SharingTable>, window: f64) -> Completion {
+    EventRun::new(transfers, table, window).finish()
 }
 
-struct Run<'a> {
+struct EventRun<'a> {
     transfers: &'a Transfers<'a>,
     window: f64,
     now_s: f64,
@@ -45,13 +45,13 @@ struct Run<'a> {
     remaining: usize,
     awaited: Vec<u32>,
     /// Flows that wait for a time alone, by that time.
-    starts: BTreeMap<Time, Vec<u32>>,
+    starts: BTreeMap<OrderedTime, Vec<u32>>,
     live: Live,
     answer: Completion,
 }
 
-impl<'a> Run<'a> {
-    fn new(transfers: &'a Transfers<'a>, table: &Arc<Table>, window: f64) -> Self {
+impl<'a> EventRun<'a> {
+    fn new(transfers: &'a Transfers<'a>, table: &Arc<SharingTable>, window: f64) -> Self {
         let flows = table.flows();
         let awaited = transfers.waiters().awaited.clone();
         let mut run = Self {
@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
     fn schedule(&mut self, flow: u32) {
         let start_s = &mut self.answer.start_s[flow as usize];
         *start_s += self.transfers.input().delay_s.as_ref().map_or(0.0, |delays| delays[flow as usize]);
-        self.starts.entry(Time(*start_s)).or_default().push(flow);
+        self.starts.entry(OrderedTime(*start_s)).or_default().push(flow);
     }
 
     /// Every turn of the loop ends or starts at least one flow, and each does so once.
@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
     }
 
     /// The ends to take as one with the first: none later than the next start, and all within the window.
-    fn ends_together(&self, first_s: f64, next_start_s: f64) -> Vec<End> {
+    fn ends_together(&self, first_s: f64, next_start_s: f64) -> Vec<ServiceEnd> {
         let mut ends = self.live.ends_by((first_s * (1.0 + self.window)).min(next_start_s));
         ends.sort_unstable_by(|a, b| a.time_s.total_cmp(&b.time_s).then(a.flow.cmp(&b.flow)));
         let mut width_s = f64::INFINITY;
@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
         ends
     }
 
-    fn end(&mut self, end: &End) {
+    fn end(&mut self, end: &ServiceEnd) {
         let off = end.rate * (end.time_s - self.now_s).abs() / self.transfers.input().bytes[end.flow as usize];
         self.answer.size_error = self.answer.size_error.max(off);
         self.runs[end.flow as usize] = false;
@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
 }
 
 /// The instant at which the bytes that flows still lack equal the bytes that others got too many.
-fn balance(ends: &[End]) -> f64 {
+fn balance(ends: &[ServiceEnd]) -> f64 {
     let first_s = ends.iter().map(|end| end.time_s).fold(f64::INFINITY, f64::min);
     let rate: f64 = ends.iter().map(|end| end.rate).sum();
     let lacking: f64 = ends.iter().map(|end| end.rate * (end.time_s - first_s)).sum();

@@ -33,14 +33,14 @@ fn saturation_level(sharing: &Sharing, rate: &[Option<f64>], channel: usize) -> 
 }
 
 /// One stretch of time in which no flow starts or ends.
-pub struct Stretch {
+pub struct JudgedStretch {
     pub from_s: f64,
     pub to_s: f64,
     pub rate: Vec<f64>,
 }
 
 /// When each flow ends: solve everything, run to the next start or end, solve everything again.
-pub fn ends(sharing: &Sharing, input: &TransfersInput) -> (Vec<f64>, Vec<Stretch>) {
+pub fn ends(sharing: &Sharing, input: &TransfersInput) -> (Vec<f64>, Vec<JudgedStretch>) {
     let flows = sharing.flows();
     let mut left = input.bytes.clone();
     let mut end: Vec<Option<f64>> = vec![None; flows];
@@ -75,7 +75,7 @@ pub fn ends(sharing: &Sharing, input: &TransfersInput) -> (Vec<f64>, Vec<Stretch
                 left[flow] = (left[flow] - rate[flow] * (next - now)).max(0.0);
             }
         }
-        stretches.push(Stretch { from_s: now, to_s: next, rate });
+        stretches.push(JudgedStretch { from_s: now, to_s: next, rate });
         now = next;
     }
     (end.into_iter().flatten().collect(), stretches)

@@ -28,16 +28,16 @@ use super::crossings::{Crossings, STRIDE};
 use super::dirty_set::DirtySet;
 use super::max_min::{self, NOBODY, TIE};
 use super::service::Service;
-use super::table::Table;
+use super::table::SharingTable;
 
 /// Changes of level too small to pass on: below what rounding does to the level itself.
 pub(super) const SAME_LEVEL: f64 = 4.0 * f64::EPSILON;
 
 pub(crate) struct Levels {
-    pub(super) table: Arc<Table>,
+    pub(super) table: Arc<SharingTable>,
     /// In the order of the holders, from place 1. Nobody stands at either end, below and above all, so that each holder has two
     /// neighbours.
-    pub(super) standing: Vec<Standing>,
+    pub(super) standing: Vec<HolderStanding>,
     /// By holder, and a stride more. Apart from the rest, since pushes write it and read nothing else.
     pub(super) foreign: Vec<f64>,
     /// By holder.
@@ -56,7 +56,7 @@ pub(crate) struct Levels {
 
 /// What a holder is and does; (1) but for `foreign`. Small, since settling reads little else.
 #[derive(Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct HolderStanding {
     pub holder: u32,
     pub own_flows: u32,
     /// Bytes/s of each flow held; infinite for a channel that holds none.
@@ -75,7 +75,7 @@ struct Own {
     counted: f64,
 }
 
-impl Standing {
+impl HolderStanding {
     /// Holds nothing yet.
     fn new(holder: u32, level: f64, limit: f64, is_ceiling: bool) -> Self {
         Self { holder, own_flows: 0, level, limit, per_own: f64::INFINITY, is_ceiling }
@@ -111,7 +111,7 @@ impl Standing {
 
 impl Levels {
     /// Holds nothing yet; begin with `fill`.
-    pub fn new(table: Arc<Table>) -> Self {
+    pub fn new(table: Arc<SharingTable>) -> Self {
         let holders = table.holders();
         Self {
             standing: Vec::new(),
@@ -143,13 +143,13 @@ impl Levels {
         let (table, place) = (&self.table, &mut self.place);
         let standing = |(number, holder): (usize, u32)| {
             place[holder as usize] = number as u32 + 1;
-            Standing::new(holder, filled.level[holder as usize], table.limit[holder as usize], table.is_ceiling(holder))
+            HolderStanding::new(holder, filled.level[holder as usize], table.limit[holder as usize], table.is_ceiling(holder))
         };
         let nobody = table.holders() as u32;
         self.standing.clear();
-        self.standing.push(Standing::new(nobody, f64::NEG_INFINITY, 0.0, true));
+        self.standing.push(HolderStanding::new(nobody, f64::NEG_INFINITY, 0.0, true));
         self.standing.extend(filled.order.into_iter().enumerate().map(standing));
-        self.standing.push(Standing::new(nobody, f64::INFINITY, 0.0, true));
+        self.standing.push(HolderStanding::new(nobody, f64::INFINITY, 0.0, true));
         self.marks.clean_all();
         self.pushes_known = false;
         (&self.holder, filled.level)
@@ -336,7 +336,7 @@ impl Levels {
 }
 
 /// Channels besides its holder that `flow` loads, with its weight. Ceilings neither feel a load nor pass one on.
-fn pushed_on(table: &Table, held_by: u32, flow: u32) -> impl Iterator<Item = (u32, f64)> {
+fn pushed_on(table: &SharingTable, held_by: u32, flow: u32) -> impl Iterator<Item = (u32, f64)> {
     let passes_on = !table.is_ceiling(held_by);
     table.row(flow).filter(move |&(other, _)| passes_on && other != held_by && !table.is_ceiling(other))
 }

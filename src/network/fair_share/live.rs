@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::levels::Levels;
 use super::max_min::NOBODY;
-use super::service::{End, Service};
-use super::table::Table;
+use super::service::{Service, ServiceEnd};
+use super::table::SharingTable;
 
 /// Filling from scratch beats settling when more flows than this start or end at once: a few, or one in so many holders.
 const SETTLED_CHANGES: usize = 4;
@@ -28,7 +28,7 @@ const TESTED_FLOWS_MIN: usize = 4;
 const REPAID_MAX: f64 = 0.5;
 
 pub(crate) struct Live {
-    table: Arc<Table>,
+    table: Arc<SharingTable>,
     levels: Levels,
     service: Service,
     /// The caller's number of each flow of the table.
@@ -52,7 +52,7 @@ pub(crate) struct Begin {
 
 impl Live {
     /// No flow runs yet. `repays`: ends will be taken together.
-    pub fn new(table: Arc<Table>, repays: bool) -> Self {
+    pub fn new(table: Arc<SharingTable>, repays: bool) -> Self {
         let flows = table.flows() as u32;
         Self {
             levels: Levels::new(Arc::clone(&table)),
@@ -87,7 +87,7 @@ impl Live {
     }
 
     /// Every flow that ends no later than `time_s` at its present rate, in no useful order. Call `next_end_s` first.
-    pub fn ends_by(&self, time_s: f64) -> Vec<End> {
+    pub fn ends_by(&self, time_s: f64) -> Vec<ServiceEnd> {
         let mut ends = self.service.ends_by(time_s);
         ends.iter_mut().for_each(|end| end.flow = self.flow_of[end.flow as usize]);
         ends
@@ -95,7 +95,7 @@ impl Live {
 
     /// Puts rates right after some flows ended and others began. `runs` and `has_ended` are by the caller's numbers, after the
     /// change; `remaining` counts the flows that have not ended.
-    pub fn change(&mut self, ended: &[End], begun: &[Begin], runs: &[bool], has_ended: &[bool], remaining: usize) {
+    pub fn change(&mut self, ended: &[ServiceEnd], begun: &[Begin], runs: &[bool], has_ended: &[bool], remaining: usize) {
         let changes = ended.len() + begun.len();
         let is_small = changes <= SETTLED_CHANGES.max(self.holders() / HOLDERS_PER_SETTLED_CHANGE);
         self.small_changes = if is_small { self.small_changes + 1 } else { 0 };
@@ -133,7 +133,7 @@ impl Live {
     }
 
     /// False if settling ran out of steps: everything is then to be filled again, with no flow lost.
-    fn settle(&mut self, ended: &[End], begun: &[Begin]) -> bool {
+    fn settle(&mut self, ended: &[ServiceEnd], begun: &[Begin]) -> bool {
         self.levels.prepare();
         for end in ended {
             self.levels.stop(self.row_of[end.flow as usize], &mut self.service);
@@ -146,7 +146,7 @@ impl Live {
 
     /// Notes what `ended` took from their channels beyond now, or left to others before, and changes the capacities in `limit` so
     /// that it evens out about as fast as it came about.
-    fn repay(&mut self, ended: &[End], limit: &mut [f64]) {
+    fn repay(&mut self, ended: &[ServiceEnd], limit: &mut [f64]) {
         let now_s = self.service.now_s();
         for end in ended {
             for (holder, weight) in self.table.row(self.row_of[end.flow as usize]) {

@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::sharing::Sharing;
-use super::table::Table;
+use super::table::SharingTable;
 
 /// Two levels closer than this (relative) count as equal: far above rounding, far below any input's precision.
 pub(crate) const TIE: f64 = 1e-12;
@@ -48,7 +48,7 @@ pub struct Rates {
 /// The max-min fair rates of all flows.
 #[must_use]
 pub fn max_min(sharing: &Sharing) -> Rates {
-    let table = Table::new(sharing);
+    let table = SharingTable::new(sharing);
     let filled = fill(&table, &table.limit, |_| true);
     let bottleneck = filled.holder.iter().map(|&holder| if table.is_ceiling(holder) { Bottleneck::Cap } else { Bottleneck::Channel(holder) });
     Rates { bottleneck: bottleneck.collect(), rate: filled.holder.iter().map(|&holder| filled.level[holder as usize]).collect() }
@@ -91,7 +91,7 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 /// Fills the channels of `table` up to `limit` (bytes/s, by holder) with the flows that run.
-pub(crate) fn fill(table: &Table, limit: &[f64], runs: impl Fn(u32) -> bool) -> Filled {
+pub(crate) fn fill(table: &SharingTable, limit: &[f64], runs: impl Fn(u32) -> bool) -> Filled {
     let holders = table.holders();
     let mut rises: Vec<bool> = (0..table.flows() as u32).map(runs).collect();
     let mut rising = Rising { held: vec![0.0; holders], free: vec![0.0; holders], counted: vec![0.0; holders], free_flows: vec![0; holders] };
@@ -173,7 +173,7 @@ impl Rising {
         self.counted[holder as usize] = free;
     }
 
-    fn level(&self, table: &Table, limit: &[f64], holder: u32) -> f64 {
+    fn level(&self, table: &SharingTable, limit: &[f64], holder: u32) -> f64 {
         let index = holder as usize;
         if table.is_ceiling(holder) {
             limit[index]

@@ -15,7 +15,7 @@ const OVERRUN_MAX: f64 = 1024.0;
 
 /// A flow that reaches its last byte.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct End {
+pub(crate) struct ServiceEnd {
     pub flow: u32,
     pub time_s: f64,
     /// Bytes/s at which it ends.
@@ -24,8 +24,8 @@ pub(crate) struct End {
 
 pub(crate) struct Service {
     now_s: f64,
-    clocks: Vec<Clock>,
-    queues: Vec<Queue>,
+    clocks: Vec<ServiceClock>,
+    queues: Vec<ServiceQueue>,
     /// Place of each flow in its holder's queue.
     slot: Vec<u32>,
     /// When the first flow of each holder ends; infinite if it has none.
@@ -38,7 +38,7 @@ pub(crate) struct Service {
 
 /// How far a holder has served each of its flows. Small, since every change of level touches one.
 #[derive(Clone, Copy)]
-struct Clock {
+struct ServiceClock {
     /// Bytes/s to each flow.
     rate: f64,
     /// Bytes each flow had got at `since_s`.
@@ -50,13 +50,13 @@ struct Clock {
 
 /// The flows of one holder, in no order.
 #[derive(Clone, Default)]
-struct Queue {
+struct ServiceQueue {
     /// Reading of the clock at which each flow ends.
     due: Vec<f64>,
     flow: Vec<u32>,
 }
 
-impl Clock {
+impl ServiceClock {
     fn served_at(&self, now_s: f64) -> f64 {
         self.served + self.rate * (now_s - self.since_s)
     }
@@ -76,8 +76,8 @@ impl Service {
     pub fn new(holders: usize, flows: usize) -> Self {
         Self {
             now_s: 0.0,
-            clocks: vec![Clock { rate: 0.0, served: 0.0, since_s: 0.0, first_due: f64::INFINITY }; holders],
-            queues: vec![Queue::default(); holders],
+            clocks: vec![ServiceClock { rate: 0.0, served: 0.0, since_s: 0.0, first_due: f64::INFINITY }; holders],
+            queues: vec![ServiceQueue::default(); holders],
             slot: vec![u32::MAX; flows],
             next_end_s: vec![f64::INFINITY; holders],
             block_next_end_s: vec![f64::INFINITY; holders.div_ceil(BLOCK)],
@@ -170,7 +170,7 @@ impl Service {
     /// Hands every flow, with the bytes it has to go, to the holder given for it, at the rates given. No flow has a holder yet.
     pub fn hand_out(&mut self, holder_of: &[u32], rate: &[f64], left: impl Iterator<Item = (u32, f64)>) {
         for (clock, &rate) in self.clocks.iter_mut().zip(rate) {
-            *clock = Clock { rate, served: 0.0, since_s: self.now_s, first_due: f64::INFINITY };
+            *clock = ServiceClock { rate, served: 0.0, since_s: self.now_s, first_due: f64::INFINITY };
         }
         for (flow, left) in left {
             self.join(holder_of[flow as usize], flow, left);
@@ -207,7 +207,7 @@ impl Service {
     }
 
     /// Every flow that ends no later than `time_s` at its present rate, in no useful order. Call `next_end_s` first.
-    pub fn ends_by(&self, time_s: f64) -> Vec<End> {
+    pub fn ends_by(&self, time_s: f64) -> Vec<ServiceEnd> {
         let mut ends = Vec::new();
         for (block, members) in self.next_end_s.chunks(BLOCK).enumerate().filter(|&(block, _)| self.block_next_end_s[block] <= time_s) {
             for (member, _) in members.iter().enumerate().filter(|&(_, &next_s)| next_s <= time_s) {
@@ -216,7 +216,7 @@ impl Service {
                 // A little beyond what the clock will show, so that rounding hides none.
                 let shown = clock.served_at(time_s) * (1.0 + TIE);
                 let due = queue.flow.iter().zip(&queue.due).filter(|&(_, &due)| due <= shown);
-                let due = due.map(|(&flow, &due)| End { flow, time_s: clock.end_s(due, self.now_s), rate: clock.rate });
+                let due = due.map(|(&flow, &due)| ServiceEnd { flow, time_s: clock.end_s(due, self.now_s), rate: clock.rate });
                 ends.extend(due.filter(|end| end.time_s <= time_s));
             }
         }

@@ -8,7 +8,7 @@
 use super::sharing::Sharing;
 
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct SharingTable {
     /// Holders below this number are channels, the others ceilings.
     pub channels: usize,
     /// Bytes/s: capacity of a channel, in its own scale, or cap of a ceiling.
@@ -19,7 +19,7 @@ pub(crate) struct Table {
     column: Vec<(u32, f64)>,
 }
 
-impl Table {
+impl SharingTable {
     pub fn new(sharing: &Sharing) -> Self {
         let flows = sharing.flows();
         let channels = sharing.channels();

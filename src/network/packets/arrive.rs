@@ -1,12 +1,12 @@
 //! A packet reaches the far end of a channel: it goes on, is delivered, or is lost.
 
-use super::flow::Answer;
-use super::model::{Choice, Control, NEVER, Recovery, Time};
-use super::packet::{DOWN, Kind, NONE, Packet};
+use super::flow::Reply;
+use super::model::{Control, NEVER, NextHopChoice, PicosecondTime, Recovery};
+use super::packet::{DOWN, NONE, Packet, PacketKind};
 use super::routes::hashed;
-use super::state::{State, room};
+use super::state::{PacketState, room};
 
-impl State<'_> {
+impl PacketState<'_> {
     /// The next packet of a channel arrives.
     pub(super) fn arrive(&mut self, channel: u32) {
         let own = &mut self.ports[channel as usize];
@@ -16,7 +16,7 @@ impl State<'_> {
         self.calendar.set(channel, next);
         let tail = self.now + rest;
         if packet.damaged {
-            self.counts.damaged += u64::from(packet.kind == Kind::Data);
+            self.counts.damaged += u64::from(packet.kind == PacketKind::Data);
             self.lose(packet, tail);
             return;
         }
@@ -24,22 +24,22 @@ impl State<'_> {
     }
 
     /// A damaged packet, or one without room: its header may still reach the receiver.
-    pub(super) fn lose(&mut self, packet: Packet, tail: Time) {
-        if packet.kind == Kind::Data && matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
+    pub(super) fn lose(&mut self, packet: Packet, tail: PicosecondTime) {
+        if packet.kind == PacketKind::Data && matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
             self.release(packet.from, packet.lane, packet.bytes, tail);
         }
-        if packet.kind != Kind::Data || packet.flow == NONE || self.flows[packet.flow as usize].tree != NONE {
+        if packet.kind != PacketKind::Data || packet.flow == NONE || self.flows[packet.flow as usize].tree != NONE {
             return;
         }
         if self.setting.recovery == Recovery::Selective {
-            let header = Packet { kind: Kind::Trimmed, bytes: self.setting.header_bytes.max(1), damaged: false, ..packet };
+            let header = Packet { kind: PacketKind::Trimmed, bytes: self.setting.header_bytes.max(1), damaged: false, ..packet };
             let node = self.ports[packet.from as usize].to;
             if header.destination == node { self.deliver(node, header, tail) } else { self.pass(node, header, tail) }
         }
     }
 
     /// A packet goes on from a node.
-    fn pass(&mut self, node: u32, packet: Packet, tail: Time) {
+    fn pass(&mut self, node: u32, packet: Packet, tail: PicosecondTime) {
         if packet.destination >= DOWN {
             self.pass_tree(node, packet, tail);
             return;
@@ -49,9 +49,9 @@ impl State<'_> {
     }
 
     /// A packet goes on from a node by `out`, if there is room for it.
-    pub(super) fn pass_by(&mut self, node: u32, out: u32, packet: Packet, tail: Time) {
+    pub(super) fn pass_by(&mut self, node: u32, out: u32, packet: Packet, tail: PicosecondTime) {
         let goes_on = self.ports[out as usize].is_direct && matches!(self.ports[packet.from as usize].control, Control::Unlimited);
-        if goes_on || packet.kind != Kind::Data || self.admit(&packet) {
+        if goes_on || packet.kind != PacketKind::Data || self.admit(&packet) {
             self.queue(node, out, packet, tail);
         } else {
             self.counts.dropped += 1;
@@ -60,7 +60,7 @@ impl State<'_> {
     }
 
     /// A packet that has room at a node waits for `out`.
-    pub(super) fn queue(&mut self, node: u32, out: u32, mut packet: Packet, tail: Time) {
+    pub(super) fn queue(&mut self, node: u32, out: u32, mut packet: Packet, tail: PicosecondTime) {
         packet.class = self.class(&packet, out);
         packet.out = out;
         let own = self.node(node);
@@ -76,7 +76,7 @@ impl State<'_> {
             self.forward(out, packet);
             return;
         }
-        if packet.kind != Kind::Data {
+        if packet.kind != PacketKind::Data {
             self.ports[out as usize].queue_grows(packet.bytes, self.now);
             self.ports[out as usize].first_class.push_back(packet);
             self.mark(out);
@@ -120,14 +120,14 @@ impl State<'_> {
             return members.first().copied().unwrap_or(NONE);
         }
         let place = match self.setting.choice {
-            Choice::Spray => {
+            NextHopChoice::Spray => {
                 let turn = &mut self.turn[set as usize];
                 *turn = if *turn as usize + 1 < members.len() { *turn + 1 } else { 0 };
                 *turn as usize
             }
-            Choice::Random => self.random.below(members.len() as u32) as usize,
-            Choice::Hashed { seed } => hashed(seed, packet.source, packet.destination, node, members.len()),
-            Choice::ShortestQueue => {
+            NextHopChoice::Random => self.random.below(members.len() as u32) as usize,
+            NextHopChoice::Hashed { seed } => hashed(seed, packet.source, packet.destination, node, members.len()),
+            NextHopChoice::ShortestQueue => {
                 let turn = &mut self.turn[set as usize];
                 *turn = if *turn as usize + 1 < members.len() { *turn + 1 } else { 0 };
                 let first = *turn as usize;
@@ -139,10 +139,10 @@ impl State<'_> {
     }
 
     /// A packet is where it was sent to.
-    pub(super) fn deliver(&mut self, node: u32, packet: Packet, tail: Time) {
+    pub(super) fn deliver(&mut self, node: u32, packet: Packet, tail: PicosecondTime) {
         let time = tail + self.node(node).latency;
         match packet.kind {
-            Kind::Data => {
+            PacketKind::Data => {
                 if matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
                     self.release(packet.from, packet.lane, packet.bytes, tail);
                 }
@@ -154,8 +154,8 @@ impl State<'_> {
                     self.receive_tree(node, &packet, time);
                 }
             }
-            Kind::Trimmed => self.answer(&packet, Answer::Ask(packet.sequence), time),
-            Kind::Acknowledgement => {
+            PacketKind::Trimmed => self.answer(&packet, Reply::Ask(packet.sequence), time),
+            PacketKind::Acknowledgement => {
                 let flow = &mut self.flows[packet.flow as usize];
                 flow.acknowledge(packet.sequence, &self.setting, time);
                 if flow.is_acknowledged() {
@@ -164,7 +164,7 @@ impl State<'_> {
                 self.reopen(node, packet.sequence);
                 self.activate(packet.flow);
             }
-            Kind::Request => {
+            PacketKind::Request => {
                 self.flows[packet.flow as usize].send_again(packet.sequence, &self.setting, time);
                 self.activate(packet.flow);
             }
@@ -172,7 +172,7 @@ impl State<'_> {
     }
 
     /// A packet of an open-loop source has arrived.
-    fn measure(&mut self, packet: &Packet, time: Time) {
+    fn measure(&mut self, packet: &Packet, time: PicosecondTime) {
         self.counts.delivered += 1;
         let Some(source) = &mut self.source else { return };
         let measured = source.load.warm_up..source.load.until;
@@ -186,7 +186,7 @@ impl State<'_> {
     }
 
     /// A packet of a message has arrived.
-    fn receive(&mut self, packet: &Packet, time: Time) {
+    fn receive(&mut self, packet: &Packet, time: PicosecondTime) {
         let flow = &mut self.flows[packet.flow as usize];
         let (taken, answer) = flow.receive(packet.sequence, &self.setting);
         if taken {
@@ -204,12 +204,12 @@ impl State<'_> {
     }
 
     /// Sends what the receiver answers.
-    fn answer(&mut self, packet: &Packet, answer: Answer, time: Time) {
+    fn answer(&mut self, packet: &Packet, answer: Reply, time: PicosecondTime) {
         let (kind, sequence) = match answer {
-            Answer::Nothing => return,
-            Answer::Acknowledge(_) if self.setting.acknowledgement_bytes == 0 => return,
-            Answer::Acknowledge(number) => (Kind::Acknowledgement, number),
-            Answer::Ask(number) => (Kind::Request, number),
+            Reply::Nothing => return,
+            Reply::Acknowledge(_) if self.setting.acknowledgement_bytes == 0 => return,
+            Reply::Acknowledge(number) => (PacketKind::Acknowledgement, number),
+            Reply::Ask(number) => (PacketKind::Request, number),
         };
         let node = packet.destination;
         let mut answer = Packet {

@@ -3,7 +3,7 @@
 //! Packets in flight on a channel arrive in the order in which they were sent, so only the first of them competes. Setting a leaf and
 //! finding the earliest one cost `log2(leaves)` comparisons each, whatever the number of packets in flight.
 
-use super::model::{NEVER, Time};
+use super::model::{NEVER, PicosecondTime};
 
 /// The earliest event of every leaf, and the earliest of all.
 #[derive(Clone, Debug)]
@@ -23,12 +23,12 @@ impl Calendar {
     }
 
     /// Times from here on do not fit an entry: 17 s with a million leaves.
-    pub(super) fn horizon(&self) -> Time {
+    pub(super) fn horizon(&self) -> PicosecondTime {
         NEVER >> self.leaf_bits
     }
 
     /// Puts the next event of a leaf at `time`; what lies beyond the horizon is put there.
-    pub(super) fn set(&mut self, leaf: u32, time: Time) {
+    pub(super) fn set(&mut self, leaf: u32, time: PicosecondTime) {
         let mut place = self.size + leaf as usize;
         let mut entry = if time == NEVER { NEVER } else { time.min(self.horizon() - 1) << self.leaf_bits | u64::from(leaf) };
         self.entries[place] = entry;
@@ -43,7 +43,7 @@ impl Calendar {
     }
 
     /// The earliest event: its time and its leaf.
-    pub(super) fn earliest(&self) -> Option<(Time, u32)> {
+    pub(super) fn earliest(&self) -> Option<(PicosecondTime, u32)> {
         let entry = self.entries[1];
         let leaf = (entry & (self.size as u64 - 1)) as u32;
         (entry != NEVER).then_some((entry >> self.leaf_bits, leaf))

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::model::{Message, Recovery, Setting, Time};
+use super::model::{Message, PicosecondTime, Recovery, Setting};
 use super::packet::{NONE, UP};
 
 /// A message under way.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
+pub(super) struct PacketFlow {
     pub source: u32,
     pub destination: u32,
     /// Packets in all.
@@ -27,7 +27,7 @@ pub(super) struct Flow {
     /// Whether the receiver has asked for the gap it sees.
     gap_reported: bool,
     /// When the sender last heard something new.
-    pub progress: Time,
+    pub progress: PicosecondTime,
     /// Ports, by their place at the node, whose ring holds the flow.
     pub ports: u128,
     /// Messages that wait for this one.
@@ -40,7 +40,7 @@ pub(super) struct Flow {
 
 /// What the receiver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Reply {
     Nothing,
     /// Acknowledges so many packets; under go-back-N all below the number.
     Acknowledge(u32),
@@ -48,7 +48,7 @@ pub(super) enum Answer {
     Ask(u32),
 }
 
-impl Flow {
+impl PacketFlow {
     pub(super) fn new(message: &Message, setting: &Setting) -> Self {
         let payload = u64::from(setting.payload_bytes);
         let packets = message.bytes.div_ceil(payload).max(1);
@@ -113,28 +113,28 @@ impl Flow {
     }
 
     /// A data packet reaches the receiver. Whether it is taken, and what is answered.
-    pub(super) fn receive(&mut self, sequence: u32, setting: &Setting) -> (bool, Answer) {
+    pub(super) fn receive(&mut self, sequence: u32, setting: &Setting) -> (bool, Reply) {
         let in_order = matches!(setting.recovery, Recovery::GoBackN { .. });
         if in_order && sequence > self.received {
-            let answer = if self.gap_reported { Answer::Nothing } else { Answer::Ask(self.received) };
+            let answer = if self.gap_reported { Reply::Nothing } else { Reply::Ask(self.received) };
             self.gap_reported = true;
             return (false, answer);
         }
         if in_order && sequence < self.received {
-            return (false, Answer::Acknowledge(self.received));
+            return (false, Reply::Acknowledge(self.received));
         }
         self.received += 1;
         self.unreported += 1;
         self.gap_reported = false;
         if self.unreported < setting.packets_per_acknowledgement && !self.is_complete() {
-            return (true, Answer::Nothing);
+            return (true, Reply::Nothing);
         }
         let covered = std::mem::take(&mut self.unreported);
-        (true, Answer::Acknowledge(if in_order { self.received } else { covered }))
+        (true, Reply::Acknowledge(if in_order { self.received } else { covered }))
     }
 
     /// An acknowledgement reaches the sender.
-    pub(super) fn acknowledge(&mut self, number: u32, setting: &Setting, now: Time) {
+    pub(super) fn acknowledge(&mut self, number: u32, setting: &Setting, now: PicosecondTime) {
         let before = self.acknowledged;
         match setting.recovery {
             Recovery::GoBackN { .. } => self.acknowledged = self.acknowledged.max(number),
@@ -148,7 +148,7 @@ impl Flow {
     }
 
     /// A request for a packet reaches the sender.
-    pub(super) fn send_again(&mut self, sequence: u32, setting: &Setting, now: Time) {
+    pub(super) fn send_again(&mut self, sequence: u32, setting: &Setting, now: PicosecondTime) {
         match setting.recovery {
             Recovery::GoBackN { .. } => {
                 self.acknowledged = self.acknowledged.max(sequence);
@@ -160,7 +160,7 @@ impl Flow {
     }
 
     /// Nothing was heard for too long.
-    pub(super) fn go_back(&mut self, now: Time) {
+    pub(super) fn go_back(&mut self, now: PicosecondTime) {
         self.next = self.acknowledged;
         self.progress = now;
     }

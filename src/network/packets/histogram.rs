@@ -1,19 +1,19 @@
 //! Latencies in buckets whose width is at most 1/1024 of their value, so that memory does not grow with the number of packets.
 
-use super::model::Time;
+use super::model::PicosecondTime;
 
 /// Buckets of one power of two.
 const PARTS_BITS: u32 = 10;
 
 /// Counts of times, picoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram {
+pub struct LatencyHistogram {
     buckets: Vec<u64>,
     count: u64,
     sum: u128,
 }
 
-fn bucket(time: Time) -> usize {
+fn bucket(time: PicosecondTime) -> usize {
     let excess = (64 - time.leading_zeros()).saturating_sub(PARTS_BITS + 1);
     ((u64::from(excess) << PARTS_BITS) + (time >> excess)) as usize
 }
@@ -25,9 +25,9 @@ fn value(bucket: usize) -> f64 {
     low as f64 + ((1_u64 << excess) - 1) as f64 / 2.0
 }
 
-impl Histogram {
+impl LatencyHistogram {
     /// Counts one.
-    pub(super) fn add(&mut self, time: Time) {
+    pub(super) fn add(&mut self, time: PicosecondTime) {
         let bucket = bucket(time);
         if self.buckets.len() <= bucket {
             self.buckets.resize(bucket + 1, 0);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_within_a_thousandth() {
-        let mut histogram = Histogram::default();
+        let mut histogram = LatencyHistogram::default();
         let times: Vec<u64> = (0..50_000_u64).map(|k| k * k).collect();
         times.iter().for_each(|&time| histogram.add(time));
         for share in [0.0001, 0.01, 0.5, 0.9, 0.99, 0.999, 1.0] {

@@ -30,16 +30,16 @@ mod transmit;
 mod tree;
 mod trees;
 
-pub use histogram::Histogram;
+pub use histogram::LatencyHistogram;
 pub use model::{
-    Allocator, Channel, Choice, ClassRule, Control, Forwarding, LinkErrors, LinkRetry, Machine, Message, NEVER, Node, PacketError, Queueing,
-    Recovery, Setting, Time, Turn, picoseconds,
+    Allocator, ClassRule, Control, FlowOrder, LinkErrors, Message, NEVER, NextHopChoice, PacketChannel, PacketError, PacketForwarding, PacketMachine,
+    PacketNode, PicosecondTime, Queueing, Recovery, RetryScheme, Setting, picoseconds,
 };
 pub(super) use random::mix;
-pub use result::{Arrival, Counts, Outcome, QueueUse, Sample};
+pub use result::{Arrival, Counts, PacketOutcome, QueueUse, Sample};
 pub use routes::{Dependencies, RouteTable};
-pub use run::{Traffic, Watch, simulate};
-pub use source::{Aim, Load, Spacing};
+pub use run::{PacketTraffic, Watch, simulate};
+pub use source::{Aim, OfferedLoad, Spacing};
 pub use tree::Reduction;
 
 #[cfg(test)]

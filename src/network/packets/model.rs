@@ -5,33 +5,33 @@ use std::fmt;
 use crate::units::Seconds;
 
 /// Picoseconds since the start.
-pub type Time = u64;
+pub type PicosecondTime = u64;
 
 /// Whole picoseconds.
 #[must_use]
-pub fn picoseconds(time: Seconds) -> Time {
-    (time.get() * 1e12).round() as Time
+pub fn picoseconds(time: Seconds) -> PicosecondTime {
+    (time.get() * 1e12).round() as PicosecondTime
 }
 
 /// No event.
-pub const NEVER: Time = Time::MAX;
+pub const NEVER: PicosecondTime = PicosecondTime::MAX;
 
 /// The machine as the packets see it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Machine {
+pub struct PacketMachine {
     /// Nodes, by number.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<PacketNode>,
     /// Channels, by number; each is one direction of a link.
-    pub channels: Vec<Channel>,
+    pub channels: Vec<PacketChannel>,
 }
 
 /// A host, a switch, or a chip that is both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct PacketNode {
     /// Port to port for packets that pass, and added once at either end of a path, picoseconds.
-    pub latency: Time,
+    pub latency: PicosecondTime,
     /// When a passing packet may leave.
-    pub forwarding: Forwarding,
+    pub forwarding: PacketForwarding,
     /// Where passing packets wait.
     pub queueing: Queueing,
     /// How passing packets get virtual channels and outputs.
@@ -44,7 +44,7 @@ pub struct Node {
 
 /// When a passing packet may leave a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forwarding {
+pub enum PacketForwarding {
     /// As soon as so many bytes of it have arrived. Zero where the node's latency already counts from the first bit.
     CutThrough {
         /// Bytes that are read before the way is known.
@@ -76,13 +76,13 @@ pub enum Allocator {
     /// iSLIP: an output whose input was taken by another output in the same cycle idles until the next.
     Staged {
         /// Picoseconds.
-        cycle: Time,
+        cycle: PicosecondTime,
     },
 }
 
 impl Allocator {
     /// Length of a cycle; 0 where stages cost nothing.
-    pub(super) fn cycle(self) -> Time {
+    pub(super) fn cycle(self) -> PicosecondTime {
         match self {
             Self::Ideal => 0,
             Self::Staged { cycle } => cycle,
@@ -92,7 +92,7 @@ impl Allocator {
 
 /// One direction of a link.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Channel {
+pub struct PacketChannel {
     /// Sending node.
     pub from: u32,
     /// Receiving node.
@@ -102,7 +102,7 @@ pub struct Channel {
     /// Bytes that this link adds to every packet.
     pub overhead_bytes: u32,
     /// Propagation, picoseconds.
-    pub delay: Time,
+    pub delay: PicosecondTime,
     /// What happens where the receiving buffer is full.
     pub control: Control,
     /// Dimension of a torus or mesh; a packet that turns into another dimension starts again in the first class of virtual channels.
@@ -120,7 +120,7 @@ pub struct LinkErrors {
     /// Chance that a bit arrives damaged.
     pub bit_error_rate: f64,
     /// Repair.
-    pub retry: LinkRetry,
+    pub retry: RetryScheme,
 }
 
 /// Flow control of one channel: what the sender knows of the receiving buffer. Bytes are those of one virtual channel.
@@ -151,7 +151,7 @@ pub enum Control {
 
 /// How packets choose among the next hops that their routes allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum NextHopChoice {
     /// Each node takes its next hops in turn.
     Spray,
     /// Each node draws a next hop for every packet.
@@ -178,7 +178,7 @@ pub enum ClassRule {
 
 /// Repair of packets that arrive damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum LinkRetry {
+pub enum RetryScheme {
     /// A damaged packet is discarded by the receiving end of the link.
     #[default]
     None,
@@ -198,7 +198,7 @@ pub enum Recovery {
     /// acknowledged for so long, picoseconds.
     GoBackN {
         /// Retransmission timeout.
-        timeout: Time,
+        timeout: PicosecondTime,
     },
     /// Headers of dropped and damaged packets reach the receiver, which asks for exactly these packets again (packet trimming). Headers,
     /// requests and acknowledgements are not damaged themselves.
@@ -207,7 +207,7 @@ pub enum Recovery {
 
 /// In which order a sender serves its flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Turn {
+pub enum FlowOrder {
     /// One packet of each flow in turn.
     #[default]
     RoundRobin,
@@ -237,13 +237,13 @@ pub struct Setting {
     /// Which class a packet is in.
     pub class_rule: ClassRule,
     /// Next hops.
-    pub choice: Choice,
+    pub choice: NextHopChoice,
     /// Order of a sender's flows.
-    pub turn: Turn,
+    pub turn: FlowOrder,
     /// Chance that a bit arrives damaged, on channels that state nothing of their own.
     pub bit_error_rate: f64,
     /// Link-level retry of these channels.
-    pub link_retry: LinkRetry,
+    pub link_retry: RetryScheme,
     /// End-to-end retry.
     pub recovery: Recovery,
     /// Of all random draws.
@@ -264,10 +264,10 @@ impl Default for Setting {
             virtual_channels: 1,
             classes: 1,
             class_rule: ClassRule::Dateline,
-            choice: Choice::Spray,
-            turn: Turn::RoundRobin,
+            choice: NextHopChoice::Spray,
+            turn: FlowOrder::RoundRobin,
             bit_error_rate: 0.0,
-            link_retry: LinkRetry::None,
+            link_retry: RetryScheme::None,
             recovery: Recovery::None,
             seed: 1,
             events_max: 100_000_000_000,
@@ -299,7 +299,7 @@ pub struct Message {
     /// Payload.
     pub bytes: u64,
     /// Earliest start.
-    pub start: Time,
+    pub start: PicosecondTime,
     /// Messages, by number, that must have arrived before.
     pub after: Vec<u32>,
 }

@@ -1,6 +1,6 @@
 //! One packet, wherever it is.
 
-use super::model::Time;
+use super::model::PicosecondTime;
 
 /// No channel, no flow.
 pub(super) const NONE: u32 = u32::MAX;
@@ -12,7 +12,7 @@ pub(super) const DOWN: u32 = u32::MAX - 2;
 
 /// What a packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PacketKind {
     Data,
     /// Carries what the receiver has.
     Acknowledgement,
@@ -26,9 +26,9 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
     /// When its sender had it ready.
-    pub born: Time,
+    pub born: PicosecondTime,
     /// In a queue: when it may leave. On a wire: when it arrives.
-    pub ready: Time,
+    pub ready: PicosecondTime,
     /// Flow it belongs to; [`NONE`] for packets of an open-loop source.
     pub flow: u32,
     /// Place in its flow; in acknowledgements what is acknowledged.
@@ -41,7 +41,7 @@ pub(super) struct Packet {
     pub from: u32,
     /// Channel that it leaves by.
     pub out: u32,
-    pub kind: Kind,
+    pub kind: PacketKind,
     /// Class of virtual channels for the next hop.
     pub class: u8,
     /// Virtual channel of the buffer that holds it.
@@ -52,6 +52,6 @@ pub(super) struct Packet {
 impl Packet {
     /// Whether it waits in a queue that is counted: packets of messages are cut at their source when their turn comes.
     pub(super) fn is_queued(&self) -> bool {
-        self.from != NONE || self.flow == NONE || self.kind != Kind::Data
+        self.from != NONE || self.flow == NONE || self.kind != PacketKind::Data
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::model::{Channel, Control, Forwarding, LinkErrors, LinkRetry, NEVER, Node, Queueing, Time};
+use super::model::{Control, LinkErrors, NEVER, PacketChannel, PacketForwarding, PacketNode, PicosecondTime, Queueing, RetryScheme};
 use super::packet::{NONE, Packet};
 
 /// Name of a host's own packets among the queues that compete for a port.
@@ -14,19 +14,19 @@ const FRACTION_BITS: u32 = 32;
 /// One sending end.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(super) struct Port {
+pub(super) struct PacketPort {
     /// When the last packet's last bit has left.
-    pub free_at: Time,
+    pub free_at: PicosecondTime,
     /// When to look again; [`NEVER`] if only an arrival or a credit can help.
-    pub wake: Time,
+    pub wake: PicosecondTime,
     /// Picoseconds a byte, with fraction bits.
     byte_time: u64,
     overhead_bytes: u32,
     /// Fraction of a picosecond by which the transmitter is late, so that long runs keep the exact rate.
     late: u64,
     /// From the counted bit at the sender to the event at the receiver: propagation, and the latency of a switch there.
-    pub delay: Time,
-    pub propagation: Time,
+    pub delay: PicosecondTime,
+    pub propagation: PicosecondTime,
     /// Bytes until the event at the receiver; `None` for the whole packet.
     pub head_bytes: Option<u32>,
     pub to: u32,
@@ -45,9 +45,9 @@ pub(super) struct Port {
     pub flows: VecDeque<u32>,
     pub injects: bool,
     /// Credits under way: when, virtual channel, bytes; in order of time.
-    pub credits: VecDeque<(Time, u8, u32)>,
+    pub credits: VecDeque<(PicosecondTime, u8, u32)>,
     /// Stops (true) and restarts under way.
-    pub pauses: VecDeque<(Time, bool)>,
+    pub pauses: VecDeque<(PicosecondTime, bool)>,
     /// As the receiver has asked.
     pub stop_sent: bool,
     /// As the sender knows.
@@ -56,27 +56,27 @@ pub(super) struct Port {
     pub starved: bool,
     pub is_pending: bool,
     /// Sends one packet at a time from the input that this channel leads to, until then.
-    pub input_busy: Time,
+    pub input_busy: PicosecondTime,
     /// Bytes that wait for this port.
     pub queued: u64,
     pub queued_peak: u64,
     /// Bytes times picoseconds, until `queued_since`.
     pub queued_area: f64,
-    pub queued_since: Time,
+    pub queued_since: PicosecondTime,
     /// Whether a passing packet's departure is known when it arrives: nothing is chosen here, and the receiver is never full.
     pub is_direct: bool,
     /// Of the sending node's allocator.
-    pub cycle: Time,
+    pub cycle: PicosecondTime,
     /// When the input that this channel leads to was last given an output.
-    pub input_taken: Time,
+    pub input_taken: PicosecondTime,
 }
 
-impl Port {
-    pub(super) fn new(channel: &Channel, from: &Node, to: &Node, errors: LinkErrors) -> Self {
+impl PacketPort {
+    pub(super) fn new(channel: &PacketChannel, from: &PacketNode, to: &PacketNode, errors: LinkErrors) -> Self {
         let passes_only = to.forwards && !to.is_end;
         let head_bytes = match to.forwarding {
-            Forwarding::CutThrough { header_bytes } if to.forwards => Some(header_bytes),
-            Forwarding::CutThrough { .. } | Forwarding::StoreAndForward => None,
+            PacketForwarding::CutThrough { header_bytes } if to.forwards => Some(header_bytes),
+            PacketForwarding::CutThrough { .. } | PacketForwarding::StoreAndForward => None,
         };
         Self {
             free_at: 0,
@@ -115,17 +115,17 @@ impl Port {
     }
 
     /// Time of a packet, rounded down.
-    pub(super) fn time_of(&self, bytes: u32) -> Time {
+    pub(super) fn time_of(&self, bytes: u32) -> PicosecondTime {
         ((u64::from(bytes) + u64::from(self.overhead_bytes)) * self.byte_time) >> FRACTION_BITS
     }
 
     /// Time of a packet's first bytes, rounded down.
-    pub(super) fn head_time(&self, head: u32) -> Time {
+    pub(super) fn head_time(&self, head: u32) -> PicosecondTime {
         (u64::from(head) * self.byte_time) >> FRACTION_BITS
     }
 
     /// Time to send so many bytes now; fractions add up to whole picoseconds over many packets.
-    pub(super) fn serialise(&mut self, bytes: u32) -> Time {
+    pub(super) fn serialise(&mut self, bytes: u32) -> PicosecondTime {
         let exact = (u64::from(bytes) + u64::from(self.overhead_bytes)) * self.byte_time + self.late;
         self.late = exact & ((1 << FRACTION_BITS) - 1);
         exact >> FRACTION_BITS
@@ -133,13 +133,13 @@ impl Port {
 
     /// Sends a packet from `start` on, which its link has to repeat so often: how long the transmitter is busy, and when the receiver
     /// has it.
-    pub(super) fn send(&mut self, bytes: u32, start: Time, repeats: u64) -> (Time, Time) {
+    pub(super) fn send(&mut self, bytes: u32, start: PicosecondTime, repeats: u64) -> (PicosecondTime, PicosecondTime) {
         let time = self.serialise(bytes);
         let again = repeats * (time + 2 * self.propagation);
         let (busy, late) = match self.errors.retry {
-            LinkRetry::None => (time, 0),
-            LinkRetry::GoBackN => (time + again, again),
-            LinkRetry::Selective => (time * (1 + repeats), again),
+            RetryScheme::None => (time, 0),
+            RetryScheme::GoBackN => (time + again, again),
+            RetryScheme::Selective => (time * (1 + repeats), again),
         };
         self.free_at = start + busy;
         let head = self.head_bytes.map_or(time, |head| self.head_time(head.min(bytes)));
@@ -149,12 +149,12 @@ impl Port {
     }
 
     /// From the event at the receiver until the packet's last bit is there.
-    pub(super) fn rest(&self, bytes: u32) -> Time {
+    pub(super) fn rest(&self, bytes: u32) -> PicosecondTime {
         self.head_bytes.map_or(0, |head| self.time_of(bytes) - self.head_time(head.min(bytes)))
     }
 
     /// The next thing that happens at this channel.
-    pub(super) fn next_event(&self) -> Time {
+    pub(super) fn next_event(&self) -> PicosecondTime {
         self.in_flight.front().map_or(NEVER, |packet| packet.ready).min(self.wake)
     }
 
@@ -163,24 +163,24 @@ impl Port {
     }
 
     /// Notes a change of what waits here.
-    pub(super) fn queue_grows(&mut self, bytes: u32, now: Time) {
+    pub(super) fn queue_grows(&mut self, bytes: u32, now: PicosecondTime) {
         self.settle_area(now);
         self.queued += u64::from(bytes);
         self.queued_peak = self.queued_peak.max(self.queued);
     }
 
-    pub(super) fn queue_shrinks(&mut self, bytes: u32, now: Time) {
+    pub(super) fn queue_shrinks(&mut self, bytes: u32, now: PicosecondTime) {
         self.settle_area(now);
         self.queued -= u64::from(bytes);
     }
 
-    fn settle_area(&mut self, now: Time) {
+    fn settle_area(&mut self, now: PicosecondTime) {
         self.queued_area += self.queued as f64 * (now - self.queued_since) as f64;
         self.queued_since = now;
     }
 
     /// Bytes that wait for this port.
-    pub(super) fn backlog(&self, now: Time) -> u64 {
+    pub(super) fn backlog(&self, now: PicosecondTime) -> u64 {
         let booked = if self.is_direct { self.free_at.saturating_sub(now) } else { 0 };
         self.queued + ((u128::from(booked) << FRACTION_BITS) / u128::from(self.byte_time)) as u64
     }

@@ -1,17 +1,17 @@
 //! What a run finds.
 
-use super::histogram::Histogram;
-use super::model::Time;
+use super::histogram::LatencyHistogram;
+use super::model::PicosecondTime;
 
 /// When a message ran, picoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Arrival {
     /// It was allowed to start.
-    pub start: Time,
+    pub start: PicosecondTime,
     /// Its last byte arrived.
-    pub end: Time,
+    pub end: PicosecondTime,
     /// Its sender knew so; 0 where nothing is acknowledged.
-    pub acknowledged: Time,
+    pub acknowledged: PicosecondTime,
 }
 
 /// Counts of a run.
@@ -52,20 +52,20 @@ pub struct QueueUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When.
-    pub time: Time,
+    pub time: PicosecondTime,
     /// Sum over each group.
     pub bytes: Vec<u64>,
 }
 
 /// A run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub struct PacketOutcome {
     /// By message.
     pub arrivals: Vec<Arrival>,
     /// Counts.
     pub counts: Counts,
     /// Of the measured packets of open-loop sources.
-    pub latency: Histogram,
+    pub latency: LatencyHistogram,
     /// Bytes of payload that open-loop sources had delivered while measuring.
     pub accepted_bytes: u64,
     /// By channel.
@@ -75,5 +75,5 @@ pub struct Outcome {
     /// Of the queues, if asked for.
     pub samples: Vec<Sample>,
     /// Last event.
-    pub end: Time,
+    pub end: PicosecondTime,
 }

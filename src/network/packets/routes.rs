@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::model::{Choice, Machine};
+use super::model::{NextHopChoice, PacketMachine};
 use super::random::mix;
 
 /// Next hops of all nodes. Equal sets of channels are held once.
@@ -56,7 +56,7 @@ impl RouteTable {
 
     /// All shortest paths between the ends of a machine; with `by_dimension`, the lowest dimension first.
     #[must_use]
-    pub fn shortest(machine: &Machine, by_dimension: bool) -> Self {
+    pub fn shortest(machine: &PacketMachine, by_dimension: bool) -> Self {
         let mut into: Vec<Vec<u32>> = vec![Vec::new(); machine.nodes.len()];
         for (channel, number) in machine.channels.iter().zip(0..) {
             into[channel.to as usize].push(number);
@@ -173,9 +173,9 @@ pub(super) fn hashed(seed: u64, source: u32, destination: u32, node: u32, count:
 }
 
 /// The seed that a choice starts from, where it hashes.
-pub(super) fn seed(choice: Choice) -> Option<u64> {
+pub(super) fn seed(choice: NextHopChoice) -> Option<u64> {
     match choice {
-        Choice::Hashed { seed } => Some(seed),
-        Choice::Spray | Choice::Random | Choice::ShortestQueue => None,
+        NextHopChoice::Hashed { seed } => Some(seed),
+        NextHopChoice::Spray | NextHopChoice::Random | NextHopChoice::ShortestQueue => None,
     }
 }

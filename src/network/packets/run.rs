@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::flow::Flow;
-use super::model::{Machine, Message, NEVER, PacketError, Recovery, Setting, Time};
-use super::result::{Arrival, Outcome, QueueUse, Sample};
+use super::flow::PacketFlow;
+use super::model::{Message, NEVER, PacketError, PacketMachine, PicosecondTime, Recovery, Setting};
+use super::result::{Arrival, PacketOutcome, QueueUse, Sample};
 use super::routes::RouteTable;
-use super::source::{Aim, Load, Source};
-use super::state::{Due, State, room};
+use super::source::{Aim, OfferedLoad, PacketSource};
+use super::state::{Due, PacketState, room};
 use super::tree::Reduction;
 
 /// Channels of one sender that flows can tell apart.
@@ -15,11 +15,11 @@ const PORTS_MAX: usize = 128;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Traffic {
+pub enum PacketTraffic {
     /// Messages, to their ends.
     Messages(Vec<Message>),
     /// Packets at a given rate.
-    Load(Load),
+    Load(OfferedLoad),
     /// What switches add up and copy; arrivals are by member, tree after tree.
     Reductions(Vec<Reduction>),
 }
@@ -28,7 +28,7 @@ pub enum Traffic {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
     /// Picoseconds between two looks at the queues; 0 for none.
-    pub every: Time,
+    pub every: PicosecondTime,
     /// Group of each channel; bytes that wait are added up by group.
     pub groups: Vec<u32>,
 }
@@ -37,14 +37,20 @@ pub struct Watch {
 ///
 /// # Errors
 /// Figures out of range, ends that no path joins, packets that wait for each other in a circle, messages that lose packets for good.
-pub fn simulate(machine: &Machine, routes: &RouteTable, setting: &Setting, traffic: Traffic, watch: &Watch) -> Result<Outcome, PacketError> {
+pub fn simulate(
+    machine: &PacketMachine,
+    routes: &RouteTable,
+    setting: &Setting,
+    traffic: PacketTraffic,
+    watch: &Watch,
+) -> Result<PacketOutcome, PacketError> {
     check(machine, setting)?;
-    let mut state = State::new(machine, routes, *setting);
+    let mut state = PacketState::new(machine, routes, *setting);
     (state.groups, state.sample_every) = (watch.groups.clone(), watch.every);
     match traffic {
-        Traffic::Messages(messages) => add_messages(&mut state, &messages)?,
-        Traffic::Load(load) => add_load(&mut state, load)?,
-        Traffic::Reductions(reductions) => state.add_reductions(&reductions)?,
+        PacketTraffic::Messages(messages) => add_messages(&mut state, &messages)?,
+        PacketTraffic::Load(load) => add_load(&mut state, load)?,
+        PacketTraffic::Reductions(reductions) => state.add_reductions(&reductions)?,
     }
     if watch.every > 0 {
         state.plan(0, Due::Sample);
@@ -53,7 +59,7 @@ pub fn simulate(machine: &Machine, routes: &RouteTable, setting: &Setting, traff
     finish(state)
 }
 
-fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
+fn check(machine: &PacketMachine, setting: &Setting) -> Result<(), PacketError> {
     let refuse = |message: &str| Err(PacketError::Setting(message.to_owned()));
     if setting.payload_bytes == 0 || setting.virtual_channels == 0 || setting.classes == 0 || setting.packets_per_acknowledgement == 0 {
         return refuse("payload, virtual channels, classes and packets per acknowledgement must be at least 1");
@@ -84,7 +90,7 @@ fn check(machine: &Machine, setting: &Setting) -> Result<(), PacketError> {
 }
 
 /// Finds out whether a pair is joined.
-fn check_pair(state: &State<'_>, from: u32, to: u32) -> Result<(), PacketError> {
+fn check_pair(state: &PacketState<'_>, from: u32, to: u32) -> Result<(), PacketError> {
     let is_end = |node: u32| (node as usize) < state.machine.nodes.len() && state.routes.is_end(node);
     if !is_end(from) || !is_end(to) || (from != to && state.routes.members(state.routes.set(from, to)).is_empty()) {
         return Err(PacketError::Unreachable { from, to });
@@ -92,7 +98,7 @@ fn check_pair(state: &State<'_>, from: u32, to: u32) -> Result<(), PacketError> 
     Ok(())
 }
 
-fn add_messages(state: &mut State<'_>, messages: &[Message]) -> Result<(), PacketError> {
+fn add_messages(state: &mut PacketState<'_>, messages: &[Message]) -> Result<(), PacketError> {
     for message in messages {
         check_pair(state, message.source, message.destination)?;
         if message.bytes.div_ceil(u64::from(state.setting.payload_bytes)) >= u64::from(u32::MAX) {
@@ -105,7 +111,7 @@ fn add_messages(state: &mut State<'_>, messages: &[Message]) -> Result<(), Packe
             return Err(PacketError::Setting(format!("node {node} sends by {ports} channels; {PORTS_MAX} is the most")));
         }
     }
-    state.flows = messages.iter().map(|message| Flow::new(message, &state.setting)).collect();
+    state.flows = messages.iter().map(|message| PacketFlow::new(message, &state.setting)).collect();
     state.arrivals = messages.iter().map(|message| Arrival { start: message.start, end: NEVER, acknowledged: 0 }).collect();
     for (message, number) in messages.iter().zip(0_u32..) {
         for &before in &message.after {
@@ -122,7 +128,7 @@ fn add_messages(state: &mut State<'_>, messages: &[Message]) -> Result<(), Packe
     Ok(())
 }
 
-fn add_load(state: &mut State<'_>, load: Load) -> Result<(), PacketError> {
+fn add_load(state: &mut PacketState<'_>, load: OfferedLoad) -> Result<(), PacketError> {
     if !(load.interval >= 1.0 && load.interval.is_finite()) {
         return Err(PacketError::Setting("packets of one sender must come at least a picosecond apart".to_owned()));
     }
@@ -133,7 +139,7 @@ fn add_load(state: &mut State<'_>, load: Load) -> Result<(), PacketError> {
             Aim::Weighted(nodes) => nodes.iter().try_for_each(|&(node, _)| check_pair(state, *sender, node))?,
         }
     }
-    let mut source = Source::new(load);
+    let mut source = PacketSource::new(load);
     for place in 0..source.load.senders.len() as u32 {
         let first = if source.load.spacing == super::source::Spacing::Even { 0 } else { source.next_time(place, &mut state.random) };
         state.plan(first, Due::Generate(place));
@@ -142,7 +148,7 @@ fn add_load(state: &mut State<'_>, load: Load) -> Result<(), PacketError> {
     Ok(())
 }
 
-fn run(state: &mut State<'_>) -> Result<(), PacketError> {
+fn run(state: &mut PacketState<'_>) -> Result<(), PacketError> {
     let agenda = state.ports.len() as u32;
     loop {
         let next = state.calendar.earliest();
@@ -173,7 +179,7 @@ fn run(state: &mut State<'_>) -> Result<(), PacketError> {
     }
 }
 
-fn rare(state: &mut State<'_>) {
+fn rare(state: &mut PacketState<'_>) {
     let Some(Reverse((_, due))) = state.agenda.pop() else { return };
     state.refresh_agenda();
     match due {
@@ -185,7 +191,7 @@ fn rare(state: &mut State<'_>) {
     state.last = state.now;
 }
 
-fn sample(state: &mut State<'_>) {
+fn sample(state: &mut PacketState<'_>) {
     let groups = state.groups.iter().map(|&group| group as usize + 1).max().unwrap_or(0);
     let mut bytes = vec![0; groups];
     for (port, &group) in state.ports.iter().zip(&state.groups) {
@@ -198,7 +204,7 @@ fn sample(state: &mut State<'_>) {
     }
 }
 
-fn finish(mut state: State<'_>) -> Result<Outcome, PacketError> {
+fn finish(mut state: PacketState<'_>) -> Result<PacketOutcome, PacketError> {
     let waiting = state.waiting();
     if waiting > 0 {
         return Err(PacketError::Deadlock { cycle: state.cycle(), waiting });
@@ -215,11 +221,11 @@ fn finish(mut state: State<'_>) -> Result<Outcome, PacketError> {
     });
     let queues = queues.collect();
     let (latency, accepted_bytes) = state.source.map(|source| (source.latency, source.accepted_bytes)).unwrap_or_default();
-    Ok(Outcome { arrivals: state.arrivals, counts: state.counts, latency, accepted_bytes, queues, held_bytes, samples: state.samples, end })
+    Ok(PacketOutcome { arrivals: state.arrivals, counts: state.counts, latency, accepted_bytes, queues, held_bytes, samples: state.samples, end })
 }
 
 /// Bytes of room that are still taken when all credits are back.
-fn held(state: &mut State<'_>) -> u64 {
+fn held(state: &mut PacketState<'_>) -> u64 {
     let lanes = usize::from(state.setting.virtual_channels);
     let mut held = 0;
     for (number, port) in state.ports.iter().enumerate() {

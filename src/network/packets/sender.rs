@@ -1,13 +1,13 @@
 //! What hosts send: messages, and the packets of open-loop sources.
 
-use super::model::{NEVER, Recovery, Time, Turn};
-use super::packet::{Kind, NONE, Packet};
+use super::model::{FlowOrder, NEVER, PicosecondTime, Recovery};
+use super::packet::{NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::result::Arrival;
 use super::routes::{hashed, seed};
-use super::state::{Due, State};
+use super::state::{Due, PacketState};
 
-impl State<'_> {
+impl PacketState<'_> {
     /// A message may start.
     pub(super) fn start(&mut self, flow: u32) {
         let own = &self.flows[flow as usize];
@@ -28,7 +28,7 @@ impl State<'_> {
     }
 
     /// A message that another one waited for has arrived at `time`.
-    pub(super) fn unblock(&mut self, flow: u32, time: Time) {
+    pub(super) fn unblock(&mut self, flow: u32, time: PicosecondTime) {
         let own = &mut self.flows[flow as usize];
         own.waits_for -= 1;
         if own.waits_for == 0 {
@@ -116,7 +116,7 @@ impl State<'_> {
             bytes,
             from: NONE,
             out,
-            kind: Kind::Data,
+            kind: PacketKind::Data,
             class: 0,
             lane: 0,
             damaged: false,
@@ -136,8 +136,8 @@ impl State<'_> {
             self.unacknowledged[sender.source as usize] += u32::from(is_new && is_answered);
             if sender.can_send(&self.setting) {
                 match self.setting.turn {
-                    Turn::RoundRobin => own.flows.push_back(flow),
-                    Turn::InOrder => own.flows.push_front(flow),
+                    FlowOrder::RoundRobin => own.flows.push_back(flow),
+                    FlowOrder::InOrder => own.flows.push_front(flow),
                 }
             } else {
                 sender.ports &= !(1_u128 << self.place_out[port as usize]);

@@ -1,7 +1,7 @@
 //! Open-loop sources: packets come at a given rate, whatever becomes of them.
 
-use super::histogram::Histogram;
-use super::model::Time;
+use super::histogram::LatencyHistogram;
+use super::model::PicosecondTime;
 use super::random::Random;
 
 /// Where the packets of one source go.
@@ -23,12 +23,12 @@ pub enum Spacing {
     /// Always the mean, the first at time zero.
     Even,
     /// A whole number of times so many picoseconds, geometrically distributed: a Bernoulli process in slots.
-    Slotted(Time),
+    Slotted(PicosecondTime),
 }
 
 /// Open-loop traffic.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Load {
+pub struct OfferedLoad {
     /// Sending nodes and where their packets go.
     pub senders: Vec<(u32, Aim)>,
     /// Mean time between the packets of one sender, picoseconds.
@@ -38,27 +38,27 @@ pub struct Load {
     /// Payload of each packet, bytes.
     pub payload_bytes: u32,
     /// Packets are measured that come from then on.
-    pub warm_up: Time,
+    pub warm_up: PicosecondTime,
     /// Packets are measured that come before then.
-    pub until: Time,
+    pub until: PicosecondTime,
 }
 
 /// Open-loop traffic under way.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub load: Load,
+pub(super) struct PacketSource {
+    pub load: OfferedLoad,
     /// Next packet of each sender, with the fraction of a picosecond.
     next: Vec<f64>,
     /// Weights added up, for senders whose aim is weighted.
     sums: Vec<Vec<f64>>,
-    pub latency: Histogram,
+    pub latency: LatencyHistogram,
     pub accepted_bytes: u64,
     /// Measured packets under way.
     pub missing: u64,
 }
 
-impl Source {
-    pub(super) fn new(load: Load) -> Self {
+impl PacketSource {
+    pub(super) fn new(load: OfferedLoad) -> Self {
         let sums = load.senders.iter().map(|(_, aim)| match aim {
             Aim::At(_) | Aim::Among(_) => Vec::new(),
             Aim::Weighted(weights) => weights
@@ -69,11 +69,11 @@ impl Source {
                 })
                 .collect(),
         });
-        Self { next: vec![0.0; load.senders.len()], sums: sums.collect(), load, latency: Histogram::default(), accepted_bytes: 0, missing: 0 }
+        Self { next: vec![0.0; load.senders.len()], sums: sums.collect(), load, latency: LatencyHistogram::default(), accepted_bytes: 0, missing: 0 }
     }
 
     /// Time of a sender's next packet after the last one; the first time that it is asked for, of its first.
-    pub(super) fn next_time(&mut self, place: u32, random: &mut Random) -> Time {
+    pub(super) fn next_time(&mut self, place: u32, random: &mut Random) -> PicosecondTime {
         let next = &mut self.next[place as usize];
         *next += match self.load.spacing {
             Spacing::Exponential => self.load.interval * random.exponential(),
@@ -83,7 +83,7 @@ impl Source {
                 slot * (1 + random.repeats(1.0 - (slot / self.load.interval).min(1.0))) as f64
             }
         };
-        *next as Time
+        *next as PicosecondTime
     }
 
     /// Draws a destination.

@@ -7,14 +7,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::calendar::Calendar;
-use super::flow::Flow;
-use super::model::{ClassRule, Control, Machine, NEVER, Node, Queueing, Setting, Time};
+use super::flow::PacketFlow;
+use super::model::{ClassRule, Control, NEVER, PacketMachine, PacketNode, PicosecondTime, Queueing, Setting};
 use super::packet::{NONE, Packet};
-use super::port::Port;
+use super::port::PacketPort;
 use super::random::Random;
 use super::result::{Arrival, Counts, Sample};
 use super::routes::RouteTable;
-use super::source::Source;
+use super::source::PacketSource;
 use super::tree::Tree;
 
 /// Rare events.
@@ -31,22 +31,22 @@ pub(super) enum Due {
 }
 
 /// A run.
-pub(super) struct State<'a> {
-    pub machine: &'a Machine,
+pub(super) struct PacketState<'a> {
+    pub machine: &'a PacketMachine,
     pub routes: &'a RouteTable,
     pub setting: Setting,
     /// Of a full packet.
     pub full_bytes: u32,
-    pub now: Time,
+    pub now: PicosecondTime,
     /// Last event that was no look at the queues.
-    pub last: Time,
+    pub last: PicosecondTime,
     pub calendar: Calendar,
-    pub agenda: BinaryHeap<Reverse<(Time, Due)>>,
-    pub ports: Vec<Port>,
+    pub agenda: BinaryHeap<Reverse<(PicosecondTime, Due)>>,
+    pub ports: Vec<PacketPort>,
     /// Bytes left of a virtual channel's buffer: as its sender knows (credits), or as its receiver has (pause, drop).
     pub space: Vec<u64>,
     /// When each virtual channel may be allocated to the next packet, where allocation is staged.
-    pub lane_free: Vec<Time>,
+    pub lane_free: Vec<PicosecondTime>,
     pub queues: Vec<VecDeque<Packet>>,
     /// First queue of a port: of its output queues, or where it is an input.
     output_queue: Vec<u32>,
@@ -62,24 +62,24 @@ pub(super) struct State<'a> {
     /// Ports that choose at the end of this instant.
     pub pending: Vec<u32>,
     pub random: Random,
-    pub flows: Vec<Flow>,
+    pub flows: Vec<PacketFlow>,
     pub arrivals: Vec<Arrival>,
-    pub source: Option<Source>,
+    pub source: Option<PacketSource>,
     pub trees: Vec<Tree>,
     /// Copies of a packet that have not left: by channel that it came by, flow and number.
     pub copies: BTreeMap<(u32, u32, u32), u32>,
     pub counts: Counts,
     /// Group of each channel in samples.
     pub groups: Vec<u32>,
-    pub sample_every: Time,
+    pub sample_every: PicosecondTime,
     pub samples: Vec<Sample>,
 }
 
-impl<'a> State<'a> {
-    pub(super) fn new(machine: &'a Machine, routes: &'a RouteTable, setting: Setting) -> Self {
+impl<'a> PacketState<'a> {
+    pub(super) fn new(machine: &'a PacketMachine, routes: &'a RouteTable, setting: Setting) -> Self {
         let node = |number: u32| &machine.nodes[number as usize];
-        let ports: Vec<Port> =
-            machine.channels.iter().map(|channel| Port::new(channel, node(channel.from), node(channel.to), setting.errors())).collect();
+        let ports: Vec<PacketPort> =
+            machine.channels.iter().map(|channel| PacketPort::new(channel, node(channel.from), node(channel.to), setting.errors())).collect();
         let lanes = usize::from(setting.virtual_channels);
         let space = machine.channels.iter().flat_map(|channel| std::iter::repeat_n(room(channel.control), lanes)).collect();
         let mut channels_out = vec![Vec::new(); machine.nodes.len()];
@@ -142,7 +142,7 @@ impl<'a> State<'a> {
     }
 
     /// Has a port look again at `time`, if it would not before.
-    pub(super) fn wake(&mut self, port: u32, time: Time) {
+    pub(super) fn wake(&mut self, port: u32, time: PicosecondTime) {
         let own = &mut self.ports[port as usize];
         if time < own.wake {
             own.wake = time;
@@ -152,7 +152,7 @@ impl<'a> State<'a> {
     }
 
     /// Puts a rare event on the agenda.
-    pub(super) fn plan(&mut self, time: Time, due: Due) {
+    pub(super) fn plan(&mut self, time: PicosecondTime, due: Due) {
         self.agenda.push(Reverse((time, due)));
         self.refresh_agenda();
     }
@@ -162,7 +162,7 @@ impl<'a> State<'a> {
         self.calendar.set(self.ports.len() as u32, next);
     }
 
-    pub(super) fn node(&self, number: u32) -> &Node {
+    pub(super) fn node(&self, number: u32) -> &PacketNode {
         &self.machine.nodes[number as usize]
     }
 
@@ -203,7 +203,7 @@ pub(super) fn room(control: Control) -> u64 {
 }
 
 /// Numbers the queues of all nodes: first queue of each output, of each input, and how many there are.
-fn number_queues(machine: &Machine, channels_out: &[Vec<u32>], setting: Setting) -> (Vec<u32>, Vec<u32>, usize) {
+fn number_queues(machine: &PacketMachine, channels_out: &[Vec<u32>], setting: Setting) -> (Vec<u32>, Vec<u32>, usize) {
     let mut count = 0;
     let (mut output, mut input) = (Vec::new(), Vec::new());
     for channel in &machine.channels {

@@ -1,21 +1,21 @@
 //! A port chooses a packet and sends it.
 
-use super::model::{Control, LinkErrors, LinkRetry, NEVER, Queueing, Recovery, Time};
-use super::packet::{Kind, NONE, Packet};
+use super::model::{Control, LinkErrors, NEVER, PicosecondTime, Queueing, Recovery, RetryScheme};
+use super::packet::{NONE, Packet, PacketKind};
 use super::port::INJECTION;
-use super::state::{State, room};
+use super::state::{PacketState, room};
 
 /// Whether a packet can go.
-enum Offer {
+enum Readiness {
     /// On this virtual channel.
     Now(u8),
     /// Not before then.
-    Later(Time),
+    Later(PicosecondTime),
     /// Its input was given to another output in this cycle.
     Wasted,
 }
 
-impl State<'_> {
+impl PacketState<'_> {
     /// Has every port choose that something happened to.
     pub(super) fn flush(&mut self) {
         let mut place = 0;
@@ -53,7 +53,7 @@ impl State<'_> {
     }
 
     /// Sends a packet if one can go; else when to look again.
-    fn choose(&mut self, port: u32) -> Time {
+    fn choose(&mut self, port: u32) -> PicosecondTime {
         let now = self.now;
         if !matches!(self.ports[port as usize].control, Control::Unlimited | Control::Drop { .. }) {
             self.absorb(port);
@@ -79,7 +79,7 @@ impl State<'_> {
                 return self.choose(port);
             };
             match self.offer(port, &head) {
-                Offer::Now(lane) => {
+                Readiness::Now(lane) => {
                     if place == 0 {
                         self.ports[port as usize].ready.pop_front();
                     } else {
@@ -89,45 +89,45 @@ impl State<'_> {
                     self.take(port, queue);
                     return NEVER;
                 }
-                Offer::Later(time) => retry = retry.min(time),
-                Offer::Wasted => return now + self.ports[port as usize].cycle,
+                Readiness::Later(time) => retry = retry.min(time),
+                Readiness::Wasted => return now + self.ports[port as usize].cycle,
             }
         }
         retry
     }
 
     /// Whether a queue's first packet can go.
-    fn offer(&mut self, port: u32, head: &Packet) -> Offer {
+    fn offer(&mut self, port: u32, head: &Packet) -> Readiness {
         let now = self.now;
         if head.ready > now {
-            return Offer::Later(head.ready);
+            return Readiness::Later(head.ready);
         }
         let own = &self.ports[port as usize];
         if own.queueing != Queueing::Output && head.from != NONE {
             let input = &self.ports[head.from as usize];
             if input.input_busy > now {
                 let is_wasted = own.cycle > 0 && input.input_taken == now;
-                return if is_wasted { Offer::Wasted } else { Offer::Later(input.input_busy) };
+                return if is_wasted { Readiness::Wasted } else { Readiness::Later(input.input_busy) };
             }
         }
         if head.from == NONE && self.is_window_full(head) {
             self.ports[port as usize].starved = true;
-            return Offer::Later(NEVER);
+            return Readiness::Later(NEVER);
         }
         if own.is_stopped {
             let next = own.pauses.front().map_or(NEVER, |change| change.0);
             self.ports[port as usize].starved = true;
-            return Offer::Later(next);
+            return Readiness::Later(next);
         }
         let lanes = self.lanes(port, head.class);
         if !matches!(own.control, Control::Credits { .. }) {
-            return Offer::Now(lanes.start);
+            return Readiness::Now(lanes.start);
         }
         let base = port as usize * usize::from(self.setting.virtual_channels);
         let is_free = |lane: &u8| own.cycle == 0 || self.lane_free[base + usize::from(*lane)] <= now;
         let widest = lanes.clone().filter(is_free).max_by_key(|&lane| (self.space[base + usize::from(lane)], std::cmp::Reverse(lane)));
         if let Some(widest) = widest.filter(|&widest| self.space[base + usize::from(widest)] >= u64::from(head.bytes)) {
-            return Offer::Now(widest);
+            return Readiness::Now(widest);
         }
         let next_free = if own.cycle == 0 {
             NEVER
@@ -136,7 +136,7 @@ impl State<'_> {
         };
         let own = &mut self.ports[port as usize];
         own.starved = true;
-        Offer::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
+        Readiness::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
     }
 
     /// Whether the window that a sender's flows share lets no further packet go. A packet that is sent again has its place in it already.
@@ -181,7 +181,7 @@ impl State<'_> {
             own.queue_shrinks(packet.bytes, now);
         }
         let is_input_limited = own.queueing != Queueing::Output;
-        if packet.kind == Kind::Data && matches!(own.control, Control::Credits { .. }) {
+        if packet.kind == PacketKind::Data && matches!(own.control, Control::Credits { .. }) {
             let place = port as usize * usize::from(self.setting.virtual_channels) + usize::from(lane);
             self.space[place] -= u64::from(packet.bytes);
             // The channel is allocated again only after the last bit has left.
@@ -192,7 +192,7 @@ impl State<'_> {
                 let input = &mut self.ports[packet.from as usize];
                 (input.input_busy, input.input_taken) = (now + busy, now);
             }
-            if packet.kind == Kind::Data {
+            if packet.kind == PacketKind::Data {
                 self.leave(&packet, now + busy);
             }
         }
@@ -226,20 +226,20 @@ impl State<'_> {
 
     /// How often the link repeats a transmission, and whether it arrives damaged.
     fn damage(&mut self, port: u32, packet: &Packet) -> (u64, bool) {
-        let is_safe = self.setting.recovery == Recovery::Selective && packet.kind != Kind::Data;
+        let is_safe = self.setting.recovery == Recovery::Selective && packet.kind != PacketKind::Data;
         let LinkErrors { bit_error_rate, retry } = self.ports[port as usize].errors;
         if bit_error_rate <= 0.0 || is_safe {
             return (0, false);
         }
         let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-bit_error_rate));
         match retry {
-            LinkRetry::None => (0, self.random.fraction() < chance),
-            LinkRetry::GoBackN | LinkRetry::Selective => (self.random.repeats(chance), false),
+            RetryScheme::None => (0, self.random.fraction() < chance),
+            RetryScheme::GoBackN | RetryScheme::Selective => (self.random.repeats(chance), false),
         }
     }
 
     /// A packet that came by `channel` gives its room back at `time`.
-    pub(super) fn release(&mut self, channel: u32, lane: u8, bytes: u32, time: Time) {
+    pub(super) fn release(&mut self, channel: u32, lane: u8, bytes: u32, time: PicosecondTime) {
         let place = channel as usize * usize::from(self.setting.virtual_channels) + usize::from(lane);
         let own = &mut self.ports[channel as usize];
         match own.control {

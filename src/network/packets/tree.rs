@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::model::{Machine, PacketError};
+use super::model::{PacketError, PacketMachine};
 use super::packet::NONE;
 
 /// A tree of switches that add up, copy, or both.
@@ -48,7 +48,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// A tree whose first member has flow number `first_flow`, in packets of `payload` bytes.
-    pub(super) fn new(machine: &Machine, reduction: &Reduction, payload: u32, first_flow: u32) -> Result<Self, PacketError> {
+    pub(super) fn new(machine: &PacketMachine, reduction: &Reduction, payload: u32, first_flow: u32) -> Result<Self, PacketError> {
         let refuse = |message: &str| Err(PacketError::Setting(message.to_owned()));
         let mut nodes: BTreeMap<u32, TreeNode> = BTreeMap::new();
         for &(up, down) in &reduction.channels {

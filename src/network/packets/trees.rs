@@ -4,14 +4,14 @@
 //! that a tree is as fast as its slowest member. The memory for sums is not limited. A packet that is copied gives its room back when its
 //! last copy has left.
 
-use super::flow::Flow;
-use super::model::{Control, PacketError, Recovery, Time};
+use super::flow::PacketFlow;
+use super::model::{Control, PacketError, PicosecondTime, Recovery};
 use super::packet::{DOWN, NONE, Packet};
 use super::result::Arrival;
-use super::state::{Due, State};
+use super::state::{Due, PacketState};
 use super::tree::{Reduction, Tree};
 
-impl State<'_> {
+impl PacketState<'_> {
     /// Adds the flows of trees.
     pub(super) fn add_reductions(&mut self, reductions: &[Reduction]) -> Result<(), PacketError> {
         if matches!(self.setting.recovery, Recovery::GoBackN { .. }) {
@@ -26,9 +26,9 @@ impl State<'_> {
                 let packets = if tree.adds { tree.packets } else { tree.share(place) };
                 let has_last = tree.adds || place as u32 == (tree.packets.max(1) - 1) % tree.members.len() as u32;
                 let flow = self.flows.len() as u32;
-                self.flows.push(Flow::of_tree(member, packets, if has_last { last } else { payload }, number));
+                self.flows.push(PacketFlow::of_tree(member, packets, if has_last { last } else { payload }, number));
                 let is_idle = tree.packets == 0 || (!tree.copies && tree.share(place) == 0);
-                self.arrivals.push(Arrival { start: 0, end: if is_idle { 0 } else { Time::MAX }, acknowledged: 0 });
+                self.arrivals.push(Arrival { start: 0, end: if is_idle { 0 } else { PicosecondTime::MAX }, acknowledged: 0 });
                 if packets > 0 {
                     self.plan(self.node(member).latency, Due::Start(flow));
                 }
@@ -39,7 +39,7 @@ impl State<'_> {
     }
 
     /// A packet of a tree reaches a node.
-    pub(super) fn pass_tree(&mut self, node: u32, mut packet: Packet, tail: Time) {
+    pub(super) fn pass_tree(&mut self, node: u32, mut packet: Packet, tail: PicosecondTime) {
         let number = self.flows[packet.flow as usize].tree as usize;
         if packet.destination == DOWN {
             if self.trees[number].place(node).is_some() {
@@ -72,7 +72,7 @@ impl State<'_> {
     }
 
     /// A packet leaves by all channels that lead down.
-    fn copy(&mut self, node: u32, packet: Packet, tail: Time) {
+    fn copy(&mut self, node: u32, packet: Packet, tail: PicosecondTime) {
         let number = self.flows[packet.flow as usize].tree as usize;
         let down = self.trees[number].down(node);
         if !self.admit(&packet) {
@@ -90,7 +90,7 @@ impl State<'_> {
     }
 
     /// A member has a packet of the root.
-    pub(super) fn receive_tree(&mut self, node: u32, packet: &Packet, time: Time) {
+    pub(super) fn receive_tree(&mut self, node: u32, packet: &Packet, time: PicosecondTime) {
         self.counts.delivered += 1;
         let tree = &mut self.trees[self.flows[packet.flow as usize].tree as usize];
         let Some(place) = tree.place(node) else { return };
@@ -107,7 +107,7 @@ impl State<'_> {
     }
 
     /// A packet's last bit leaves a node at `time`: gives back its room, that of copies with the last one.
-    pub(super) fn leave(&mut self, packet: &Packet, time: Time) {
+    pub(super) fn leave(&mut self, packet: &Packet, time: PicosecondTime) {
         if packet.destination == DOWN {
             let key = (packet.from, packet.flow, packet.sequence);
             if let Some(left) = self.copies.get_mut(&key) {

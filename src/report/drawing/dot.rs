@@ -54,19 +54,19 @@ fn group(out: &mut String, fabric: &Fabric, level: usize, first: u32, chips: u32
 }
 
 /// Level, kind, plane and group size: what makes two nodes look alike in a drawing.
-type Kind = (u8, String, u16, u32);
+type NodeLook = (u8, String, u16, u32);
 
 fn by_kind(out: &mut String, fabric: &Fabric) {
     let planes = fabric.graph.node_weights().map(|node| node.plane).max().unwrap_or(0);
-    let kind = |node: &Node| -> Kind {
+    let kind = |node: &Node| -> NodeLook {
         let plane = if usize::from(planes) < super::COLOURS.len() { node.plane } else { 0 };
         (node.level, part(fabric, node).to_owned(), plane, node.chips)
     };
-    let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
+    let mut kinds: BTreeMap<NodeLook, u64> = BTreeMap::new();
     for node in fabric.graph.node_weights() {
         *kinds.entry(kind(node)).or_default() += 1;
     }
-    let number: BTreeMap<&Kind, usize> = kinds.keys().enumerate().map(|(index, kind)| (kind, index)).collect();
+    let number: BTreeMap<&NodeLook, usize> = kinds.keys().enumerate().map(|(index, kind)| (kind, index)).collect();
     for (level, name) in fabric.level_names.iter().enumerate() {
         let _ = writeln!(out, "  subgraph cluster_{level} {{\n    label = \"{}: {} children a group\";", quoted(name), fabric.level_sizes[level]);
         for (index, (kind, count)) in kinds.iter().enumerate().filter(|(_, (kind, _))| usize::from(kind.0) == level) {

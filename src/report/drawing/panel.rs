@@ -12,15 +12,15 @@ pub struct Panel {
     /// Second line: what is attached, what stands between.
     pub note: String,
     /// Rows of boxes, the children first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PanelRow>,
     /// Lines between boxes.
-    pub lines: Vec<Line>,
+    pub lines: Vec<PanelLine>,
 }
 
 /// Boxes side by side, or in a grid.
-pub struct Row {
+pub struct PanelRow {
     /// The boxes that are shown.
-    pub boxes: Vec<Shape>,
+    pub boxes: Vec<PanelShape>,
     /// Boxes in one line of the grid.
     pub columns: usize,
     /// How many more of them there are.
@@ -30,7 +30,7 @@ pub struct Row {
 }
 
 /// One box.
-pub struct Shape {
+pub struct PanelShape {
     /// Up to two lines.
     pub label: [String; 2],
     /// Plane that gives the colour; `None` for chips and children.
@@ -38,7 +38,7 @@ pub struct Shape {
 }
 
 /// A line between two boxes.
-pub struct Line {
+pub struct PanelLine {
     /// Row and position of one end.
     pub from: (usize, usize),
     /// Row and position of the other.
@@ -202,22 +202,22 @@ impl Panel {
 
     fn named_row(&mut self, size: u32, most: usize, label: impl Fn(u32) -> [String; 2]) {
         let shown = size.min(u32::try_from(most).unwrap_or(u32::MAX));
-        let boxes: Vec<Shape> = (0..shown).map(|number| Shape { label: label(number), plane: None }).collect();
-        self.rows.push(Row { columns: boxes.len().max(1), boxes, hidden: u64::from(size - shown), layers: 1 });
+        let boxes: Vec<PanelShape> = (0..shown).map(|number| PanelShape { label: label(number), plane: None }).collect();
+        self.rows.push(PanelRow { columns: boxes.len().max(1), boxes, hidden: u64::from(size - shown), layers: 1 });
     }
 
     /// A box for each plane with its switches.
     fn tier(&mut self, part: &str, switches: u32, planes: u32) {
         let shown = planes.min(8);
         let each = u64::from(switches);
-        let boxes: Vec<Shape> = (0..shown)
+        let boxes: Vec<PanelShape> = (0..shown)
             .map(|plane| {
                 let name = if planes > 1 { format!("plane {plane}") } else { format!("{each} x") };
                 let count = if planes > 1 { format!("{each} x {part}") } else { part.to_owned() };
-                Shape { label: [name, count], plane: Some(plane as usize) }
+                PanelShape { label: [name, count], plane: Some(plane as usize) }
             })
             .collect();
-        self.rows.push(Row { columns: boxes.len(), boxes, hidden: u64::from(planes - shown), layers: 1 });
+        self.rows.push(PanelRow { columns: boxes.len(), boxes, hidden: u64::from(planes - shown), layers: 1 });
     }
 
     fn grid(&mut self, child: &str, dimensions: &[u32], lines: &GridLines) {
@@ -232,9 +232,9 @@ impl Panel {
         let boxes = (0..lines_down)
             .flat_map(|y| (0..columns).map(move |x| (x, y)))
             .map(|(x, y)| number(y, lines_down, length(1)) * length(0) + number(x, columns, length(0)))
-            .map(|number| Shape { label: [format!("{child} {number}"), String::new()], plane: None })
+            .map(|number| PanelShape { label: [format!("{child} {number}"), String::new()], plane: None })
             .collect();
-        self.rows.push(Row { boxes, columns: columns as usize, hidden: all - shown, layers });
+        self.rows.push(PanelRow { boxes, columns: columns as usize, hidden: all - shown, layers });
         let place = |x: u32, y: u32| (0, (y * columns + x) as usize);
         for (fixed, along, across) in [(lines_down, columns, true), (columns, lines_down, false)] {
             let whole = length(usize::from(!across));
@@ -259,7 +259,7 @@ impl Panel {
     fn line(&mut self, from: (usize, usize), to: (usize, usize), plane: usize, bent: bool) {
         let shown = |(row, place): (usize, usize)| self.rows.get(row).is_some_and(|row| place < row.boxes.len());
         if shown(from) && shown(to) {
-            self.lines.push(Line { from, to, plane, bent, broken: false });
+            self.lines.push(PanelLine { from, to, plane, bent, broken: false });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::panel::{Below, Line, Panel, Row, Shape, panel};
+use super::panel::{Below, Panel, PanelLine, PanelRow, PanelShape, panel};
 use super::{COLOURS, LOADS, colour, load_colour};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
@@ -112,7 +112,7 @@ fn frames(panel: &Panel, top: f64) -> Vec<Vec<Frame>> {
     rows
 }
 
-fn row_frames(row: &Row, top: f64) -> Vec<Frame> {
+fn row_frames(row: &PanelRow, top: f64) -> Vec<Frame> {
     let tier = row.boxes.iter().any(|shape| shape.plane.is_some() || !shape.label[1].is_empty());
     let (width, height) = if tier { TIER } else { BOX };
     let room = WIDTH - 2.0 * MARGIN - 90.0;
@@ -199,7 +199,7 @@ fn paint(body: &mut String, panel: &Panel, frames: &[Vec<Frame>], load: Option<f
     }
 }
 
-fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>], colour: &str) {
+fn paint_line(body: &mut String, line: &PanelLine, frames: &[Vec<Frame>], colour: &str) {
     let (from, to) = (frames[line.from.0][line.from.1], frames[line.to.0][line.to.1]);
     let ((x1, y1), (x2, y2)) = (from.middle(), to.middle());
     let path = if line.bent {
@@ -215,7 +215,7 @@ fn paint_line(body: &mut String, line: &Line, frames: &[Vec<Frame>], colour: &st
     let _ = writeln!(body, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-opacity=\"0.5\"{dashes}/>");
 }
 
-fn paint_box(body: &mut String, shape: &Shape, frame: Frame) {
+fn paint_box(body: &mut String, shape: &PanelShape, frame: Frame) {
     let stroke = shape.plane.map_or("#44546a", colour);
     let _ = writeln!(
         body,

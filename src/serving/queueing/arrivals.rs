@@ -4,7 +4,7 @@
 //! differ in the rate alone serve the same requests in the same order (common random numbers).
 
 use super::clock::Picoseconds;
-use super::trace::{Request, Trace};
+use super::trace::{ArrivingRequest, Trace};
 use crate::input::document::Length;
 use crate::input::trace::TraceFile;
 use crate::units::{Seconds, SplitMix64};
@@ -126,7 +126,14 @@ impl Made {
                 None => shared,
             };
             let prefix = from..u32::try_from(trace.blocks.len()).unwrap_or(u32::MAX);
-            trace.requests.push(Request { arrival: Picoseconds::of(Seconds::new(now / self.rate)), input, output, prefix, found, priority: 0 });
+            trace.requests.push(ArrivingRequest {
+                arrival: Picoseconds::of(Seconds::new(now / self.rate)),
+                input,
+                output,
+                prefix,
+                found,
+                priority: 0,
+            });
         }
         trace.distinct = trace.blocks.iter().max().map_or(0, |block| block + 1);
         trace
@@ -137,7 +144,7 @@ impl Trace {
     /// The requests of a file.
     #[must_use]
     pub fn of(file: &TraceFile) -> Self {
-        let requests = file.rows.iter().map(|row| Request {
+        let requests = file.rows.iter().map(|row| ArrivingRequest {
             arrival: Picoseconds::of(Seconds::new(row.arrival)),
             input: row.input,
             output: row.output,
@@ -153,7 +160,7 @@ impl Trace {
     pub fn mean_lengths(&self) -> [f64; 2] {
         #[expect(clippy::cast_precision_loss, reason = "a count")]
         let count = self.requests.len().max(1) as f64;
-        let mean = |of: fn(&Request) -> u32| self.requests.iter().map(|request| f64::from(of(request))).sum::<f64>() / count;
+        let mean = |of: fn(&ArrivingRequest) -> u32| self.requests.iter().map(|request| f64::from(of(request))).sum::<f64>() / count;
         [mean(|request| request.input), mean(|request| request.output)]
     }
 }

@@ -1,10 +1,10 @@
 //! Sequences that make one token in every pass. Counting them down is nearly all work of a run, so their state is small and contiguous.
 //!
-//! While a sequence is here, its [`Progress`] is not updated except for its blocks; [`Decoders::sync`] updates it. Every sequence here takes part
+//! While a sequence is here, its [`RequestProgress`] is not updated except for its blocks; [`Decoders::sync`] updates it. Every sequence here takes part
 //! in every pass, so the time since the last token is equal for all of them.
 
 use super::clock::Picoseconds;
-use super::sequence::Progress;
+use super::sequence::RequestProgress;
 
 /// State of a sequence that a pass changes.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Decoders {
     }
 
     /// Adds a sequence. Its last token came at `last`, like the last token of every other sequence here.
-    pub fn add(&mut self, request: u32, sequence: &Progress, block: u32, last: Picoseconds) {
+    pub fn add(&mut self, request: u32, sequence: &RequestProgress, block: u32, last: Picoseconds) {
         debug_assert!(sequence.decoding() && !sequence.ended(), "it makes tokens");
         self.last = last;
         self.context += u64::from(sequence.computed) + 1;
@@ -52,7 +52,7 @@ impl Decoders {
     }
 
     /// Gives a block to each that needs one; the caller has taken them.
-    pub fn grow(&mut self, sequences: &mut [Progress], block: u32) {
+    pub fn grow(&mut self, sequences: &mut [RequestProgress], block: u32) {
         for one in self.all.iter_mut().filter(|one| one.room == 0) {
             one.room = block;
             sequences[one.request as usize].owned += 1;
@@ -61,7 +61,7 @@ impl Decoders {
 
     /// Every sequence makes a token at `now`. Finished sequences are removed and returned with their state. Also returns the time since the last
     /// token and the number of remaining sequences.
-    pub fn step(&mut self, now: Picoseconds, sequences: &mut [Progress], ended: &mut Vec<u32>) -> (Picoseconds, u64) {
+    pub fn step(&mut self, now: Picoseconds, sequences: &mut [RequestProgress], ended: &mut Vec<u32>) -> (Picoseconds, u64) {
         let gap = now.since(self.last);
         self.last = now;
         self.context += self.all.len() as u64;
@@ -86,14 +86,14 @@ impl Decoders {
         (gap, self.all.len() as u64)
     }
 
-    fn update(sequence: &mut Progress, left: u32, last: Picoseconds) {
+    fn update(sequence: &mut RequestProgress, left: u32, last: Picoseconds) {
         sequence.made = sequence.output - left;
         sequence.computed = sequence.known() - 1;
         sequence.last = last;
     }
 
     /// Updates the progress of all sequences and removes them.
-    pub fn sync(&mut self, sequences: &mut [Progress]) {
+    pub fn sync(&mut self, sequences: &mut [RequestProgress]) {
         for one in self.all.drain(..) {
             Self::update(&mut sequences[one.request as usize], one.left, self.last);
         }

@@ -5,15 +5,15 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::clock::Picoseconds;
-use super::group::Group;
-use super::instance::{Instance, Prices};
-use super::memory::Memory;
+use super::group::AttentionGroup;
+use super::instance::{Instance, PassPricing};
+use super::memory::GroupMemory;
 use super::pass::Context;
-use super::pool::{Pool, Tier};
-use super::record::{Histogram, OverTime, Span};
-use super::router::{Policy, Router};
-use super::rules::Rules;
-use super::sequence::{Progress, Record, Sequence, Stage};
+use super::pool::{BlockPool, OutsideTier};
+use super::record::{Histogram, OverTime, OverTimeSpan};
+use super::router::{RequestRouter, RouterPolicy};
+use super::rules::SchedulerRules;
+use super::sequence::{Record, RequestProgress, RequestStage, Sequence};
 use super::trace::Trace;
 use crate::units::SplitMix64;
 
@@ -30,7 +30,7 @@ pub struct PoolSize {
 
 /// Transfer of a cache from the instance that read the prompt to the instance that answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transfer {
+pub struct CacheTransfer {
     /// Time to start the transfer, and latency of the path.
     pub latency: Picoseconds,
     /// Picoseconds a token while nothing else uses the instance's ports.
@@ -43,13 +43,13 @@ pub struct Transfer {
 #[derive(Clone, Debug)]
 pub struct Fleet {
     /// Rules of the engine.
-    pub rules: Rules,
+    pub rules: SchedulerRules,
     /// Instances that read prompts, and, unless others do, answer them.
     pub first: PoolSize,
     /// Instances that only decode, and the way to them.
-    pub second: Option<(PoolSize, Transfer)>,
+    pub second: Option<(PoolSize, CacheTransfer)>,
     /// Policy that chooses an instance for a request.
-    pub policy: Policy,
+    pub policy: RouterPolicy,
     /// Capacity of the host memory of one group, in units of prompts.
     pub host_units: u64,
     /// Capacity of the memory that all instances share, in units of prompts.
@@ -64,7 +64,7 @@ pub struct Fleet {
 
 /// Result of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct FleetOutcome {
     /// By request.
     pub sequences: Vec<Sequence>,
     /// Gaps between tokens of a request, or between bursts of accepted draft tokens.
@@ -93,7 +93,7 @@ pub struct Outcome {
 
 /// An event. Events of one moment are handled in the order of these variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum FleetEvent {
     /// The cache of a request has reached the instances that decode.
     Arrived(u32),
     /// A pass of an instance ends.
@@ -101,15 +101,15 @@ enum Event {
 }
 
 /// What schedulers of all instances know: the requests, and memory that all instances share.
-struct Requests<'a> {
+struct FleetRequests<'a> {
     trace: &'a Trace,
-    rules: &'a Rules,
-    sequences: Vec<Progress>,
+    rules: &'a SchedulerRules,
+    sequences: Vec<RequestProgress>,
     records: Vec<Record>,
-    pooled: Option<Tier>,
+    pooled: Option<OutsideTier>,
 }
 
-impl Requests<'_> {
+impl FleetRequests<'_> {
     /// As the scheduler of an instance whose decoding sequences check so many draft tokens in a pass sees them.
     fn context(&mut self, drafts: u32) -> Context<'_> {
         let Self { trace, rules, sequences, records, pooled } = self;
@@ -117,20 +117,20 @@ impl Requests<'_> {
     }
 }
 
-struct Run<'a> {
+struct FleetRun<'a> {
     fleet: &'a Fleet,
     trace: &'a Trace,
     instances: Vec<Instance>,
-    requests: Requests<'a>,
-    routers: [Router; 2],
-    events: BinaryHeap<Reverse<(Picoseconds, Event)>>,
+    requests: FleetRequests<'a>,
+    routers: [RequestRouter; 2],
+    events: BinaryHeap<Reverse<(Picoseconds, FleetEvent)>>,
     /// Idle instances with new work.
     woken: Vec<u32>,
     /// By instance: the moment at which its ports have finished all transfers under way.
     sending: Vec<Picoseconds>,
     /// The next request of the trace.
     next: usize,
-    outcome: Outcome,
+    outcome: FleetOutcome,
 }
 
 /// Serves `trace` on `fleet`; `prices` gives the cost of each pass.
@@ -138,8 +138,8 @@ struct Run<'a> {
 /// # Panics
 /// If there is no instance.
 #[must_use]
-pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn Prices) -> Outcome {
-    let mut run = Run::new(fleet, trace);
+pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn PassPricing) -> FleetOutcome {
+    let mut run = FleetRun::new(fleet, trace);
     let first = fleet.concurrency.map_or(0, |flight| (flight as usize).min(trace.requests.len()));
     for _ in 0..first {
         run.arrive(Picoseconds(0));
@@ -170,22 +170,23 @@ pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn Prices) -> Outcome {
     run.outcome
 }
 
-impl<'a> Run<'a> {
+impl<'a> FleetRun<'a> {
     fn new(fleet: &'a Fleet, trace: &'a Trace) -> Self {
         let pools = std::iter::once(fleet.first).chain(fleet.second.map(|(pool, _)| pool));
         let mut instances = Vec::new();
         for (number, size) in pools.enumerate() {
             let group = || {
-                Group::new(Memory::new(
-                    Pool::new(size.blocks, trace.distinct),
-                    (fleet.host_units > 0).then(|| Tier::new(fleet.host_units, trace.distinct)),
+                AttentionGroup::new(GroupMemory::new(
+                    BlockPool::new(size.blocks, trace.distinct),
+                    (fleet.host_units > 0).then(|| OutsideTier::new(fleet.host_units, trace.distinct)),
                 ))
             };
             instances.extend((0..size.instances).map(|_| Instance::new(number, (0..size.groups).map(|_| group()).collect())));
         }
         assert!(!instances.is_empty(), "someone serves");
-        let sequences = trace.requests.iter().map(|request| Progress { input: request.input, output: request.output, ..Progress::default() });
-        let outcome = Outcome {
+        let sequences =
+            trace.requests.iter().map(|request| RequestProgress { input: request.input, output: request.output, ..RequestProgress::default() });
+        let outcome = FleetOutcome {
             sequences: Vec::new(),
             gaps: Histogram::default(),
             over_time: OverTime::default(),
@@ -204,14 +205,14 @@ impl<'a> Run<'a> {
             trace,
             sending: vec![Picoseconds(0); instances.len()],
             instances,
-            requests: Requests {
+            requests: FleetRequests {
                 trace,
                 rules: &fleet.rules,
                 sequences: sequences.collect(),
                 records: vec![Record::default(); trace.requests.len()],
-                pooled: (fleet.pooled_units > 0).then(|| Tier::new(fleet.pooled_units, trace.distinct)),
+                pooled: (fleet.pooled_units > 0).then(|| OutsideTier::new(fleet.pooled_units, trace.distinct)),
             },
-            routers: [Router::new(fleet.policy), Router::new(Policy::LeastLoaded)],
+            routers: [RequestRouter::new(fleet.policy), RequestRouter::new(RouterPolicy::LeastLoaded)],
             events: BinaryHeap::new(),
             woken: Vec::new(),
             next: 0,
@@ -257,7 +258,7 @@ impl<'a> Run<'a> {
             None => fits(sequence.longest(), self.fleet.first),
         };
         if !served {
-            self.requests.records[request].stage = Stage::Rejected;
+            self.requests.records[request].stage = RequestStage::Rejected;
             return false;
         }
         if self.fleet.second.is_some() {
@@ -283,7 +284,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn start_woken(&mut self, now: Picoseconds, prices: &mut dyn Prices) {
+    fn start_woken(&mut self, now: Picoseconds, prices: &mut dyn PassPricing) {
         let mut woken = std::mem::take(&mut self.woken);
         woken.sort_unstable();
         woken.dedup();
@@ -294,7 +295,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let end = now + instance.cost.time;
-            self.events.push(Reverse((end, Event::PassEnds(index))));
+            self.events.push(Reverse((end, FleetEvent::PassEnds(index))));
             self.note(index, now, end);
         }
     }
@@ -305,14 +306,14 @@ impl<'a> Run<'a> {
         let instance = &self.instances[index as usize];
         let ([waiting, running], [used, all], time) = (instance.counts(), instance.blocks(), (to - from).seconds());
         let share = if all > 0 { used as f64 / all as f64 } else { 0.0 };
-        let span = Span {
+        let span = OverTimeSpan {
             waiting: waiting as f64 * time,
             running: running as f64 * time,
             busy: time,
             blocks: share * time,
             wire: instance.cost.wire * time,
             energy: instance.cost.energy,
-            ..Span::default()
+            ..OverTimeSpan::default()
         };
         self.outcome.over_time.add(from, to, &span);
         self.outcome.passes += 1;
@@ -321,10 +322,10 @@ impl<'a> Run<'a> {
         self.outcome.loaded = [self.outcome.loaded[0] + instance.loaded[0], self.outcome.loaded[1] + instance.loaded[1]];
     }
 
-    fn happen(&mut self, now: Picoseconds, event: Event) {
+    fn happen(&mut self, now: Picoseconds, event: FleetEvent) {
         match event {
-            Event::PassEnds(index) => self.pass_ends(now, index),
-            Event::Arrived(request) => self.cache_arrives(now, request),
+            FleetEvent::PassEnds(index) => self.pass_ends(now, index),
+            FleetEvent::Arrived(request) => self.cache_arrives(now, request),
         }
     }
 
@@ -332,7 +333,7 @@ impl<'a> Run<'a> {
         let (drafts, chance) = self.fleet.drafts;
         let seed = self.fleet.seed;
         // A stream for every pass of every sequence: what is accepted does not depend on what else runs.
-        let mut accepted = |request: u32, sequence: &Progress| {
+        let mut accepted = |request: u32, sequence: &RequestProgress| {
             if drafts == 0 {
                 return 0;
             }
@@ -343,7 +344,7 @@ impl<'a> Run<'a> {
         let (gaps, mut tokens, mut first) = (&mut self.outcome.gaps, 0.0, [0.0; 2]);
         // Most gaps are the pass itself: they are counted together.
         let (mut common, mut times) = (Picoseconds(0), 0);
-        let mut emit = |request: u32, (sequence, record): (&Progress, &Record), gap: Picoseconds, made: u32| {
+        let mut emit = |request: u32, (sequence, record): (&RequestProgress, &Record), gap: Picoseconds, made: u32| {
             tokens += f64::from(made);
             if sequence.made == made {
                 first = [first[0] + now.since(record.arrived).seconds(), first[1] + 1.0];
@@ -372,7 +373,7 @@ impl<'a> Run<'a> {
             let made = count as f64;
             tokens += made;
         }
-        self.outcome.over_time.add(now, now, &Span { tokens, first_token: first, ..Span::default() });
+        self.outcome.over_time.add(now, now, &OverTimeSpan { tokens, first_token: first, ..OverTimeSpan::default() });
         for request in ended {
             self.ends(now, index as usize, request);
         }
@@ -388,7 +389,7 @@ impl<'a> Run<'a> {
             self.arrive_after(now);
             return;
         };
-        self.requests.records[request as usize].stage = Stage::Open;
+        self.requests.records[request as usize].stage = RequestStage::Open;
         sequence.output = wanted;
         // Of the ports' rate, the passes of the instance leave this share; caches leave one after the other.
         let left = (1.0 - self.instances[instance].cost.wire).max(0.05);
@@ -400,7 +401,7 @@ impl<'a> Run<'a> {
         self.sending[instance] = sent;
         let sent = sent.max(now + Picoseconds(time.0 / u64::from(transfer.layers.max(1))));
         self.outcome.transferred += u64::from(sequence.input);
-        self.events.push(Reverse((sent + transfer.latency, Event::Arrived(request))));
+        self.events.push(Reverse((sent + transfer.latency, FleetEvent::Arrived(request))));
     }
 
     /// The cache of a request has reached a decoding instance.

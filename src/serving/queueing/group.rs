@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 
 use super::clock::Picoseconds;
 use super::decoders::Decoders;
-use super::memory::{Found, Memory};
-use super::pass::{Context, Load, Part};
-use super::sequence::{Progress, Record, Stage};
+use super::memory::{CacheHits, GroupMemory};
+use super::pass::{Context, PassLoad, PassPart};
+use super::sequence::{Record, RequestProgress, RequestStage};
 use crate::input::document::{Admission, Victim};
 
 /// Estimated fraction of the remaining tokens of running sequences that they will ask for: start, end and rate of decrease (SGLang).
@@ -22,9 +22,9 @@ const FORESEEN: u32 = 4096;
 
 /// One attention group.
 #[derive(Debug)]
-pub struct Group {
+pub struct AttentionGroup {
     /// Its cache and that of its hosts.
-    pub memory: Memory,
+    pub memory: GroupMemory,
     /// In the order of admission.
     pub running: Vec<u32>,
     /// Running sequences that make a token in every pass. Empty while a pass must handle each sequence by itself.
@@ -34,8 +34,8 @@ pub struct Group {
     /// Requests that have arrived and that the scheduler has not seen yet.
     inbox: VecDeque<(Picoseconds, u32)>,
     /// The pass that runs.
-    pub parts: Vec<Part>,
-    load: Load,
+    pub parts: Vec<PassPart>,
+    load: PassLoad,
     /// Sequences that ended in the last pass and still occupy seats and blocks.
     ended: Vec<u32>,
     /// Prompt tokens of waiting requests, and those that running requests still have to read.
@@ -45,10 +45,10 @@ pub struct Group {
     estimate: f64,
 }
 
-impl Group {
+impl AttentionGroup {
     /// An empty group with this memory.
     #[must_use]
-    pub fn new(memory: Memory) -> Self {
+    pub fn new(memory: GroupMemory) -> Self {
         Self {
             memory,
             running: Vec::new(),
@@ -56,7 +56,7 @@ impl Group {
             waiting: VecDeque::new(),
             inbox: VecDeque::new(),
             parts: Vec::new(),
-            load: Load::default(),
+            load: PassLoad::default(),
             ended: Vec::new(),
             unread: 0,
             preemptions: 0,
@@ -71,16 +71,16 @@ impl Group {
     }
 
     /// A request arrives.
-    pub fn enqueue(&mut self, now: Picoseconds, request: u32, sequence: &Progress) {
+    pub fn enqueue(&mut self, now: Picoseconds, request: u32, sequence: &RequestProgress) {
         self.unread += u64::from(sequence.unread());
         self.inbox.push_back((now, request));
     }
 
     /// Plans the pass that starts at `now`, with the requests that arrived until `seen`.
-    pub fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
+    pub fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> PassLoad {
         self.look(context, seen);
         self.parts.clear();
-        self.load = Load::default();
+        self.load = PassLoad::default();
         let mut budget = context.rules.budget;
         if context.rules.mixed {
             if self.decode(context, &mut budget) {
@@ -97,7 +97,7 @@ impl Group {
                 self.admit(context, &mut budget, now);
             }
             if self.parts.is_empty() {
-                self.run(context, &mut budget, Progress::decoding);
+                self.run(context, &mut budget, RequestProgress::decoding);
             }
         }
         self.load
@@ -171,7 +171,7 @@ impl Group {
     }
 
     /// Gives tokens to running sequences for which `of` holds; false if one was preempted.
-    fn run(&mut self, context: &mut Context<'_>, budget: &mut u32, of: impl Fn(&Progress) -> bool) -> bool {
+    fn run(&mut self, context: &mut Context<'_>, budget: &mut u32, of: impl Fn(&RequestProgress) -> bool) -> bool {
         let before = self.preemptions;
         if context.rules.victim == Victim::FewestMade {
             self.retract(context);
@@ -216,8 +216,8 @@ impl Group {
     /// least one sequence stays.
     fn retract(&mut self, context: &mut Context<'_>) {
         let (block, drafts) = (context.rules.block, context.drafts);
-        let wants = |sequence: &Progress| u64::from(sequence.blocks_for(sequence.computed + 1 + drafts, block).saturating_sub(sequence.owned));
-        let goes_on = |one: &&Progress| one.decoding() && !one.ended();
+        let wants = |sequence: &RequestProgress| u64::from(sequence.blocks_for(sequence.computed + 1 + drafts, block).saturating_sub(sequence.owned));
+        let goes_on = |one: &&RequestProgress| one.decoding() && !one.ended();
         let mut wanted: u64 = self.running.iter().map(|request| &context.sequences[*request as usize]).filter(goes_on).map(wants).sum();
         while wanted > self.memory.pool.available() && self.running.len() > 1 {
             let rank = |request: &u32| {
@@ -299,13 +299,13 @@ impl Group {
     }
 
     /// Tokens of a waiting request that need not be read, because their cache came with the request or is in a prefix cache.
-    fn found(&self, context: &Context<'_>, request: u32, sequence: &Progress) -> Found {
+    fn found(&self, context: &Context<'_>, request: u32, sequence: &RequestProgress) -> CacheHits {
         if sequence.computed > 0 {
-            return Found { tokens: sequence.computed, ..Found::default() };
+            return CacheHits { tokens: sequence.computed, ..CacheHits::default() };
         }
         let stated = context.trace.requests[request as usize].found;
         if !context.rules.prefix_cache {
-            return Found::default();
+            return CacheHits::default();
         }
         let units = context.trace.prefix(&context.trace.requests[request as usize]);
         let mut found = self.memory.find(units, context.pooled.as_ref());
@@ -316,7 +316,7 @@ impl Group {
     }
 
     /// Whether enough blocks are free for the rule of admission.
-    fn has_room(&self, context: &Context<'_>, sequence: &Progress, found: Found, tokens: u32) -> bool {
+    fn has_room(&self, context: &Context<'_>, sequence: &RequestProgress, found: CacheHits, tokens: u32) -> bool {
         let block = context.rules.block;
         let blocks = |tokens: u32| u64::from(tokens.div_ceil(block));
         let others = || self.running.iter().map(|request| &context.sequences[*request as usize]);
@@ -328,7 +328,7 @@ impl Group {
                 blocks(sequence.longest()) + rest
             }
             Admission::Estimate => {
-                let rest = |one: &Progress| (one.output - one.made).min(FORESEEN);
+                let rest = |one: &RequestProgress| (one.output - one.made).min(FORESEEN);
                 let reserved: f64 = others().map(|other| f64::from(rest(other))).sum::<f64>() * self.estimate;
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of token counts")]
                 let reserved = (reserved / f64::from(block)).ceil() as u64;
@@ -346,7 +346,7 @@ impl Group {
 
     /// Records a part of the pass. From now on other requests can find the units of the prompt that the part completes.
     fn part(&mut self, context: &mut Context<'_>, request: u32, tokens: u32, cached: u32, decoding: bool) {
-        self.parts.push(Part { request, tokens, decoding });
+        self.parts.push(PassPart { request, tokens, decoding });
         let sequence = &mut context.sequences[request as usize];
         if decoding {
             self.load.decoding += 1;
@@ -368,13 +368,13 @@ impl Group {
         &mut self,
         context: &mut Context<'_>,
         now: Picoseconds,
-        accepted: &mut impl FnMut(u32, &Progress) -> u32,
-        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+        accepted: &mut impl FnMut(u32, &RequestProgress) -> u32,
+        emit: &mut impl FnMut(u32, (&RequestProgress, &Record), Picoseconds, u32),
     ) -> (Picoseconds, u64) {
         self.give_back(context);
         let counted = self.count_down(context, now, emit);
         for index in 0..self.parts.len() {
-            let Part { request, tokens, decoding } = self.parts[index];
+            let PassPart { request, tokens, decoding } = self.parts[index];
             let sequence = &mut context.sequences[request as usize];
             if !decoding {
                 self.unread -= u64::from(tokens);
@@ -394,7 +394,7 @@ impl Group {
             let gap = now.since(sequence.last);
             sequence.last = now;
             if sequence.ended() {
-                record.stage = Stage::Finished;
+                record.stage = RequestStage::Finished;
                 if sequence.made < context.trace.requests[request as usize].output {
                     // Others make the rest: the seat is free, the blocks are when they have been sent.
                     self.running.retain(|other| *other != request);
@@ -420,7 +420,7 @@ impl Group {
         &mut self,
         context: &mut Context<'_>,
         now: Picoseconds,
-        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+        emit: &mut impl FnMut(u32, (&RequestProgress, &Record), Picoseconds, u32),
     ) -> (Picoseconds, u64) {
         if self.decoders.count() == 0 {
             return (Picoseconds(0), 0);
@@ -429,7 +429,7 @@ impl Group {
         let counted = self.decoders.step(now, context.sequences, &mut self.ended);
         for &request in &self.ended[first..] {
             let record = &mut context.records[request as usize];
-            record.stage = Stage::Finished;
+            record.stage = RequestStage::Finished;
             emit(request, (&context.sequences[request as usize], record), counted.0, 1);
         }
         counted

@@ -1,13 +1,13 @@
 //! One instance of a model. Its attention groups run each layer together, so the group with the most work sets the pace.
 
 use super::clock::Picoseconds;
-use super::group::Group;
-use super::pass::{Context, Load};
-use super::sequence::{Progress, Record};
+use super::group::AttentionGroup;
+use super::pass::{Context, PassLoad};
+use super::sequence::{Record, RequestProgress};
 
 /// What a pass costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
+pub struct PassCost {
     /// From start to end.
     pub time: Picoseconds,
     /// Energy of all chips of the instance above their idle power, in joules.
@@ -17,16 +17,16 @@ pub struct Cost {
 }
 
 /// Prices passes. `pool` is 0 for instances that read prompts and 1 for instances that only decode.
-pub trait Prices {
+pub trait PassPricing {
     /// Cost of a pass whose group with the most work has this load.
-    fn price(&mut self, pool: usize, load: &Load) -> Cost;
+    fn price(&mut self, pool: usize, load: &PassLoad) -> PassCost;
 }
 
 /// One instance.
 #[derive(Debug)]
 pub struct Instance {
     /// Its attention groups.
-    pub groups: Vec<Group>,
+    pub groups: Vec<AttentionGroup>,
     /// 0 if it reads prompts, 1 if it only decodes.
     pub pool: usize,
     /// Whether a pass runs.
@@ -34,7 +34,7 @@ pub struct Instance {
     /// When the last pass started.
     started: Picoseconds,
     /// Cost of the running pass.
-    pub cost: Cost,
+    pub cost: PassCost,
     /// Prompt tokens that all groups read for the running pass from memory outside the chips: `[own hosts, shared]`.
     pub loaded: [u64; 2],
 }
@@ -42,12 +42,12 @@ pub struct Instance {
 impl Instance {
     /// An idle instance.
     #[must_use]
-    pub fn new(pool: usize, groups: Vec<Group>) -> Self {
-        Self { groups, pool, busy: false, started: Picoseconds(0), cost: Cost::default(), loaded: [0; 2] }
+    pub fn new(pool: usize, groups: Vec<AttentionGroup>) -> Self {
+        Self { groups, pool, busy: false, started: Picoseconds(0), cost: PassCost::default(), loaded: [0; 2] }
     }
 
     /// Starts the next pass at `now`, if there is anything to do.
-    pub fn start(&mut self, context: &mut Context<'_>, now: Picoseconds, prices: &mut dyn Prices) -> bool {
+    pub fn start(&mut self, context: &mut Context<'_>, now: Picoseconds, prices: &mut dyn PassPricing) -> bool {
         let seen = if context.rules.overlapped { self.started } else { now };
         let mut load = self.schedule(context, now, seen);
         if self.has_nothing() && context.rules.overlapped {
@@ -64,17 +64,17 @@ impl Instance {
     }
 
     fn has_nothing(&self) -> bool {
-        !self.groups.iter().any(Group::has_work)
+        !self.groups.iter().any(AttentionGroup::has_work)
     }
 
     /// Plans every group's part of a pass. Returns the maximum over the groups of each figure.
-    fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> Load {
-        let mut fullest = Load::default();
+    fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> PassLoad {
+        let mut fullest = PassLoad::default();
         self.loaded = [0; 2];
         for group in &mut self.groups {
             let load = group.schedule(context, now, seen);
             self.loaded = [self.loaded[0] + load.loaded[0], self.loaded[1] + load.loaded[1]];
-            fullest = Load {
+            fullest = PassLoad {
                 decoding: fullest.decoding.max(load.decoding),
                 context: fullest.context.max(load.context),
                 prompt_tokens: fullest.prompt_tokens.max(load.prompt_tokens),
@@ -86,14 +86,14 @@ impl Instance {
         fullest
     }
 
-    /// Ends the pass that runs; see [`Group::finish`]. Returns the tokens that many
+    /// Ends the pass that runs; see [`AttentionGroup::finish`]. Returns the tokens that many
     /// sequences made at once: the time since the one before, and how many.
     pub fn finish(
         &mut self,
         context: &mut Context<'_>,
         now: Picoseconds,
-        accepted: &mut impl FnMut(u32, &Progress) -> u32,
-        emit: &mut impl FnMut(u32, (&Progress, &Record), Picoseconds, u32),
+        accepted: &mut impl FnMut(u32, &RequestProgress) -> u32,
+        emit: &mut impl FnMut(u32, (&RequestProgress, &Record), Picoseconds, u32),
     ) -> Vec<(Picoseconds, u64)> {
         let counted = self.groups.iter_mut().map(|group| group.finish(context, now, accepted, emit));
         counted.filter(|(_, count)| *count > 0).collect()
@@ -102,14 +102,14 @@ impl Instance {
     /// Numbers of waiting and of running requests.
     #[must_use]
     pub fn counts(&self) -> [usize; 2] {
-        let waiting = self.groups.iter().map(Group::queue).sum();
+        let waiting = self.groups.iter().map(AttentionGroup::queue).sum();
         [waiting, self.groups.iter().map(|group| group.running.len()).sum()]
     }
 
     /// Numbers of used cache blocks and of all cache blocks.
     #[must_use]
     pub fn blocks(&self) -> [u64; 2] {
-        let sum = |of: fn(&Group) -> u64| self.groups.iter().map(of).sum();
+        let sum = |of: fn(&AttentionGroup) -> u64| self.groups.iter().map(of).sum();
         [sum(|group| group.memory.pool.in_use()), sum(|group| group.memory.pool.capacity())]
     }
 }

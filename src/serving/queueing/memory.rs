@@ -1,29 +1,29 @@
 //! Caches of an attention group: blocks on its chips, and units of prompts in memory outside the chips.
 
-use super::pool::{Pool, Tier};
-use super::sequence::{Progress, Record};
+use super::pool::{BlockPool, OutsideTier};
+use super::sequence::{Record, RequestProgress};
 
 /// Caches of one attention group.
 #[derive(Debug)]
-pub struct Memory {
+pub struct GroupMemory {
     /// The chips' own.
-    pub pool: Pool,
+    pub pool: BlockPool,
     /// DRAM of the group's hosts, where the workload names it.
-    pub host: Option<Tier>,
+    pub host: Option<OutsideTier>,
     /// Units that were just evicted from the chips.
     evicted: Vec<u32>,
     lost: Vec<u32>,
 }
 
-impl Memory {
+impl GroupMemory {
     /// Empty caches.
     #[must_use]
-    pub fn new(pool: Pool, host: Option<Tier>) -> Self {
+    pub fn new(pool: BlockPool, host: Option<OutsideTier>) -> Self {
         Self { pool, host, evicted: Vec::new(), lost: Vec::new() }
     }
 
     /// Allocates the blocks that a sequence needs for `tokens` cached tokens. False if not enough blocks are available.
-    pub fn grow(&mut self, sequence: &mut Progress, tokens: u32, block: u32, pooled: &mut Option<Tier>) -> bool {
+    pub fn grow(&mut self, sequence: &mut RequestProgress, tokens: u32, block: u32, pooled: &mut Option<OutsideTier>) -> bool {
         let more = sequence.blocks_for(tokens, block).saturating_sub(sequence.owned);
         if more == 0 {
             return true;
@@ -38,13 +38,13 @@ impl Memory {
     }
 
     /// Takes blocks that are available.
-    pub fn take(&mut self, blocks: u64, pooled: &mut Option<Tier>) {
+    pub fn take(&mut self, blocks: u64, pooled: &mut Option<OutsideTier>) {
         self.pool.take(blocks, &mut self.evicted);
         self.move_down(pooled);
     }
 
     /// Moves units that the chips evicted to the hosts, and units that the hosts evict to the shared memory.
-    fn move_down(&mut self, pooled: &mut Option<Tier>) {
+    fn move_down(&mut self, pooled: &mut Option<OutsideTier>) {
         if self.evicted.is_empty() {
             return;
         }
@@ -63,24 +63,24 @@ impl Memory {
 
     /// Longest prefix of `units` on the chips, and how many further units the memory outside the chips holds without a gap.
     #[must_use]
-    pub fn find(&self, units: &[u32], pooled: Option<&Tier>) -> Found {
+    pub fn find(&self, units: &[u32], pooled: Option<&OutsideTier>) -> CacheHits {
         let here = units.iter().take_while(|unit| self.pool.has(**unit)).count();
         let beside =
             |unit: u32| self.pool.has(unit) || self.host.as_ref().is_some_and(|host| host.has(unit)) || pooled.is_some_and(|tier| tier.has(unit));
         let more = if self.host.is_some() || pooled.is_some() { units[here..].iter().take_while(|unit| beside(**unit)).count() } else { 0 };
         let shared = units[..here].iter().map(|unit| self.pool.held_blocks(*unit)).sum();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Found { tokens: 0, units: count(here + more), here: count(here), shared }
+        CacheHits { tokens: 0, units: count(here + more), here: count(here), shared }
     }
 
     /// Lets a sequence hold the units that were found for it. Returns the tokens read from the hosts and from the shared memory.
     pub fn admit(
         &mut self,
-        (sequence, record): (&mut Progress, &mut Record),
+        (sequence, record): (&mut RequestProgress, &mut Record),
         units: &[u32],
-        found: Found,
+        found: CacheHits,
         sizes: [u32; 2],
-        pooled: &mut Option<Tier>,
+        pooled: &mut Option<OutsideTier>,
     ) -> [u64; 2] {
         let [unit_tokens, block] = sizes;
         let mut loaded = [0; 2];
@@ -114,7 +114,7 @@ impl Memory {
     }
 
     /// Makes the units of a prompt that `cached` computed tokens complete findable for other requests.
-    pub fn publish(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32], cached: u32, sizes: [u32; 2]) {
+    pub fn publish(&mut self, (sequence, record): (&mut RequestProgress, &mut Record), units: &[u32], cached: u32, sizes: [u32; 2]) {
         let [unit_tokens, block] = sizes;
         while let Some(&unit) = units.get(record.units as usize) {
             let (end, blocks) = span(sequence.input, record.units, unit_tokens, block);
@@ -129,7 +129,7 @@ impl Memory {
     }
 
     /// Frees the blocks of a sequence and releases its units, the last unit first.
-    pub fn drop_all(&mut self, (sequence, record): (&mut Progress, &mut Record), units: &[u32]) {
+    pub fn drop_all(&mut self, (sequence, record): (&mut RequestProgress, &mut Record), units: &[u32]) {
         self.pool.give(u64::from(sequence.owned));
         for &unit in units[..record.units as usize].iter().rev() {
             self.pool.release(unit);
@@ -147,7 +147,7 @@ fn span(input: u32, unit: u32, unit_tokens: u32, block: u32) -> (u32, u32) {
 
 /// Units that a waiting request finds in the caches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct CacheHits {
     /// Tokens that need not be read.
     pub tokens: u32,
     /// Number of leading units of the prompt that some memory holds.

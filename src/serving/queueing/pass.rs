@@ -1,8 +1,8 @@
 //! Contents of a pass, and the state that its scheduler reads.
 
-use super::pool::Tier;
-use super::rules::Rules;
-use super::sequence::{Progress, Record};
+use super::pool::OutsideTier;
+use super::rules::SchedulerRules;
+use super::sequence::{Record, RequestProgress};
 use super::trace::Trace;
 
 /// State that the scheduler reads in addition to its own queues.
@@ -10,20 +10,20 @@ pub struct Context<'a> {
     /// The requests.
     pub trace: &'a Trace,
     /// The rules.
-    pub rules: &'a Rules,
+    pub rules: &'a SchedulerRules,
     /// By request.
-    pub sequences: &'a mut [Progress],
+    pub sequences: &'a mut [RequestProgress],
     /// By request.
     pub records: &'a mut [Record],
     /// Memory outside the chips that all instances share.
-    pub pooled: &'a mut Option<Tier>,
+    pub pooled: &'a mut Option<OutsideTier>,
     /// Draft tokens that a decoding sequence checks in a pass.
     pub drafts: u32,
 }
 
 /// Tokens of one sequence in a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct PassPart {
     /// The request.
     pub request: u32,
     /// Tokens, those of drafts included.
@@ -34,7 +34,7 @@ pub struct Part {
 
 /// Sums over the parts of a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
+pub struct PassLoad {
     /// Decoding sequences.
     pub decoding: u32,
     /// Tokens in their caches, each with the one being made.

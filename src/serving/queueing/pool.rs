@@ -22,7 +22,7 @@ enum Word {
 
 /// Blocks of one attention group.
 #[derive(Clone, Debug)]
-pub struct Pool {
+pub struct BlockPool {
     capacity: u64,
     /// Blocks that belong to one sequence each.
     owned: u64,
@@ -37,7 +37,7 @@ pub struct Pool {
     newest: u32,
 }
 
-impl Pool {
+impl BlockPool {
     /// `capacity` blocks, for prompts with `distinct` units.
     #[must_use]
     pub fn new(capacity: u64, distinct: u32) -> Self {
@@ -173,15 +173,15 @@ impl Pool {
 
 /// Units kept in one memory outside the chips; the least recently used unit is evicted first.
 #[derive(Clone, Debug)]
-pub struct Tier {
-    pool: Pool,
+pub struct OutsideTier {
+    pool: BlockPool,
 }
 
-impl Tier {
+impl OutsideTier {
     /// Room for `capacity` units.
     #[must_use]
     pub fn new(capacity: u64, distinct: u32) -> Self {
-        Self { pool: Pool::new(capacity, distinct) }
+        Self { pool: BlockPool::new(capacity, distinct) }
     }
 
     /// Whether the unit is here.

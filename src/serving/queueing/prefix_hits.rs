@@ -1,12 +1,12 @@
 //! Blocks of a trace that prefix caches find if requests come one at a time, so that no block is held by another request. This is an upper bound
 //! that does not depend on any time.
 
-use super::pool::Tier;
+use super::pool::OutsideTier;
 use super::trace::Trace;
 
 /// Order in which the blocks of a prompt are marked as used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum BlockOrder {
     /// The last block is the one used last.
     Forward,
     /// The first block is the one used last, so the end of a prompt is evicted first.
@@ -15,7 +15,7 @@ pub enum Order {
 
 /// How requests are spread over caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
+pub enum PrefixSpread {
     /// One cache after the other.
     RoundRobin,
     /// To the cache that has the longest prefix, of equals the one with the fewest requests.
@@ -26,22 +26,22 @@ pub enum Spread {
 
 /// Blocks that one cache of `capacity` blocks finds; a hit is the longest run of blocks from the first on that is there.
 #[must_use]
-pub fn prefix_hits(trace: &Trace, capacity: u64, order: Order) -> u64 {
-    spread_hits(trace, 1, capacity, order, Spread::RoundRobin).0
+pub fn prefix_hits(trace: &Trace, capacity: u64, order: BlockOrder) -> u64 {
+    spread_hits(trace, 1, capacity, order, PrefixSpread::RoundRobin).0
 }
 
 /// Blocks that `caches` caches of `capacity` blocks each find together, and how many requests each gets.
 #[must_use]
-pub fn spread_hits(trace: &Trace, caches: usize, capacity: u64, order: Order, spread: Spread) -> (u64, Vec<u64>) {
-    let mut tiers: Vec<Tier> = (0..caches).map(|_| Tier::new(capacity, trace.distinct)).collect();
+pub fn spread_hits(trace: &Trace, caches: usize, capacity: u64, order: BlockOrder, spread: PrefixSpread) -> (u64, Vec<u64>) {
+    let mut tiers: Vec<OutsideTier> = (0..caches).map(|_| OutsideTier::new(capacity, trace.distinct)).collect();
     let (mut given, mut work, mut hits, mut evicted) = (vec![0; caches], vec![0; caches], 0, Vec::new());
     for (number, request) in trace.requests.iter().enumerate() {
         let units = trace.prefix(request);
-        let found = |tier: &Tier| units.iter().take_while(|unit| tier.has(**unit)).count() as u64;
+        let found = |tier: &OutsideTier| units.iter().take_while(|unit| tier.has(**unit)).count() as u64;
         let chosen = match spread {
-            Spread::RoundRobin => number % caches,
-            Spread::LongestPrefix => (0..caches).min_by_key(|index| (u64::MAX - found(&tiers[*index]), given[*index])).unwrap_or(0),
-            Spread::LeastWork => (0..caches).min_by_key(|index| work[*index] + units.len() as u64 - found(&tiers[*index])).unwrap_or(0),
+            PrefixSpread::RoundRobin => number % caches,
+            PrefixSpread::LongestPrefix => (0..caches).min_by_key(|index| (u64::MAX - found(&tiers[*index]), given[*index])).unwrap_or(0),
+            PrefixSpread::LeastWork => (0..caches).min_by_key(|index| work[*index] + units.len() as u64 - found(&tiers[*index])).unwrap_or(0),
         };
         let hit = found(&tiers[chosen]);
         hits += hit;
@@ -49,8 +49,8 @@ pub fn spread_hits(trace: &Trace, caches: usize, capacity: u64, order: Order, sp
         work[chosen] += units.len() as u64 - hit;
         let tier = &mut tiers[chosen];
         match order {
-            Order::Forward => units.iter().for_each(|unit| tier.touch(*unit, &mut evicted)),
-            Order::Reverse => units.iter().rev().for_each(|unit| tier.touch(*unit, &mut evicted)),
+            BlockOrder::Forward => units.iter().for_each(|unit| tier.touch(*unit, &mut evicted)),
+            BlockOrder::Reverse => units.iter().rev().for_each(|unit| tier.touch(*unit, &mut evicted)),
         }
         evicted.clear();
     }

@@ -5,8 +5,8 @@
 
 use super::clock::Picoseconds;
 
-use super::instance::{Cost, Prices};
-use super::pass::Load;
+use super::instance::{PassCost, PassPricing};
+use super::pass::PassLoad;
 use crate::execution::{Machine, Mapping, Step, StepShape, step};
 use crate::units::{Seconds, Watts};
 use crate::workload::AttentionBatch;
@@ -112,8 +112,8 @@ impl Deployment<'_> {
     }
 }
 
-impl Prices for PassPrices<'_> {
-    fn price(&mut self, pool: usize, load: &Load) -> Cost {
+impl PassPricing for PassPrices<'_> {
+    fn price(&mut self, pool: usize, load: &PassLoad) -> PassCost {
         let (deployment, known) = &mut self.pools[pool];
         #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^53")]
         let [context, seen] =
@@ -147,6 +147,6 @@ impl Prices for PassPrices<'_> {
                 reading = reading.max(start.get() + time);
             }
         }
-        Cost { time: Picoseconds::of(Seconds::new(cost.seconds.max(reading))), energy: cost.joules, wire: cost.wire.min(1.0) }
+        PassCost { time: Picoseconds::of(Seconds::new(cost.seconds.max(reading))), energy: cost.joules, wire: cost.wire.min(1.0) }
     }
 }

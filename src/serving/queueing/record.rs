@@ -114,7 +114,7 @@ const SPANS: usize = 512;
 
 /// Integrals over one span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Span {
+pub struct OverTimeSpan {
     /// Waiting requests times seconds.
     pub waiting: f64,
     /// Running requests times seconds.
@@ -133,7 +133,7 @@ pub struct Span {
     pub first_token: [f64; 2],
 }
 
-impl Span {
+impl OverTimeSpan {
     fn add(&mut self, other: &Self, share: f64) {
         self.waiting += other.waiting * share;
         self.running += other.running * share;
@@ -153,7 +153,7 @@ pub struct OverTime {
     /// Length of a span.
     pub length: Picoseconds,
     /// The spans, from the start on.
-    pub spans: Vec<Span>,
+    pub spans: Vec<OverTimeSpan>,
 }
 
 impl Default for OverTime {
@@ -164,7 +164,7 @@ impl Default for OverTime {
 
 impl OverTime {
     /// Adds the change between two moments, spread evenly over the time between them.
-    pub fn add(&mut self, from: Picoseconds, to: Picoseconds, what: &Span) {
+    pub fn add(&mut self, from: Picoseconds, to: Picoseconds, what: &OverTimeSpan) {
         while to.0 / self.length.0 >= SPANS as u64 {
             self.length.0 *= 2;
             self.spans = self
@@ -180,7 +180,7 @@ impl OverTime {
         #[expect(clippy::cast_possible_truncation, reason = "fewer than SPANS")]
         let (first, last) = ((from.0 / self.length.0) as usize, (to.0 / self.length.0) as usize);
         if last >= self.spans.len() {
-            self.spans.resize(last + 1, Span::default());
+            self.spans.resize(last + 1, OverTimeSpan::default());
         }
         if first == last {
             self.spans[first].add(what, 1.0);

@@ -4,7 +4,7 @@ use crate::input::document::{Admission, Scheduler, Victim};
 
 /// The rules of one engine.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
+pub struct SchedulerRules {
     /// Tokens that an attention group takes into one pass, those of its decoding sequences included.
     pub budget: u32,
     /// Sequences that run at once in an attention group.
@@ -32,7 +32,7 @@ pub struct Rules {
     pub by_priority: bool,
 }
 
-impl Rules {
+impl SchedulerRules {
     /// The rules of an engine's file. A missing rule is that of vLLM's API server on a chip with at least 70 GiB.
     #[must_use]
     pub fn of(scheduler: Option<&Scheduler>) -> Self {

@@ -4,7 +4,7 @@ use super::clock::Picoseconds;
 
 /// State of a request in flight that every pass reads and writes. It is small, and the states of all requests are contiguous.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RequestProgress {
     /// Tokens of the prompt.
     pub input: u32,
     /// Tokens of the answer that the instance makes.
@@ -39,7 +39,7 @@ pub struct Record {
     /// When its first token came.
     pub first: Picoseconds,
     /// Where it stands.
-    pub stage: Stage,
+    pub stage: RequestStage,
     /// The instance and the attention group that it is at, or was at last.
     pub at: [u32; 2],
 }
@@ -68,7 +68,7 @@ pub struct Sequence {
     /// When its last token came.
     pub last: Picoseconds,
     /// Where it stands.
-    pub stage: Stage,
+    pub stage: RequestStage,
     /// The instance and the attention group that it was at last.
     pub at: [u32; 2],
 }
@@ -76,8 +76,8 @@ pub struct Sequence {
 impl Sequence {
     /// Joins both parts of the state.
     #[must_use]
-    pub fn of(progress: &Progress, record: &Record) -> Self {
-        let Progress { input, output, made, last, .. } = *progress;
+    pub fn of(progress: &RequestProgress, record: &Record) -> Self {
+        let RequestProgress { input, output, made, last, .. } = *progress;
         let Record { found, found_units, preempted, arrived, scheduled, first, stage, at, .. } = *record;
         Self { input, output, made, found, found_units, preempted, arrived, scheduled, first, last, stage, at }
     }
@@ -85,7 +85,7 @@ impl Sequence {
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
+pub enum RequestStage {
     /// It has not arrived, waits, or runs.
     #[default]
     Open,
@@ -95,7 +95,7 @@ pub enum Stage {
     Rejected,
 }
 
-impl Progress {
+impl RequestProgress {
     /// Whether all tokens that the instance makes have been made.
     #[must_use]
     pub fn ended(&self) -> bool {

@@ -6,7 +6,7 @@ use super::clock::Picoseconds;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct ArrivingRequest {
     /// When it arrives; with a fixed number of requests in flight only the order counts.
     pub arrival: Picoseconds,
     /// Tokens of the prompt, at least one.
@@ -25,7 +25,7 @@ pub struct Request {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// The requests.
-    pub requests: Vec<Request>,
+    pub requests: Vec<ArrivingRequest>,
     /// Blocks of all prompts, numbered without gaps from 0; equal numbers hold equal tokens after equal tokens.
     pub blocks: Vec<u32>,
     /// Tokens of a block; the last one of a prompt may be shorter.
@@ -37,7 +37,7 @@ pub struct Trace {
 impl Trace {
     /// Blocks of a request's prompt, the first tokens first.
     #[must_use]
-    pub fn prefix(&self, request: &Request) -> &[u32] {
+    pub fn prefix(&self, request: &ArrivingRequest) -> &[u32] {
         &self.blocks[request.prefix.start as usize..request.prefix.end as usize]
     }
 }

@@ -22,15 +22,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fabric;
-use crate::input::catalog::Found;
-use crate::input::file_cache::Reader;
+use crate::input::catalog::FoundText;
+use crate::input::file_cache::FileReader;
 use crate::input::foreign_graph::{ForeignGraph, ForeignNode};
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::spec::{Spec, supernode_of};
 
 pub use joined::Joined;
 pub use map::{Mapped, PartMap};
-pub use recognise::{Structure, recognise};
+pub use recognise::{RecognisedStructure, recognise};
 
 /// Nodes that a message names.
 const SHOWN: usize = 8;
@@ -65,7 +65,7 @@ pub fn import(graph: &ForeignGraph, map: &PartMap) -> Result<Imported, Problems>
     let mut joined = Joined::new(graph, map, problems)?;
     joined.conflicts.extend(network.iter().flat_map(|network| network.conflicts.iter().cloned()));
     let structure = recognise(&joined);
-    if structure == Structure::Custom && !joined.hosts.is_empty() {
+    if structure == RecognisedStructure::Custom && !joined.hosts.is_empty() {
         let problem = Problem::new(format!("`{}` joins its chips over hosts, and not as a PCIe tree of equal branches", graph.name));
         return Err(problem.help("hosts pass traffic on in [level.pcie-tree] alone; omit the links to them if others join the chips").into());
     }
@@ -83,8 +83,8 @@ pub fn import(graph: &ForeignGraph, map: &PartMap) -> Result<Imported, Problems>
 fn read_back(toml: &str) -> Result<Spec, Problems> {
     let source = Arc::new(Source { name: "imported.toml".to_owned(), text: toml.to_owned() });
     // Parts that are named by a path stand where the command runs.
-    let found = Found { source, folder: Some(PathBuf::new()) };
-    let spec = supernode_of(&Reader::default(), found, "imported")?;
+    let found = FoundText { source, folder: Some(PathBuf::new()) };
+    let spec = supernode_of(&FileReader::default(), found, "imported")?;
     fabric::build(&spec)?;
     Ok(spec)
 }

@@ -16,7 +16,7 @@ const MOST_HOSTS: u32 = 100_000;
 
 /// What joins equal hosts: chip i of every host, through a card of its own, on rail i.
 #[derive(Clone, Debug, Default)]
-pub struct Network {
+pub struct HostNetwork {
     /// Hosts.
     pub hosts: u32,
     /// NIC part.
@@ -34,7 +34,7 @@ pub struct Network {
 }
 
 /// One host of the graph, and the network of all; the graph as it is where links join its hosts, or there is one.
-pub(super) fn of_hosts(graph: &ForeignGraph, map: &PartMap, problems: &mut Vec<Problem>) -> (ForeignGraph, Option<Network>) {
+pub(super) fn of_hosts(graph: &ForeignGraph, map: &PartMap, problems: &mut Vec<Problem>) -> (ForeignGraph, Option<HostNetwork>) {
     let in_file = graph.hosts.iter().max().map_or(1, |last| last + 1);
     let asked = map.of_name.get("hosts").and_then(|mapped| mapped.part.as_deref());
     let wanted = asked.map(|text| text.parse::<u32>().ok().filter(|hosts| (2..=MOST_HOSTS).contains(hosts)));
@@ -104,7 +104,7 @@ fn same(a: &ForeignGraph, b: &ForeignGraph) -> bool {
 }
 
 /// The network as the map says it, and what it does not say.
-fn asked_for(host: &ForeignGraph, map: &PartMap, hosts: u32, problems: &mut Vec<Problem>) -> Network {
+fn asked_for(host: &ForeignGraph, map: &PartMap, hosts: u32, problems: &mut Vec<Problem>) -> HostNetwork {
     let chips = host.nodes.iter().filter(|node| node.kind == ForeignKind::Chip).count();
     let is_omitted = |port: &&ForeignPort| map.of_name.get(&port.name).is_some_and(|mapped| mapped.part.is_none());
     let ports: Vec<&ForeignPort> = host.ports.iter().filter(|port| !is_omitted(port)).collect();
@@ -121,7 +121,7 @@ fn asked_for(host: &ForeignGraph, map: &PartMap, hosts: u32, problems: &mut Vec<
             String::new()
         })
     };
-    let mut network = Network {
+    let mut network = HostNetwork {
         hosts,
         nic: part("nic", "which network card each chip has", "nics"),
         nic_link: part("nic_link", "by which link a network card hangs on its chip", "links"),

@@ -10,7 +10,7 @@ const MOST_DIMENSIONS: usize = 4;
 
 /// What was recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Structure {
+pub enum RecognisedStructure {
     /// One chip.
     Single,
     /// Every pair of chips.
@@ -68,7 +68,7 @@ pub enum Structure {
     Custom,
 }
 
-impl Structure {
+impl RecognisedStructure {
     /// For people.
     #[must_use]
     pub fn words(&self) -> String {
@@ -89,9 +89,9 @@ impl Structure {
 
 /// Finds the pattern.
 #[must_use]
-pub fn recognise(joined: &Joined) -> Structure {
+pub fn recognise(joined: &Joined) -> RecognisedStructure {
     let found = if joined.chips == 1 && joined.links.is_empty() {
-        Some(Structure::Single)
+        Some(RecognisedStructure::Single)
     } else if joined.switches.is_empty() && joined.hosts.is_empty() {
         direct(joined)
     } else if joined.hosts.is_empty() {
@@ -99,7 +99,7 @@ pub fn recognise(joined: &Joined) -> Structure {
     } else {
         pcie_tree(joined)
     };
-    found.unwrap_or(Structure::Custom)
+    found.unwrap_or(RecognisedStructure::Custom)
 }
 
 /// The part and number that all of some links have.
@@ -113,7 +113,7 @@ fn pairs(joined: &Joined) -> BTreeSet<[usize; 2]> {
 }
 
 /// Chips joined to chips.
-fn direct(joined: &Joined) -> Option<Structure> {
+fn direct(joined: &Joined) -> Option<RecognisedStructure> {
     let (links, _) = uniform(joined.links.iter())?;
     let found = pairs(joined);
     if found.len() != joined.links.len() {
@@ -121,18 +121,18 @@ fn direct(joined: &Joined) -> Option<Structure> {
     }
     let chips = joined.chips;
     if found.len() == chips * (chips - 1) / 2 {
-        return Some(Structure::FullMesh { links });
+        return Some(RecognisedStructure::FullMesh { links });
     }
     let ring: BTreeSet<[usize; 2]> = (0..chips).map(|chip| sorted(chip, (chip + 1) % chips)).collect();
     if found == ring {
-        return Some(Structure::Ring { links });
+        return Some(RecognisedStructure::Ring { links });
     }
     let grids = factors(chips, MOST_DIMENSIONS).into_iter().filter(|dimensions| dimensions.len() > 1);
     for dimensions in grids {
         for wraps in [true, false] {
             if found == grid(&dimensions, wraps) {
                 let dimensions = dimensions.iter().map(|&size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
-                return Some(if wraps { Structure::Torus { dimensions, links } } else { Structure::Mesh { dimensions, links } });
+                return Some(if wraps { RecognisedStructure::Torus { dimensions, links } } else { RecognisedStructure::Mesh { dimensions, links } });
             }
         }
     }
@@ -174,7 +174,7 @@ fn grid(dimensions: &[usize], wraps: bool) -> BTreeSet<[usize; 2]> {
 }
 
 /// Every chip on every switch.
-fn switched(joined: &Joined) -> Option<Structure> {
+fn switched(joined: &Joined) -> Option<RecognisedStructure> {
     let chips = joined.chips;
     if joined.links.len() != chips * joined.switches.len() || joined.switches.iter().any(|part| *part != joined.switches[0]) {
         return None;
@@ -191,11 +191,11 @@ fn switched(joined: &Joined) -> Option<Structure> {
         let first = *counts.values().next()?;
         (counts.len() == chips && counts.values().all(|count| *count == first)).then_some(first)
     });
-    Some(Structure::Switch { links: links.collect::<Option<Vec<u32>>>()? })
+    Some(RecognisedStructure::Switch { links: links.collect::<Option<Vec<u32>>>()? })
 }
 
 /// Chips on one leaf each, every leaf on every spine.
-fn clos(joined: &Joined) -> Option<Structure> {
+fn clos(joined: &Joined) -> Option<RecognisedStructure> {
     let chips = joined.chips;
     let down = || joined.links.iter().filter(|link| link.ends[0] < chips);
     let up = || joined.links.iter().filter(|link| link.ends[0] >= chips);
@@ -224,7 +224,7 @@ fn clos(joined: &Joined) -> Option<Structure> {
         return None;
     }
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Some(Structure::Clos {
+    Some(RecognisedStructure::Clos {
         chips_per_leaf: narrow(per_leaf),
         leaves: narrow(leaves.len()),
         down: uniform(down())?,
@@ -234,7 +234,7 @@ fn clos(joined: &Joined) -> Option<Structure> {
 }
 
 /// Chips on one switch each, switches on one host each, every pair of hosts joined.
-fn pcie_tree(joined: &Joined) -> Option<Structure> {
+fn pcie_tree(joined: &Joined) -> Option<RecognisedStructure> {
     let (chips, switches, hosts) = (joined.chips, joined.switches.len(), joined.hosts.len());
     let first_host = chips + switches;
     let kind = |node: usize| usize::from(node >= chips) + usize::from(node >= first_host);
@@ -256,7 +256,7 @@ fn pcie_tree(joined: &Joined) -> Option<Structure> {
     let up = uniform(up.into_iter())?;
     let across = if across.is_empty() { up.clone() } else { uniform(across.into_iter())? };
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Some(Structure::PcieTree { switches: narrow(switches), hosts: narrow(hosts), links: [uniform(down.into_iter())?, up, across] })
+    Some(RecognisedStructure::PcieTree { switches: narrow(switches), hosts: narrow(hosts), links: [uniform(down.into_iter())?, up, across] })
 }
 
 #[cfg(test)]

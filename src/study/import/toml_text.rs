@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::joined::Joined;
-use super::network::Network;
-use super::recognise::Structure;
+use super::network::HostNetwork;
+use super::recognise::RecognisedStructure;
 use crate::input::foreign_graph::ForeignGraph;
 
 /// A TOML string.
@@ -19,7 +19,7 @@ fn comment(out: &mut String, text: &str) {
 }
 
 /// Writes the file.
-pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Structure, network: Option<&Network>) -> String {
+pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &RecognisedStructure, network: Option<&HostNetwork>) -> String {
     let mut out = String::new();
     comment(&mut out, &format!("Imported from {}: {}.", graph.format, structure.words()));
     for conflict in &joined.conflicts {
@@ -63,7 +63,7 @@ fn host_chips(graph: &ForeignGraph) -> Option<usize> {
 }
 
 /// The level of hosts that their network cards join.
-fn cluster(network: &Network) -> String {
+fn cluster(network: &HostNetwork) -> String {
     let [cable, nic, nic_link, rail] = [&network.cable, &network.nic, &network.nic_link, &network.rail].map(|name| quoted(name));
     let mut out = format!(
         "\n[[level]]\nname = \"cluster\"\nsize = {}\nlink = {cable}\nnic = {{ part = {nic}, link = {nic_link} }}\n[level.rail]\npart = {rail}\n",
@@ -82,26 +82,26 @@ fn level(out: &mut String, name: &str, size: usize, link: &str, links: u32) {
     }
 }
 
-fn levels(out: &mut String, joined: &Joined, structure: &Structure) {
+fn levels(out: &mut String, joined: &Joined, structure: &RecognisedStructure) {
     let link = joined.links.first().map_or("", |link| link.part.as_str());
     let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let switch = || joined.switches.first().map_or("", String::as_str);
     match structure {
-        Structure::Single | Structure::FullMesh { .. } | Structure::Ring { .. } => {
+        RecognisedStructure::Single | RecognisedStructure::FullMesh { .. } | RecognisedStructure::Ring { .. } => {
             let (key, links) = match structure {
-                Structure::Ring { links } => ("ring", *links),
-                Structure::FullMesh { links } => ("full-mesh", *links),
+                RecognisedStructure::Ring { links } => ("ring", *links),
+                RecognisedStructure::FullMesh { links } => ("full-mesh", *links),
                 _ => ("full-mesh", 1),
             };
             level(out, "node", joined.chips, link, links);
             let _ = writeln!(out, "[level.{key}]");
         }
-        Structure::Torus { dimensions, links } | Structure::Mesh { dimensions, links } => {
-            let key = if matches!(structure, Structure::Torus { .. }) { "torus" } else { "mesh" };
+        RecognisedStructure::Torus { dimensions, links } | RecognisedStructure::Mesh { dimensions, links } => {
+            let key = if matches!(structure, RecognisedStructure::Torus { .. }) { "torus" } else { "mesh" };
             level(out, "node", joined.chips, link, *links);
             let _ = writeln!(out, "[level.{key}]\ndimensions = [{}]", list(dimensions));
         }
-        Structure::Switch { links } => {
+        RecognisedStructure::Switch { links } => {
             let even = links.iter().all(|count| *count == links[0]);
             level(out, "node", joined.chips, link, if even { links[0] } else { 1 });
             let _ = writeln!(out, "[level.switch]\npart = {}\nplanes = {}", quoted(switch()), links.len());
@@ -109,8 +109,8 @@ fn levels(out: &mut String, joined: &Joined, structure: &Structure) {
                 let _ = writeln!(out, "links_per_plane = [{}]", list(links));
             }
         }
-        Structure::Clos { chips_per_leaf, leaves, down, spines, up } => clos(out, joined, (*chips_per_leaf, *leaves, *spines), (down, up)),
-        Structure::PcieTree { switches, hosts, links: [down, up, across] } => {
+        RecognisedStructure::Clos { chips_per_leaf, leaves, down, spines, up } => clos(out, joined, (*chips_per_leaf, *leaves, *spines), (down, up)),
+        RecognisedStructure::PcieTree { switches, hosts, links: [down, up, across] } => {
             level(out, "host", joined.chips, &down.1, down.0);
             let host = joined.hosts.first().map_or("", String::as_str);
             let _ = writeln!(
@@ -122,7 +122,7 @@ fn levels(out: &mut String, joined: &Joined, structure: &Structure) {
             );
             let _ = writeln!(out, "host = {}\nhosts = {hosts}\nhost_link = {}\nhost_links = {}", quoted(host), quoted(&across.1), across.0);
         }
-        Structure::Custom => custom(out, joined, link),
+        RecognisedStructure::Custom => custom(out, joined, link),
     }
 }
 

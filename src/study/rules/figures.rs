@@ -1,7 +1,7 @@
 //! Whether the figures of parts are those of things that exist.
 
-use super::{Finding, Severity};
-use crate::input::edit::{Leaf, ValuePath};
+use super::{RuleFinding, Severity};
+use crate::input::edit::{LeafValue, ValuePath};
 use crate::units::si;
 
 /// What exists or is announced of a figure, in SI units (bandwidths in B/s, energies in J).
@@ -48,7 +48,7 @@ const FAR: f64 = 100.0;
 
 /// Holds every figure of the files against what exists.
 #[must_use]
-pub fn check_figures(leaves: &[Leaf]) -> Vec<Finding> {
+pub fn check_figures(leaves: &[LeafValue]) -> Vec<RuleFinding> {
     let mut findings = Vec::new();
     for entry in &RANGES {
         let Ok(pattern) = ValuePath::parse(entry.path) else { continue };
@@ -61,11 +61,11 @@ pub fn check_figures(leaves: &[Leaf]) -> Vec<Finding> {
     findings
 }
 
-fn number(leaf: &Leaf) -> Option<f64> {
+fn number(leaf: &LeafValue) -> Option<f64> {
     si(leaf.value.trim_matches('"'))
 }
 
-fn held(entry: &Range, leaf: &Leaf) -> Option<Finding> {
+fn held(entry: &Range, leaf: &LeafValue) -> Option<RuleFinding> {
     let value = number(leaf)?;
     if (entry.low..=entry.high).contains(&value) {
         return None;
@@ -74,26 +74,26 @@ fn held(entry: &Range, leaf: &Leaf) -> Option<Finding> {
     let severity = if value > entry.high * FAR || value < entry.low / FAR || faster_than_light { Severity::Error } else { Severity::Warning };
     let why = if faster_than_light { ": faster than light" } else { "" };
     let message = format!("{} = {} lies outside what exists, {}{why}", leaf.path, leaf.value, entry.what);
-    Some(Finding::new("implausible", message).at_severity(severity))
+    Some(RuleFinding::new("implausible", message).at_severity(severity))
 }
 
 /// A capacity of a chip's memory in powers of two.
-fn memory_units(leaf: &Leaf) -> Option<Finding> {
+fn memory_units(leaf: &LeafValue) -> Option<RuleFinding> {
     let pattern = ValuePath::parse("chip[*].memory.capacity").ok()?;
     if !pattern.means(&leaf.path) || !leaf.value.contains("iB") {
         return None;
     }
     let gigabytes = number(leaf)? / 1e9;
-    Some(Finding::new("memory-units", format!("{} = {} is {gigabytes:.1} GB; makers name HBM in GB", leaf.path, leaf.value)))
+    Some(RuleFinding::new("memory-units", format!("{} = {} is {gigabytes:.1} GB; makers name HBM in GB", leaf.path, leaf.value)))
 }
 
 /// Idle power that leaves nothing of the limit.
-fn idle_above_limit(leaf: &Leaf, leaves: &[Leaf]) -> Option<Finding> {
+fn idle_above_limit(leaf: &LeafValue, leaves: &[LeafValue]) -> Option<RuleFinding> {
     let pattern = ValuePath::parse("chip[*].power.tdp").ok()?;
     if !pattern.means(&leaf.path) {
         return None;
     }
     let idle = leaves.iter().find(|other| other.path.last() == "idle" && other.path.parent() == leaf.path.parent())?;
     let message = format!("{} = {} is no more than the {} that the chip draws waiting", leaf.path, leaf.value, idle.value);
-    (number(leaf)? <= number(idle)?).then(|| Finding::new("power-limits", message))
+    (number(leaf)? <= number(idle)?).then(|| RuleFinding::new("power-limits", message))
 }

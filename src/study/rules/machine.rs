@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
-use super::{Finding, Severity};
+use super::{RuleFinding, Severity};
 use crate::fabric::{Endpoint, Fabric};
 use crate::footprint::{Duty, cost, inventory, power};
 use crate::input::document::{Cooling, Medium, Prices};
@@ -14,7 +14,7 @@ use crate::network::Profile;
 use crate::units::render;
 
 /// What is known of a machine beside its files.
-pub struct Known<'a> {
+pub struct MachineFacts<'a> {
     /// Prices in force.
     pub prices: &'a Prices,
     /// Whether measurements of the machine ship with the program.
@@ -23,7 +23,7 @@ pub struct Known<'a> {
 
 /// Checks a machine that loads and builds.
 #[must_use]
-pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &Known<'_>) -> Vec<Finding> {
+pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &MachineFacts<'_>) -> Vec<RuleFinding> {
     let mut findings = protocols(fabric);
     findings.extend(fabric.links.iter().filter_map(reach));
     findings.extend(hosts(spec));
@@ -33,19 +33,19 @@ pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &Known<'_>) -> Vec<Fin
     let parts = inventory(fabric);
     let drawn = power(spec, fabric, &parts, &Duty::default(), &Profile::silent(fabric));
     if let Some(missing) = cost(spec, fabric, &parts, &drawn, known.prices).missing() {
-        findings.push(Finding::new("unpriced", missing));
+        findings.push(RuleFinding::new("unpriced", missing));
     }
     if let Some(relative) = &spec.chip.kernels.measured_on {
-        findings.push(Finding::new("kernels-of-another", format!("kernel constants of `{}` were measured on {relative}", spec.chip.name)));
+        findings.push(RuleFinding::new("kernels-of-another", format!("kernel constants of `{}` were measured on {relative}", spec.chip.name)));
     }
     if !known.measured && spec.published.is_none() {
-        findings.push(Finding::new("never-validated", format!("no measurements of `{}` are linked", spec.name)));
+        findings.push(RuleFinding::new("never-validated", format!("no measurements of `{}` are linked", spec.name)));
     }
     findings
 }
 
 /// Links whose protocol an end does not speak; once for each pair of parts.
-fn protocols(fabric: &Fabric) -> Vec<Finding> {
+fn protocols(fabric: &Fabric) -> Vec<RuleFinding> {
     let mut seen = BTreeSet::new();
     for edge in fabric.graph.raw_edges() {
         let link = &fabric.links[usize::from(edge.weight.link)];
@@ -66,7 +66,7 @@ fn protocols(fabric: &Fabric) -> Vec<Finding> {
             }
         }
     }
-    seen.into_iter().map(|message| Finding::new("protocol-mismatch", message)).collect()
+    seen.into_iter().map(|message| RuleFinding::new("protocol-mismatch", message)).collect()
 }
 
 /// Metres that a medium carries a lane rate, by standard.
@@ -97,7 +97,7 @@ fn longest(link: &LinkSpec) -> Option<f64> {
     })
 }
 
-fn reach(link: &LinkSpec) -> Option<Finding> {
+fn reach(link: &LinkSpec) -> Option<RuleFinding> {
     let (longest, length) = (longest(link)?, link.link.length.value.get());
     // Makers exceed the standard by half.
     if length <= 1.5 * longest {
@@ -105,7 +105,7 @@ fn reach(link: &LinkSpec) -> Option<Finding> {
     }
     let medium = link.link.medium.name();
     let message = format!("link `{}` is {length} m of {medium}, which carries {} a lane over {longest} m", link.id, bits(link));
-    let finding = Finding::new("reach", message);
+    let finding = RuleFinding::new("reach", message);
     // A trace or a cable far beyond the standard does not work; some cables of ten metres are active without saying so.
     Some(if length > 10.0 * longest { finding.at_severity(Severity::Error) } else { finding })
 }
@@ -114,15 +114,15 @@ fn bits(link: &LinkSpec) -> String {
     format!("{} Gbit/s", link.link.lane_rate.value.get() / 1.25e8)
 }
 
-fn hosts(spec: &Spec) -> Option<Finding> {
+fn hosts(spec: &Spec) -> Option<RuleFinding> {
     let attached = spec.levels.iter().flat_map(|level| &level.attach).any(|attach| matches!(attach.part, AttachedPart::Cpu(_)));
     let in_tree = spec.levels.iter().any(|level| matches!(level.pattern, PatternSpec::PcieTree(_)));
     let missing = !attached && !in_tree && spec.auxiliaries.is_empty();
-    missing.then(|| Finding::new("no-hosts", format!("`{}` has no CPUs and no other parts beside its fabric", spec.name)))
+    missing.then(|| RuleFinding::new("no-hosts", format!("`{}` has no CPUs and no other parts beside its fabric", spec.name)))
 }
 
 /// Lanes of the first chip's own ports.
-fn lanes(fabric: &Fabric) -> Option<Finding> {
+fn lanes(fabric: &Fabric) -> Option<RuleFinding> {
     let own = |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip);
     let edges = fabric.graph.edges(NodeIndex::new(0));
     let used: u32 = edges
@@ -130,11 +130,11 @@ fn lanes(fabric: &Fabric) -> Option<Finding> {
         .map(|edge| edge.weight().count * fabric.links[usize::from(edge.weight().link)].link.lanes)
         .sum();
     let all = fabric.chip.io.lanes;
-    (2 * used < all).then(|| Finding::new("idle-lanes", format!("a chip uses {used} of its {all} lanes")))
+    (2 * used < all).then(|| RuleFinding::new("idle-lanes", format!("a chip uses {used} of its {all} lanes")))
 }
 
 /// What the fullest switch chip of each part carries.
-fn throughput(fabric: &Fabric) -> Vec<Finding> {
+fn throughput(fabric: &Fabric) -> Vec<RuleFinding> {
     const LARGEST: f64 = 102.4e12 / 8.0;
     let mut most: Vec<f64> = vec![0.0; fabric.switches.len()];
     for node in fabric.graph.node_indices() {
@@ -153,28 +153,28 @@ fn throughput(fabric: &Fabric) -> Vec<Finding> {
     beyond
         .map(|(switch, carried)| {
             let terabits = carried * 8.0 / 1e12;
-            let finding = Finding::new("switch-throughput", format!("the links of a switch `{}` carry {terabits:.0} Tbit/s", switch.id));
+            let finding = RuleFinding::new("switch-throughput", format!("the links of a switch `{}` carry {terabits:.0} Tbit/s", switch.id));
             finding.at_severity(if carried > 5.0 * LARGEST { Severity::Error } else { Severity::Warning })
         })
         .collect()
 }
 
 /// Power of a rack and of a chip against supply and cooling.
-fn racks(spec: &Spec, fabric: &Fabric) -> Vec<Finding> {
+fn racks(spec: &Spec, fabric: &Fabric) -> Vec<RuleFinding> {
     let drawn = power(spec, fabric, &inventory(fabric), &Duty::default(), &Profile::silent(fabric));
     let mut findings = Vec::new();
     if let Some(racks) = &spec.supply.racks {
         let each = drawn.rated() * (1.0 / f64::from(racks.count));
         if let Some(limit) = racks.limit.as_ref().filter(|limit| each > limit.value) {
-            findings.push(Finding::new("rack-power", format!("a rack is rated {}, its limit is {}", render(each), render(limit.value))));
+            findings.push(RuleFinding::new("rack-power", format!("a rack is rated {}, its limit is {}", render(each), render(limit.value))));
         }
         if spec.supply.cooling == Some(Cooling::Air) && each.get() > 60e3 {
-            findings.push(Finding::new("cooling", format!("a rack of {} is cooled by air", render(each))));
+            findings.push(RuleFinding::new("cooling", format!("a rack of {} is cooled by air", render(each))));
         }
     }
     let limit = spec.chip.power.limit();
     if spec.supply.cooling == Some(Cooling::Air) && limit.get() > 1100.0 {
-        findings.push(Finding::new("cooling", format!("`{}` of {} is cooled by air", spec.chip.name, render(limit))));
+        findings.push(RuleFinding::new("cooling", format!("`{}` of {} is cooled by air", spec.chip.name, render(limit))));
     }
     findings
 }

@@ -12,11 +12,11 @@ mod machine;
 
 pub use catalogue::{RULES, Rule, Severity};
 pub use figures::check_figures;
-pub use machine::{Known, check_machine};
+pub use machine::{MachineFacts, check_machine};
 
 /// What a rule found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct RuleFinding {
     /// The rule.
     pub rule: &'static Rule,
     /// How much it matters here.
@@ -25,7 +25,7 @@ pub struct Finding {
     pub message: String,
 }
 
-impl Finding {
+impl RuleFinding {
     fn new(rule: &str, message: String) -> Self {
         let rule = catalogue::rule_named(rule);
         Self { rule, severity: rule.severity, message }

@@ -5,11 +5,11 @@ use std::fmt;
 use crate::input::cases::Case;
 use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
-use crate::validation::{Parts, has_low_latency};
+use crate::validation::{FittedParts, has_low_latency};
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum ConstantFamily {
     /// Collectives of the machine's communication library, or of one that measurements name.
     Collectives(Option<String>),
     /// Collectives over NICs between hosts.
@@ -89,7 +89,7 @@ fn share<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
     Named { name, unit: ("", 1.0), highest: 1.0, figure }
 }
 
-impl Family {
+impl ConstantFamily {
     /// Reads `collectives`, `gap`, or `KIND:NAME`.
     ///
     /// # Errors
@@ -220,9 +220,9 @@ impl Family {
     ///
     /// # Errors
     /// That the part has no such kernel to start from.
-    pub fn constants<'a>(&self, parts: &'a mut Parts) -> Result<Vec<Named<'a>>, String> {
+    pub fn constants<'a>(&self, parts: &'a mut FittedParts) -> Result<Vec<Named<'a>>, String> {
         let missing = || format!("the part gives no `{}` to start from", self.path().join("."));
-        let Parts { chip, library, libraries, engines } = parts;
+        let FittedParts { chip, library, libraries, engines } = parts;
         let kernels = &mut chip.kernels;
         let found = match self {
             Self::Collectives(None) => collective_constants(library),
@@ -334,7 +334,7 @@ fn expert_constants(kernel: &mut ExpertKernel) -> Vec<Named<'_>> {
     found
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for ConstantFamily {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Collectives(None) => write!(out, "collectives"),

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Family, Job};
+use super::{CalibrationJob, ConstantFamily};
 use crate::input::cases::Case;
 use crate::input::document::Kernels;
 use crate::input::spec::Spec;
 use crate::network::Network;
-use crate::validation::{OutsideError, OutsideErrors, Parts};
+use crate::validation::{FittedParts, OutsideError, OutsideErrors};
 
 /// Errors outside the fit of each measurement of `family`; none of a family that is not a kernel's.
 ///
@@ -18,13 +18,13 @@ use crate::validation::{OutsideError, OutsideErrors, Parts};
 /// # Errors
 /// Why there is nothing to fit.
 pub fn outside(
-    family: &Family,
+    family: &ConstantFamily,
     machines: &[(&Spec, &Network<'_>)],
     cases: &[Case],
-    parts: &Parts,
+    parts: &FittedParts,
     relative: Option<&Kernels>,
 ) -> Result<OutsideErrors, String> {
-    let mut job = Job::new(family, machines, cases, &mut parts.clone())?;
+    let mut job = CalibrationJob::new(family, machines, cases, &mut parts.clone())?;
     if let Some(kernels) = relative {
         job.start_from(kernels);
     }
@@ -41,7 +41,7 @@ pub fn outside(
     Ok(errors)
 }
 
-impl Job<'_> {
+impl CalibrationJob<'_> {
     /// Starts from the constants of another chip's kernels, as far as that chip has this kernel.
     fn start_from(&mut self, kernels: &Kernels) {
         let mut parts = self.parts.clone();

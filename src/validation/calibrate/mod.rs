@@ -12,12 +12,12 @@ mod fit;
 mod left_out;
 mod part;
 
-pub use family::{Family, PartKind};
+pub use family::{ConstantFamily, PartKind};
 pub use fit::{Fitted, fit};
 pub use left_out::outside;
 pub use part::with_constants;
 
-use super::{Bench, Parts};
+use super::{Bench, FittedParts};
 use crate::input::cases::Case;
 use crate::input::spec::Spec;
 use crate::network::Network;
@@ -57,7 +57,7 @@ pub struct HoldOut {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// The family.
-    pub family: Family,
+    pub family: ConstantFamily,
     /// Measurements that it was fitted to.
     pub count: usize,
     /// Median of the absolute errors of the fit.
@@ -74,8 +74,13 @@ pub struct Calibration {
 ///
 /// # Errors
 /// Why there is nothing to fit.
-pub fn calibrate(family: &Family, machines: &[(&Spec, &Network<'_>)], cases: &[Case], parts: &mut Parts) -> Result<Calibration, String> {
-    let mut job = Job::new(family, machines, cases, parts)?;
+pub fn calibrate(
+    family: &ConstantFamily,
+    machines: &[(&Spec, &Network<'_>)],
+    cases: &[Case],
+    parts: &mut FittedParts,
+) -> Result<Calibration, String> {
+    let mut job = CalibrationJob::new(family, machines, cases, parts)?;
     let all: Vec<usize> = (0..job.cases.len()).collect();
     let fitted = job.fit_what_is_told(&all)?;
     let hold_outs = splits(&job.cases).into_iter().map(|(left_out, held)| job.hold_out(left_out, &held)).collect::<Result<Vec<_>, _>>()?;
@@ -120,16 +125,16 @@ struct Start {
 }
 
 /// Everything that the fits of one family share.
-struct Job<'a> {
-    family: &'a Family,
+struct CalibrationJob<'a> {
+    family: &'a ConstantFamily,
     benches: Vec<(String, Bench<'a>)>,
     cases: Vec<&'a Case>,
-    parts: Parts,
+    parts: FittedParts,
     constants: Vec<Start>,
 }
 
-impl<'a> Job<'a> {
-    fn new(family: &'a Family, machines: &[(&'a Spec, &'a Network<'a>)], cases: &'a [Case], parts: &mut Parts) -> Result<Self, String> {
+impl<'a> CalibrationJob<'a> {
+    fn new(family: &'a ConstantFamily, machines: &[(&'a Spec, &'a Network<'a>)], cases: &'a [Case], parts: &mut FittedParts) -> Result<Self, String> {
         match family.part() {
             PartKind::Library(named) => parts.library(named.as_deref()).map(|_| ()),
             PartKind::Engine(name) => parts.engine(&name).map(|_| ()),
@@ -169,7 +174,7 @@ impl<'a> Job<'a> {
     }
 
     /// Predictions of some cases with the given parts.
-    fn predict_with(&mut self, parts: &Parts, indices: &[usize]) -> Result<Vec<f64>, String> {
+    fn predict_with(&mut self, parts: &FittedParts, indices: &[usize]) -> Result<Vec<f64>, String> {
         let mut predicted = vec![0.0; indices.len()];
         for (system, bench) in &mut self.benches {
             bench.replace(parts);

@@ -4,12 +4,12 @@ use supernode::fabric::wire_bytes;
 use supernode::input::catalog::{Mention, find};
 use supernode::input::document::{Protocol, ProtocolFile};
 use supernode::input::extends::read_layers;
-use supernode::input::file_cache::Reader;
+use supernode::input::file_cache::FileReader;
 use supernode::units::Bytes;
 
 fn protocol(name: &str) -> Protocol {
     let found = find::<ProtocolFile>(name, &Mention::on_command_line()).unwrap();
-    let (mut protocol, ..) = read_layers::<ProtocolFile>(found, &Reader::default()).unwrap();
+    let (mut protocol, ..) = read_layers::<ProtocolFile>(found, &FileReader::default()).unwrap();
     // The table counts one packet, however large.
     protocol.max_payload.value = Bytes::new(4096.0);
     protocol

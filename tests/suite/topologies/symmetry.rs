@@ -3,8 +3,8 @@
 use crate::topologies::machine::build;
 use proptest::prelude::*;
 use supernode::fabric::Fabric;
-use supernode::footprint::{Damage, Part, all_parts, damaged};
-use supernode::network::{Group, Network, Pattern, fabric_metrics};
+use supernode::footprint::{Damage, FailedPart, all_parts, damaged};
+use supernode::network::{Group, Network, TrafficPattern, fabric_metrics};
 use supernode::units::{Bytes, Seconds};
 
 const HEAD: &str = "link = \"PART(link)\"\n";
@@ -126,7 +126,7 @@ proptest! {
         let Some(fabric) = fitting(&text).filter(|fabric| (3..=40).contains(&fabric.chips)) else { return Ok(()) };
         let network = Network::new(&fabric);
         let group = Group::of((1..fabric.chips).rev().collect());
-        let walked = network.full_loads(&group, Pattern::AllPairs);
+        let walked = network.full_loads(&group, TrafficPattern::AllPairs);
         let mut searched = vec![0.0; walked.bytes.len()];
         let mut paths = network.router().pathfinder();
         for (source, destination) in group.chips().iter().flat_map(|&source| group.chips().iter().map(move |&to| (source, to))) {
@@ -153,7 +153,7 @@ proptest! {
             let group = Group::of((left_out..fabric.chips).collect());
             let places = suggest.then(|| network.level_places(network.router().nodes(), Some));
             let Some(orbits) = network.router().orbits(|node| u64::from(group.chips().contains(&node)), places.as_ref()) else { continue };
-            let loads = network.full_loads(&group, Pattern::AllPairs);
+            let loads = network.full_loads(&group, TrafficPattern::AllPairs);
             for (channel, &orbit) in orbits.channels.iter().enumerate() {
                 prop_assert!(close(loads.bytes[channel], loads.bytes[orbit as usize]), "channels {channel} and {orbit}, {suggest}\n{text}");
             }
@@ -177,7 +177,7 @@ proptest! {
             let Some(orbits) = network.router().orbits_of_moves(&places) else { continue };
             let mut below = 1;
             for (level, &size) in (0u8..).zip(&fabric.level_sizes) {
-                let loads = network.full_loads(&Group::first(fabric.chips), Pattern::Across { level, below, size });
+                let loads = network.full_loads(&Group::first(fabric.chips), TrafficPattern::Across { level, below, size });
                 for (channel, &orbit) in orbits.channels.iter().enumerate() {
                     prop_assert!(close(loads.bytes[channel], loads.bytes[orbit as usize]), "level {level}, channels {channel} and {orbit}\n{text}");
                 }
@@ -193,8 +193,8 @@ proptest! {
         let network = Network::new(&fabric);
         let group = Group::first(fabric.chips);
         let block = fabric.level_sizes[0];
-        let exchange = Pattern::Exchange(places.next_power_of_two());
-        for pattern in [Pattern::Ring, Pattern::Shift(places), Pattern::MultiRing { block, rings: block.min(4) }, exchange] {
+        let exchange = TrafficPattern::Exchange(places.next_power_of_two());
+        for pattern in [TrafficPattern::Ring, TrafficPattern::Shift(places), TrafficPattern::MultiRing { block, rings: block.min(4) }, exchange] {
             let (quick, full) = (network.loads(&group, pattern), network.full_loads(&group, pattern));
             for (channel, (a, b)) in quick.bytes.iter().zip(&full.bytes).enumerate() {
                 prop_assert!(close(*a, *b), "{pattern:?}, channel {channel}: {a} and {b}\n{text}");
@@ -251,7 +251,7 @@ fn a_torus_is_one_orbit() {
 fn moves_of_the_levels_find_what_a_lost_chip_leaves_alike() {
     let text = format!("{}{}", level(16, "[level.hyperx]\ndimensions = [4, 4]"), level(5, "[level.rail]\npart = \"PART(switch)\"\nplanes = 1\n"));
     let fabric = fitting(&text).unwrap();
-    let rest = damaged(&fabric, &Damage::of(&[Part::Node(37)]));
+    let rest = damaged(&fabric, &Damage::of(&[FailedPart::Node(37)]));
     let network = Network::new(&rest);
     let places = network.level_places(network.router().nodes(), Some);
     let orbits = network.router().orbits(|_| 0, Some(&places)).unwrap();

@@ -1,15 +1,15 @@
 //! Exact results of other simulators, to the last printed digit. Packets of 4160 bytes (4096 of payload), links of 100 ns; see
 //! `docs/packets.md` for how each was made.
 
-use super::sample_machines::{Parts, all_to_all, incast, message, one_switch};
-use crate::network::packets::{Control, Machine, Message, Outcome, RouteTable, Setting, Traffic, Watch, simulate};
+use super::sample_machines::{SampleParts, all_to_all, incast, message, one_switch};
+use crate::network::packets::{Control, Message, PacketMachine, PacketOutcome, PacketTraffic, RouteTable, Setting, Watch, simulate};
 
 const PACKET: u32 = 4160;
 const KIB_64: u64 = 65_536;
 const MIB: u64 = 1_048_576;
 
-fn run(machine: &Machine, setting: &Setting, messages: Vec<Message>) -> Outcome {
-    simulate(machine, &RouteTable::shortest(machine, false), setting, Traffic::Messages(messages), &Watch::default()).unwrap()
+fn run(machine: &PacketMachine, setting: &Setting, messages: Vec<Message>) -> PacketOutcome {
+    simulate(machine, &RouteTable::shortest(machine, false), setting, PacketTraffic::Messages(messages), &Watch::default()).unwrap()
 }
 
 /// Microseconds with six significant digits, as htsim prints them.
@@ -19,7 +19,7 @@ fn six_digits(picoseconds: f64) -> f64 {
     (micro * scale).round() / scale
 }
 
-fn last_acknowledged(outcome: &Outcome) -> f64 {
+fn last_acknowledged(outcome: &PacketOutcome) -> f64 {
     outcome.arrivals.iter().map(|arrival| arrival.acknowledged).max().unwrap() as f64
 }
 
@@ -42,7 +42,7 @@ fn incast_with_pause_and_acknowledgements() {
     let setting = Setting { acknowledgement_bytes: 64, ..Setting::default() };
     for (gigabits, bytes, expected) in HTSIM_INCAST {
         for (senders, expected) in SENDERS.into_iter().zip(expected) {
-            let machine = one_switch(64, &Parts { control, ..Parts::at(gigabits) });
+            let machine = one_switch(64, &SampleParts { control, ..SampleParts::at(gigabits) });
             let outcome = run(&machine, &setting, incast(senders, bytes));
             assert_eq!(six_digits(last_acknowledged(&outcome)), expected, "{senders} senders, {gigabits} Gbit/s, {bytes} bytes");
             assert_eq!(outcome.counts.dropped, 0);
@@ -63,7 +63,7 @@ fn all_to_all_over_one_switch_with_acknowledgements() {
         (64, MIB, 1360.97550, 1363.469),
     ];
     for (hosts, bytes, mean, last) in cases {
-        let outcome = run(&one_switch(hosts, &Parts::at(400.0)), &setting, all_to_all(hosts, bytes));
+        let outcome = run(&one_switch(hosts, &SampleParts::at(400.0)), &setting, all_to_all(hosts, bytes));
         let sum: u64 = outcome.arrivals.iter().map(|arrival| arrival.acknowledged).sum();
         let found = sum as f64 / outcome.arrivals.len() as f64 / 1e6;
         assert_eq!((found * 1e5).round() / 1e5, mean, "{hosts} hosts, {bytes} bytes");
@@ -78,7 +78,7 @@ fn one_flow_under_credits() {
     let cases = [(1, 2524.7744), (2, 1262.4704), (4, 631.4432), (6, 421.2508), (7, 361.2104), (8, 341.3204), (16, 341.3204)];
     for (credits, expected) in cases {
         let control = Control::Credits { buffer_bytes: credits * PACKET };
-        let machine = one_switch(2, &Parts { control, ..Parts::at(400.0) });
+        let machine = one_switch(2, &SampleParts { control, ..SampleParts::at(400.0) });
         let outcome = run(&machine, &Setting::default(), vec![message(0, 1, 4096 * 4096)]);
         assert_eq!(outcome.arrivals[0].end as f64 / 1e6, expected, "{credits} credits");
     }
@@ -89,7 +89,7 @@ fn one_flow_under_credits() {
 #[test]
 fn incast_without_acknowledgements() {
     for (gigabits, bytes, senders, expected) in NS3_INCAST {
-        let machine = one_switch(senders + 1, &Parts { latency: 0, ..Parts::at(gigabits) });
+        let machine = one_switch(senders + 1, &SampleParts { latency: 0, ..SampleParts::at(gigabits) });
         let setting = Setting { header_bytes: 30, ..Setting::default() };
         let outcome = run(&machine, &setting, incast(senders, bytes));
         let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap();

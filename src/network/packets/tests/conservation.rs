@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::sample_machines::{Parts, leaf_spine, message, one_way_ring};
-use crate::network::packets::{Choice, Control, LinkRetry, Message, PacketError, Queueing, Recovery, RouteTable, Setting, Traffic, Watch, simulate};
+use super::sample_machines::{SampleParts, leaf_spine, message, one_way_ring};
+use crate::network::packets::{
+    Control, Message, NextHopChoice, PacketError, PacketTraffic, Queueing, Recovery, RetryScheme, RouteTable, Setting, Watch, simulate,
+};
 
 const PACKET: u32 = 4160;
 
@@ -21,8 +23,8 @@ fn queueings() -> impl Strategy<Value = Queueing> {
     prop_oneof![Just(Queueing::Output), Just(Queueing::InputFifo), Just(Queueing::VirtualOutput)]
 }
 
-fn choices() -> impl Strategy<Value = Choice> {
-    prop_oneof![Just(Choice::Spray), Just(Choice::Random), Just(Choice::Hashed { seed: 7 }), Just(Choice::ShortestQueue)]
+fn choices() -> impl Strategy<Value = NextHopChoice> {
+    prop_oneof![Just(NextHopChoice::Spray), Just(NextHopChoice::Random), Just(NextHopChoice::Hashed { seed: 7 }), Just(NextHopChoice::ShortestQueue)]
 }
 
 proptest! {
@@ -34,7 +36,7 @@ proptest! {
         control in controls(), queueing in queueings(), choice in choices(), window in 0_u32..20, shared in 0_u32..20, errors in 0_u32..3,
         pairs in prop::collection::vec((0_u32..12, 0_u32..12, 0_u64..200_000), 1..40),
     ) {
-        let machine = leaf_spine(3, 4, 2, &Parts { control, queueing, ..Parts::at(400.0) });
+        let machine = leaf_spine(3, 4, 2, &SampleParts { control, queueing, ..SampleParts::at(400.0) });
         let setting = Setting {
             acknowledgement_bytes: 64,
             window_packets: window,
@@ -47,7 +49,7 @@ proptest! {
         let messages: Vec<Message> = pairs.iter().map(|&(source, destination, bytes)| message(source, destination, bytes)).collect();
         let packets: u64 = messages.iter().filter(|message| message.source != message.destination).map(|message| message.bytes.div_ceil(4096).max(1)).sum();
         let routes = RouteTable::shortest(&machine, false);
-        let outcome = simulate(&machine, &routes, &setting, Traffic::Messages(messages.clone()), &Watch::default()).unwrap();
+        let outcome = simulate(&machine, &routes, &setting, PacketTraffic::Messages(messages.clone()), &Watch::default()).unwrap();
         let counts = outcome.counts;
         prop_assert_eq!(counts.sent, counts.delivered + counts.dropped + counts.damaged + counts.discarded);
         prop_assert_eq!(counts.delivered, packets);
@@ -56,23 +58,23 @@ proptest! {
             prop_assert_eq!(counts.dropped, 0);
         }
         // The same input gives the same output.
-        let again = simulate(&machine, &routes, &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        let again = simulate(&machine, &routes, &setting, PacketTraffic::Messages(messages), &Watch::default()).unwrap();
         prop_assert_eq!(outcome, again);
     }
 
     /// Under go-back-N everything arrives in order however much is lost on the way.
     #[test]
     fn go_back_n_delivers_all(errors in 0_u32..5, buffer in 2_u32..8, senders in 1_u32..8, bytes in 1_u64..300_000) {
-        let machine = leaf_spine(3, 4, 2, &Parts { control: Control::Drop { buffer_bytes: buffer * PACKET }, ..Parts::at(400.0) });
+        let machine = leaf_spine(3, 4, 2, &SampleParts { control: Control::Drop { buffer_bytes: buffer * PACKET }, ..SampleParts::at(400.0) });
         let setting = Setting {
             acknowledgement_bytes: 64,
             bit_error_rate: f64::from(errors) * 5e-7,
-            choice: Choice::Hashed { seed: 3 },
+            choice: NextHopChoice::Hashed { seed: 3 },
             recovery: Recovery::GoBackN { timeout: 20_000_000 },
             ..Setting::default()
         };
         let messages = (1..=senders).map(|sender| message(sender, 0, bytes)).collect();
-        let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, PacketTraffic::Messages(messages), &Watch::default()).unwrap();
         prop_assert_eq!(outcome.counts.delivered, u64::from(senders) * bytes.div_ceil(4096));
         let counts = outcome.counts;
         prop_assert_eq!(counts.sent, counts.delivered + counts.dropped + counts.damaged + counts.discarded);
@@ -82,17 +84,17 @@ proptest! {
 /// Every host of a one-way ring sends three switches on. With one buffer for all, each switch's buffer fills with packets for the next.
 fn around_the_ring(dateline: bool, classes: u8) -> Result<u64, PacketError> {
     let control = Control::Credits { buffer_bytes: 2 * PACKET };
-    let machine = one_way_ring(5, &Parts { control, ..Parts::at(400.0) }, dateline);
+    let machine = one_way_ring(5, &SampleParts { control, ..SampleParts::at(400.0) }, dateline);
     let setting = Setting { virtual_channels: classes, classes, ..Setting::default() };
     let messages = (0..5).map(|host| message(5 + host, 5 + (host + 3) % 5, 400_000)).collect();
-    let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default())?;
+    let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, PacketTraffic::Messages(messages), &Watch::default())?;
     Ok(outcome.counts.delivered)
 }
 
 /// Routes round a ring close a circle of channels; those of leaves and spines go up and down.
 #[test]
 fn circles_of_waiting_channels_are_found() {
-    let parts = Parts::at(400.0);
+    let parts = SampleParts::at(400.0);
     for (machine, has_cycle) in [(one_way_ring(5, &parts, false), true), (leaf_spine(3, 4, 2, &parts), false)] {
         let far_ends: Vec<u32> = machine.channels.iter().map(|channel| channel.to).collect();
         let found = RouteTable::shortest(&machine, false).dependencies(&far_ends);
@@ -119,20 +121,21 @@ fn a_dateline_with_two_classes_of_virtual_channels_does_not_lock() {
 
 #[test]
 fn losses_that_nobody_repairs_are_an_error() {
-    let machine = leaf_spine(2, 4, 2, &Parts { control: Control::Drop { buffer_bytes: 3 * PACKET }, ..Parts::at(400.0) });
+    let machine = leaf_spine(2, 4, 2, &SampleParts { control: Control::Drop { buffer_bytes: 3 * PACKET }, ..SampleParts::at(400.0) });
     let messages = (1..8).map(|sender| message(sender, 0, 100_000)).collect();
-    let error = simulate(&machine, &RouteTable::shortest(&machine, false), &Setting::default(), Traffic::Messages(messages), &Watch::default());
+    let error = simulate(&machine, &RouteTable::shortest(&machine, false), &Setting::default(), PacketTraffic::Messages(messages), &Watch::default());
     assert!(error.unwrap_err().to_string().ends_with("packets were lost and no retry is set"));
 }
 
 #[test]
 fn link_retry_keeps_the_order() {
-    let machine = leaf_spine(2, 2, 1, &Parts { control: Control::Credits { buffer_bytes: 9 * PACKET }, ..Parts::at(400.0) });
-    for link_retry in [LinkRetry::GoBackN, LinkRetry::Selective] {
+    let machine = leaf_spine(2, 2, 1, &SampleParts { control: Control::Credits { buffer_bytes: 9 * PACKET }, ..SampleParts::at(400.0) });
+    for link_retry in [RetryScheme::GoBackN, RetryScheme::Selective] {
         let recovery = Recovery::GoBackN { timeout: 1_000_000_000 };
         let setting = Setting { acknowledgement_bytes: 64, bit_error_rate: 2e-6, link_retry, recovery, ..Setting::default() };
         let messages = vec![message(0, 2, 10_000_000), message(1, 3, 10_000_000)];
-        let outcome = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, Traffic::Messages(messages), &Watch::default()).unwrap();
+        let outcome =
+            simulate(&machine, &RouteTable::shortest(&machine, false), &setting, PacketTraffic::Messages(messages), &Watch::default()).unwrap();
         assert!(outcome.counts.link_retries > 100, "{:?}", outcome.counts);
         assert_eq!(outcome.counts.discarded, 0);
     }

@@ -2,27 +2,29 @@
 
 use std::sync::Arc;
 
-use super::sample_machines::{NANOSECOND, Parts, booksim_torus, leaf_spine, message};
-use crate::network::packets::{Aim, Choice, Control, Load, Machine, Message, RouteTable, Setting, Spacing, Traffic, Watch, simulate};
+use super::sample_machines::{NANOSECOND, SampleParts, booksim_torus, leaf_spine, message};
+use crate::network::packets::{
+    Aim, Control, Message, NextHopChoice, OfferedLoad, PacketMachine, PacketTraffic, RouteTable, Setting, Spacing, Watch, simulate,
+};
 
 const PACKET: u32 = 4160;
 
 /// Priority pause at 15 and 12 packets, as in the htsim runs.
-fn paused() -> Parts {
-    Parts { control: Control::Pause { buffer_bytes: 60 * PACKET, stop_bytes: 15 * PACKET, go_bytes: 12 * PACKET }, ..Parts::at(400.0) }
+fn paused() -> SampleParts {
+    SampleParts { control: Control::Pause { buffer_bytes: 60 * PACKET, stop_bytes: 15 * PACKET, go_bytes: 12 * PACKET }, ..SampleParts::at(400.0) }
 }
 
 /// Mean and last completion, µs, of flows that are acknowledged.
-fn completion(machine: &Machine, choice: Choice, messages: &[Message]) -> (f64, f64) {
+fn completion(machine: &PacketMachine, choice: NextHopChoice, messages: &[Message]) -> (f64, f64) {
     let setting = Setting { choice, acknowledgement_bytes: 64, ..Setting::default() };
     let routes = RouteTable::shortest(machine, false);
-    let outcome = simulate(machine, &routes, &setting, Traffic::Messages(messages.to_vec()), &Watch::default()).unwrap();
+    let outcome = simulate(machine, &routes, &setting, PacketTraffic::Messages(messages.to_vec()), &Watch::default()).unwrap();
     let ends: Vec<f64> = outcome.arrivals.iter().map(|arrival| arrival.acknowledged as f64 / 1e6).collect();
     (ends.iter().sum::<f64>() / ends.len() as f64, ends.iter().fold(0.0, |last: f64, &end| last.max(end)))
 }
 
-fn over_seeds(machine: &Machine, messages: &[Message], seeds: u32) -> Vec<(f64, f64)> {
-    (0..seeds).map(|seed| completion(machine, Choice::Hashed { seed: seed.into() }, messages)).collect()
+fn over_seeds(machine: &PacketMachine, messages: &[Message], seeds: u32) -> Vec<(f64, f64)> {
+    (0..seeds).map(|seed| completion(machine, NextHopChoice::Hashed { seed: seed.into() }, messages)).collect()
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -67,7 +69,7 @@ fn permutations_over_leaf_and_spine_agree_with_htsim() {
         let machine = leaf_spine(leaves, hosts, spines, &paused());
         let all = leaves * hosts;
         let shift: Vec<Message> = (0..all).map(|host| message(host, (host + hosts) % all, 1_048_576)).collect();
-        let (sprayed_mean, sprayed_last) = completion(&machine, Choice::Spray, &shift);
+        let (sprayed_mean, sprayed_last) = completion(&machine, NextHopChoice::Spray, &shift);
         assert_within(sprayed_mean, 24.16, 0.001, "sprayed, mean");
         assert_within(sprayed_last, 24.16, 0.001, "sprayed, last");
         let hashed = over_seeds(&machine, &shift, 40);
@@ -84,8 +86,8 @@ fn two_groups_that_share_spines_agree_with_htsim() {
     let group = |first: u32| (0..32).map(move |place| (first + 2 * place) % 64).map(|host| message(host, (host + 8) % 64, 4_194_304));
     let alone: Vec<Message> = group(0).collect();
     let both: Vec<Message> = group(0).chain(group(1)).collect();
-    assert_within(completion(&machine, Choice::Spray, &alone).1, 89.04, 0.001, "alone");
-    assert_within(completion(&machine, Choice::Spray, &both).1, 175.51, 0.001, "both");
+    assert_within(completion(&machine, NextHopChoice::Spray, &alone).1, 89.04, 0.001, "alone");
+    assert_within(completion(&machine, NextHopChoice::Spray, &both).1, 175.51, 0.001, "both");
     assert_same_for_equal_collisions(&over_seeds(&machine, &alone, 20), &[177.496, 178.181, 262.077], 85.2, "alone, hashed");
     assert_same_for_equal_collisions(&over_seeds(&machine, &both, 20), &[347.274, 349.523, 349.896], 85.2, "both, hashed");
 }
@@ -94,7 +96,7 @@ fn two_groups_that_share_spines_agree_with_htsim() {
 fn torus(packet_flits: u32, load: f64, cycles: u64) -> (f64, f64) {
     let machine = booksim_torus(8, 8);
     let receivers: Arc<[u32]> = (128..192).collect();
-    let load = Load {
+    let load = OfferedLoad {
         senders: (64..128).map(|host| (host, Aim::Among(receivers.clone()))).collect(),
         interval: NANOSECOND as f64 * f64::from(packet_flits) / load,
         spacing: Spacing::Slotted(NANOSECOND),
@@ -103,7 +105,7 @@ fn torus(packet_flits: u32, load: f64, cycles: u64) -> (f64, f64) {
         until: cycles * NANOSECOND,
     };
     let setting = Setting { payload_bytes: packet_flits, header_bytes: 0, virtual_channels: 4, classes: 2, ..Setting::default() };
-    let outcome = simulate(&machine, &RouteTable::shortest(&machine, true), &setting, Traffic::Load(load), &Watch::default()).unwrap();
+    let outcome = simulate(&machine, &RouteTable::shortest(&machine, true), &setting, PacketTraffic::Load(load), &Watch::default()).unwrap();
     let measured = (cycles - cycles / 3) as f64;
     (outcome.latency.mean() / NANOSECOND as f64, outcome.accepted_bytes as f64 / 64.0 / measured)
 }

@@ -1,21 +1,21 @@
 //! Small machines of hosts and switches, and what they send.
 
-use crate::network::packets::{Allocator, Channel, Control, Forwarding, Machine, Message, Node, Queueing};
+use crate::network::packets::{Allocator, Control, Message, PacketChannel, PacketForwarding, PacketMachine, PacketNode, Queueing};
 
 pub const NANOSECOND: u64 = 1000;
 
 /// What all links and switches of a machine have in common.
 #[derive(Clone, Copy)]
-pub struct Parts {
+pub struct SampleParts {
     pub gigabits: f64,
     pub delay: u64,
     pub latency: u64,
     pub control: Control,
     pub queueing: Queueing,
-    pub forwarding: Forwarding,
+    pub forwarding: PacketForwarding,
 }
 
-impl Parts {
+impl SampleParts {
     /// Links of 100 ns, store-and-forward switches of 250 ns that queue at their outputs and never run full.
     pub fn at(gigabits: f64) -> Self {
         Self {
@@ -24,16 +24,16 @@ impl Parts {
             latency: 250 * NANOSECOND,
             control: Control::Unlimited,
             queueing: Queueing::Output,
-            forwarding: Forwarding::StoreAndForward,
+            forwarding: PacketForwarding::StoreAndForward,
         }
     }
 
-    pub fn host(&self) -> Node {
-        Node { latency: 0, forwarding: self.forwarding, queueing: Queueing::Output, allocator: Allocator::Ideal, is_end: true, forwards: false }
+    pub fn host(&self) -> PacketNode {
+        PacketNode { latency: 0, forwarding: self.forwarding, queueing: Queueing::Output, allocator: Allocator::Ideal, is_end: true, forwards: false }
     }
 
-    pub fn switch(&self) -> Node {
-        Node {
+    pub fn switch(&self) -> PacketNode {
+        PacketNode {
             latency: self.latency,
             forwarding: self.forwarding,
             queueing: self.queueing,
@@ -44,9 +44,9 @@ impl Parts {
     }
 
     /// Both directions.
-    pub fn link(&self, from: u32, to: u32) -> [Channel; 2] {
+    pub fn link(&self, from: u32, to: u32) -> [PacketChannel; 2] {
         let byte_time = 8000.0 / self.gigabits;
-        let channel = |from, to| Channel {
+        let channel = |from, to| PacketChannel {
             from,
             to,
             byte_time,
@@ -62,20 +62,20 @@ impl Parts {
 }
 
 /// Hosts `0..hosts` on one switch.
-pub fn one_switch(hosts: u32, parts: &Parts) -> Machine {
+pub fn one_switch(hosts: u32, parts: &SampleParts) -> PacketMachine {
     let mut nodes = vec![parts.host(); hosts as usize];
     nodes.push(parts.switch());
-    Machine { nodes, channels: (0..hosts).flat_map(|host| parts.link(host, hosts)).collect() }
+    PacketMachine { nodes, channels: (0..hosts).flat_map(|host| parts.link(host, hosts)).collect() }
 }
 
 /// Leaves with as many hosts each, all leaves joined to all spines.
-pub fn leaf_spine(leaves: u32, hosts_per_leaf: u32, spines: u32, parts: &Parts) -> Machine {
+pub fn leaf_spine(leaves: u32, hosts_per_leaf: u32, spines: u32, parts: &SampleParts) -> PacketMachine {
     let hosts = leaves * hosts_per_leaf;
     let mut nodes = vec![parts.host(); hosts as usize];
     nodes.extend(vec![parts.switch(); (leaves + spines) as usize]);
     let down = (0..hosts).flat_map(|host| parts.link(host, hosts + host / hosts_per_leaf));
     let up = (0..leaves).flat_map(|leaf| (0..spines).flat_map(move |spine| parts.link(hosts + leaf, hosts + leaves + spine)));
-    Machine { nodes, channels: down.chain(up).collect() }
+    PacketMachine { nodes, channels: down.chain(up).collect() }
 }
 
 pub fn message(source: u32, destination: u32, bytes: u64) -> Message {
@@ -93,40 +93,40 @@ pub fn all_to_all(hosts: u32, bytes: u64) -> Vec<Message> {
 }
 
 /// As many senders as receivers around one switch of so many ports: senders are nodes `0..ports`, receivers `ports..2 * ports`.
-pub fn crossbar(ports: u32, parts: &Parts) -> Machine {
+pub fn crossbar(ports: u32, parts: &SampleParts) -> PacketMachine {
     let mut nodes = vec![parts.host(); 2 * ports as usize];
     nodes.push(parts.switch());
     let into = (0..ports).map(|host| parts.link(host, 2 * ports)[0]);
     let out = (ports..2 * ports).map(|host| parts.link(host, 2 * ports)[1]);
-    Machine { nodes, channels: into.chain(out).collect() }
+    PacketMachine { nodes, channels: into.chain(out).collect() }
 }
 
 /// A ring of switches with a host each; the host of switch `n` is node `switches + n`. Packets go one way around.
-pub fn one_way_ring(switches: u32, parts: &Parts, dateline: bool) -> Machine {
+pub fn one_way_ring(switches: u32, parts: &SampleParts, dateline: bool) -> PacketMachine {
     let mut nodes = vec![parts.switch(); switches as usize];
     nodes.extend(vec![parts.host(); switches as usize]);
     let around = (0..switches).map(|switch| {
         let next = (switch + 1) % switches;
-        Channel { dimension: Some(0), dateline: dateline && next == 0, ..parts.link(switch, next)[0] }
+        PacketChannel { dimension: Some(0), dateline: dateline && next == 0, ..parts.link(switch, next)[0] }
     });
     let hosts = (0..switches).flat_map(|switch| parts.link(switches + switch, switch));
-    Machine { nodes, channels: around.chain(hosts).collect() }
+    PacketMachine { nodes, channels: around.chain(hosts).collect() }
 }
 
 /// A torus of `width` x `width` routers with an injecting and a receiving host each, as BookSim 2 has it: flits of one byte, one a
 /// nanosecond; three stages in a router and a cycle on each link; buffers of so many flits a virtual channel. Routers are nodes
 /// `0..n`, injecting hosts `n..2 n`, receiving ones `2 n..3 n`.
-pub fn booksim_torus(width: u32, buffer_flits: u32) -> Machine {
+pub fn booksim_torus(width: u32, buffer_flits: u32) -> PacketMachine {
     let cycle = NANOSECOND;
     let count = width * width;
     let control = Control::Credits { buffer_bytes: buffer_flits };
-    let parts = Parts { gigabits: 8.0, delay: cycle, latency: 3 * cycle, control, queueing: Queueing::InputFifo, ..Parts::at(8.0) };
-    let forwarding = Forwarding::CutThrough { header_bytes: 1 };
-    let mut nodes = vec![Node { forwarding, allocator: Allocator::Staged { cycle }, ..parts.switch() }; count as usize];
+    let parts = SampleParts { gigabits: 8.0, delay: cycle, latency: 3 * cycle, control, queueing: Queueing::InputFifo, ..SampleParts::at(8.0) };
+    let forwarding = PacketForwarding::CutThrough { header_bytes: 1 };
+    let mut nodes = vec![PacketNode { forwarding, allocator: Allocator::Staged { cycle }, ..parts.switch() }; count as usize];
     nodes.extend(vec![parts.host(); 2 * count as usize]);
     let ring = move |from: u32, to: u32, dimension: u32, step: u32| {
         let dateline = from.abs_diff(to) > step;
-        parts.link(from, to).map(|channel| Channel { dimension: Some(dimension), dateline, ..channel })
+        parts.link(from, to).map(|channel| PacketChannel { dimension: Some(dimension), dateline, ..channel })
     };
     let routers = (0..count).flat_map(move |router| {
         let (x, y) = (router % width, router / width);
@@ -135,8 +135,8 @@ pub fn booksim_torus(width: u32, buffer_flits: u32) -> Machine {
         right.into_iter().chain(up)
     });
     let hosts = (0..count).flat_map(move |router| {
-        let out = Channel { control: Control::Unlimited, ..parts.link(router, 2 * count + router)[0] };
+        let out = PacketChannel { control: Control::Unlimited, ..parts.link(router, 2 * count + router)[0] };
         [parts.link(count + router, router)[0], out]
     });
-    Machine { nodes, channels: routers.chain(hosts).collect() }
+    PacketMachine { nodes, channels: routers.chain(hosts).collect() }
 }
