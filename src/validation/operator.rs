@@ -106,7 +106,7 @@ pub fn gqa_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Re
 /// Experts of the busiest rank.
 pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present"])?;
+    settings.only(&["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present", "multiplied"])?;
     let experts = settings.count("experts")?;
     let slots = if settings.optional("slots").is_some() { settings.count("slots")? } else { experts };
     let routed =
@@ -120,6 +120,10 @@ pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
     // Benchmarks of the kernel alone give every rank all tokens of the group; behind a dispatch only those that were sent arrive.
     if settings.one_of("present", &[("all", false), ("sent", true)])? {
         rows.tokens = distinct_tokens(routed.tokens, rows.copies);
+    }
+    // A kernel that does not know which experts are on the rank multiplies the copies of all, with the weights that it has.
+    if settings.optional("multiplied").is_some() && settings.one_of("multiplied", &[("local", false), ("all", true)])? {
+        rows = kernel::GroupedRows::even(rows.local, rows.active, routed.tokens * routed.top_k, rows.tokens);
     }
     let mut time = kernel::grouped_time(&bench.device, &rows, hidden, width, precision);
     if has_low_latency(&bench.device.kernels, case) {

@@ -96,18 +96,26 @@ impl Device {
     }
 
     /// A benchmark that goes over `footprint` bytes again and again: memory and cache answer in turn.
+    pub fn repeat(&mut self, footprint: f64) {
+        self.memory_bandwidth = BytesPerSecond::new(1.0 / self.seconds_per_byte(footprint, self.memory_bandwidth.get()));
+    }
+
+    /// Seconds a byte of what was used `footprint` bytes ago: from the last-level cache, or from memory at `memory` bytes a second.
     ///
     /// Under random replacement a line survives until its next use if none of the `(1 - h) F / C` lines missed meanwhile took its place, so
     /// a share `h = exp(-(1 - h) F / C)` of a footprint `F` beyond the capacity `C` is found, and all of one within.
-    pub fn repeat(&mut self, footprint: f64) {
-        let Some(cache) = &self.chip.cache else { return };
+    #[must_use]
+    pub(super) fn seconds_per_byte(&self, footprint: f64, memory: f64) -> f64 {
+        let Some(cache) = &self.chip.cache else { return 1.0 / memory };
         let ratio = footprint / cache.capacity.value.get();
-        let mut missed: f64 = if ratio > 1.0 { 1.0 } else { 0.0 };
+        if ratio <= 1.0 {
+            return 1.0 / cache.bandwidth.value.get();
+        }
+        let mut missed: f64 = 1.0;
         for _ in 0..200 {
             missed = 1.0 - (-missed * ratio).exp();
         }
-        let memory = self.memory_bandwidth.get();
-        self.memory_bandwidth = BytesPerSecond::new(1.0 / (missed / memory + (1.0 - missed) / cache.bandwidth.value.get()));
+        missed / memory + (1.0 - missed) / cache.bandwidth.value.get()
     }
 
     /// The same rank with only a share of its matrix cores, while another stream has the rest. Memory is shared as it comes.

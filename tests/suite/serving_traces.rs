@@ -81,7 +81,7 @@ fn two_measured_runs_are_within_15_per_cent() {
         let mut add = |figure: &str, value: f64, unit: &str| {
             let settings =
                 format!("trace={}; figure={figure}; engine=vllm; workload={deployed}; budget=2048; running=128; found=19520", trace.display());
-            cases += &format!("{model}-{figure},rtx-pro-6000-8,serving_trace,{settings},{value},{unit},LLMServingSim,measured\n");
+            cases += &format!("{model}-{figure},rtx-pro-6000-2,serving_trace,{settings},{value},{unit},LLMServingSim,measured\n");
         };
         for (percentile, (ttft, tpot)) in ["p50", "p90", "p95", "p99"].into_iter().zip(ttft.into_iter().zip(tpot)) {
             add(&format!("ttft_{percentile}"), ttft, "s");

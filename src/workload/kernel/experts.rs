@@ -3,7 +3,8 @@
 //! ```text
 //! t_w = active experts x 3 hidden width x weight bytes / (memory bandwidth x e_m)
 //! t_c = rows padded to 32 an expert x 2 x 3 hidden width / (peak x e_c)
-//! t_a = bytes of activations that are permuted, quantised, activated and added up / (0.6 x memory bandwidth x e_m)
+//! t_a = bytes of activations that are permuted, quantised, activated and added up / (0.6 x memory bandwidth x e_m), or / the last-level cache's
+//!       bandwidth for those that fit there, on a chip that states it
 //! t   = launch + per_expert x local experts + per_token x tokens + (t_w^2 + t_c^2)^(1/2) + t_a
 //! ```
 //!
@@ -136,11 +137,19 @@ impl Product {
         [self.rows.active * self.weights() * self.precision.bytes() / memory, self.rows.padded * 2.0 * self.weights() / peak]
     }
 
-    /// Seconds for activations around the products.
+    /// Seconds for activations around the products. What a kernel has just written the next one finds in the last-level cache, as far as it fits.
     fn around(&self, device: &Device, kernel: &ExpertKernel) -> f64 {
         let (rows, activation) = (&self.rows, self.precision.activation_bytes());
-        let bytes = rows.tokens * self.hidden * 4.0 + rows.copies * (self.hidden * (4.0 + 2.0 * activation) + self.width * (8.0 + 2.0 * activation));
-        bytes / (ACTIVATION_SHARE * device.memory_bandwidth.get() * kernel.memory_efficiency.value.get())
+        let memory = ACTIVATION_SHARE * device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
+        // Tokens; copies for the first products, behind them, for the second, and behind that.
+        let tensors = [
+            rows.tokens * self.hidden * 2.0,
+            rows.copies * self.hidden * activation,
+            rows.copies * self.width * 4.0,
+            rows.copies * self.width * activation,
+            rows.copies * self.hidden * 2.0,
+        ];
+        tensors.iter().map(|bytes| 2.0 * bytes * device.seconds_per_byte(*bytes, memory)).sum()
     }
 
     fn launch(&self, kernel: &ExpertKernel) -> Seconds {

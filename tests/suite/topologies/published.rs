@@ -90,6 +90,12 @@ const WORLD: &[Published] = &[
     },
     // 96 GB a card, which are 96 x 2^30 bytes; 4 PFLOP/s of sparse FP4.
     Published {
+        name: "rtx-pro-6000-2",
+        chips: 2,
+        page: "https://github.com/casys-kaist/LLMServingSim/blob/main/bench/examples/RTXPRO6000/Qwen3-30B-A3B-Instruct-2507/config.json",
+        ..NOTHING
+    },
+    Published {
         name: "rtx-pro-6000-8",
         chips: 8,
         page: "https://www.nvidia.com/en-us/data-center/rtx-pro-6000-blackwell-server-edition/",
