@@ -35,13 +35,27 @@ pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
             of(Work::Gemm { batch, rows: depth, columns, depth: rows, precision }),
             of(Work::Stream { bytes: Bytes::new(batch * depth * columns * (2.0 * gradient_bytes - RESULT)) }),
         ],
-        Work::Attention { flop_per_row, unit_bytes, sequence_bytes, query_bytes, sequences, context, units, rows, latent, sparse, precision } => {
+        Work::Attention {
+            flop_per_row,
+            unit_bytes,
+            sequence_bytes,
+            query_bytes,
+            prepared_bytes,
+            sequences,
+            context,
+            units,
+            rows,
+            latent,
+            sparse,
+            precision,
+        } => {
             vec![of(Work::Attention {
                 flop_per_row: flop_per_row * ATTENTION_BACKWARD,
                 // Keys, values, queries and outputs are read again, and their gradients written.
                 unit_bytes: unit_bytes * 2.0,
                 sequence_bytes: sequence_bytes * 2.0,
                 query_bytes: query_bytes * 2.0,
+                prepared_bytes,
                 sequences,
                 context,
                 units,

@@ -58,6 +58,9 @@ fn block(case: &Case, model: &Model, weights: Precision, heads: u32) -> Result<V
         context: settings.number("context")?,
         prefill: false,
     };
+    // A prompt is as long as its context; a token sees half of it on average.
+    let prompt = AttentionBatch { new_tokens: batch.context, context: batch.context / 2.0, prefill: true, ..batch };
+    let batch = if case.quantity == "gqa_prefill" { prompt } else { batch };
     Ok(attention_block(model, &precisions, all / heads, &batch))
 }
 
@@ -88,14 +91,15 @@ pub fn mla_module(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Re
 }
 
 /// The kernel over grouped keys and values; `heads` and `kv_heads` are those of one rank.
-pub fn gqa_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+pub fn gqa(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["heads", "kv_heads", "head_dim", "sequences", "context", "cache"])?;
+    settings.only(&["heads", "kv_heads", "head_dim", "value_dim", "sequences", "context", "cache"])?;
     let (heads, kv_heads, head_dim) = (settings.count("heads")?, settings.count("kv_heads")?, settings.count("head_dim")?);
+    let value_dim = settings.optional("value_dim").map(|_| settings.count("value_dim")).transpose()?;
     // Only the attention block is asked for, and that does not depend on the rest of the model.
     let mut model = bench.model(LATENT_MODEL)?;
     let grouped =
-        Gqa { heads, kv_heads, head_dim, value_dim: None, window: None, output_gate: false, value_is_key: false, shares_cache: false, index: None };
+        Gqa { heads, kv_heads, head_dim, value_dim, window: None, output_gate: false, value_is_key: false, shares_cache: false, index: None };
     for group in &mut model.layer {
         group.attention.set(Attention::Gqa(grouped));
     }

@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 35] = [
+pub const QUANTITIES: [MeasuredQuantity; 36] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -35,7 +35,8 @@ pub const QUANTITIES: [MeasuredQuantity; 35] = [
         meaning: "attention block over a latent cache with its projections, one layer",
         predict: operator::mla_module,
     },
-    MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
+    MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa },
+    MeasuredQuantity { name: "gqa_prefill", meaning: "attention over grouped keys and values of whole prompts, one layer", predict: operator::gqa },
     MeasuredQuantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
     MeasuredQuantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
     MeasuredQuantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },

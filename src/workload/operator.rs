@@ -46,6 +46,9 @@ pub enum Work {
         sequence_bytes: Bytes,
         /// Query, output and partial results of one sequence.
         query_bytes: Bytes,
+        /// Of one sequence's prompt: what a kernel ahead reads and writes that rotates queries and keys, casts them, and stores keys and values. Zero where
+        /// the kernel at hand does it, as in decode.
+        prepared_bytes: Bytes,
         /// Which kernel.
         latent: bool,
         /// Whether it scores entries for a choice, or gathers those that were chosen.
@@ -98,7 +101,9 @@ impl Work {
                 let activations = rows * depth * precision.activation_bytes() + 2.0 * rows * columns;
                 Bytes::new(batch * (weights + activations))
             }
-            Self::Attention { sequences, context, sequence_bytes, query_bytes, .. } => (sequence_bytes * context + query_bytes) * sequences,
+            Self::Attention { sequences, context, sequence_bytes, query_bytes, prepared_bytes, .. } => {
+                (sequence_bytes * context + query_bytes + prepared_bytes) * sequences
+            }
             Self::Experts { active, copies, tokens, hidden, width, precision, .. } => {
                 let (weights, element) = (active * 3.0 * hidden * width * precision.bytes(), precision.activation_bytes());
                 let activations = 4.0 * tokens * hidden + copies * (hidden * (4.0 + 2.0 * element) + width * (8.0 + 2.0 * element));

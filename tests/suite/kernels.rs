@@ -73,6 +73,30 @@ fn decode_attention() {
     close(attention("hgx-b200", &grouped(8, 8), Precision::Fp8, [10.0, 0.2494, 1.0, 0.9303], 8, 1.0, 65536.0), 33.617);
 }
 
+/// Worked with the form of `workload/kernel/prompts.rs` in a spreadsheet's arithmetic.
+#[test]
+fn attention_of_prompts() {
+    let time = |supernode: &str, format: Precision, [launch, efficiency, preparation, memory]: [f64; 4], heads, sequences, prompt: f64| {
+        let mut chip = chip(supernode);
+        chip.kernels.gqa.get_mut(&Precision::Fp8).expect("a kernel").memory_efficiency.value = Ratio::new(memory);
+        let kernel = chip.kernels.prompts.get_mut(&format).expect("a kernel");
+        kernel.launch.value = Seconds::new(launch * 1e-6);
+        kernel.compute_efficiency.value = Ratio::new(efficiency);
+        kernel.preparation.value = BytesPerSecond::new(preparation * 1e9);
+        let (value_dim, window, index) = (None, None, None);
+        let grouped =
+            Gqa { heads, kv_heads: 8, head_dim: 128, value_dim, window, output_gate: false, value_is_key: false, shares_cache: false, index };
+        let bf16 = Precision::Bf16;
+        let precisions = Precisions { weights: bf16, experts: None, attention: format, kv_cache: format, dispatch: bf16, combine: bf16 };
+        let batch = AttentionBatch { sequences, new_tokens: prompt, context: prompt / 2.0, prefill: true };
+        let block = layer_attention(&Attention::Gqa(grouped), 7168, &precisions, 1, &[batch]);
+        let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).expect("attention");
+        attention_time(&Device::new(&chip), &operator.work).microseconds()
+    };
+    close(time("hgx-h100", Precision::Bf16, [13.43, 0.5873, 2284.0, 0.8069], 64, 8.0, 1024.0), 534.054);
+    close(time("hgx-b200", Precision::Fp8, [16.32, 0.3382, 2012.0, 0.9303], 32, 1.0, 8192.0), 481.277);
+}
+
 #[test]
 fn routed_experts() {
     let mut chip = chip("hgx-b200");

@@ -325,6 +325,9 @@ pub struct Kernels {
     /// Decode attention where every head has keys and values of its own; that of `gqa` if empty.
     #[serde(default)]
     pub mha: BTreeMap<Precision, AttentionKernel>,
+    /// Attention of prompts over keys and values of heads, by cache format; `gqa` at the memory's rate if empty.
+    #[serde(default)]
+    pub prompts: BTreeMap<Precision, PromptKernel>,
     /// Routed experts of one rank.
     pub experts: BTreeMap<Precision, ExpertKernel>,
     /// A second kernel for routed experts, made for few tokens; engines time both and take the faster. Only for the formats named.
@@ -397,6 +400,20 @@ pub struct AttentionKernel {
     /// Share of memory bandwidth when bound by the KV cache.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub memory_efficiency: Figure<Ratio>,
+}
+
+/// Attention of prompts; the form stands in `workload/kernel/prompts.rs`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromptKernel {
+    /// Fixed cost of both kernels.
+    pub launch: Figure<Seconds>,
+    /// Share of peak.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub compute_efficiency: Figure<Ratio>,
+    /// Rate at which the kernel ahead reads and writes queries, keys and values.
+    #[schemars(extend("x-positive" = true))]
+    pub preparation: Figure<BytesPerSecond>,
 }
 
 /// Routed experts of one rank; the form stands in `workload/kernel/experts.rs`.

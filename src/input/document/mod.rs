@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
 pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
-pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Clock, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision};
+pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Clock, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision, PromptKernel};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
 pub use engine::{Admission, Engine, Scheduler, Victim};

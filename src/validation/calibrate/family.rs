@@ -26,6 +26,8 @@ pub enum ConstantFamily {
     Gqa(Precision),
     /// Attention over keys and values of every head.
     Mha(Precision),
+    /// Attention of prompts in one format.
+    Prompts(Precision),
     /// Routed experts in one format.
     Experts(Precision),
     /// Routed experts in one format with the kernel for few tokens.
@@ -112,11 +114,12 @@ impl ConstantFamily {
             "mla" => Self::Mla(precision()?),
             "gqa" => Self::Gqa(precision()?),
             "mha" => Self::Mha(precision()?),
+            "prompts" => Self::Prompts(precision()?),
             "experts" => Self::Experts(precision()?),
             "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
                 ));
             }
         })
@@ -152,6 +155,7 @@ impl ConstantFamily {
             Self::Mla(format) => vec!["chip", "kernels", "mla", format.name()],
             Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
+            Self::Prompts(format) => vec!["chip", "kernels", "prompts", format.name()],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
             Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
             Self::Gap => vec!["chip", "kernels"],
@@ -177,6 +181,7 @@ impl ConstantFamily {
                 Self::Gemm(format) => is("gemm", "format", format.name()),
                 Self::Mla(format) => is("mla_decode", "cache", format.name()),
                 Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
+                Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
                 Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
                 Self::Gap => case.quantity == "mla_module",
@@ -207,7 +212,7 @@ impl ConstantFamily {
         let keys: &[&str] = match self {
             Self::Gemm(_) => &["columns", "depth"],
             Self::Mla(_) => &["heads"],
-            Self::Gqa(_) | Self::Mha(_) => &["heads", "kv_heads"],
+            Self::Gqa(_) | Self::Mha(_) | Self::Prompts(_) => &["heads", "kv_heads"],
             Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
             Self::Gap => &["format", "cache"],
             Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
@@ -250,9 +255,14 @@ impl ConstantFamily {
                 found
             }
             Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
-            // Decode timings of grouped keys and values do not fix the share of the peak, which prompts need: it stays what its source says.
+            // Decode does not fix the share of the peak: it stays what its source says.
             Self::Gqa(format) => without_compute(attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?)),
             Self::Mha(format) => without_compute(attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?)),
+            Self::Prompts(format) => {
+                let kernel = kernels.prompts.get_mut(format).ok_or_else(missing)?;
+                let preparation = Named { name: "preparation", unit: GIGABYTES, highest: 1e13, figure: &mut kernel.preparation };
+                vec![time("launch", &mut kernel.launch), share("compute_efficiency", &mut kernel.compute_efficiency), preparation]
+            }
             Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
             Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
             Self::Gap => vec![time("launch", &mut kernels.launch)],
@@ -347,6 +357,7 @@ impl fmt::Display for ConstantFamily {
             Self::Mla(format) => write!(out, "mla:{}", format.name()),
             Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
             Self::Mha(format) => write!(out, "mha:{}", format.name()),
+            Self::Prompts(format) => write!(out, "prompts:{}", format.name()),
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
             Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
             Self::Gap => write!(out, "gap"),

@@ -73,6 +73,8 @@ pub(in crate::workload) fn heads_attention(
     let rows = group * batch.new_tokens;
     let blocks = (rows / 128.0).ceil();
     let entry = Bytes::new((key + value) * element);
+    // Read in 16 bit as the projection left them, written in the formats of the kernel and of the cache.
+    let prepared = heads * key * (2.0 + precisions.attention.bytes()) + kv_heads * (key + value) * (2.0 + element);
     // Keys and values stay in the cores' caches between the row blocks of one head: memory sees them once.
     let work = Work::Attention {
         sequences: batch.sequences,
@@ -83,6 +85,7 @@ pub(in crate::workload) fn heads_attention(
         unit_bytes: if batch.prefill { Bytes::ZERO } else { entry },
         sequence_bytes: entry * kv_heads,
         query_bytes: Bytes::new(heads * batch.new_tokens * (2.0 * key + 2.0 * value + if batch.prefill { 0.0 } else { 8.0 * value })),
+        prepared_bytes: Bytes::new(if batch.prefill { batch.new_tokens * prepared } else { 0.0 }),
         latent: false,
         sparse: false,
         precision: precisions.attention,

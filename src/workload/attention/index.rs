@@ -27,6 +27,7 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
         unit_bytes: if batch.prefill { Bytes::ZERO } else { key },
         sequence_bytes: key,
         query_bytes: Bytes::new(rows * 2.0 * dim),
+        prepared_bytes: Bytes::ZERO,
         latent: false,
         sparse: true,
         precision: rank.precisions.attention,

@@ -28,7 +28,12 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
         let read = mla.index.map_or(batch.context, |chooser| batch.context.min(f64::from(chooser.top)));
         if batch.prefill && read >= batch.context {
             operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));
-            operators.push(grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions));
+            let mut attention = grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions);
+            // Only the rotated part of queries and keys passes the kernel ahead; products write the rest in place.
+            if let Work::Attention { prepared_bytes, .. } = &mut attention.work {
+                *prepared_bytes = Bytes::new(batch.new_tokens * heads * rope * 2.0 * (2.0 + rank.precisions.attention.bytes()));
+            }
+            operators.push(attention);
         } else {
             operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope));
             operators.push(shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions));
@@ -70,6 +75,7 @@ pub(super) fn shared_entries(
         sequence_bytes: from_memory,
         // Query in, output out (BF16), partial results written and read once (FP32).
         query_bytes: Bytes::new(rows * (2.0 * key + 2.0 * value + 8.0 * value)),
+        prepared_bytes: Bytes::ZERO,
         latent: true,
         sparse: read < batch.context,
         precision: precisions.attention,

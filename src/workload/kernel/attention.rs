@@ -12,16 +12,16 @@
 //! Rows of a unit are padded to 16. A kernel over a latent cache may have tiles for few rows (`narrow_rows` = n): up to 2 n rows go in tiles of n, and
 //! each tile is a unit that reads the cache for itself, at 4/3 of a core's share of the memory bandwidth; more rows are padded to 128.
 //!
-//! Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m.
+//! Prompts have kernels of their own (`prompts.rs`). Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m.
 //! ```
 
 use std::collections::BTreeMap;
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::{Norm, below_norm_three, whole};
+use super::{Norm, below_norm_three, prompts, whole};
 use crate::input::document::{AttentionKernel, Kernels, Precision};
-use crate::units::Seconds;
+use crate::units::{Bytes, Seconds};
 
 /// The kernels for a latent cache, for keys and values of every head (one query row each), or for grouped ones.
 pub(super) fn family(kernels: &Kernels, latent: bool, rows: f64) -> &BTreeMap<Precision, AttentionKernel> {
@@ -55,10 +55,26 @@ impl Tiles {
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
 pub fn attention_time(device: &Device, work: &Work) -> Seconds {
-    let Work::Attention { sequences, context, units, rows, flop_per_row, unit_bytes, sequence_bytes, query_bytes, latent, sparse, precision } = *work
+    let Work::Attention {
+        sequences,
+        context,
+        units,
+        rows,
+        flop_per_row,
+        unit_bytes,
+        sequence_bytes,
+        query_bytes,
+        prepared_bytes,
+        latent,
+        sparse,
+        precision,
+    } = *work
     else {
         return Seconds::ZERO;
     };
+    if prepared_bytes > Bytes::ZERO {
+        return prompts::prompt_time(device, work);
+    }
     let kernels = family(&device.kernels, latent, rows);
     let Some(kernel) = Kernels::nearest(kernels, precision) else { return Seconds::ZERO };
     if sequences <= 0.0 {

@@ -5,6 +5,7 @@ mod attention;
 mod evidence;
 mod experts;
 mod gemm;
+mod prompts;
 mod roofline;
 
 pub use attention::attention_time;
