@@ -310,8 +310,11 @@ pub struct Kernels {
     /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
     /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
     pub decode_streams_split_cores: bool,
+    /// What the kernels of sparse attention that score and choose entries take to start, and as much again those that look up and gather the chosen
+    /// ones, beyond a dense kernel; nothing if absent.
+    pub sparse_launch: Option<Figure<Seconds>>,
     /// Share of a dense attention kernel's efficiency that one reaches which chooses cache entries or gathers those chosen; all of it if
-    /// absent. No such kernel is in the measured tables.
+    /// absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub sparse_attention: Option<Figure<Ratio>>,
     /// The measured relative whose kernel constants these are, where this chip's own kernels were never measured.

@@ -34,6 +34,8 @@ pub enum ConstantFamily {
     LowLatencyExperts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
     Gap,
+    /// Start and share of kernels of sparse attention, from whole blocks.
+    Sparse,
     /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
     /// Constants of a serving engine, from latencies that its clients measure.
@@ -106,6 +108,7 @@ impl ConstantFamily {
             "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
             "across-hosts" if name.is_empty() => Self::AcrossHosts,
             "gap" if name.is_empty() => Self::Gap,
+            "sparse" if name.is_empty() => Self::Sparse,
             "power" if name.is_empty() => Self::Power,
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
@@ -119,7 +122,7 @@ impl ConstantFamily {
             "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, sparse, power, engine:NAME"
                 ));
             }
         })
@@ -158,7 +161,7 @@ impl ConstantFamily {
             Self::Prompts(format) => vec!["chip", "kernels", "prompts", format.name()],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
             Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
-            Self::Gap => vec!["chip", "kernels"],
+            Self::Gap | Self::Sparse => vec!["chip", "kernels"],
             Self::Power => vec!["chip", "power"],
         }
     }
@@ -184,7 +187,9 @@ impl ConstantFamily {
                 Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
                 Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
-                Self::Gap => case.quantity == "mla_module",
+                // Blocks of other models than the one without a choice of entries name theirs.
+                Self::Gap => case.quantity == "mla_module" && case.settings.optional("model").is_none(),
+                Self::Sparse => case.quantity == "mla_module" && case.settings.optional("model").is_some(),
                 // Where experts are routed, kernels are not what holds a training step back.
                 Self::Power => {
                     let dense = case.settings.optional("ep").is_none();
@@ -214,7 +219,7 @@ impl ConstantFamily {
             Self::Mla(_) => &["heads"],
             Self::Gqa(_) | Self::Mha(_) | Self::Prompts(_) => &["heads", "kv_heads"],
             Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
-            Self::Gap => &["format", "cache"],
+            Self::Gap | Self::Sparse => &["format", "cache"],
             Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
         };
         let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
@@ -266,6 +271,11 @@ impl ConstantFamily {
             Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
             Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
             Self::Gap => vec![time("launch", &mut kernels.launch)],
+            Self::Sparse => {
+                let start = kernels.sparse_launch.as_mut().ok_or_else(missing)?;
+                let share_of_dense = kernels.sparse_attention.as_mut().ok_or_else(missing)?;
+                vec![time("sparse_launch", start), share("sparse_attention", share_of_dense)]
+            }
             Self::Power => {
                 let power = &mut chip.power;
                 vec![
@@ -361,6 +371,7 @@ impl fmt::Display for ConstantFamily {
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
             Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
             Self::Gap => write!(out, "gap"),
+            Self::Sparse => write!(out, "sparse"),
             Self::Power => write!(out, "power"),
         }
     }

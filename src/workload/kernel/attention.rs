@@ -12,7 +12,8 @@
 //! Rows of a unit are padded to 16. A kernel over a latent cache may have tiles for few rows (`narrow_rows` = n): up to 2 n rows go in tiles of n, and
 //! each tile is a unit that reads the cache for itself, at 4/3 of a core's share of the memory bandwidth; more rows are padded to 128.
 //!
-//! Prompts have kernels of their own (`prompts.rs`). Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m.
+//! Prompts have kernels of their own (`prompts.rs`). Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m
+//! and start `sparse_launch` later.
 //! ```
 
 use std::collections::BTreeMap;
@@ -52,6 +53,11 @@ impl Tiles {
     }
 }
 
+/// Added to a kernel's start where it is sparse: a dozen small kernels quantise and rotate the indexer's queries and keys, sort scores and convert choices.
+pub(super) fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
+    device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
+}
+
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
 pub fn attention_time(device: &Device, work: &Work) -> Seconds {
@@ -80,6 +86,7 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
     if sequences <= 0.0 {
         return Seconds::ZERO;
     }
+    let launch = kernel.launch.value + sparse_launch(device, sparse);
     let tiles = Tiles::of(kernel, latent, units, rows);
     let share = device.kernels.sparse_attention.as_ref().filter(|_| sparse).map_or(1.0, |figure| figure.value.get());
     let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get() * share;
@@ -101,5 +108,5 @@ pub fn attention_time(device: &Device, work: &Work) -> Seconds {
         }
         best = best.min(Norm::Three.of([compute, load, streaming]) + merging);
     }
-    kernel.launch.value + Seconds::new(best)
+    launch + Seconds::new(best)
 }

@@ -9,7 +9,7 @@ use crate::input::spec::WorkloadSpec;
 #[must_use]
 pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
     let model = &workload.model;
-    let kinds: BTreeSet<&str> = model.layer.iter().filter_map(|group| never_measured(&group.attention)).collect();
+    let kinds: BTreeSet<&str> = model.layer.iter().filter_map(|group| never_measured(chip, &group.attention)).collect();
     let kernels = kinds.into_iter().map(|kind| format!("The kernels of {kind} have never been validated: no public measurement of them is at hand."));
     let relative = chip.kernels.measured_on.iter().map(|relative| {
         format!("No kernel of {} was measured: efficiencies are those of {relative} on this chip's peaks (`supernode validate` prints how far such a step misses).", chip.name)
@@ -31,9 +31,12 @@ pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
 }
 
 /// What to call an attention without measured kernels; `None` for one that has them.
-fn never_measured(attention: &Attention) -> Option<&'static str> {
+fn never_measured(chip: &Chip, attention: &Attention) -> Option<&'static str> {
     match attention {
-        Attention::Mla(mla) => mla.index.map(|_| "sparse attention over a latent cache (indexer, choice, gather)"),
+        // Blocks of DeepSeek V3.2 are measured on the chips that state what such kernels take to start.
+        Attention::Mla(mla) => {
+            mla.index.filter(|_| chip.kernels.sparse_launch.is_none()).map(|_| "sparse attention over a latent cache (indexer, choice, gather)")
+        }
         Attention::Gqa(gqa) => gqa.index.map(|_| "sparse attention over grouped keys and values (indexer, choice, gather)"),
         Attention::Mfa(_) | Attention::None => None,
         Attention::Compressed(_) => Some("compressed attention (compressor, indexer, gather)"),

@@ -18,6 +18,7 @@
 
 use super::super::device::Device;
 use super::super::operator::Work;
+use super::attention::sparse_launch;
 use super::{Norm, whole};
 use crate::input::document::Kernels;
 use crate::units::Seconds;
@@ -50,5 +51,5 @@ pub(super) fn prompt_time(device: &Device, work: &Work) -> Seconds {
     let prepared = sequences * prepared_bytes.get();
     let preparing = own.map_or(0.0, |own| prepared / own.preparation.value.get());
     let beside = preparing.max(moved(prepared)) + moved(sequences * query_bytes.get());
-    launch.value + Seconds::new(Norm::Three.of([compute, streaming]) + beside)
+    launch.value + sparse_launch(device, sparse) + Seconds::new(Norm::Three.of([compute, streaming]) + beside)
 }
