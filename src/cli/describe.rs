@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if !arguments.full {
         return Ok(Output::report(&report, format));
     }
-    let export = FabricExport::new(&report.supernode, &fabric, supernode_text(&arguments.supernode)?);
+    let export = FabricExport::new(&report.supernode, &spec.chip_part, &fabric, supernode_text(&arguments.supernode)?);
     Ok(Output::report(&FullReport { report: &report, export: &export }, format))
 }
 
@@ -69,6 +69,6 @@ pub fn draw(arguments: &Arguments, drawing: Drawing) -> CommandResult {
 pub fn export(arguments: &Arguments, format: GraphFormat) -> CommandResult {
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
-    let export = FabricExport::new(&spec.id, &fabric, supernode_text(&arguments.supernode)?);
+    let export = FabricExport::new(&spec.id, &spec.chip_part, &fabric, supernode_text(&arguments.supernode)?);
     Ok(Output::done(graph_file(&export, format)))
 }

@@ -313,6 +313,11 @@ fn a_trace_on_the_command_line() {
     assert_eq!(project.text("nodes.csv").lines().count(), 7);
     let trace: Json = serde_json::from_str(&project.text("out.json")).unwrap();
     assert_eq!(trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").count(), 6);
+    let notes = |answer: &Json| answer["notes"].to_string();
+    assert!(!notes(&answer).contains("no trace of rank"), "{answer}");
+    let gap = Project::new("replay-gap").bytes("t.0.et", &rank_file()).bytes("t.3.et", &rank_file());
+    let gap: Json = serde_json::from_str(&gap.run(&["replay", "t", "hgx-h100", "--format", "json"]).output()).unwrap();
+    assert!(notes(&gap).contains("no trace of rank 1, 2 is there; collectives without a group are among the 2 ranks that have one"), "{gap}");
     let text = project.run(&["replay", "t", "hgx-h100"]).output();
     assert!(text.contains("2 collectives have no size") && text.contains("the host's call"), "{text}");
     assert!(project.run(&["replay", ".", "hgx-h100"]).error().contains("holds several traces"));

@@ -121,13 +121,19 @@ fn source(key: &str, address: &str) -> String {
     }
 }
 
-/// What answers the question, and the rest: the title of the page is taken out.
+/// What answers the question, and the rest: the title of the page is taken out. Where only a question stands there, its answer has a title of its own.
 fn split(sections: &[Section]) -> (Vec<&Section>, Vec<&Section>) {
     let mut rest = sections.iter().peekable();
     rest.next_if(|section| matches!(section, Section::Title(_)));
     let mut verdict = Vec::new();
     while let Some(section) = rest.next_if(|section| !matches!(section, Section::Title(_)) && verdict.len() < 2) {
         verdict.push(section);
+    }
+    if verdict.iter().all(|section| matches!(section, Section::Note(_))) {
+        verdict.extend(rest.next());
+        while let Some(section) = rest.next_if(|section| !matches!(section, Section::Title(_))) {
+            verdict.push(section);
+        }
     }
     (verdict, rest.collect())
 }
