@@ -253,3 +253,23 @@ fn chart(view: View) -> String {
         check("lines", "join"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_begins_with_the_answer() {
+        let [title, note] = [|words: &str| Section::Title(words.to_owned()), |words: &str| Section::Note(words.to_owned())];
+        let table = || Section::Table(Table::new(&["a"]));
+        // A question alone is no answer: what stands below the next title is.
+        let asked = [title("study"), note("which?"), title("Answer"), note("this"), note("surely"), title("Designs"), table()];
+        let (verdict, rest) = split(&asked);
+        assert_eq!((verdict.len(), rest.len()), (4, 2));
+        let plain = [title("machine"), table(), note("mark"), title("More"), note("rest")];
+        let (verdict, rest) = split(&plain);
+        assert_eq!((verdict.len(), rest.len()), (2, 2));
+        let short = [title("study"), note("which?")];
+        assert_eq!(split(&short).0.len(), 1);
+    }
+}
