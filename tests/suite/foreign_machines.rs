@@ -335,6 +335,7 @@ fn exports_come_back_as_the_same_machine() {
             std::fs::write(project.path().join("export"), &export).unwrap();
             let imported = project.run(&["import", "export"]).output();
             std::fs::write(project.path().join("back.toml"), &imported).unwrap();
+            assert!(!imported.contains("#:schema ../"), "an editor finds no schema there");
             assert_eq!(project.run(&["describe", "back.toml"]).output(), described, "{machine} as {format}");
         }
     }
