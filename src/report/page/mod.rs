@@ -260,7 +260,8 @@ mod tests {
 
     #[test]
     fn a_page_begins_with_the_answer() {
-        let [title, note] = [|words: &str| Section::Title(words.to_owned()), |words: &str| Section::Note(words.to_owned())];
+        let title = |words: &str| Section::Title(words.to_owned());
+        let note = |words: &str| Section::Note(words.to_owned());
         let table = || Section::Table(Table::new(&["a"]));
         // A question alone is no answer: what stands below the next title is.
         let asked = [title("study"), note("which?"), title("Answer"), note("this"), note("surely"), title("Designs"), table()];
