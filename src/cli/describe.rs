@@ -1,8 +1,11 @@
 //! `supernode describe`: the expanded fabric in numbers, drawn, or node by node.
 
+use super::list::portable;
 use super::{CommandResult, Output, bad_option};
 use crate::fabric;
 use crate::footprint::{complexity, inventory};
+use crate::input::document::Kind;
+use crate::input::problem::Problems;
 use crate::input::spec::{load_supernode, supernode_text};
 use crate::network::{LONG_MESSAGE, Network, fabric_metrics};
 use crate::report::{self, DescribeReport, Drawing, FabricExport, FullReport, GraphFormat, graph_file};
@@ -47,8 +50,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if !arguments.full {
         return Ok(Output::report(&report, format));
     }
-    let export = FabricExport::new(&report.supernode, &fabric, supernode_text(&arguments.supernode)?);
+    let export = FabricExport::new(&report.supernode, &spec.chip_part, &fabric, description(&arguments.supernode)?);
     Ok(Output::report(&FullReport { report: &report, export: &export }, format))
+}
+
+/// The text that a graph carries along: it is read back in another folder.
+fn description(supernode: &str) -> Result<String, Problems> {
+    supernode_text(supernode).map(|text| portable(Kind::Supernode, &text))
 }
 
 /// Draws the supernode.
@@ -69,6 +77,6 @@ pub fn draw(arguments: &Arguments, drawing: Drawing) -> CommandResult {
 pub fn export(arguments: &Arguments, format: GraphFormat) -> CommandResult {
     let spec = load_supernode(&arguments.supernode)?;
     let fabric = fabric::build(&spec)?;
-    let export = FabricExport::new(&spec.id, &fabric, supernode_text(&arguments.supernode)?);
+    let export = FabricExport::new(&spec.id, &spec.chip_part, &fabric, description(&arguments.supernode)?);
     Ok(Output::done(graph_file(&export, format)))
 }

@@ -133,8 +133,8 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     }
 }
 
-/// A shipped file's text for any folder: its first line names a schema beside the shipped files, which an editor would not find elsewhere.
-fn portable(kind: Kind, text: &str) -> String {
+/// A file's text for any folder: the first line of a shipped one names a schema beside the shipped files, which an editor would not find elsewhere.
+pub(super) fn portable(kind: Kind, text: &str) -> String {
     let word = kind.word();
     match without_schema(text) {
         rest if rest.len() < text.len() => format!(

@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if let Some((path, mut file)) = plot {
         file.write_all(report.svg().as_bytes()).and_then(|()| file.finish()).map_err(|error| cannot_write("--plot", path, &error))?;
     }
-    let view = View { table: "over_time", x: "span", y: "waiting", by: "", lines: true };
+    let view = View { table: "over_time", x: "start_s", y: "running", by: "", lines: true };
     let pictures =
         || vec![Picture { title: "Queue and time to first token", note: String::new(), svg: report.svg() }, fabric_picture(&spec, &fabric)];
     arguments.page.write(&report, None, view, pictures)?;

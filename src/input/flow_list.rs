@@ -10,7 +10,8 @@ use crate::units::{Bytes, BytesPerSecond, Quantity, Seconds, parse};
 
 /// Wrong cells that are shown.
 const SHOWN: usize = 10;
-/// Largest number that is taken as bytes, seconds or bytes/s: beyond it is a slip of the finger.
+/// Smallest and largest number that is taken as bytes, seconds or bytes/s, beside zero: beyond them is a slip of the finger.
+const LEAST: f64 = 1e-24;
 const MOST: f64 = 1e24;
 
 /// Columns of a list; the first three must be there.
@@ -229,7 +230,7 @@ fn quantity<Q: Quantity>(cell: &str, expected: &str) -> Result<Q, String> {
         Ok(number) => Some(Q::from_si(number)),
         Err(_) => parse::<Q>(cell).ok(),
     };
-    value.filter(|value| (0.0..=MOST).contains(&value.si())).ok_or_else(|| format!("`{cell}` is not a number of {expected}"))
+    value.filter(|value| value.si() == 0.0 || (LEAST..=MOST).contains(&value.si())).ok_or_else(|| format!("`{cell}` is not a number of {expected}"))
 }
 
 #[cfg(test)]
@@ -259,12 +260,13 @@ mod tests {
 
     #[test]
     fn every_slip_is_named_at_its_cell() {
-        let error = read("src,dst,bytes,after\n0,32,1,\n0,x,1,\n0,1,-1,\n0,1,1,9\n1/9,1,1,\nnode:1/board:2,1,1,\n0,1\n").unwrap_err();
+        let error = read("src,dst,bytes,after\n0,32,1,\n0,x,1,\n0,1,-1,\n0,1,1,9\n1/9,1,1,\nnode:1/board:2,1,1,\n0,1\n0,1,1e-300,\n").unwrap_err();
         for expected in [
             "chip 32 is not in the machine, which has chips 0 to 31",
             "`x` is not a chip: write a number such as 3, or `node:0/chip:0`",
             "`-1` is not a number of bytes, or a size such as 64MiB",
-            "`9` is not a flow: the file has flows 0 to 6",
+            "`9` is not a flow: the file has flows 0 to 7",
+            "`1e-300` is not a number of bytes, or a size such as 64MiB",
             "`9` in `1/9`: level `node` has children 0 to 7",
             "`board` in `node:1/board:2`: here stands a `chip`, as in a number such as 3, or `node:0/chip:0`",
             "a flow has 4 cells, this line has 2",

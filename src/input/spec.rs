@@ -64,6 +64,8 @@ pub struct Spec {
     pub vendor: String,
     /// Accelerator package.
     pub chip: Chip,
+    /// Name of its part.
+    pub chip_part: String,
     /// Communication library.
     pub library: Library,
     /// Chips under one operating system.

@@ -25,8 +25,10 @@ const MOST_RATES: usize = 10_000_000;
 pub enum Hold {
     /// This channel is full, and none of its flows is faster.
     Channel(u32),
-    /// The flow's own cap, or its chip's load/store window.
+    /// The flow's own cap.
     Cap,
+    /// What its chip keeps under way: its load/store window over a round trip.
+    Window,
 }
 
 /// A flow runs at one rate.
@@ -100,7 +102,7 @@ impl Network<'_> {
         let completion = Transfers::new(&sharing, prepared.transfers)?.complete(Accuracy::Exact)?;
         let spans = spans(&completion, &delays);
         let channels = channel_use(&sharing, &bytes, completion.makespan_s());
-        let solved = intervals(&completion, &bytes).map(|intervals| solve(&sharing, intervals));
+        let solved = intervals(&completion, &bytes).map(|intervals| solve(&sharing, &prepared.windowed, intervals));
         let bottlenecks = solved.as_deref().map(shared_bottlenecks).unwrap_or_default();
         Ok(FlowRun { spans, channels, rates: solved.map(|solved| stretches(&solved, flows.len())), bottlenecks })
     }
@@ -165,7 +167,7 @@ struct Solved {
     rates: Vec<(f64, Hold)>,
 }
 
-fn solve(sharing: &Sharing, intervals: Vec<Interval>) -> Vec<Solved> {
+fn solve(sharing: &Sharing, windowed: &[bool], intervals: Vec<Interval>) -> Vec<Solved> {
     // A large machine has far more channels than the flows cross.
     let mut used: Vec<u32> = (0..sharing.flows()).flat_map(|flow| sharing.row(flow).0.iter().copied()).collect();
     used.sort_unstable();
@@ -180,11 +182,12 @@ fn solve(sharing: &Sharing, intervals: Vec<Interval>) -> Vec<Solved> {
         }
         input.cap = Some(interval.flows.iter().map(|&flow| sharing.cap(flow as usize)).collect());
         let rates = max_min(&Sharing::from_checked(input));
-        let hold = |bottleneck| match bottleneck {
+        let hold = |(&flow, bottleneck): (&u32, Bottleneck)| match bottleneck {
             Bottleneck::Channel(place) => Hold::Channel(used[place as usize]),
+            Bottleneck::Cap if windowed[flow as usize] => Hold::Window,
             Bottleneck::Cap => Hold::Cap,
         };
-        let rates = rates.rate.into_iter().zip(rates.bottleneck.into_iter().map(hold)).collect();
+        let rates = rates.rate.into_iter().zip(interval.flows.iter().zip(rates.bottleneck).map(hold)).collect();
         Solved { interval, rates }
     };
     intervals.into_par_iter().map(one).collect()

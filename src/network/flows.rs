@@ -115,7 +115,7 @@ impl Network<'_> {
         let chips = self.fabric().chips;
         let mut sharing = SharingInput::new(self.capacities());
         let mut transfers = TransfersInput::default();
-        let (mut caps, mut delays, mut releases) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut caps, mut windowed, mut delays, mut releases) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut paths = self.router().pathfinder();
         for (number, flow) in (0u32..).zip(flows) {
             if let Some(chip) = [flow.source, flow.destination].into_iter().find(|&chip| chip >= chips) {
@@ -126,15 +126,16 @@ impl Network<'_> {
             let stays = route.hops.is_empty();
             sharing.push_flow(one_entry_a_channel(route.hops.iter().map(|hop| (hop.channel, hop.share)).collect()));
             // What stays on its chip needs no rate; any bound will do for nothing.
-            let cap = flow.cap.into_iter().chain(self.window_rate(route.latency)).map(BytesPerSecond::get).fold(f64::INFINITY, f64::min);
-            caps.push(if stays { 1.0 } else { cap });
+            let [own, window] = [flow.cap, self.window_rate(route.latency)].map(|rate| rate.map_or(f64::INFINITY, BytesPerSecond::get));
+            caps.push(if stays { 1.0 } else { own.min(window) });
+            windowed.push(window < own);
             transfers.bytes.push(if stays { 0.0 } else { flow.bytes.get() });
             delays.push(route.latency.get());
             releases.push(flow.start.get());
             transfers.waits_for.extend(flow.after.iter().map(|&other| (number, other)));
         }
         (sharing.cap, transfers.delay_s, transfers.release_s) = (Some(caps), Some(delays), Some(releases));
-        Ok(PreparedFlows { sharing, transfers })
+        Ok(PreparedFlows { sharing, transfers, windowed })
     }
 
     /// Runs whole patterns side by side; when each one's last byte has arrived.
@@ -176,6 +177,8 @@ impl Network<'_> {
 pub(super) struct PreparedFlows {
     pub sharing: SharingInput,
     pub transfers: TransfersInput,
+    /// Whether the chip's load/store window allows each flow less than the flow's own cap does.
+    pub windowed: Vec<bool>,
 }
 
 /// When the first byte of each flow leaves and its last one arrives.

@@ -47,9 +47,9 @@ pub struct FabricExport {
 }
 
 impl FabricExport {
-    /// Lists a fabric; `description` is the text of its file.
+    /// Lists a fabric of chips of part `chip`; `description` is the text of its file.
     #[must_use]
-    pub fn new(supernode: &str, fabric: &Fabric, description: String) -> Self {
+    pub fn new(supernode: &str, chip: &str, fabric: &Fabric, description: String) -> Self {
         let level = |level: u8| fabric.level_names.get(usize::from(level)).cloned().unwrap_or_default();
         let names = node_names(fabric);
         let node = |(node, name): (petgraph::graph::NodeIndex, String)| {
@@ -64,7 +64,7 @@ impl FabricExport {
             NodeRow {
                 name,
                 kind,
-                part: kind_name(fabric, node).to_owned(),
+                part: if weight.endpoint == Endpoint::Chip { chip } else { kind_name(fabric, node) }.to_owned(),
                 level: level(weight.level),
                 plane: weight.plane,
                 forwards: weight.forwards,

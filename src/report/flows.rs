@@ -48,6 +48,7 @@ impl FlowsReport {
         match hold {
             Hold::Channel(channel) => self.channel(channel),
             Hold::Cap => "its cap".to_owned(),
+            Hold::Window => "its chip's window".to_owned(),
         }
     }
 

@@ -44,7 +44,9 @@ struct Component<'a> {
 impl Component<'_> {
     fn json(&self) -> Json {
         let NodeRow { part, plane, level, kind, .. } = self.node;
-        let description = format!("part={part} nodes={} plane={plane} level={level}", self.numbers.join(","));
+        // Nodes are named after their part, chips alone by another word.
+        let named = if *kind == "chip" { "named=chip " } else { "" };
+        let description = format!("part={part} {named}nodes={} plane={plane} level={level}", self.numbers.join(","));
         json!({ "name": self.name, "choice": choice(kind), "description": description, "count": self.numbers.len() })
     }
 }

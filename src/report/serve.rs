@@ -310,8 +310,9 @@ impl Report for ServeReport {
         let spans: Vec<Json> = over_time
             .spans
             .iter()
-            .map(|span| {
-                json!({ "waiting": span.waiting / length, "running": span.running / length, "output_tokens_per_s": span.tokens / length,
+            .enumerate()
+            .map(|(index, span)| {
+                json!({ "start_s": index as f64 * length, "waiting": span.waiting / length, "running": span.running / length, "output_tokens_per_s": span.tokens / length,
                     "power_w": waiting + span.energy / length, "joules_per_token": (span.tokens > 0.0).then(|| (waiting * length + span.energy) / span.tokens) })
             })
             .collect();

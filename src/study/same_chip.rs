@@ -10,5 +10,5 @@ pub fn with_chip_of(spec: &Spec, first: &Spec) -> Spec {
     let io = ChipIo { die_to_die: first.chip.io.die_to_die.clone(), ..spec.chip.io.clone() };
     let chip = Chip { io, ..first.chip.clone() };
     let edited = spec.edited || spec.id != first.id;
-    Spec { chip, library: first.library.clone(), engine: first.engine.clone(), edited, ..spec.clone() }
+    Spec { chip, chip_part: first.chip_part.clone(), library: first.library.clone(), engine: first.engine.clone(), edited, ..spec.clone() }
 }

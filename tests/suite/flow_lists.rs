@@ -143,6 +143,17 @@ fn rates_over_time_add_up_to_the_bytes() {
     }
 }
 
+/// An H100 keeps fewer bytes under way than its 18 links carry in a round trip, so that one flow alone is held back by that, or by its own cap if that
+/// is lower; never by a cap that nobody gave.
+#[test]
+fn a_cap_is_told_from_the_window_of_a_chip() {
+    let project = Project::new("flows-window").file("flows.csv", "src,dst,bytes,cap\n0,1,1MB,\n2,3,1MB,25GB/s\n4,5,1MB,1TB/s\n");
+    let answer: Json = serde_json::from_str(&project.run(&["flows", "hgx-h100", "flows.csv", "--format", "json"]).output()).unwrap();
+    let held: Vec<&Json> = answer["flows"].as_array().unwrap().iter().map(|flow| &flow["bottleneck"]).collect();
+    assert_eq!(held, ["its chip's window", "its cap", "its chip's window"]);
+    assert_eq!(answer["flows"][0]["end_s"], answer["flows"][2]["end_s"]);
+}
+
 #[test]
 fn slips_in_a_list_are_underlined() {
     let project = Project::new("flows-slips")
@@ -152,6 +163,11 @@ fn slips_in_a_list_are_underlined() {
         .run(&["flows", "hgx-h100", "flows.csv"])
         .fails("error: chip 8 is not in the machine, which has chips 0 to 7\n --> flows.csv:3:3\n  |\n3 | 0,8,1MB,1\n  |   ^ in this flow\n");
     assert!(project.run(&["flows", "hgx-h100", "loop.csv"]).error().contains("waits for itself"));
+    let tiny = project.file("tiny.csv", "src,dst,bytes,cap\n0,1,1MB,1e-300\n");
+    tiny.run(&["flows", "hgx-h100", "tiny.csv"]).fails(
+        "error: `1e-300` is not a number of bytes/s, or a rate such as 25GB/s\n --> tiny.csv:2:9\n  |\n2 | 0,1,1MB,1e-300\n  |         ^^^^^^ in this flow\n",
+    );
+    let project = tiny;
     assert!(project.run(&["flows", "hgx-h100", "none.csv"]).error().contains("cannot read `none.csv`"));
     assert!(project.run(&["flows", "hgx-h100", "flows.csv", "--out", "x.txt"]).error().contains("should end in .csv, .jsonl or .parquet"));
 }

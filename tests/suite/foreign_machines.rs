@@ -54,7 +54,7 @@ fn a_dump_of_nccl_is_the_machine_that_ships() {
     let project = Project::new("import-nccl").file("dump.xml", &nccl_dump());
     let made = project.run(&[&["import", "dump.xml", "--out", "a100.toml"][..], &A100].concat()).output();
     assert!(made.contains("every chip on 6 switches, 12 links a chip"), "{made}");
-    assert!(made.contains("beside the NVLinks the file has 1 NUMA nodes, 1 PCIe switches, 1 network ports"), "{made}");
+    assert!(made.contains("beside the GPUs' own links the file has 1 NUMA nodes, 1 PCIe switches, 1 network ports"), "{made}");
     assert_eq!(times(&project, "a100.toml"), times(&project, "hgx-a100"));
 }
 
@@ -68,6 +68,7 @@ fn what_a_dump_does_not_say_is_asked_for() {
         "error: chip `gpu` is no known part",
         "add --map gpu=PART, a chip part, for these 8 nodes (`supernode list chips`)",
         "error: switch `nvswitch` is no known part",
+        "add --map nvswitch=PART, a switch part, for these 6 nodes (`supernode list switches`)",
         "error: the file does not say which communication library the machine has",
         "error: the file does not say how power is supplied and heat taken away",
     ] {
@@ -79,6 +80,27 @@ fn what_a_dump_does_not_say_is_asked_for() {
     assert!(project.run(&[&["import", "dump.xml"][..], &many].concat()).error().contains("the file states 2 links of `nvlink` where the map says 3"));
     let omitted: Vec<&str> = A100.iter().map(|text| if text.starts_with("nvlink") { "nvlink=omit" } else { *text }).collect();
     assert!(project.run(&[&["import", "dump.xml"][..], &omitted].concat()).error().contains("nothing that was kept joins `gpu[0]` to `gpu[1]`"));
+}
+
+/// What RCCL writes on a host of 8 GPUs that xGMI joins, one link a pair.
+#[test]
+fn a_dump_of_rccl_is_a_full_mesh() {
+    let mut text = String::from("<system version=\"2\">\n<cpu numaid=\"0\">\n");
+    for dev in 0..8 {
+        let _ = write!(text, "<pci busid=\"0000:{dev}5:00.0\" class=\"0x038000\"><gpu dev=\"{dev}\" sm=\"94\" gcn=\"gfx942\" rank=\"{dev}\">");
+        for peer in (0..8).filter(|peer| *peer != dev) {
+            let _ = write!(text, "<xgmi target=\"0000:{peer}5:00.0\" count=\"1\" tclass=\"0x038000\"/>");
+        }
+        text += "</gpu></pci>\n";
+    }
+    text += "</cpu>\n</system>\n";
+    let project = Project::new("import-rccl").file("dump.xml", &text).file("pcie.xml", &nccl_dump().replace("nvlink", "other"));
+    let map = ["--map", "gpu=mi300x", "--map", "xgmi=xgmi-mi300x", "--map", "library=rccl", "--map", "supply=mi300x-8"];
+    let made = project.run(&[&["import", "dump.xml", "--out", "mesh.toml"][..], &map].concat()).output();
+    assert!(made.contains("full mesh, 1 links a pair"), "{made}");
+    assert_eq!(times(&project, "mesh.toml"), times(&project, "mi300x-8"));
+    let pcie = project.run(&["import", "pcie.xml"]).error();
+    assert!(pcie.contains("no <gpu> has an <nvlink> or <xgmi>") && pcie.contains("`lstopo --of xml`"), "{pcie}");
 }
 
 /// One tray after the other of a rack whose hosts see all NVSwitches as one address; ranks are not in the order of the file.
@@ -234,7 +256,12 @@ fn infragraphs_that_are_not_whole_are_refused() {
         .file("typo.yaml", &torus.replacen("component: 'host[0]'", "component: 'hots[0]'", 1))
         .file("range.yaml", &torus.replacen("tpu[0:4]", "tpu[0:40]", 1))
         .file("not.yaml", "a: [\n")
-        .file("not.xml", "<svg/>");
+        .file("not.xml", "<svg/>")
+        .file("empty.yaml", "\n")
+        .file("nameless.yaml", &torus.replace("name: tpu}", "nam: tpu}"))
+        .file("twice.yaml", &torus.replace("count: 3, name: host", "count: 3, name: tpu"))
+        .file("many.yaml", &torus.replace("count: 1, device: rack", "count: 1000000000000, device: rack"))
+        .file("large.yaml", &torus.replace("count: 12, name: tpu", "count: 1000000000000, name: tpu"));
     let error = |file: &str| project.run(&["import", file]).error();
     let lonely = error("lonely.yaml");
     assert!(lonely.contains("2 nodes of `small` have no edge: `host[3]`, `host[4]`"), "{lonely}");
@@ -244,6 +271,21 @@ fn infragraphs_that_are_not_whole_are_refused() {
     assert!(error("not.yaml").contains("cannot be read as YAML"));
     assert!(error("not.xml").contains("it starts with <svg>"));
     assert!(error("none.xml").contains("cannot read `none.xml`"));
+    assert!(error("empty.yaml").contains("`empty.yaml` is empty"));
+    assert!(error("nameless.yaml").contains("a component of device `rack` has no `name`"));
+    assert!(error("twice.yaml").contains("two components of device `rack` are named `tpu`"));
+    assert!(error("many.yaml").contains("instance `rack` stands for 1000000000000 of its kind, and at most 5000000 are read"));
+    assert!(error("large.yaml").contains("component `tpu` of device `rack` stands for 1000000000000 of its kind"));
+}
+
+/// `y` and `on` are names as the package infragraph reads them, and so are numbers.
+#[test]
+fn names_that_yaml_could_take_for_more() {
+    let plain = infragraph().replace("tpu[", "y[").replace("name: tpu}", "name: y}").replace("host[", "0[").replace("name: host}", "name: 0}");
+    let project = Project::new("import-names").file("plain.yaml", &plain);
+    let map: Vec<&str> = TPU.iter().map(|text| if text.starts_with("tpu=") { "y=tpu-v7" } else { *text }).collect();
+    let made = project.run(&[&["import", "plain.yaml", "--map", "ici=ici-v7-copper:1"][..], &map].concat()).output();
+    assert!(made.contains("[level.torus]\ndimensions = [3, 4]") && made.contains("3 0, 6 links"), "{made}");
 }
 
 /// Two packages, two PCIe switches each below, two GPUs below each.
@@ -259,7 +301,13 @@ fn a_tree_of_hwloc_is_a_pcie_tree() {
     let gpu = r#"<object type="Bridge" bridge_type="1-1" pci_link_speed="31.507692"><object type="PCIDev" pci_type="0302 [10de:26b9] [10de:1851] a1" pci_link_speed="31.507692"/></object>"#;
     let switch = format!(r#"<object type="Bridge" bridge_type="1-1" pci_link_speed="63.015385">{gpu}{gpu}</object>"#);
     let package = format!(r#"<object type="Bridge" bridge_type="0-1">{switch}{switch}</object>"#);
-    let project = Project::new("import-lstopo").file("host.xml", &LSTOPO.replace("PACKAGE", &package));
+    // The display of a server's management controller is no GPU, and nor is it where GPUs are VGA controllers themselves.
+    let console = r#"<object type="PCIDev" pci_type="0300 [1a03:2000] [1a03:2000] 52"/>"#;
+    let with_console = package.replace(r#"bridge_type="0-1">"#, &format!(r#"bridge_type="0-1">{console}"#));
+    let project = Project::new("import-lstopo")
+        .file("host.xml", &LSTOPO.replace("PACKAGE", &package))
+        .file("console.xml", &LSTOPO.replace("PACKAGE", &with_console))
+        .file("vga.xml", &LSTOPO.replace("PACKAGE", &with_console.replace("0302", "0300")));
     let asked = project.run(&["import", "host.xml"]).error();
     assert!(asked.contains("link `package_link` is no known part") && asked.contains("CPU `package` is no known part"), "{asked}");
     let base = ["import", "host.xml", "--map", "gpu=l40s", "--map", "pcie_switch=pex89144", "--map", "library=generic", "--map", "supply=l40s-8"];
@@ -268,6 +316,12 @@ fn a_tree_of_hwloc_is_a_pcie_tree() {
     assert!(made.contains("[level.pcie-tree]") && made.contains("switches = 4") && made.contains("hosts = 2"), "{made}");
     let project = project.file("host.toml", &made);
     assert_eq!(json(&project, &["describe", "host.toml"])["chips"], 8);
+    for file in ["console.xml", "vga.xml"] {
+        let beside = project.run(&[&["import", file][..], &base[2..], &links].concat()).output();
+        let remark = "# left out: 2 VGA controllers, the displays of management controllers.\n";
+        assert_eq!(beside.replace(remark, ""), made, "{file}");
+        assert!(beside.contains(remark), "{beside}");
+    }
 }
 
 /// What `describe --full` writes comes back as the machine that it was; a graph that was edited does not pass for it.
@@ -281,6 +335,7 @@ fn exports_come_back_as_the_same_machine() {
             std::fs::write(project.path().join("export"), &export).unwrap();
             let imported = project.run(&["import", "export"]).output();
             std::fs::write(project.path().join("back.toml"), &imported).unwrap();
+            assert!(!imported.contains("#:schema ../"), "an editor finds no schema there");
             assert_eq!(project.run(&["describe", "back.toml"]).output(), described, "{machine} as {format}");
         }
     }
@@ -288,6 +343,16 @@ fn exports_come_back_as_the_same_machine() {
     std::fs::write(project.path().join("edited"), export.replacen("\"count\": 5", "\"count\": 6", 1)).unwrap();
     let error = project.run(&["import", "edited"]).error();
     assert!(error.contains("6 links `nvlink4-board` between `chip:0` and `nvswitch3:0` where 5 are described"), "{error}");
+    let export = project.run(&["describe", "hgx-h100", "--full", "--format", "graphml"]).output();
+    for (was, is, expected) in [
+        (">25000625000.0<", ">30000625000.0<", "`nvlink4-board` carries 30.0 GB/s where 25.0 GB/s are described"),
+        (">5.2e-8<", ">9e-8<", "`nvlink4-board` takes 90.0 ns where 52.0 ns are described"),
+    ] {
+        assert!(export.contains(was), "{export}");
+        std::fs::write(project.path().join("edited"), export.replace(was, is)).unwrap();
+        let error = project.run(&["import", "edited"]).error();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 /// The graph alone: the pattern that joins the chips is recognised. Hosts, which join no chips there, are left out.
@@ -295,8 +360,8 @@ fn exports_come_back_as_the_same_machine() {
 fn a_graph_alone_is_recognised() {
     let project = Project::new("export-alone");
     for (machine, expected, map) in [
-        ("hgx-h100", "links_per_plane = [5, 4, 4, 5]", ["--map", "chip=h100", "--map", "library=nccl-nvlink4", "--map", "supply=hgx-h100"]),
-        ("mi300x-8", "[level.full-mesh]", ["--map", "chip=mi300x", "--map", "library=rccl", "--map", "supply=mi300x-8"]),
+        ("hgx-h100", "links_per_plane = [5, 4, 4, 5]", ["--map", "library=nccl-nvlink4", "--map", "supply=hgx-h100"]),
+        ("mi300x-8", "[level.full-mesh]", ["--map", "library=rccl", "--map", "supply=mi300x-8"]),
     ] {
         for format in ["json", "infragraph", "graphml"] {
             let export = project.run(&["describe", machine, "--full", "--format", format]).output();
@@ -318,6 +383,7 @@ fn nodes_and_links_have_what_describe_promises() {
     let (nodes, edges) = (full["nodes"].as_array().unwrap(), full["edges"].as_array().unwrap());
     assert_eq!(nodes.len(), 384 + 336 + 112 + 192);
     assert_eq!(edges.iter().map(|edge| edge["count"].as_u64().unwrap()).sum::<u64>(), full["links"].as_u64().unwrap());
+    assert!(nodes[..384].iter().all(|node| node["part"] == "ascend-910c"), "{}", nodes[0]);
     for key in ["name", "kind", "part", "level", "plane"] {
         assert!(nodes.iter().all(|node| node.get(key).is_some()), "{key}");
     }

@@ -183,6 +183,39 @@ fn rows_of_tables_within_tables_say_where_they_belong() {
     assert!(table("concurrent").iter().all(|row| row["bytes"] == row["results_bytes"]));
 }
 
+/// Cells of every row of a table of figures on a page.
+fn rows_of_page(page: &str, table: &str) -> Vec<Vec<String>> {
+    let start = page.find(&format!("data-name=\"{table}\"")).unwrap_or_else(|| panic!("the page has no table {table}"));
+    let body = &page[start..][..page[start..].find("</tbody>").unwrap()];
+    let cell = |cell: &str| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().to_owned();
+    body.split("<tr>").skip(2).map(|row| row.split("<td").skip(1).map(cell).collect()).collect()
+}
+
+/// What a page has in its tables, from which its chart is drawn, is what CSV has; what runs is drawn over time.
+#[test]
+fn a_page_has_the_figures_of_the_tables() {
+    let project = Project::new("outputs-page");
+    let question = ["serve", "hgx-h100", "--workload", "llama-3.1-70b-fp8", "--shape", "1k1k", "--rate", "2", "--requests", "20"];
+    project.run(&[&question[..], &["--html", "page.html"]].concat()).output();
+    let page = project.text("page.html");
+    assert!(page.contains("data-table=\"over_time\" data-x=\"start_s\" data-y=\"running\""), "the chart's first view");
+    assert!(!page.contains("src=\"") && !page.contains("@import") && page.contains("default-src 'none'"), "a page fetches nothing");
+    for table in ["summary", "over_time"] {
+        let csv = project.run(&[&question[..], &["--format", "csv", "--table", table]].concat()).output();
+        let expected: Vec<Vec<String>> =
+            csv::Reader::from_reader(csv.as_bytes()).into_records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+        let found = rows_of_page(&page, table);
+        assert!(!expected.is_empty() && found.len() == expected.len(), "{table}: {} rows, {} of CSV", found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            let number = |text: &str| text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string());
+            let numbers = |cells: &[String]| cells.iter().map(|cell| number(cell)).collect::<Vec<_>>();
+            assert_eq!(numbers(found), numbers(expected), "{table}");
+        }
+    }
+    let starts: Vec<f64> = rows_of_page(&page, "over_time").iter().map(|row| row[3].parse().unwrap()).collect();
+    assert!(starts[0] == 0.0 && starts.windows(2).all(|pair| pair[1] > pair[0]), "{starts:?}");
+}
+
 #[test]
 fn inputs_are_the_files_read_with_their_hashes() {
     let project = Project::new("outputs-inputs").file("own.toml", "schema = 1\nextends = \"hgx-h100\"\n");

@@ -201,6 +201,13 @@ fn what_cannot_be_played_is_named() {
         error(&traces([vec![compute(0, &[1], 1), compute(1, &[0], 1)]])),
         "2 nodes never end: node 0 (`n0`) of rank 0, which waits for node 1 (`n1`) of rank 0, in a circle"
     );
+    // Two ranks that both receive before they send.
+    let crossed = [1, 0].map(|other| vec![receive(0, &[], other, 8), send(1, &[0], other, 8)]);
+    assert_eq!(
+        error(&traces(crossed)),
+        "4 nodes never end: node 1 (`n1`) of rank 0, which waits for node 0 (`n0`) of rank 0, which waits for node 1 (`n1`) of rank 1, which waits for node 0 \
+         (`n0`) of rank 1, in a circle"
+    );
     assert_eq!(error(&traces([vec![receive(3, &[], 1, 8)]])), "node 3 (`n3`) of rank 0 waits for a send of rank 1 with tag 0, and there is none");
     assert_eq!(error(&traces([vec![reduce(8, Some("7"))], vec![]])), "process group `7`, which ranks 0 use, is not given");
     assert_eq!(
@@ -313,6 +320,13 @@ fn a_trace_on_the_command_line() {
     assert_eq!(project.text("nodes.csv").lines().count(), 7);
     let trace: Json = serde_json::from_str(&project.text("out.json")).unwrap();
     assert_eq!(trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").count(), 6);
+    let twice = Project::new("replay-twice").bytes("t.0.et", &rank_file()).file("t.0.json", "{\"nodes\": []}");
+    assert!(twice.run(&["replay", "t", "hgx-h100"]).error().contains("rank 0 stands in two files: `t.0.et` and `t.0.json`"));
+    let notes = |answer: &Json| answer["notes"].to_string();
+    assert!(!notes(&answer).contains("no trace of rank"), "{answer}");
+    let gap = Project::new("replay-gap").bytes("t.0.et", &rank_file()).bytes("t.3.et", &rank_file());
+    let gap: Json = serde_json::from_str(&gap.run(&["replay", "t", "hgx-h100", "--format", "json"]).output()).unwrap();
+    assert!(notes(&gap).contains("no trace of rank 1, 2 is there; collectives without a group are among the 2 ranks that have one"), "{gap}");
     let text = project.run(&["replay", "t", "hgx-h100"]).output();
     assert!(text.contains("2 collectives have no size") && text.contains("the host's call"), "{text}");
     assert!(project.run(&["replay", ".", "hgx-h100"]).error().contains("holds several traces"));

@@ -21,6 +21,7 @@ mod matching;
 mod run;
 mod summary;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::input::chakra::ChakraTrace;
@@ -28,6 +29,9 @@ use crate::input::document::{Library, Precision};
 use crate::network::Network;
 use crate::units::{Bytes, Seconds};
 use crate::workload::Device;
+
+/// Ranks that a message names.
+const SHOWN: usize = 8;
 
 /// How long computations take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -239,6 +243,17 @@ pub fn replay(
         transfers,
         compute: jobs.compute,
         unsized_nodes: jobs.unsized_nodes,
-        notes: jobs.notes.into_iter().chain(communication.notes).collect(),
+        notes: absent_ranks(trace).into_iter().chain(jobs.notes).chain(communication.notes).collect(),
     })
+}
+
+/// Ranks below the last one that have no trace.
+fn absent_ranks(trace: &ChakraTrace) -> Option<String> {
+    let there: BTreeSet<u32> = trace.ranks.iter().map(|rank| rank.rank).collect();
+    let absent = (0..there.last().copied().unwrap_or(0)).filter(|rank| !there.contains(rank));
+    let absent: Vec<String> = absent.take(SHOWN + 1).map(|rank| rank.to_string()).collect();
+    let listed = absent[..absent.len().min(SHOWN)].join(", ");
+    let more = if absent.len() > SHOWN { ", ..." } else { "" };
+    (there.len() > 1 && !absent.is_empty())
+        .then(|| format!("no trace of rank {listed}{more} is there; collectives without a group are among the {} ranks that have one", there.len()))
 }

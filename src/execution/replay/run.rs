@@ -1,7 +1,7 @@
 //! The trace in time, event by event.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::jobs::{Jobs, NodeJob, narrow};
 use super::matching::{TraceCommunication, lead};
@@ -323,8 +323,11 @@ impl<'a> ReplayRun<'a> {
             format!("node {} (`{}`) of rank {rank}", node.id, node.name)
         };
         let waits: Vec<usize> = (0..self.nodes.len()).filter(|&place| !self.ended[place] && self.awaited[place] > 0).collect();
-        // Walk to what each waits for; after as many steps as there are nodes the walk is on a circle, if there is one on a rank.
-        let blocker = |place: usize| self.jobs.after[place].iter().map(|&other| other as usize).find(|&other| !self.ended[other]);
+        // Walk to what each waits for, from a receive to its send; after as many steps as there are nodes the walk is on a circle, if it leads to one.
+        let found = self.communication.transfers.iter();
+        let sends: BTreeMap<usize, usize> = found.filter_map(|found| Some((found.receive? as usize, found.send as usize))).collect();
+        let before = |place: usize| self.jobs.after[place].iter().map(|&other| other as usize).find(|&other| !self.ended[other]);
+        let blocker = |place: usize| before(place).or_else(|| sends.get(&place).copied().filter(|&send| !self.ended[send]));
         let mut at = waits.first().copied();
         for _ in 0..self.nodes.len() {
             at = at.and_then(blocker);

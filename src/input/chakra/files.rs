@@ -131,7 +131,11 @@ fn find(place: &Path) -> Result<FoundFiles, Problems> {
     let mut of_name: BTreeMap<String, BTreeMap<u32, PathBuf>> = BTreeMap::new();
     for path in &paths {
         if let Some((name, rank)) = parts(path).filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == name) && !name.starts_with("._")) {
-            of_name.entry(name).or_default().entry(rank).or_insert_with(|| path.clone());
+            let known = of_name.entry(name).or_default().entry(rank).or_insert_with(|| path.clone());
+            if known != path {
+                let message = format!("rank {rank} stands in two files: `{}` and `{}`", known.display(), path.display());
+                return Err(Problem::new(message).help("take one of them away").into());
+            }
         }
     }
     let names: Vec<String> = of_name.keys().take(SHOWN).map(|name| format!("`{}`", folder.join(name).display())).collect();

@@ -55,8 +55,13 @@ pub(super) fn graph(value: &Json) -> Result<ForeignGraph, String> {
     Ok(reader.graph)
 }
 
+/// A name; YAML reads one such as `0` as a number.
 fn text(value: &Json, key: &str) -> String {
-    value.get(key).and_then(Json::as_str).unwrap_or_default().to_owned()
+    match value.get(key) {
+        Some(Json::String(text)) => text.clone(),
+        Some(Json::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
 }
 
 fn list<'a>(value: &'a Json, key: &str) -> Result<&'a [Json], String> {
@@ -106,6 +111,8 @@ struct InfraGraphReader<'a> {
     instances: Vec<(String, String, u64)>,
     /// Place of each node, by its name.
     places: BTreeMap<String, u32>,
+    /// Devices expanded so far, those without nodes as well.
+    expanded: usize,
     /// Edges so far: an edge that is stated twice, or from both ends, is one.
     joined: BTreeSet<(u32, u32, u32)>,
 }
@@ -122,6 +129,7 @@ impl<'a> InfraGraphReader<'a> {
         let single = self.instances.len() == 1 && self.instances[0].2 == 1;
         for (instance, device, count) in self.instances.clone() {
             let value = self.device(&device)?;
+            not_too_many(count, || format!("instance `{instance}`"))?;
             for number in 0..count {
                 let prefix = if single { String::new() } else { format!("{instance}[{number}].") };
                 self.place(&prefix, &device, value, 0)?;
@@ -135,9 +143,20 @@ impl<'a> InfraGraphReader<'a> {
         if depth > DEEPEST {
             return Err(format!("device `{device}` holds itself"));
         }
+        self.expanded += 1;
+        if self.expanded > MOST {
+            return Err(format!("more than {MOST} devices"));
+        }
         for component in list(value, "components")? {
             let (name, count) = (text(component, "name"), count(component, device)?);
+            if name.is_empty() {
+                return Err(format!("a component of device `{device}` has no `name`"));
+            }
+            if self.places.contains_key(&format!("{prefix}{name}[0]")) {
+                return Err(format!("two components of device `{device}` are named `{name}`"));
+            }
             let part = stated(component, "part").unwrap_or_else(|| name.clone());
+            let word = stated(component, "named").unwrap_or_else(|| part.clone());
             let numbers: Vec<String> = stated(component, "nodes").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
             for number in 0..count {
                 let own = format!("{prefix}{name}[{number}]");
@@ -150,7 +169,7 @@ impl<'a> InfraGraphReader<'a> {
                     return Err(format!("more than {MOST} nodes"));
                 }
                 self.places.insert(own.clone(), u32::try_from(self.graph.nodes.len()).unwrap_or(u32::MAX));
-                let named = usize::try_from(number).ok().and_then(|number| numbers.get(number)).map(|number| format!("{part}:{number}"));
+                let named = usize::try_from(number).ok().and_then(|number| numbers.get(number)).map(|number| format!("{word}:{number}"));
                 self.graph.nodes.push(ForeignNode { name: named.unwrap_or(own), component: part.clone(), kind: kind(&text(component, "choice")) });
             }
         }
@@ -261,6 +280,11 @@ fn count(component: &Json, device: &str) -> Result<u64, String> {
         .get("count")
         .and_then(Json::as_u64)
         .ok_or_else(|| format!("component `{}` of device `{device}` has no `count`", text(component, "name")))
+        .and_then(|count| not_too_many(count, || format!("component `{}` of device `{device}`", text(component, "name"))).map(|()| count))
+}
+
+fn not_too_many(count: u64, what: impl Fn() -> String) -> Result<(), String> {
+    if count > MOST as u64 { Err(format!("{} stands for {count} of its kind, and at most {MOST} are read", what())) } else { Ok(()) }
 }
 
 fn kind(choice: &str) -> ForeignKind {

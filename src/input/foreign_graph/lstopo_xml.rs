@@ -1,11 +1,17 @@
 //! `lstopo --of xml` of hwloc: a host's packages, PCIe switches and GPUs as a tree. Links between GPUs are not in it.
 
+use std::collections::BTreeSet;
+
 use roxmltree::Node;
 
 use super::{ForeignEdge, ForeignGraph, ForeignKind, ForeignLink, ForeignNode};
 
 /// PCI classes of displays and accelerators: GPUs and the like.
 const ACCELERATORS: [&str; 2] = ["03", "12"];
+/// PCI class of a VGA controller: a workstation's GPU, or the display of a server's management controller.
+const VGA: &str = "0300";
+/// PCI vendors of management controllers, ASPEED and Matrox: their displays are no GPUs.
+const CONSOLES: [&str; 2] = ["[1a03:", "[102b:"];
 
 /// Reads the graph.
 ///
@@ -15,6 +21,7 @@ pub(super) fn graph(root: Node<'_, '_>) -> Result<ForeignGraph, String> {
     let mut reader = LstopoReader {
         graph: ForeignGraph { format: "a topology of hwloc", name: "host".to_owned(), ..ForeignGraph::default() },
         packages: Vec::new(),
+        gpus: gpus(root),
     };
     let machine = root.children().find(|node| is(node, "Machine")).ok_or("it holds no object of type Machine")?;
     reader.descend(machine, None, 0)?;
@@ -26,6 +33,10 @@ pub(super) fn graph(root: Node<'_, '_>) -> Result<ForeignGraph, String> {
     }
     if !reader.graph.nodes.iter().any(|node| node.kind == ForeignKind::Chip) {
         return Err("it holds no PCI device of class 03 or 12 (GPU, accelerator)".to_owned());
+    }
+    let displays = root.descendants().filter(is_accelerator).count() - reader.gpus.len();
+    if displays > 0 {
+        reader.graph.remarks.push(format!("left out: {displays} VGA controllers, the displays of management controllers"));
     }
     reader.graph.remarks.push("the tree has no links between GPUs: NVLink and the like stand in NCCL's topology".to_owned());
     Ok(reader.graph)
@@ -43,6 +54,18 @@ fn is_accelerator(node: &Node<'_, '_>) -> bool {
 struct LstopoReader {
     graph: ForeignGraph,
     packages: Vec<u32>,
+    /// Accelerators that compute.
+    gpus: BTreeSet<u32>,
+}
+
+/// Accelerators without the displays of management controllers: VGA controllers beside others, or of their vendors.
+fn gpus(root: Node<'_, '_>) -> BTreeSet<u32> {
+    let class = |node: &Node<'_, '_>| node.attribute("pci_type").unwrap_or_default().to_owned();
+    let (displays, others): (Vec<_>, Vec<_>) = root.descendants().filter(is_accelerator).partition(|node| class(node).starts_with(VGA));
+    if !others.is_empty() {
+        return others.iter().map(|node| node.id().get()).collect();
+    }
+    displays.iter().filter(|node| !CONSOLES.iter().any(|vendor| class(node).contains(vendor))).map(|node| node.id().get()).collect()
 }
 
 impl LstopoReader {
@@ -67,14 +90,14 @@ impl LstopoReader {
             let package = self.node("package", ForeignKind::Host);
             self.packages.push(package);
             above = Some(package);
-        } else if is(&object, "Bridge") && joins_accelerators(object) && object.attribute("bridge_type").is_some_and(|kind| kind.starts_with("1-")) {
+        } else if is(&object, "Bridge") && self.joins_gpus(object) && object.attribute("bridge_type").is_some_and(|kind| kind.starts_with("1-")) {
             let switch = self.node("pcie_switch", ForeignKind::Switch);
             if let Some(above) = above {
                 self.edge(above, switch, pcie(&object));
             }
             above = Some(switch);
         }
-        if is_accelerator(&object) {
+        if self.gpus.contains(&object.id().get()) {
             let chip = self.node("gpu", ForeignKind::Chip);
             let above = above.ok_or("a GPU stands below no package")?;
             self.edge(above, chip, pcie(&object));
@@ -84,12 +107,12 @@ impl LstopoReader {
         }
         Ok(())
     }
-}
 
-/// Whether a bridge is the top of a switch below which several branches hold GPUs.
-fn joins_accelerators(bridge: Node<'_, '_>) -> bool {
-    let holds = |child: &Node<'_, '_>| child.descendants().any(|node| is_accelerator(&node));
-    bridge.children().filter(holds).count() > 1
+    /// Whether a bridge is the top of a switch below which several branches hold GPUs.
+    fn joins_gpus(&self, bridge: Node<'_, '_>) -> bool {
+        let holds = |child: &Node<'_, '_>| child.descendants().any(|node| self.gpus.contains(&node.id().get()));
+        bridge.children().filter(holds).count() > 1
+    }
 }
 
 /// hwloc gives the speed of a PCIe link in GB/s.

@@ -166,6 +166,9 @@ pub fn parse_foreign_graph(source: &Source) -> Result<ForeignGraph, Problems> {
     let name = &source.name;
     let text = source.text.trim_start();
     let wrong = |format: &str, reason: String| Problems::from(Problem::new(format!("`{name}` cannot be read as {format}: {reason}")));
+    if text.is_empty() {
+        return Err(Problem::new(format!("`{name}` is empty")).help("expected a topology of NCCL, InfraGraph or hwloc").into());
+    }
     if text.starts_with('<') {
         // hwloc names a DTD; nothing of it is followed.
         let options = roxmltree::ParsingOptions { allow_dtd: true, nodes_limit: 5_000_000, ..roxmltree::ParsingOptions::default() };
@@ -184,7 +187,10 @@ pub fn parse_foreign_graph(source: &Source) -> Result<ForeignGraph, Problems> {
     let value: serde_json::Value = if text.starts_with('{') {
         serde_json::from_str(text).map_err(|error| wrong("JSON", error.to_string()))?
     } else {
-        serde_saphyr::from_str(text).map_err(|error| wrong("YAML", error.to_string().lines().next().unwrap_or("not YAML").to_owned()))?
+        // As the package infragraph has it, `y` and `on` are names.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| wrong("YAML", error.to_string().lines().next().unwrap_or("not YAML").to_owned()))?
     };
     if value.get("nodes").is_some() && value.get("edges").is_some() {
         return own_json::graph(&value).map_err(|reason| wrong("the JSON of `describe --full`", reason));

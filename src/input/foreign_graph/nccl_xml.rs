@@ -1,5 +1,5 @@
-//! What NCCL writes to `NCCL_TOPO_DUMP_FILE`: GPUs, network cards and PCIe switches below NUMA nodes, and each GPU's NVLinks by the bus address
-//! of what they lead to. NVSwitches appear as such addresses alone; those that a host does not see have one address together. Ports of cards have a
+//! What NCCL and RCCL write to `NCCL_TOPO_DUMP_FILE`: GPUs, network cards and PCIe switches below NUMA nodes, and each GPU's NVLinks, or RCCL's
+//! links of xGMI, by the bus address of what they lead to. NVSwitches appear as such addresses alone; those that a host does not see have one address together. Ports of cards have a
 //! speed, and nothing says what joins them.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ use super::{ForeignEdge, ForeignGraph, ForeignKind, ForeignLink, ForeignNode, Fo
 const BRIDGE_CLASS: &str = "0x068000";
 /// Address of an NVSwitch that the host does not see: of a rack of several hosts, or of a virtual machine.
 const UNSEEN: &str = "fffffff:ffff:ff";
+
+/// Elements that join a GPU to another or to an NVSwitch: NCCL's and RCCL's. Each is the name of its kind of link.
+const LINKS: [&str; 2] = ["nvlink", "xgmi"];
 
 /// A GPU with where it stands.
 struct Gpu<'a, 'input> {
@@ -64,9 +67,14 @@ pub(super) fn graph(root: Node<'_, '_>) -> Result<ForeignGraph, String> {
         }
     }
     for gpu in &gpus {
-        for nvlink in gpu.node.children().filter(|node| node.has_tag_name("nvlink")) {
-            reader.nvlink(gpu, nvlink)?;
+        for name in LINKS {
+            for link in gpu.node.children().filter(|node| node.has_tag_name(name)) {
+                reader.gpu_link(gpu, name, link)?;
+            }
         }
+    }
+    if reader.graph.edges.is_empty() && gpus.len() > 1 {
+        return Err("no <gpu> has an <nvlink> or <xgmi>, and its PCIe tree is not read: `lstopo --of xml` writes one that is".to_owned());
     }
     if hosts.len() > 1 {
         reader.graph.remarks.push(format!("the file has {} hosts", hosts.len()));
@@ -104,17 +112,17 @@ impl NcclReader {
         u32::try_from(self.graph.nodes.len() - 1).unwrap_or(u32::MAX)
     }
 
-    fn nvlink(&mut self, gpu: &Gpu<'_, '_>, nvlink: Node<'_, '_>) -> Result<(), String> {
+    fn gpu_link(&mut self, gpu: &Gpu<'_, '_>, name: &str, link: Node<'_, '_>) -> Result<(), String> {
         let bus = &gpu.bus;
-        let target = nvlink.attribute("target").ok_or_else(|| format!("an <nvlink> of GPU {bus} has no `target`"))?.to_lowercase();
-        let count = nvlink.attribute("count").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0);
-        let count = count.ok_or_else(|| format!("an <nvlink> of GPU {bus} has no `count`"))?;
+        let target = link.attribute("target").ok_or_else(|| format!("an <{name}> of GPU {bus} has no `target`"))?.to_lowercase();
+        let count = link.attribute("count").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0);
+        let count = count.ok_or_else(|| format!("an <{name}> of GPU {bus} has no `count`"))?;
         let from = self.of_bus[&(gpu.host, bus.clone())];
         // What no host sees is one fabric of all hosts.
         let key = if target == UNSEEN { (u32::MAX, target.clone()) } else { (gpu.host, target.clone()) };
         let to = match self.of_bus.get(&key) {
             Some(&known) => known,
-            None if target == UNSEEN || nvlink.attribute("tclass").is_some_and(|class| class.starts_with(BRIDGE_CLASS)) => {
+            None if target == UNSEEN || link.attribute("tclass").is_some_and(|class| class.starts_with(BRIDGE_CLASS)) => {
                 let number = self.graph.nodes.iter().filter(|node| node.component == "nvswitch").count();
                 let place = self.node(format!("nvswitch[{number}]"), "nvswitch", ForeignKind::Switch);
                 if target == UNSEEN {
@@ -125,7 +133,7 @@ impl NcclReader {
             }
             None => {
                 return Err(format!(
-                    "an <nvlink> of GPU {bus} leads to {target}, which is neither a GPU of the file nor an NVSwitch (class {BRIDGE_CLASS})"
+                    "an <{name}> of GPU {bus} leads to {target}, which is neither a GPU of the file nor an NVSwitch (class {BRIDGE_CLASS})"
                 ));
             }
         };
@@ -137,7 +145,7 @@ impl NcclReader {
             }
             return Ok(());
         }
-        let link = self.graph.link(ForeignLink { name: "nvlink".to_owned(), ..ForeignLink::default() });
+        let link = self.graph.link(ForeignLink { name: name.to_owned(), ..ForeignLink::default() });
         self.joined.insert(key, self.graph.edges.len());
         self.graph.edges.push(ForeignEdge { ends: [from, to], link, count: Some(count) });
         Ok(())
@@ -153,14 +161,14 @@ impl NcclReader {
         }
     }
 
-    /// What stands beside the NVLinks: counted, since collectives among the GPUs do not cross it.
+    /// What stands beside the GPUs' own links: counted, since collectives among the GPUs do not cross it.
     fn others(&mut self, root: Node<'_, '_>) {
         let named = |name: &'static str| root.descendants().filter(move |node| node.has_tag_name(name));
         let bridges = named("pci").filter(|pci| pci.children().any(|child| child.has_tag_name("pci"))).count();
         let counts = [("NUMA nodes", named("cpu").count()), ("PCIe switches", bridges), ("network ports", named("net").count())];
         let counted: Vec<String> = counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
         if !counted.is_empty() {
-            self.graph.remarks.push(format!("beside the NVLinks the file has {}", counted.join(", ")));
+            self.graph.remarks.push(format!("beside the GPUs' own links the file has {}", counted.join(", ")));
         }
         let speeds: std::collections::BTreeSet<String> = named("gpu")
             .filter_map(|gpu| gpu.parent_element())

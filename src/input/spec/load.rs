@@ -75,6 +75,7 @@ pub fn supernode_of(reader: &FileReader<'_>, found: FoundText, name: &str) -> Re
             name: head.name.clone(),
             vendor: head.vendor.clone(),
             chip,
+            chip_part: head.chip.to_string(),
             library,
             host_chips,
             levels,

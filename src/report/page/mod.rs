@@ -121,13 +121,19 @@ fn source(key: &str, address: &str) -> String {
     }
 }
 
-/// What answers the question, and the rest: the title of the page is taken out.
+/// What answers the question, and the rest: the title of the page is taken out. Where only a question stands there, its answer has a title of its own.
 fn split(sections: &[Section]) -> (Vec<&Section>, Vec<&Section>) {
     let mut rest = sections.iter().peekable();
     rest.next_if(|section| matches!(section, Section::Title(_)));
     let mut verdict = Vec::new();
     while let Some(section) = rest.next_if(|section| !matches!(section, Section::Title(_)) && verdict.len() < 2) {
         verdict.push(section);
+    }
+    if verdict.iter().all(|section| matches!(section, Section::Note(_))) {
+        verdict.extend(rest.next());
+        while let Some(section) = rest.next_if(|section| !matches!(section, Section::Title(_))) {
+            verdict.push(section);
+        }
     }
     (verdict, rest.collect())
 }
@@ -246,4 +252,25 @@ fn chart(view: View) -> String {
         check("logy", "log upwards"),
         check("lines", "join"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_begins_with_the_answer() {
+        let title = |words: &str| Section::Title(words.to_owned());
+        let note = |words: &str| Section::Note(words.to_owned());
+        let table = || Section::Table(Table::new(&["a"]));
+        // A question alone is no answer: what stands below the next title is.
+        let asked = [title("study"), note("which?"), title("Answer"), note("this"), note("surely"), title("Designs"), table()];
+        let (verdict, rest) = split(&asked);
+        assert_eq!((verdict.len(), rest.len()), (4, 2));
+        let plain = [title("machine"), table(), note("mark"), title("More"), note("rest")];
+        let (verdict, rest) = split(&plain);
+        assert_eq!((verdict.len(), rest.len()), (2, 2));
+        let short = [title("study"), note("which?")];
+        assert_eq!(split(&short).0.len(), 1);
+    }
 }

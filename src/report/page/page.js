@@ -128,7 +128,8 @@
   function padded(log) {
     return (u, low, high) => {
       if (low === null || high === null) return [log ? 1 : 0, log ? 10 : 1];
-      if (log) return [low / 1.3, high * 1.3];
+      // uPlot counts a log axis up from its end, and never arrives at the other one if that is no round number.
+      if (log) return uPlot.rangeLog(low / 1.05, high * 1.05, 10, false);
       const air = (high - low || Math.abs(high) || 1) * 0.06;
       return [low >= 0 && low - air < 0 ? 0 - air / 4 : low - air, high + air];
     };

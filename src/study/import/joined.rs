@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PartMap, SHOWN, network};
 use crate::input::catalog::shipped;
-use crate::input::document::{ChipFile, CpuFile, FileKind, LibraryFile, LinkFile, SupernodeFile, SwitchFile};
+use crate::input::document::{ChipFile, CpuFile, FileKind, Kind, LibraryFile, LinkFile, SupernodeFile, SwitchFile};
 use crate::input::foreign_graph::{ForeignGraph, ForeignKind, ForeignLink, ForeignNode};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::input::spec::{LinkSpec, Spec, load_link, load_supernode};
@@ -150,6 +150,11 @@ struct Asking<'a> {
     unnamed: BTreeSet<String>,
 }
 
+/// The word by which `list` names the files of a kind.
+fn kinds<K: FileKind>() -> &'static str {
+    Kind::ALL.into_iter().find(|kind| kind.word() == K::KIND).map_or(K::KIND, Kind::plural)
+}
+
 /// Kinds of nodes that a supernode's fabric has.
 fn is_fabric(node: &ForeignNode) -> bool {
     matches!(node.kind, ForeignKind::Chip | ForeignKind::Switch | ForeignKind::Host)
@@ -223,10 +228,8 @@ impl Asking<'_> {
         if !self.problems.iter().any(|problem| problem.message == message) {
             let count = self.graph.nodes.iter().filter(|node| node.component == component).count();
             self.problems.push(
-                Problem::new(message).help(format!(
-                    "add --map {component}=PART, a {what} part, for these {count} nodes (`supernode list {}`)",
-                    K::KIND.to_owned() + "s"
-                )),
+                Problem::new(message)
+                    .help(format!("add --map {component}=PART, a {what} part, for these {count} nodes (`supernode list {}`)", kinds::<K>())),
             );
         }
         String::new()
@@ -346,7 +349,7 @@ impl Asking<'_> {
 /// What the file says about a link, in words.
 fn stated(link: &ForeignLink) -> Option<String> {
     let rate = link.bytes_per_s.map(|rate| format!("{} one way", render(BytesPerSecond::new(rate))));
-    link.about.clone().into_iter().chain(rate).reduce(|a, b| format!("{a}, {b}"))
+    link.about.iter().filter(|about| !about.trim().is_empty()).cloned().chain(rate).reduce(|a, b| format!("{a}, {b}"))
 }
 
 /// Signalling and payload rate of one link, one way, bytes/s.

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{Imported, read_back};
-use crate::fabric::{Fabric, build, node_names};
+use crate::fabric::{Fabric, build, channel_latency, node_names, payload_rate};
 use crate::input::foreign_graph::ForeignGraph;
 use crate::input::problem::{Problem, Problems};
+use crate::network::LONG_MESSAGE;
+use crate::units::{BytesPerSecond, Seconds, render};
+
+/// Rates and times that differ by less, over what is described, differ by the rounding of a format.
+const SAME: f64 = 1e-9;
 
 /// Takes the description, once it is the graph's.
 pub(super) fn import(graph: &ForeignGraph, description: &str) -> Result<Imported, Problems> {
@@ -38,6 +43,24 @@ fn difference(graph: &ForeignGraph, fabric: &Fabric) -> Option<String> {
     let words =
         |(a, b, link): (&str, &str, &str), count: Option<&u32>| format!("{} links `{link}` between `{a}` and `{b}`", count.copied().unwrap_or(0));
     let lacking = expected.iter().find(|(key, count)| found.get(*key) != Some(count)).map(|(key, count)| (*key, Some(count)));
-    let (key, count) = lacking.or_else(|| found.keys().find(|key| !expected.contains_key(*key)).map(|key| (*key, None)))?;
-    Some(format!("{} where {} are described", words(key, found.get(&key)), count.copied().unwrap_or(0)))
+    let differs = lacking.or_else(|| found.keys().find(|key| !expected.contains_key(*key)).map(|key| (*key, None)));
+    if let Some((key, count)) = differs {
+        return Some(format!("{} where {} are described", words(key, found.get(&key)), count.copied().unwrap_or(0)));
+    }
+    other_rate(graph, fabric)
+}
+
+/// The first kind of link of which a graph states another rate or latency than its part has.
+fn other_rate(graph: &ForeignGraph, fabric: &Fabric) -> Option<String> {
+    let differs = |stated: &f64, described: f64| (stated - described).abs() > SAME * described;
+    graph.links.iter().find_map(|link| {
+        // A part may stand at several levels, of which one has a share of it.
+        let parts = || fabric.links.iter().filter(|part| part.id == link.name);
+        let (rates, latencies) = (|| parts().map(|part| payload_rate(part, LONG_MESSAGE)), || parts().map(|part| channel_latency(&part.link)));
+        if let Some(stated) = link.bytes_per_s.filter(|stated| rates().all(|rate| differs(stated, rate.get()))) {
+            return Some(format!("`{}` carries {} where {} are described", link.name, render(BytesPerSecond::new(stated)), render(rates().next()?)));
+        }
+        let stated = link.latency_s.filter(|stated| latencies().all(|latency| differs(stated, latency.get())))?;
+        Some(format!("`{}` takes {} where {} are described", link.name, render(Seconds::new(stated)), render(latencies().next()?)))
+    })
 }
