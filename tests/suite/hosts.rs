@@ -220,7 +220,7 @@ fn bounds_hold_over_the_catalog() {
 /// Losing one part of any class makes no op faster than the same chips were on the whole machine.
 #[test]
 fn no_part_is_in_the_way() {
-    for name in ["hgx-h100", "mi300x-8", "hgx-h100-ib-64", "mi300x-roce-16", "scalex40", "ref-tomahawk-ultra-64", "gb200-nvl72"] {
+    for name in ["hgx-h100", "mi300x-8", "hgx-h100-ib-64", "mi300x-roce-16", "scalex40", "ref-tomahawk-ultra-64", "gb200-nvl72", "trn2-ultraserver"] {
         let spec = load_supernode(name).unwrap();
         let sound = fabric(&spec);
         let network = Network::new(&sound);
