@@ -85,8 +85,8 @@ pub(super) struct GridDimension {
     pub below: u32,
     /// Positions.
     pub size: u32,
-    /// Positions that the ranks take, if none is lost.
-    pub width: u32,
+    /// Steps until a piece has reached all positions.
+    pub steps: u32,
     /// Payload rate from a chip to its two neighbours together.
     pub rate: f64,
     /// Whether no dimension lies further out.
@@ -196,7 +196,7 @@ fn grid_rings(shape: &GroupShape, passes: f64) -> Vec<Phase> {
     let rings = 2.0 * shape.grid.len() as f64;
     let phase = |dimension: &GridDimension| {
         let &GridDimension { below, size, outermost, .. } = dimension;
-        let steps = passes * f64::from(dimension.width - 1);
+        let steps = passes * f64::from(dimension.steps);
         Phase::new(TrafficPattern::Neighbours { below, size, outermost }, steps, sent * dimension.rate / rate, 1.0 / n / rings)
     };
     let mut phases: Vec<Phase> = shape.grid.iter().map(phase).collect();

@@ -11,16 +11,22 @@ use crate::fabric::{Fabric, payload_rate};
 
 /// Extent of a group along one digit of the positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Extent {
+struct Extent {
     /// Different positions.
-    pub width: u32,
+    width: u32,
     /// Ranks of the smallest line.
-    pub fewest: u32,
+    fewest: u32,
 }
 
-/// Extents along digits of these ranges, innermost first. Lines may have holes, as where chips are lost, but no rank may be alone on a line where
-/// others have partners: then `None`.
-pub(super) fn extents(fabric: &Fabric, group: &Group, ranges: &[u32]) -> Option<Vec<Extent>> {
+/// At each level the ranks of the smallest line; `None` if some rank is alone on a line where others have partners.
+pub(super) fn smallest_lines(fabric: &Fabric, group: &Group, level_sizes: &[u32]) -> Option<Vec<u32>> {
+    let extents = extents(fabric, group, level_sizes)?;
+    let alone = extents.iter().any(|extent| extent.fewest == 1 && extent.width > 1);
+    (!alone).then(|| extents.iter().map(|extent| extent.fewest).collect())
+}
+
+/// Extents along digits of these ranges, innermost first. Lines may have holes, as where chips are lost.
+fn extents(fabric: &Fabric, group: &Group, ranges: &[u32]) -> Option<Vec<Extent>> {
     if fabric.places.is_empty()
         && let Some(widths) = group.as_box(ranges)
     {
@@ -35,9 +41,6 @@ pub(super) fn extents(fabric: &Fabric, group: &Group, ranges: &[u32]) -> Option<
         let mut lines: BTreeMap<u32, u32> = BTreeMap::new();
         places.iter().for_each(|&place| *lines.entry(place - digit(place) * below).or_default() += 1);
         let fewest = lines.values().copied().min()?;
-        if fewest == 1 && width > 1 {
-            return None;
-        }
         found.push(Extent { width: u32::try_from(width).ok()?, fewest });
         below *= size;
     }
@@ -45,7 +48,7 @@ pub(super) fn extents(fabric: &Fabric, group: &Group, ranges: &[u32]) -> Option<
 }
 
 /// Dimensions along which the group extends, innermost first, if links join the neighbours along each of them, and only those: tori, rings and
-/// open lines. Empty otherwise.
+/// open lines. Empty otherwise, and if fewer than half of the positions are taken.
 pub(super) fn grid_dimensions(fabric: &Fabric, group: &Group) -> Vec<GridDimension> {
     let ranges = fabric.radices.concat();
     let chips: u32 = ranges.iter().product();
@@ -59,12 +62,17 @@ pub(super) fn grid_dimensions(fabric: &Fabric, group: &Group) -> Vec<GridDimensi
         return Vec::new();
     }
     let Some(extents) = extents(fabric, group, &ranges) else { return Vec::new() };
+    if extents.iter().map(|extent| u64::from(extent.width)).product::<u64>() > 2 * u64::from(group.ranks()) {
+        return Vec::new();
+    }
     let extended = dimensions.into_iter().zip(extents).filter(|(_, extent)| extent.width > 1);
     let dimension = |((below, size, rates), Extent { width, .. }): ((u32, u32, Option<[f64; 2]>), Extent)| {
         let [next, closing] = rates?;
         // On an open line what closes the ring goes back over all its links; between two chips both ways use one link.
-        let rate = if width == size && size > 2 && closing > 0.0 { next + closing } else { next };
-        Some(GridDimension { below, size, width, rate, outermost: below * size == chips })
+        let closed = width == size && size > 2 && closing > 0.0;
+        // Round a ring a piece goes both ways at once, half of it each.
+        let (rate, steps) = if closed { (next + closing, width / 2) } else { (next, width - 1) };
+        Some(GridDimension { below, size, steps, rate, outermost: below * size == chips })
     };
     extended.map(dimension).collect::<Option<Vec<_>>>().unwrap_or_default()
 }

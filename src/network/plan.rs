@@ -11,7 +11,7 @@ use super::algorithm::{GroupShape, Phase, RankRails, phases};
 use super::collective::{LibraryProtocol, Timing};
 use super::cost::{Call, Engines, PhaseWork, PlayedPhase, best_efficiency, launch, reduces};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
-use super::grid::{extents, grid_dimensions};
+use super::grid::{grid_dimensions, smallest_lines};
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::op::Op;
@@ -103,7 +103,7 @@ pub(super) fn shape(network: &Network<'_>, group: &Group) -> GroupShape {
     // Chips that moved up for lost ones no longer stand where their numbers say.
     let moved = group.chips().iter().any(|&chip| fabric.place(chip) != chip);
     let widths = if moved { None } else { group.as_box(&level_sizes) };
-    let lines = extents(fabric, group, &level_sizes).map(|extents| extents.iter().map(|extent| extent.fewest).collect());
+    let lines = smallest_lines(fabric, group, &level_sizes);
     let rails = rails(network, group);
     let grid = if rails.is_none() { grid_dimensions(fabric, group) } else { Vec::new() };
     GroupShape { ranks: group.ranks(), widths, lines, grid, level_sizes, reduces, rails }

@@ -113,7 +113,7 @@ fn a_part_that_does_not_exist_is_named() {
 /// A torus, a grid of full meshes and rails of them keep their algorithms when they lose a chip: no fallback to one ring or to all pairs.
 #[test]
 fn one_lost_chip_leaves_most_of_an_all_reduce() {
-    for (name, least) in [("trn2-ultraserver", 0.55), ("ub-mesh-1024", 0.6), ("atlas-950-1024", 0.6), ("mi300x-8", 0.8)] {
+    for (name, least) in [("trn2-ultraserver", 0.5), ("ub-mesh-1024", 0.6), ("atlas-950-1024", 0.6), ("mi300x-8", 0.8)] {
         let spec = load_supernode(name).unwrap();
         let whole = fabric::build(&spec).unwrap();
         let busbw = |fabric: &Fabric| -> f64 {
