@@ -46,7 +46,7 @@ pub struct SupernodeTable {
     pub sources: Vec<String>,
 }
 
-/// How the machine spreads traffic. What each does: `fabric/routing/policy.rs`; hashed ones start from seed 0.
+/// How the machine spreads traffic; hashed ways start from seed 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Routing {
