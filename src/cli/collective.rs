@@ -4,8 +4,8 @@ use clap::builder::PossibleValuesParser;
 
 use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
-use super::{CommandResult, Output, bad_option, fidelity};
-use crate::fabric::{self, RoutingPolicy};
+use super::{CommandResult, Output, bad_option, fidelity, routing_policy};
+use crate::fabric;
 use crate::input::spec::{load_library, load_supernode};
 use crate::network::{
     Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement, Pricing,
@@ -59,9 +59,10 @@ pub struct Arguments {
     #[arg(long, value_name = "OP=...,SIZE=...")]
     beside: Vec<String>,
 
-    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
-    #[arg(long, value_name = "POLICY", default_value = "spray")]
-    routing: String,
+    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive; as the
+    /// machine's file says if absent
+    #[arg(long, value_name = "POLICY")]
+    routing: Option<String>,
 
     #[command(flatten)]
     fidelity: fidelity::FidelityArguments,
@@ -70,13 +71,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let sizes = parse_sizes(&arguments.size).map_err(|message| bad_option("--size", message))?;
     let placement: Placement = arguments.placement.parse().map_err(|error| bad_option("--placement", error))?;
-    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let asked = routing_policy(arguments.routing.as_deref())?;
     let spec = load_supernode(&arguments.supernode)?;
     let library = match &arguments.library {
         Some(name) => load_library(name)?,
         None => spec.library.clone(),
     };
     let fabric = fabric::build(&spec)?;
+    let policy = asked.unwrap_or(fabric.routing.into());
     let network = Network::with_routing(&fabric, policy);
     let op = Op::ALL.iter().find(|(_, name)| *name == arguments.op).map_or(Op::Send, |entry| entry.0);
     let algorithm = Algorithm::ALL.iter().find(|(_, name)| *name == arguments.algorithm).map(|entry| entry.0);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output_file::{OutputFile, cannot_write, write_file};
-use super::{CommandResult, Output, bad_option, fidelity};
-use crate::fabric::{self, RoutingPolicy, node_names};
+use super::{CommandResult, Output, bad_option, fidelity, routing_policy};
+use crate::fabric::{self, node_names};
 use crate::input::catalog::read_foreign;
 use crate::input::flow_list::{ChipNames, FlowRow, parse_flows};
 use crate::input::problem::Problems;
@@ -23,9 +23,10 @@ pub struct Arguments {
     /// bytes, seconds and bytes/s are bare numbers or carry a unit (64MiB, 5us, 25GB/s); after lists flows between spaces, the first line is flow 0
     file: PathBuf,
 
-    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
-    #[arg(long, value_name = "POLICY", default_value = "spray")]
-    routing: String,
+    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive; as the
+    /// machine's file says if absent
+    #[arg(long, value_name = "POLICY")]
+    routing: Option<String>,
 
     /// Write a row a flow as .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
@@ -51,7 +52,7 @@ pub struct Arguments {
 const LOOKS: f64 = 500.0;
 
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
-    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let asked = routing_policy(arguments.routing.as_deref())?;
     let options = arguments.fidelity.packets()?;
     if arguments.plot.is_some() && options.is_none() {
         return Err(bad_option("--plot", "draws the queues of packets; add `--fidelity packet`"));
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let source = Arc::new(read_foreign(&arguments.file, "a CSV file of flows")?);
     let names = ChipNames { chips: fabric.chips, levels: &fabric.level_names, sizes: &fabric.level_sizes };
     let flows: Vec<Flow> = parse_flows(&source, &names)?.into_iter().map(flow).collect();
+    let policy = asked.unwrap_or(fabric.routing.into());
     let network = Network::with_routing(&fabric, policy);
     let run = network.run_in_detail(&flows).map_err(|error| bad_option("flows", error))?;
     let packets = options.map(|options| with_packets(&network, &flows, &run, &options)).transpose()?;

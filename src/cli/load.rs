@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 
 use super::output_file::{begin, cannot_write};
-use super::{CommandResult, Output, bad_option, fidelity};
-use crate::fabric::{self, RoutingPolicy};
+use super::{CommandResult, Output, bad_option, fidelity, routing_policy};
+use crate::fabric;
 use crate::input::spec::load_supernode;
 use crate::network::{LoadPattern, Network, PacketLevel, load_curve};
 use crate::report::{self, LoadReport, QueueSeries};
@@ -37,9 +37,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1.25)]
     imbalance: f64,
 
-    /// How traffic spreads over its ways: spray, ecmp:SEED, dimension-order, adaptive
-    #[arg(long, value_name = "POLICY", default_value = "spray")]
-    routing: String,
+    /// How traffic spreads over its ways: spray, ecmp:SEED, dimension-order, adaptive; as the machine's file says if
+    /// absent
+    #[arg(long, value_name = "POLICY")]
+    routing: Option<String>,
 
     /// Draw what waits at each load, a line for each level, link and direction, as an SVG
     #[arg(long, value_name = "FILE")]
@@ -59,7 +60,7 @@ const LOOKS: u32 = 500;
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let plot = begin("--plot", arguments.plot.as_ref())?.zip(arguments.plot.as_ref());
     let trace = begin("--trace", arguments.trace.as_ref())?.zip(arguments.trace.as_ref());
-    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let asked = routing_policy(arguments.routing.as_deref())?;
     let (from, to) = (arguments.from, arguments.to);
     if !(from > 0.0 && from <= to && to <= 1.0) {
         return Err(bad_option("--from", format!("{from} to {to} is not a range of loads above 0 and up to 1")));
@@ -76,6 +77,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if fabric.chips < 2 {
         return Err(bad_option("load", "the machine has one chip, which sends to nobody"));
     }
+    let policy = asked.unwrap_or(fabric.routing.into());
     let network = Network::with_routing(&fabric, policy);
     let pattern = match arguments.pattern.as_str() {
         "permutation" => LoadPattern::Permutation,

@@ -383,6 +383,11 @@ fn no_tables() -> Problems {
     bad_option("--table", "text, Markdown and JSON hold all tables; add --format csv or parquet")
 }
 
+/// The policy of `--routing`, if it is given.
+fn routing_policy(asked: Option<&str>) -> Result<Option<crate::fabric::RoutingPolicy>, Problems> {
+    asked.map(|name| name.parse().map_err(|error| bad_option("--routing", error))).transpose()
+}
+
 /// A problem with an option's value.
 fn bad_option(option: &str, message: impl std::fmt::Display) -> Problems {
     Problem::new(format!("{option}: {message}")).into()

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 
 use super::flows::{record_format, write_records};
 use super::output_file::{cannot_write, write_file};
-use super::{CommandResult, Output, bad_option};
+use super::{CommandResult, Output, bad_option, routing_policy};
 use crate::execution::{ComputeTimes, GatherSize, ReplayOptions, replay};
-use crate::fabric::{self, RoutingPolicy};
+use crate::fabric;
 use crate::input::chakra::{ChakraTrace, load_groups, load_traces};
 use crate::input::document::Precision;
 use crate::input::problem::{Problem, Problems};
@@ -55,9 +55,10 @@ pub struct Arguments {
     #[arg(long)]
     library: Option<String>,
 
-    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive
-    #[arg(long, value_name = "POLICY", default_value = "spray")]
-    routing: String,
+    /// How traffic spreads over its ways: spray, ecmp:SEED, striped:SEED, dimension-order, all-paths, valiant, adaptive; as the
+    /// machine's file says if absent
+    #[arg(long, value_name = "POLICY")]
+    routing: Option<String>,
 
     /// Write a row a node as .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
@@ -90,7 +91,7 @@ enum FormatOfOperations {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
-    let policy: RoutingPolicy = arguments.routing.parse().map_err(|error| bad_option("--routing", error))?;
+    let asked = routing_policy(arguments.routing.as_deref())?;
     let placement: Placement = arguments.placement.parse().map_err(|error| bad_option("--placement", error))?;
     let out = arguments.out.as_deref().map(|path| record_format("--out", path)).transpose()?;
     let spec = load_supernode(&arguments.supernode)?;
@@ -120,6 +121,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         },
         chips: chips.clone(),
     };
+    let policy = asked.unwrap_or(fabric.routing.into());
     let network = Network::with_routing(&fabric, policy);
     let played = replay(&network, &library, &Device::new(&spec.chip), &trace, &options).map_err(|error| {
         let problem = Problem::new(format!("`{}`: {error}", arguments.trace.display()));

@@ -93,6 +93,7 @@ impl Builder {
             chip: spec.chip.clone(),
             places: Vec::new(),
             host_chips: spec.host_chips,
+            routing: spec.routing,
             links: Vec::new(),
             switches: Vec::new(),
             cpus: Vec::new(),

@@ -2,7 +2,7 @@
 
 use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 
-use crate::input::document::{Chip, Cpu, MemoryExpander, Nic};
+use crate::input::document::{Chip, Cpu, MemoryExpander, Nic, Routing};
 use crate::input::spec::{LinkSpec, SwitchSpec};
 
 /// What stands at a node.
@@ -95,6 +95,8 @@ pub struct Fabric {
     pub chip: Chip,
     /// Chips under one operating system: equal runs in level order.
     pub host_chips: u32,
+    /// How traffic spreads over its ways.
+    pub routing: Routing,
     /// Link parts in use.
     pub links: Vec<LinkSpec>,
     /// Switch parts in use.

@@ -19,8 +19,8 @@ mod packages;
 mod pattern;
 
 use super::document::{
-    AttachTo, Auxiliary, Chip, Clip, Cpu, Engine, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Standing, StandingKind, Supply,
-    Switch, Target, Training, Workload,
+    AttachTo, Auxiliary, Chip, Clip, Cpu, Engine, Library, Link, MemoryExpander, Model, Nic, Prices, Protocol, Routing, Standing, StandingKind,
+    Supply, Switch, Target, Training, Workload,
 };
 use super::problem::Place;
 use crate::units::{Date, TokensPerSecond};
@@ -70,6 +70,8 @@ pub struct Spec {
     pub library: Library,
     /// Chips under one operating system.
     pub host_chips: u32,
+    /// How traffic spreads over its ways.
+    pub routing: Routing,
     /// Rings of the onion, innermost first; never empty.
     pub levels: Vec<LevelSpec>,
     /// Trays, drawers and racks, innermost first.

@@ -66,12 +66,31 @@ pub(super) struct GroupShape {
     pub ranks: u32,
     /// Positions taken at each level, innermost first, if all their combinations are; see [`super::Group::as_box`].
     pub widths: Option<Vec<u32>>,
+    /// At each level the ranks of the smallest line: `widths`, or fewer where chips are lost. `None` if the ranks are no box even with holes.
+    pub lines: Option<Vec<u32>>,
+    /// Dimensions of a grid, innermost first, if neighbours along each are joined and the ranks fill a box of it; else none.
+    pub grid: Vec<GridDimension>,
     /// Children of each level of the machine.
     pub level_sizes: Vec<u32>,
     /// Whether reducing switches reach all ranks.
     pub reduces: bool,
     /// Where the ranks spread over several scale-up domains that NICs join.
     pub rails: Option<RankRails>,
+}
+
+/// One dimension of a grid of chips.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct GridDimension {
+    /// Chips from one position to the next.
+    pub below: u32,
+    /// Positions.
+    pub size: u32,
+    /// Steps until a piece has reached all positions.
+    pub steps: u32,
+    /// Payload rate from a chip to its two neighbours together.
+    pub rate: f64,
+    /// Whether no dimension lies further out.
+    pub outermost: bool,
 }
 
 /// Ranks on rails: an equal number in each of several scale-up domains, in the order of the domains.
@@ -127,10 +146,18 @@ pub(super) fn phases(op: Op, algorithm: Algorithm, shape: &GroupShape) -> Result
             if shape.rails.is_some() {
                 return Ok(ring(shape, passes));
             }
-            Ok(vec![rings(shape.ranks, innermost_block(shape)?, passes)])
+            if !shape.grid.is_empty() {
+                return Ok(grid_rings(shape, passes));
+            }
+            match innermost_block(shape) {
+                Ok(block) => Ok(vec![rings(shape.ranks, block, passes)]),
+                // Where chips are lost, one ring that runs both ways.
+                Err(_) if shape.lines.is_some() => Ok(vec![both_ways(n, passes)]),
+                Err(obstacle) => Err(obstacle),
+            }
         }
-        // A chain: every link carries the whole buffer once, the last rank starts n - 1 hops later.
-        (Op::Broadcast, Algorithm::Ring) => Ok(vec![Phase { stages: n, ..Phase::new(TrafficPattern::Ring, n - 1.0, 1.0, 1.0) }]),
+        (Op::Broadcast, Algorithm::Ring) => Ok(chain(shape)),
+        (Op::Broadcast, Algorithm::MultiRing) => chains(shape),
         (Op::AllReduce | Op::AllGather | Op::ReduceScatter, Algorithm::HalvingDoubling) => halving_doubling(shape.ranks, passes),
         (Op::AllReduce, Algorithm::DoubleTree) => Ok(double_tree(shape)),
         (Op::AllReduce, Algorithm::SwitchTree) => switch_tree(shape),
@@ -159,6 +186,55 @@ fn rings(ranks: u32, block: u32, passes: f64) -> Phase {
     let (n, rings) = (f64::from(ranks), block.min(RINGS_MAX));
     let rounds = passes * (n - 1.0);
     Phase::new(TrafficPattern::MultiRing { block, rings }, rounds, rounds / n, 1.0 / n / f64::from(rings))
+}
+
+/// Rings both ways along every dimension of a grid at once: as many parts of the buffer as dimensions, each of which takes the dimensions in
+/// an order of its own, so that all links are busy all the time. Each dimension carries a share in proportion to its links.
+fn grid_rings(shape: &GroupShape, passes: f64) -> Vec<Phase> {
+    let n = f64::from(shape.ranks);
+    let (sent, rate) = (passes * (n - 1.0) / n, shape.grid.iter().map(|dimension| dimension.rate).sum::<f64>());
+    let rings = 2.0 * shape.grid.len() as f64;
+    let phase = |dimension: &GridDimension| {
+        let &GridDimension { below, size, outermost, .. } = dimension;
+        let steps = passes * f64::from(dimension.steps);
+        Phase::new(TrafficPattern::Neighbours { below, size, outermost }, steps, sent * dimension.rate / rate, 1.0 / n / rings)
+    };
+    let mut phases: Vec<Phase> = shape.grid.iter().map(phase).collect();
+    phases.iter_mut().skip(1).for_each(|phase| phase.beside = true);
+    phases
+}
+
+/// One ring of all ranks, half of the buffer each way.
+fn both_ways(n: f64, passes: f64) -> Phase {
+    Phase::new(TrafficPattern::BothWays, passes * (n - 1.0), passes * (n - 1.0) / n, 0.5 / n)
+}
+
+/// A broadcast along a ring, cut open before the root: every link carries the whole buffer once, and the last rank starts n - 1 hops later. Over
+/// several domains as many chains as a domain has NICs, each with its part of the buffer.
+fn chain(shape: &GroupShape) -> Vec<Phase> {
+    let n = f64::from(shape.ranks);
+    let Some(RankRails { inside, domains, .. }) = shape.rails else {
+        return vec![Phase { stages: n, ..Phase::new(TrafficPattern::Ring, n - 1.0, 1.0, 1.0) }];
+    };
+    let (w, domains) = (f64::from(inside), f64::from(domains));
+    let across = Phase { stages: domains, ..Phase::new(TrafficPattern::Shift(inside), domains - 1.0, 1.0 / w, 1.0 / w) };
+    let mut phases = vec![across.on_rails()];
+    if inside > 1 {
+        let hops = domains * (w - 1.0);
+        let inside = Phase { stages: hops + 1.0, ..Phase::new(TrafficPattern::Inside { block: inside }, hops, 1.0 / w, 1.0 / w) };
+        phases.push(inside.beside().on_rails());
+    }
+    phases
+}
+
+/// The same along several rings at once.
+fn chains(shape: &GroupShape) -> Result<Vec<Phase>, Obstacle> {
+    if shape.rails.is_some() {
+        return Ok(chain(shape));
+    }
+    let (n, block) = (f64::from(shape.ranks), innermost_block(shape)?);
+    let rings = block.min(RINGS_MAX);
+    Ok(vec![Phase { stages: n, ..Phase::new(TrafficPattern::MultiRing { block, rings }, n - 1.0, 1.0, 1.0 / f64::from(rings)) }])
 }
 
 /// Inside one domain: one ring. Over several domains: one ring for every NIC. A ring enters and leaves a domain by the same NIC, and its steps
@@ -235,9 +311,10 @@ fn halving_doubling(ranks: u32, passes: f64) -> Result<Vec<Phase>, Obstacle> {
 }
 
 /// Reduce-scatter: at level l every rank holds S over the widths below l and scatters it among the positions of l. All-gather is the
-/// same backwards. All-to-all: at every level each rank passes on to each position what that position's whole share is, S / width.
+/// same backwards. All-to-all: at every level each rank passes on to each position what that position's whole share is, S / width. Where chips
+/// are lost, as many ranks of each line own a piece as the smallest line has; the others hand theirs in and get the result with them.
 fn hierarchical(op: Op, shape: &GroupShape, passes: f64) -> Result<Vec<Phase>, Obstacle> {
-    let widths = shape.widths.as_ref().ok_or(uneven(shape))?;
+    let widths = shape.lines.as_ref().ok_or(uneven(shape))?;
     if widths.iter().filter(|&&width| width > 1).count() < 2 {
         return Err(Obstacle::OneLevel);
     }

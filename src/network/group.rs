@@ -9,6 +9,8 @@ use crate::fabric::Fabric;
 pub struct Group {
     chips: Vec<u32>,
     in_level_order: bool,
+    /// Where each chip stood in level order before others were lost; empty if there its number says so.
+    places: Vec<u32>,
 }
 
 /// How ranks are laid on chips.
@@ -139,14 +141,38 @@ impl Group {
     /// The first `ranks` chips in level order.
     #[must_use]
     pub fn first(ranks: u32) -> Self {
-        Self { chips: (0..ranks).collect(), in_level_order: true }
+        Self { chips: (0..ranks).collect(), in_level_order: true, places: Vec::new() }
     }
 
     /// These chips, all different, in rank order.
     #[must_use]
     pub fn of(chips: Vec<u32>) -> Self {
         let in_level_order = chips.iter().zip(0..).all(|(&chip, rank)| chip == rank);
-        Self { chips, in_level_order }
+        Self { chips, in_level_order, places: Vec::new() }
+    }
+
+    /// The same ranks, if chips moved up for lost ones: patterns that ask for positions then find the positions that the chips had.
+    #[must_use]
+    pub(super) fn standing_in(self, fabric: &Fabric) -> Self {
+        let places = if fabric.places.is_empty() { Vec::new() } else { self.chips.iter().map(|&chip| fabric.place(chip)).collect() };
+        Self { places, ..self }
+    }
+
+    /// Position of a rank's chip in level order, lost chips counted.
+    #[must_use]
+    pub(super) fn place(&self, rank: u32) -> u32 {
+        self.places.get(rank as usize).copied().unwrap_or_else(|| self.chip(rank))
+    }
+
+    /// The rank on a position in level order, if one is there.
+    #[must_use]
+    pub(super) fn rank_at(&self, place: u32) -> Option<u32> {
+        if self.in_level_order && self.places.is_empty() {
+            return (place < self.ranks()).then_some(place);
+        }
+        let places = if self.places.is_empty() { &self.chips } else { &self.places };
+        let rank = if places.is_sorted() { places.binary_search(&place).ok() } else { places.iter().position(|&taken| taken == place) };
+        rank.and_then(|rank| u32::try_from(rank).ok())
     }
 
     /// Number of ranks.
@@ -179,14 +205,14 @@ impl Group {
         self.in_level_order
     }
 
-    /// The ranks on some chips of the machine, in rising order if those are.
-    pub(super) fn ranks_on(&self, chips: impl Iterator<Item = u32>, mut each: impl FnMut(u32)) {
-        if self.in_level_order {
-            chips.take_while(|&chip| chip < self.ranks()).for_each(each);
+    /// The ranks on some positions of the machine, in rising order if those are.
+    pub(super) fn ranks_on(&self, places: impl Iterator<Item = u32>, mut each: impl FnMut(u32)) {
+        if self.in_level_order && self.places.is_empty() {
+            places.take_while(|&place| place < self.ranks()).for_each(each);
             return;
         }
-        let wanted: Vec<u32> = chips.collect();
-        (0..self.ranks()).filter(|&rank| wanted.binary_search(&self.chip(rank)).is_ok()).for_each(&mut each);
+        let wanted: Vec<u32> = places.collect();
+        (0..self.ranks()).filter(|&rank| wanted.binary_search(&self.place(rank)).is_ok()).for_each(&mut each);
     }
 
     /// The group as a box: how many different positions it takes in each level, innermost first, if it takes all their

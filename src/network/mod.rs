@@ -4,7 +4,7 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | which chips take part, in what order? | `group.rs` |
+//! | which chips take part, in what order? | `group.rs`; as boxes of a grid, with holes: `grid.rs` |
 //! | who talks to whom in a round? | `pattern.rs` |
 //! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs` |
 //! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
@@ -37,6 +37,7 @@ mod fan_in;
 mod far_memory;
 mod flow_rates;
 mod flows;
+mod grid;
 mod group;
 mod load_curve;
 mod loads;

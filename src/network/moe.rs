@@ -133,8 +133,8 @@ impl ExpertTraffic {
     ///
     /// With w ranks in each of m nodes of which a token goes to at most g, d(x) the expected distinct among k choices of x: to each equal in
     /// another node `tokens d(g) / m` messages, and from each rank to each inside its node `tokens d(g w) / w`, of which the busiest rank receives `imbalance` times
-    /// the mean. Chunks flow through both stages at once, so the longer one counts, and the paths add up. The kernel's constants are
-    /// those of the direct form: peers are then m - 1 + w - 1.
+    /// the mean. Chunks flow through both stages at once, so the longer one counts, and the paths add up. Inside the node copies reach a share of
+    /// the wire of their own, and no more than the cores pass on. The other constants are those of the direct form: peers are then m - 1 + w - 1.
     #[must_use]
     pub fn relayed_over(&self, network: &Network<'_>, relay: &Relay, kernel: &TokenKernel) -> Relayed {
         let fabric = network.fabric();
@@ -151,6 +151,12 @@ impl ExpertTraffic {
         }
         inner = inner.max(network.window_time(to_neighbour * (per_chip * (w - 1.0)), inside.latency));
         let path = across.latency + inside.latency;
+        let share = kernel.efficiency.value.get();
+        inner = inner * (share / kernel.relay_efficiency.as_ref().map_or(share, |figure| figure.value.get()));
+        // What the cores pass on comes at a rate of its own, not at a share of the wire.
+        if let Some(rate) = &kernel.relay_rate {
+            inner = inner.max(to_neighbour * (w - 1.0) / rate.value * share);
+        }
         let time = self.kernel_time(network, kernel, outer.max(inner), m - 1.0 + w - 1.0, path);
         let bottleneck = if outer > inner { outer_peak } else { inner_peak };
         Relayed { time, across: to_equal * (m - 1.0), inside: to_neighbour * (w - 1.0), bottleneck }

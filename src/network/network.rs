@@ -65,10 +65,10 @@ fn ports(fabric: &Fabric, counts: impl Fn(Endpoint) -> bool) -> BytesPerSecond {
 }
 
 impl<'a> Network<'a> {
-    /// Prepares a fabric whose packets are sprayed over shortest paths.
+    /// Prepares a fabric under its own routing policy.
     #[must_use]
     pub fn new(fabric: &'a Fabric) -> Self {
-        Self::with_routing(fabric, RoutingPolicy::Spray)
+        Self::with_routing(fabric, fabric.routing.into())
     }
 
     /// Prepares a fabric under another routing policy.
@@ -80,7 +80,7 @@ impl<'a> Network<'a> {
     /// As [`Network::new`], for a series of designs: patterns whose routes do not change are not walked again.
     #[must_use]
     pub fn among(fabric: &'a Fabric, known: &RoutedFabrics) -> Self {
-        Self::over(fabric, known.like(RoutedFabric::new(fabric, RoutingPolicy::Spray)))
+        Self::over(fabric, known.like(RoutedFabric::new(fabric, fabric.routing.into())))
     }
 
     fn over(fabric: &'a Fabric, (routed, known): (Arc<RoutedFabric>, Arc<KnownLoads>)) -> Self {

@@ -20,6 +20,18 @@ pub enum TrafficPattern {
         /// How many rings.
         rings: u32,
     },
+    /// Every rank half of the byte to the next rank and half to the previous one.
+    BothWays,
+    /// Every rank half of the byte to the next rank and half to the previous one of its line along one dimension of a grid; positions that are
+    /// not taken are passed over.
+    Neighbours {
+        /// Positions in level order from one to the next of the line.
+        below: u32,
+        /// Positions of the line.
+        size: u32,
+        /// Whether no dimension lies further out.
+        outermost: bool,
+    },
     /// Every rank to the rank this many places further on, modulo the size of the group.
     Shift(u32),
     /// Pairs whose numbers differ in one bit; both directions.
@@ -88,6 +100,7 @@ impl TrafficPattern {
             Self::Ring | Self::Shift(_) | Self::Exchange(_) | Self::FromRoot | Self::OnePair => 1,
             Self::Aggregate { .. } | Self::AggregateInside { .. } | Self::AggregateRails { .. } => 1,
             Self::Inside { block } => block - 1,
+            Self::BothWays | Self::Neighbours { .. } => 2,
             Self::MultiRing { rings, .. } => rings,
             Self::OneSided { senders } => senders,
             Self::Trees | Self::RailTrees { .. } => 6,
@@ -110,6 +123,7 @@ impl TrafficPattern {
             Self::OneSided { senders } => senders,
             Self::AllPairs | Self::Ring | Self::MultiRing { .. } | Self::Shift(_) | Self::Exchange(_) | Self::Trees => ranks,
             Self::RailTrees { .. } | Self::Across { .. } | Self::Equals { .. } | Self::Aggregate { .. } | Self::AggregateRails { .. } => ranks,
+            Self::BothWays | Self::Neighbours { .. } => ranks,
             Self::Inside { block } | Self::AggregateInside { block } => block,
         }
     }
@@ -125,7 +139,8 @@ impl TrafficPattern {
     #[must_use]
     pub fn turns_by(self) -> Option<u32> {
         match self {
-            Self::Ring | Self::Shift(_) => Some(1),
+            Self::Ring | Self::BothWays | Self::Shift(_) => Some(1),
+            Self::Neighbours { below, size, outermost } => Some(if outermost { below } else { below * size }),
             Self::MultiRing { block, .. } => Some(block),
             Self::Exchange(distance) => Some(distance * 2),
             Self::Equals { node } => Some(node),
@@ -154,6 +169,15 @@ impl TrafficPattern {
         match self {
             Self::AllPairs => (0..ranks).filter(|&sender| sender != receiver).for_each(|sender| each(sender, 1.0)),
             Self::Ring => each((receiver + ranks - 1) % ranks, 1.0),
+            Self::BothWays => [1, ranks - 1].into_iter().for_each(|places| each((receiver + places) % ranks, 0.5)),
+            Self::Neighbours { below, size, .. } => {
+                let own = group.place(receiver);
+                let position = own / below % size;
+                let at = |steps: u32| own - position * below + (position + steps) % size * below;
+                let next = (1..size).find_map(|steps| group.rank_at(at(steps)));
+                let previous = (1..size).rev().find_map(|steps| group.rank_at(at(steps)));
+                next.into_iter().chain(previous).for_each(|sender| each(sender, 0.5));
+            }
             Self::Shift(places) => each((receiver + ranks - places % ranks) % ranks, 1.0),
             Self::Exchange(distance) => {
                 if receiver ^ distance < ranks {
@@ -175,10 +199,10 @@ impl TrafficPattern {
                 (first..first + block).filter(|&sender| sender != receiver).for_each(|sender| each(sender, 1.0));
             }
             Self::Across { below, size, .. } => {
-                let receiving = group.chip(receiver);
+                let receiving = group.place(receiver);
                 let first = receiving - receiving / below % size * below;
                 let line = (0..size).map(|place| first + place * below);
-                group.ranks_on(line.filter(|&chip| chip != receiving), |sender| each(sender, 1.0));
+                group.ranks_on(line.filter(|&place| place != receiving), |sender| each(sender, 1.0));
             }
             Self::Equals { node } => {
                 let receiving = group.chip(receiver);
@@ -331,6 +355,24 @@ mod tests {
         for (ranks, depth) in [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3), (9, 4), (16, 4), (384, 9)] {
             assert_eq!(tree_depth(ranks), depth, "{ranks} ranks");
         }
+    }
+
+    /// Both ways of a ring and of the lines of a grid carry the byte once; a lost chip is passed over.
+    #[test]
+    fn neighbours_share_the_byte_and_pass_over_holes() {
+        assert_eq!(sent(TrafficPattern::BothWays, 5), vec![1.0; 5]);
+        for (below, size, outermost) in [(1, 4, false), (4, 2, true)] {
+            assert_eq!(sent(TrafficPattern::Neighbours { below, size, outermost }, 8), vec![1.0; 8]);
+        }
+        let senders = |group: &Group, receiver| {
+            let mut senders = Vec::new();
+            TrafficPattern::Neighbours { below: 1, size: 4, outermost: true }.each_sender(group, receiver, |sender, _| senders.push(sender));
+            senders
+        };
+        let whole = Group::first(4);
+        assert_eq!(senders(&whole, 0), vec![1, 3]);
+        // Chips 0, 1 and 3 of the line: chip 1 hears from 3 and from 0.
+        assert_eq!(senders(&Group::of(vec![0, 1, 3]), 1), vec![2, 0]);
     }
 
     #[test]

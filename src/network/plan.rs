@@ -11,6 +11,7 @@ use super::algorithm::{GroupShape, Phase, RankRails, phases};
 use super::collective::{LibraryProtocol, Timing};
 use super::cost::{Call, Engines, PhaseWork, PlayedPhase, best_efficiency, launch, reduces};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
+use super::grid::{grid_dimensions, smallest_lines};
 use super::group::Group;
 use super::network::{LONG_MESSAGE, Network};
 use super::op::Op;
@@ -52,6 +53,8 @@ impl Members {
         let fabric = network.fabric();
         let spans = |run: u32| group.chips().iter().any(|&chip| fabric.place(chip) / run != fabric.place(group.chip(0)) / run);
         let (spans_hosts, in_memory_reach) = (spans(fabric.host_chips), !spans(network.memory_reach()));
+        let group = group.standing_in(fabric);
+        let siblings = siblings.into_iter().map(|sibling| sibling.standing_in(fabric)).collect();
         Self { group, shape, spans_hosts, in_memory_reach, siblings, rails, profiles: RwLock::default() }
     }
 
@@ -100,7 +103,10 @@ pub(super) fn shape(network: &Network<'_>, group: &Group) -> GroupShape {
     // Chips that moved up for lost ones no longer stand where their numbers say.
     let moved = group.chips().iter().any(|&chip| fabric.place(chip) != chip);
     let widths = if moved { None } else { group.as_box(&level_sizes) };
-    GroupShape { ranks: group.ranks(), widths, level_sizes, reduces, rails: rails(network, group) }
+    let lines = smallest_lines(fabric, group, &level_sizes);
+    let rails = rails(network, group);
+    let grid = if rails.is_none() { grid_dimensions(fabric, group) } else { Vec::new() };
+    GroupShape { ranks: group.ranks(), widths, lines, grid, level_sizes, reduces, rails }
 }
 
 /// Ranks in several scale-up domains, domain by domain, as many in each: where the domains hold ranks at common positions those, so that each

@@ -351,7 +351,7 @@ error: unknown key `libary`
 7 | libary = "cann"
   | ^^^^^^ did you mean `library`?
   |
-  = help: supernode takes: `name`, `vendor`, `origin`, `chip`, `library`, `host_chips`, `workload`, `engine`, `published`, `standing`, `sources`
+  = help: supernode takes: `name`, `vendor`, `origin`, `chip`, `library`, `host_chips`, `routing`, `workload`, `engine`, `published`, `standing`, `sources`
 "#;
     project.run(&["check", "slip.toml"]).fails(slip);
 }

@@ -2,8 +2,8 @@
 
 use crate::machines::{GIB, cloudmatrix, fabric, reducing, weightless};
 use supernode::fabric::RoutingPolicy;
-use supernode::input::spec::load_library;
-use supernode::network::{Algorithm, Collective, CollectiveError, Group, Network, Op, Placement, Pricing, Timing, TrafficPattern};
+use supernode::input::spec::{load_library, load_supernode};
+use supernode::network::{Algorithm, Collective, CollectiveError, Group, Network, Op, Placement, Pricing, RoutedFabrics, Timing, TrafficPattern};
 use supernode::units::Bytes;
 
 /// Seven planes of two links of 28 GB/s, one way.
@@ -368,4 +368,48 @@ fn placements_that_cannot_be_are_refused() {
     for (found, expected) in cases {
         assert_eq!(found, expected);
     }
+}
+
+/// All links of a torus are busy: 1 GiB over a pod takes at most half as long again as the ports of one chip need at the library's share of the wire.
+#[test]
+fn tori_use_all_their_dimensions() {
+    for name in ["tpu-v7-pod", "tpu-v5p-pod", "trn2-ultraserver"] {
+        let spec = load_supernode(name).unwrap();
+        let fabric = supernode::fabric::build(&spec).unwrap();
+        let network = Network::new(&fabric);
+        let mut pricing = Pricing::new(&network, &spec.library);
+        for op in [Op::AllReduce, Op::AllGather, Op::ReduceScatter] {
+            let collective = Collective { op, ranks: fabric.chips, bytes: GIB };
+            let timing = pricing.price(&collective, None).unwrap();
+            let bound = pricing.lower_bound(&collective).unwrap() / spec.library.wire_efficiency.value.get();
+            assert_eq!(timing.algorithm, Algorithm::MultiRing, "{name}, {}", op.name());
+            assert!(timing.total() < bound * 1.5, "{name}, {}: {timing:?}, bound {bound:?}", op.name());
+        }
+    }
+}
+
+/// A broadcast over hosts uses the NICs of all GPUs: eight chains, each with an eighth.
+#[test]
+fn a_broadcast_over_hosts_uses_every_nic() {
+    let spec = load_supernode("hgx-h100-ib-64").unwrap();
+    let fabric = supernode::fabric::build(&spec).unwrap();
+    let network = Network::new(&fabric);
+    let collective = Collective { op: Op::Broadcast, ranks: 64, bytes: GIB * 16.0 };
+    let timing = Pricing::new(&network, &spec.library).price(&collective, None).unwrap();
+    // One 400G card carries 49 GB/s.
+    assert!((collective.bytes / timing.total()).get() > 5.0 * 49e9, "{} s", timing.total().get());
+}
+
+/// The routing policy is a property of the machine: what its file states holds wherever none is asked for, in one simulation and in a series.
+#[test]
+fn the_machine_states_its_routing() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("routed.toml");
+    std::fs::write(&path, "schema = 1\nextends = \"trn2-ultraserver\"\n[supernode]\nrouting = \"valiant\"\n").unwrap();
+    let stated = supernode::fabric::build(&load_supernode(path.to_str().unwrap()).unwrap()).unwrap();
+    let plain = supernode::fabric::build(&load_supernode("trn2-ultraserver").unwrap()).unwrap();
+    let loads = |network: &Network<'_>| network.full_loads(&Group::first(64), TrafficPattern::Ring).bytes;
+    let asked = loads(&Network::with_routing(&plain, RoutingPolicy::Valiant));
+    assert_eq!(loads(&Network::new(&stated)), asked);
+    assert_eq!(loads(&Network::among(&stated, &RoutedFabrics::default())), asked);
+    assert_ne!(loads(&Network::new(&plain)), asked);
 }

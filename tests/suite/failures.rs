@@ -6,8 +6,9 @@ use crate::command::Project;
 use supernode::fabric::{self, Fabric};
 use supernode::footprint::{Damage, FailedPart, damaged, part_classes, part_named};
 use supernode::input::spec::{Spec, load_reliability, load_supernode, load_target, load_workload};
-use supernode::network::Network;
+use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::study::{DegradedMachine, Progress, chances, every_single_failure, single_failures};
+use supernode::units::Bytes;
 
 /// Four nodes of four chips in two planes, two spines a plane.
 const SMALL: &str = r#"
@@ -107,4 +108,24 @@ fn a_part_that_does_not_exist_is_named() {
         .run(&["fail", "cloudmatrix384", "--part", "ub-l3:0"])
         .fails("error: --part: `ub-l3` is not in this machine; it has chip, kunpeng-920, ub-l1, ub-l2\n");
     project.run(&["fail", "cloudmatrix384", "--switches", "449"]).fails("error: fail: 449 switches asked for, the machine has 448\n");
+}
+
+/// A torus, a grid of full meshes and rails of them keep their algorithms when they lose a chip: no fallback to one ring or to all pairs.
+#[test]
+fn one_lost_chip_leaves_most_of_an_all_reduce() {
+    for (name, least) in [("trn2-ultraserver", 0.5), ("ub-mesh-1024", 0.6), ("atlas-950-1024", 0.6), ("mi300x-8", 0.8)] {
+        let spec = load_supernode(name).unwrap();
+        let whole = fabric::build(&spec).unwrap();
+        let busbw = |fabric: &Fabric| -> f64 {
+            let network = Network::new(fabric);
+            let collective = Collective { op: Op::AllReduce, ranks: fabric.chips, bytes: Bytes::new(f64::from(1 << 30)) };
+            let total = Pricing::new(&network, &spec.library).price(&collective, None).unwrap().total();
+            (collective.bytes / total).get() * Op::AllReduce.bus_factor(fabric.chips)
+        };
+        let before = busbw(&whole);
+        for chip in [0, 5] {
+            let after = busbw(&damaged(&whole, &Damage::of(&[FailedPart::Node(chip)])));
+            assert!(after / before > least, "{name} without chip {chip}: {after} of {before}");
+        }
+    }
 }

@@ -217,10 +217,32 @@ fn bounds_hold_over_the_catalog() {
     }
 }
 
+/// On the machines that are too large to price every algorithm of, the fastest one keeps to its bound.
+#[test]
+fn bounds_hold_on_large_machines() {
+    for name in shipped_in("topologies") {
+        let spec = load_supernode(&name).unwrap();
+        if spec.chips() <= MOST_CHIPS {
+            continue;
+        }
+        let fabric = fabric(&spec);
+        let network = Network::new(&fabric);
+        let mut pricing = Pricing::new(&network, &spec.library);
+        for (op, op_name) in Op::ALL {
+            for bytes in [64.0, 1e9] {
+                let collective = Collective { op, ranks: fabric.chips, bytes: Bytes::new(bytes) };
+                let bound = pricing.lower_bound(&collective).unwrap().get();
+                let timing = pricing.price(&collective, None).unwrap();
+                assert!(timing.total().get() >= bound * (1.0 - 1e-9), "{op_name} by {} on {name}, {bytes} B", timing.algorithm.name());
+            }
+        }
+    }
+}
+
 /// Losing one part of any class makes no op faster than the same chips were on the whole machine.
 #[test]
 fn no_part_is_in_the_way() {
-    for name in ["hgx-h100", "mi300x-8", "hgx-h100-ib-64", "mi300x-roce-16", "scalex40", "ref-tomahawk-ultra-64", "gb200-nvl72"] {
+    for name in ["hgx-h100", "mi300x-8", "hgx-h100-ib-64", "mi300x-roce-16", "scalex40", "ref-tomahawk-ultra-64", "gb200-nvl72", "trn2-ultraserver"] {
         let spec = load_supernode(name).unwrap();
         let sound = fabric(&spec);
         let network = Network::new(&sound);

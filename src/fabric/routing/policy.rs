@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::input::document::Routing;
+
 /// How traffic spreads over the ways to its destination.
 ///
 /// The parallel links of one channel are bonded under every policy: a flow that takes a channel uses all of them evenly.
@@ -28,6 +30,20 @@ pub enum RoutingPolicy {
     Valiant,
     /// Shortest paths mixed with Valiant's; each pattern gets the mix that serves it best, as ideal UGAL routing would.
     Adaptive,
+}
+
+impl From<Routing> for RoutingPolicy {
+    fn from(stated: Routing) -> Self {
+        match stated {
+            Routing::Spray => Self::Spray,
+            Routing::Ecmp => Self::Ecmp { seed: 0 },
+            Routing::Striped => Self::Striped { seed: 0 },
+            Routing::DimensionOrder => Self::DimensionOrder,
+            Routing::AllPaths => Self::AllPaths,
+            Routing::Valiant => Self::Valiant,
+            Routing::Adaptive => Self::Adaptive,
+        }
+    }
 }
 
 /// A policy that does not exist.

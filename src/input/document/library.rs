@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Algorithms, Origin, Semantics};
-use crate::units::{Bytes, Figure, Ratio, Seconds};
+use crate::units::{Bytes, BytesPerSecond, Figure, Ratio, Seconds};
 
 /// A communication library on one kind of link.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -185,6 +185,11 @@ pub struct TokenKernel {
     pub local_copies: Figure<Ratio>,
     /// R of a pipeline ramp `sqrt(R x)` that x seconds of moving add, where the kernel moves tokens chunk by chunk; none if absent.
     pub ramp: Option<Figure<Seconds>>,
+    /// Share of the payload rate that copies reach inside the node, if the kernel relays them there; `efficiency` if absent.
+    #[schemars(extend("x-range" = [0.001, 1.0]))]
+    pub relay_efficiency: Option<Figure<Ratio>>,
+    /// Bytes a second that the cores of one rank pass on inside the node, if the kernel relays copies there and its cores bound it.
+    pub relay_rate: Option<Figure<BytesPerSecond>>,
     /// Bytes beside the token's elements: scales, indices, padding.
     pub message_overhead: Figure<Bytes>,
     /// Whether copies of a token for two experts on one rank are sent once.

@@ -60,7 +60,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 pub use study::{Any, Axis, AxisChoice, Chart, Constraint, Draws, Finding, Goal, Method, PacketStudy, Stretch, StudyDocument, StudyFile, StudyTable};
-pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Standing, StandingKind, SupernodeTable, Supply};
+pub use supernode::{Attach, AttachTo, Auxiliary, Cooling, Level, LevelNic, Racks, Routing, Standing, StandingKind, SupernodeTable, Supply};
 pub use switch::{FanIn, Forwarding, Switch, SwitchPower, SwitchQueueing};
 pub use target::{Target, Video};
 pub use training::{Captured, Checkpoint, HostCosts, Optimizer, PipelineSchedule, StateBytes, Training};

@@ -29,6 +29,8 @@ pub struct SupernodeTable {
     /// Chips under one operating system; the size of the innermost level if absent.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub host_chips: Option<At<u32>>,
+    /// How traffic spreads over the ways to its destination, in every command; sprayed if absent.
+    pub routing: Option<Routing>,
     /// Workload that `simulate` runs when none is named.
     #[schemars(extend("x-part" = "workload"))]
     pub workload: Option<At<String>>,
@@ -42,6 +44,27 @@ pub struct SupernodeTable {
     /// Addresses of what describes the machine.
     #[serde(default)]
     pub sources: Vec<String>,
+}
+
+/// How the machine spreads traffic; hashed ways start from seed 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Routing {
+    /// Packets over all shortest ways.
+    #[default]
+    Spray,
+    /// A hash picks one shortest way for each flow.
+    Ecmp,
+    /// Stripes over the planes, a hashed way in each.
+    Striped,
+    /// Shortest ways, one dimension after the other.
+    DimensionOrder,
+    /// Shortest ways and detours one hop longer.
+    AllPaths,
+    /// By way of a random node.
+    Valiant,
+    /// Shortest ways and Valiant's, whatever mix serves best.
+    Adaptive,
 }
 
 /// How far a description is one of a machine that runs.

@@ -78,6 +78,7 @@ pub fn supernode_of(reader: &FileReader<'_>, found: FoundText, name: &str) -> Re
             chip_part: head.chip.to_string(),
             library,
             host_chips,
+            routing: head.routing.unwrap_or_default(),
             levels,
             packages,
             auxiliaries: document.auxiliaries,

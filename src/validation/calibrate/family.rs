@@ -324,6 +324,7 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
         Named { name: "local_copies", unit: ("", 1.0), highest: 100.0, figure: &mut kernel.local_copies },
     ];
     found.extend(kernel.ramp.as_mut().map(|figure| time("ramp", figure)));
+    found.extend(kernel.relay_rate.as_mut().map(|figure| Named { name: "relay_rate", unit: GIGABYTES, highest: 1e13, figure }));
     found
 }
 
