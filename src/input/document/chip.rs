@@ -310,6 +310,9 @@ pub struct Kernels {
     /// Whether two overlapped decode streams (attention; experts with their transfers) each run on a share of the cores. The share is
     /// chosen best, in whole cores. Otherwise kernels follow each other on all cores and only transfers run beside them.
     pub decode_streams_split_cores: bool,
+    /// Whether the library computes norm, projections, rotation and cache entry before latent attention in one kernel when it decodes.
+    #[serde(default)]
+    pub fused_prolog: bool,
     /// Share of a dense attention kernel's efficiency that one reaches which chooses cache entries or gathers those chosen; all of it if
     /// absent. No such kernel is in the measured tables.
     #[schemars(extend("x-range" = [0.001, 1.0]))]

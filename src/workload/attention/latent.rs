@@ -5,15 +5,24 @@ use super::{AttentionBatch, Operator, Rank, Work, grouped, index};
 use crate::input::document::{Index, Mla, Precisions};
 use crate::units::Bytes;
 
+/// What a library with a fused kernel (MLAProlog) computes in one kernel with the norm before it.
+const PROLOG: [&str; 4] = ["compress query, key, value", "expand query", "project query, compress key, value", "absorb key"];
+
+/// Whether the operator of this name is in the fused kernel, so that nothing is launched for it.
+#[must_use]
+pub fn is_in_prolog(name: &str) -> bool {
+    PROLOG.contains(&name)
+}
+
 pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
     let heads = rank.share(mla.heads);
     let [query, latent, nope, rope, value] = [mla.query_rank, mla.kv_rank, mla.nope_dim, mla.rope_dim, mla.value_dim].map(f64::from);
     let gate = if mla.output_gate { heads * value } else { 0.0 };
     if query > 0.0 {
-        operators.push(rank.project("compress query, key, value", query + latent + rope + gate, rank.hidden));
-        operators.push(rank.project("expand query", heads * (nope + rope), query));
+        operators.push(rank.project(PROLOG[0], query + latent + rope + gate, rank.hidden));
+        operators.push(rank.project(PROLOG[1], heads * (nope + rope), query));
     } else {
-        operators.push(rank.project("project query, compress key, value", heads * (nope + rope) + latent + rope + gate, rank.hidden));
+        operators.push(rank.project(PROLOG[2], heads * (nope + rope) + latent + rope + gate, rank.hidden));
     }
     if let Some(chooser) = &Index::own(mla.index) {
         index::project(rank, chooser, if query > 0.0 { query } else { rank.hidden }, operators);
@@ -30,7 +39,7 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
             operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));
             operators.push(grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions));
         } else {
-            operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope));
+            operators.push(Rank::product(PROLOG[3], heads, batch.tokens(), latent, nope));
             operators.push(shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions));
             operators.push(Rank::product("absorb value", heads, batch.tokens(), value, latent));
         }
@@ -39,9 +48,11 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
 }
 
 impl Rank<'_> {
-    /// Cache entries of a batch's new tokens, expanded to keys and values.
+    /// Cache entries that a batch's new tokens see, expanded to keys and values: those of a found prefix and of earlier chunks too, since the cache
+    /// keeps them compressed.
     fn expand(&self, batch: &AttentionBatch, columns: f64, depth: f64) -> Operator {
-        let work = Work::Gemm { batch: 1.0, rows: batch.tokens(), columns, depth, precision: self.precisions.weights };
+        let seen = if self.cached { batch.last_context() } else { batch.new_tokens };
+        let work = Work::Gemm { batch: 1.0, rows: batch.sequences * seen, columns, depth, precision: self.precisions.weights };
         Operator { name: "expand key, value", work }
     }
 }

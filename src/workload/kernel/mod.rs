@@ -13,6 +13,7 @@ pub use experts::{GroupedRows, expert_time, grouped_time, low_latency_time, padd
 pub use gemm::{gemm_into, gemm_time};
 pub use roofline::roofline_time;
 
+use super::attention::is_in_prolog;
 use super::device::Device;
 use super::operator::{Operator, Work};
 use crate::input::document::Kernels;
@@ -21,7 +22,7 @@ use crate::units::Seconds;
 /// Time of an operator inside a captured graph: the gap to the kernel before it, then its body.
 #[must_use]
 pub fn time(device: &Device, operator: &Operator) -> Seconds {
-    let gap = device.kernels.launch.value;
+    let gap = gap_before(device, operator);
     match operator.work {
         Work::Gemm { batch, rows, columns, depth, precision } => gap + gemm_time(device, batch, rows, columns, depth, precision),
         Work::Attention { .. } => attention_time(device, &operator.work),
@@ -30,13 +31,18 @@ pub fn time(device: &Device, operator: &Operator) -> Seconds {
     }
 }
 
+/// The gap before an operator; none where it continues the kernel of the one before.
+fn gap_before(device: &Device, operator: &Operator) -> Seconds {
+    if device.kernels.fused_prolog && is_in_prolog(operator.name) { Seconds::ZERO } else { device.kernels.launch.value }
+}
+
 /// Of an operator's `time`, what is not launch.
 #[must_use]
 pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     let kernels = &device.kernels;
     let precision = operator.work.precision();
     let launch = match operator.work {
-        Work::Gemm { .. } | Work::Stream { .. } => kernels.launch.value,
+        Work::Gemm { .. } | Work::Stream { .. } => gap_before(device, operator),
         Work::Attention { latent, rows, .. } => {
             let family = attention::family(kernels, latent, rows);
             Kernels::nearest(family, precision).map_or(Seconds::ZERO, |kernel| kernel.launch.value)
