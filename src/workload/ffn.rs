@@ -110,9 +110,10 @@ pub fn expert_block(
     let local = expert_slots(experts, placement, load.ranks).per_rank;
     let group_tokens = load.tokens_per_rank * f64::from(load.ranks);
     let copies = (load.tokens_per_rank * load.copies * load.imbalance).min(group_tokens * local);
-    // Chance that none of the group's tokens chooses a given expert: (1 - k/E)^tokens.
-    let chosen = f64::from(experts.top_k) / f64::from(experts.routed);
-    let active = (local * (1.0 - (1.0 - chosen).max(0.0).powf(group_tokens))).max(copies.min(1.0));
+    // A token chooses an expert of the busiest rank with this chance (k/E where all are equally busy), and none of the group's tokens chooses a given
+    // one with (1 - chance)^tokens: copies of few tokens are as many different experts.
+    let chosen = if group_tokens > 0.0 { (copies / (group_tokens * local)).min(1.0) } else { 0.0 };
+    let active = (local * (1.0 - (1.0 - chosen).powf(group_tokens))).max(copies.min(1.0));
     // Different tokens among the copies: choices of one token for experts on one rank are few, T (1 - exp(-copies / T)).
     let tokens = if group_tokens > 0.0 { group_tokens * (1.0 - (-copies / group_tokens).exp()) } else { 0.0 };
     let work = Work::Experts {
