@@ -182,7 +182,8 @@ impl<'a> Mixed<'a> {
         let at_floor = floor.rate.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
         let rate = floor.rate.get() / f64::from(request.output.mean);
         let stays_below = stays_below(rate, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk));
-        if stays_below && (!floor.must_tell || at(1).0 <= 1.0) {
+        // Fuller chunks can keep a limit that emptier ones miss: whether memory ends the batch, the largest one says.
+        if stays_below && at(most / parts).0 > 1.0 && (!floor.must_tell || at(1).0 <= 1.0) {
             return Ok(Chunked { chunk, sequences: parts, largest: parts, all: false, rate: 0.0 });
         }
         let Ok(found) = largest_within(most / parts, at) else {
