@@ -182,8 +182,7 @@ impl<'a> Mixed<'a> {
         let at_floor = floor.rate.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
         let rate = floor.rate.get() / f64::from(request.output.mean);
         let stays_below = stays_below(rate, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk));
-        // Fuller chunks can keep a limit that emptier ones miss: whether memory ends the batch, the largest one says.
-        if stays_below && at(most / parts).0 > 1.0 && (!floor.must_tell || at(1).0 <= 1.0) {
+        if stays_below && (!floor.must_tell || at(1).0 <= 1.0) {
             return Ok(Chunked { chunk, sequences: parts, largest: parts, all: false, rate: 0.0 });
         }
         let Ok(found) = largest_within(most / parts, at) else {
@@ -301,6 +300,10 @@ pub(super) fn most<'a>(
             Ok(found) => works.push(found),
             Err(no) => nearest = Some(no.nearer(nearest)),
         }
+    }
+    // A chunk that was left early says nothing of memory. Where memory ends another one, the best of all decides whether the mapping lacks it.
+    if works.iter().any(|found| found.all) && works.iter().any(|found| found.rate <= 0.0) {
+        works = CHUNKS.iter().filter_map(|chunk| mixed.largest(*chunk, fit, Floor::NONE).ok()).collect();
     }
     let served = ServedMapping::of(mixed, works);
     served.map(ServedMapping::point).ok_or_else(|| nearest.unwrap_or(Infeasible::Cache { mapping, sequences: 0 }))
