@@ -53,6 +53,13 @@ impl StageWork {
         Self { flop: self.flop.map(|flop| flop * share), memory: self.memory * share, sent: self.sent * share, ..self }
     }
 
+    /// Both in one stage; it is held back by what holds this back, unless this is nothing.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.flop.iter_mut().zip(other.flop).for_each(|(sum, more)| *sum += more);
+        let limit = if self.limit == Limit::Launch { other.limit } else { self.limit };
+        Self { memory: self.memory + other.memory, sent: self.sent + other.sent, limit, ..self }
+    }
+
     pub(super) fn transfer(sent: Bytes) -> Self {
         Self { sent, limit: Limit::Communication, ..Self::default() }
     }

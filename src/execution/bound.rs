@@ -57,7 +57,7 @@ pub(super) struct BottleneckSplit {
 
 impl BottleneckSplit {
     /// With split cores the streams are balanced and run side by side: what holds the step back is counted in attention's. Where experts
-    /// have chips of their own, it is counted on the chips that are busy for longer.
+    /// have chips of their own, it is counted on the chips that are busy for longer. Shared experts beside dispatch are counted as dispatch.
     pub fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams<'_>) -> Self {
         let mut split = Self { launch: pass.launches, ..Self::default() };
         let mut apart = split;
@@ -66,8 +66,11 @@ impl BottleneckSplit {
             split.add(&streams.attention, &layers.attention, times);
             match &layers.block {
                 FeedForward::Dense(block) => split.add(&streams.attention, block, times),
-                FeedForward::Experts { gate, routed, .. } if streams.expert_resource == Resource::Compute => {
+                FeedForward::Experts { gate, shared, routed, .. } if streams.expert_resource == Resource::Compute => {
                     split.add(streams.experts(), gate, times);
+                    if !streams.shared_beside_dispatch {
+                        split.add(streams.experts(), shared, times);
+                    }
                     split.add(streams.experts(), routed, times);
                 }
                 FeedForward::Experts { .. } => {}

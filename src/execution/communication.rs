@@ -213,16 +213,36 @@ impl<'a> Communication<'a> {
         self.library.bulk_combine.as_ref().filter(|_| bulk).unwrap_or(&self.library.combine)
     }
 
-    /// Tokens from ranks with attention to ranks with experts (`there`), and their results back, each at the size that goes that way.
+    /// Tokens from ranks with attention to ranks with experts (`there`), and their results back, each at the size that goes that way, with what one
+    /// rank sends: between hosts by the faster of the library's kernels, straight to the experts' ranks or by way of their nodes.
     #[must_use]
-    pub fn afd_exchange(&self, there: &AfdTraffic, back: &AfdTraffic) -> [Seconds; 2] {
+    pub fn afd_exchange(&self, there: &AfdTraffic, back: &AfdTraffic) -> [Exchange; 2] {
         let ranks = self.network.fabric().chip.ranks;
         let profiles = self.afd_profiles(AfdSplit { attention: there.attention.div_ceil(ranks), experts: there.experts.div_ceil(ranks) });
-        let why = "its ranks are of two kinds";
-        [
-            self.left_out("dispatch", there.time(self.network, &profiles.dispatch, &self.library.dispatch), why),
-            self.left_out("combine", back.time(self.network, &profiles.combine, &self.library.combine), why),
-        ]
+        [self.afd_way(there, &profiles.dispatch, true), self.afd_way(back, &profiles.combine, false)]
+    }
+
+    /// One way of it, `out` to the experts or home.
+    fn afd_way(&self, traffic: &AfdTraffic, between: &Profile, out: bool) -> Exchange {
+        let (name, own, [direct, by_nodes]) = if out {
+            ("dispatch", &self.library.dispatch, ["rdma-dispatch", "relayed-dispatch"])
+        } else {
+            ("combine", &self.library.combine, ["rdma-combine", "relayed-combine"])
+        };
+        let fabric = self.network.fabric();
+        let (node, per_chip) = (fabric.level_sizes[0], fabric.chip.ranks);
+        let spans = traffic.attention.div_ceil(per_chip) + traffic.experts.div_ceil(per_chip) > self.network.domain_chips();
+        let across = |name: &str| self.library.token_kernel(name).filter(|_| spans);
+        let kernel = across(direct).unwrap_or(own);
+        let sent = if out { traffic.attention_bytes(kernel) } else { traffic.expert_bytes(kernel) };
+        let mut best = Exchange { time: traffic.time(self.network, between, kernel), sent };
+        if let Some(kernel) = across(by_nodes).filter(|_| node > 1 && traffic.experts.is_multiple_of(node * per_chip)) {
+            let relayed = traffic.relayed(self.network, [between, self.profile(node)], node * per_chip, kernel);
+            if relayed.time < best.time {
+                best = Exchange { time: relayed.time, sent: if out { relayed.attention } else { relayed.experts + relayed.inside } };
+            }
+        }
+        Exchange { time: self.left_out(name, best.time, "its ranks are of two kinds"), ..best }
     }
 
     /// The kernel of one domain; where the ranks span several and the library has a kernel for that, that one: straight to the experts' ranks

@@ -91,8 +91,10 @@ pub(super) struct Transfer {
 pub(super) enum FeedForward {
     Dense(Vec<Operator>),
     Experts {
-        /// Norm, router, shared experts.
+        /// Norm, router; shared experts too where no tokens are dispatched.
         gate: Vec<Operator>,
+        /// Shared experts, which need nothing that dispatch brings.
+        shared: Vec<Operator>,
         routed: [Operator; 1],
         /// Dispatch and combine; absent when all experts are on one rank.
         exchange: Option<[Transfer; 2]>,
@@ -158,13 +160,14 @@ impl Pass {
     pub fn operators(&self, [attention, experts]: [f64; 2]) -> impl Iterator<Item = (&Operator, f64)> {
         let layers = self.layers.iter().flat_map(move |layers| {
             let times = self.times(layers);
-            let (first, second): (&[Operator], &[Operator]) = match &layers.block {
-                FeedForward::Dense(block) => (block, &[]),
-                FeedForward::Experts { gate, routed, .. } => (gate, routed),
-                FeedForward::Apart { gate, experts, .. } => (gate, experts),
+            let (first, beside, second): (&[Operator], &[Operator], &[Operator]) = match &layers.block {
+                FeedForward::Dense(block) => (block, &[], &[]),
+                FeedForward::Experts { gate, shared, routed, .. } => (gate, shared, routed),
+                FeedForward::Apart { gate, experts, .. } => (gate, &[], experts),
             };
             let (here, there) = (times * attention, times * experts);
-            layers.attention.iter().chain(first).map(move |operator| (operator, here)).chain(second.iter().map(move |operator| (operator, there)))
+            let mine = layers.attention.iter().chain(first).chain(beside).map(move |operator| (operator, here));
+            mine.chain(second.iter().map(move |operator| (operator, there)))
         });
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
@@ -232,12 +235,14 @@ impl<'a> MicroBatch<'a> {
         let group_tokens = if everywhere { tokens } else { tokens * f64::from(mapping.ep) };
         let load = ExpertLoad::new(experts, placement, mapping.ep, group_tokens / f64::from(mapping.ep));
         let mut gate = gate(model, experts, &workload.precision, tokens);
+        let mut shared = Vec::new();
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
-            gate.extend(shared_block(model, experts, &workload.precision, mapping.shared_expert_shares(), tokens));
+            shared.extend(shared_block(model, experts, &workload.precision, mapping.shared_expert_shares(), tokens));
         }
         let routed = [expert_block(model, experts, placement, &workload.precision, &load, mapping.expert_shares())];
         if mapping.ep == 1 || everywhere {
-            return FeedForward::Experts { gate, routed, exchange: None };
+            gate.append(&mut shared);
+            return FeedForward::Experts { gate, shared, routed, exchange: None };
         }
         let bulk = self.shape.bulk();
         let communication = &self.machine.communication;
@@ -251,7 +256,7 @@ impl<'a> MicroBatch<'a> {
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
         let exchanges = [communication.dispatch(&out, bulk), communication.combine(&back, bulk)];
         let exchange = exchanges.map(|Exchange { time, sent }| Transfer { time, sent });
-        FeedForward::Experts { gate, routed, exchange: Some(exchange) }
+        FeedForward::Experts { gate, shared, routed, exchange: Some(exchange) }
     }
 
     /// Experts of one layer on `ranks` ranks of their own. Shared experts are there too, a copy on each, every copy for an equal part of the
@@ -283,10 +288,8 @@ impl<'a> MicroBatch<'a> {
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
         let communication = &self.machine.communication;
-        let [there, home] = communication.afd_exchange(&out, &back);
-        let dispatch = Transfer { time: there, sent: out.attention_bytes(communication.dispatch_kernel(false)) };
-        let combine = Transfer { time: home, sent: back.expert_bytes(communication.combine_kernel(false)) };
-        FeedForward::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange: [dispatch, combine] }
+        let exchange = communication.afd_exchange(&out, &back).map(|Exchange { time, sent }| Transfer { time, sent });
+        FeedForward::Apart { gate: gate(model, experts, &workload.precision, tokens), experts: operators, exchange }
     }
 
     /// Tokens of the ranks of one TP group: all, or their part of those that several such groups share.

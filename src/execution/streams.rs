@@ -18,14 +18,18 @@ pub(super) struct Streams<'a> {
     split_off: Option<Device>,
     /// Where the experts' computing is scheduled.
     pub expert_resource: Resource,
+    /// Whether shared experts run while tokens travel to routed ones: on cores that nothing else uses meanwhile, since the experts' stream has one
+    /// micro-batch at a time. TensorRT-LLM, SGLang, vLLM and CANN start them on a second stream. Otherwise the cores work on another micro-batch.
+    pub shared_beside_dispatch: bool,
 }
 
-/// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate and experts.
+/// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate, shared and routed experts.
 #[derive(Clone, Copy, Debug, Default)]
 struct Times {
     attention: Seconds,
     dense: Seconds,
     gate: Seconds,
+    shared: Seconds,
     experts: Seconds,
 }
 
@@ -46,7 +50,7 @@ impl<'a> Streams<'a> {
         }
         let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
         let attention = if taken > 0.0 { Cow::Owned(device.with_cores(1.0 - taken)) } else { Cow::Borrowed(device) };
-        Self { attention, split_off: None, expert_resource: Resource::Compute }
+        Self { attention, split_off: None, expert_resource: Resource::Compute, shared_beside_dispatch: !overlaps }
     }
 
     /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
@@ -60,9 +64,11 @@ impl<'a> Streams<'a> {
                 work.push(StageWork::of(&self.attention, block));
                 work.extend(block_reduce);
             }
-            FeedForward::Experts { gate, routed, exchange } => {
-                work.push(StageWork::of(self.experts(), gate));
-                work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent)));
+            FeedForward::Experts { gate, shared, routed, exchange } => {
+                let shared = StageWork::of(self.experts(), shared);
+                let (before, beside) = if self.shared_beside_dispatch { (StageWork::default(), shared) } else { (shared, StageWork::default()) };
+                work.push(StageWork::of(self.experts(), gate).and(before));
+                work.extend(exchange.map(|[dispatch, _]| StageWork::transfer(dispatch.sent).and(beside)));
                 work.push(StageWork::of(self.experts(), routed));
                 work.extend(exchange.map(|[_, combine]| StageWork::transfer(combine.sent)).or(block_reduce));
             }
@@ -76,6 +82,10 @@ impl<'a> Streams<'a> {
         work.into_iter().map(|work| work.on(shares[0])).collect()
     }
 
+    fn layer_stages(&self, layers: &EqualLayers, times: Times) -> Vec<Stage> {
+        stages(layers, times, self.expert_resource, self.shared_beside_dispatch)
+    }
+
     /// Stages of one micro-batch in one layer, for every group of layers.
     pub fn stages<'p>(&'p self, pass: &'p Pass) -> impl Iterator<Item = Vec<Stage>> + 'p {
         let mut known: Option<(&Rc<Vec<Operator>>, Seconds)> = None;
@@ -83,8 +93,8 @@ impl<'a> Streams<'a> {
             let before = known.filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
             let attention = before.map_or_else(|| sum(&self.attention, &layers.attention), |(_, time)| time);
             known = Some((&layers.attention, attention));
-            let (gate, experts) = expert_times(self.experts(), layers);
-            stages(layers, Times { attention, gate, experts, ..dense_time(&self.attention, layers) }, self.expert_resource)
+            let (dense, experts) = (dense_time(&self.attention, layers), expert_times(self.experts(), layers));
+            self.layer_stages(layers, Times { attention, dense, ..experts })
         })
     }
 }
@@ -93,25 +103,25 @@ fn sum(device: &Device, operators: &[Operator]) -> Seconds {
     operators.iter().map(|operator| kernel::time(device, operator)).sum()
 }
 
-/// The dense block's time alone.
-fn dense_time(device: &Device, layers: &EqualLayers) -> Times {
-    let dense = match &layers.block {
+/// The dense block's time.
+fn dense_time(device: &Device, layers: &EqualLayers) -> Seconds {
+    match &layers.block {
         FeedForward::Dense(block) => sum(device, block),
         FeedForward::Experts { .. } | FeedForward::Apart { .. } => Seconds::ZERO,
-    };
-    Times { dense, ..Times::default() }
-}
-
-/// Gate, then experts.
-fn expert_times(device: &Device, layers: &EqualLayers) -> (Seconds, Seconds) {
-    match &layers.block {
-        FeedForward::Dense(_) => (Seconds::ZERO, Seconds::ZERO),
-        FeedForward::Experts { gate, routed, .. } => (sum(device, gate), sum(device, routed)),
-        FeedForward::Apart { gate, experts, .. } => (sum(device, gate), sum(device, experts)),
     }
 }
 
-fn stages(layers: &EqualLayers, times: Times, expert_resource: Resource) -> Vec<Stage> {
+/// Gate, shared and routed experts.
+fn expert_times(device: &Device, layers: &EqualLayers) -> Times {
+    let [gate, shared, experts] = match &layers.block {
+        FeedForward::Dense(_) => [Seconds::ZERO; 3],
+        FeedForward::Experts { gate, shared, routed, .. } => [sum(device, gate), sum(device, shared), sum(device, routed)],
+        FeedForward::Apart { gate, experts, .. } => [sum(device, gate), Seconds::ZERO, sum(device, experts)],
+    };
+    Times { gate, shared, experts, ..Times::default() }
+}
+
+fn stages(layers: &EqualLayers, times: Times, expert_resource: Resource, shared_beside_dispatch: bool) -> Vec<Stage> {
     let [reduce, block_reduce] =
         layers.reduces.map(|reduce| reduce.map(|reduce| Stage { name: "all-reduce", resource: Resource::Fabric, time: reduce.time }));
     let mut stages = Vec::with_capacity(7);
@@ -124,8 +134,9 @@ fn stages(layers: &EqualLayers, times: Times, expert_resource: Resource) -> Vec<
             stages.extend(block_reduce);
         }
         FeedForward::Experts { exchange, .. } => {
-            stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate });
-            stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time }));
+            let (before, beside) = if shared_beside_dispatch { (Seconds::ZERO, times.shared) } else { (times.shared, Seconds::ZERO) };
+            stages.push(Stage { name: "gate", resource: expert_resource, time: times.gate + before });
+            stages.extend(exchange.map(|[dispatch, _]| Stage { name: "dispatch", resource: Resource::Fabric, time: dispatch.time.max(beside) }));
             stages.push(Stage { name: "experts", resource: expert_resource, time: times.experts });
             stages.extend(exchange.map(|[_, combine]| Stage { name: "combine", resource: Resource::Fabric, time: combine.time }).or(block_reduce));
         }
@@ -148,7 +159,7 @@ struct CoreSplit<'a> {
     pass: &'a Pass,
     /// By number of cores, by group of layers; filled as they are asked for.
     attention: Vec<Option<Vec<Times>>>,
-    experts: Vec<Option<Vec<(Seconds, Seconds)>>>,
+    experts: Vec<Option<Vec<Times>>>,
     best: Option<(Seconds, u32)>,
 }
 
@@ -176,7 +187,7 @@ impl<'a> CoreSplit<'a> {
         }
         let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
         let (attention, experts) = (Cow::Owned(self.part(for_attention)), self.part(cores - for_attention));
-        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric }
+        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric, shared_beside_dispatch: true }
     }
 
     /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.
@@ -187,7 +198,7 @@ impl<'a> CoreSplit<'a> {
         let attention = self.attention[half as usize].iter().flatten().zip(&self.pass.layers);
         let attention: f64 = attention.map(|(times, layers)| weighted(times.attention, layers)).sum();
         let experts = self.experts[(self.cores() - half) as usize].iter().flatten().zip(&self.pass.layers);
-        let experts: f64 = experts.map(|((gate, experts), layers)| weighted(*gate + *experts + layers.exchanged(), layers)).sum();
+        let experts: f64 = experts.map(|(times, layers)| weighted(times.gate + times.experts + layers.exchanged(), layers)).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a whole number")]
         let guess = (f64::from(self.cores()) * attention / (attention + experts)) as u32;
         guess.clamp(1, self.cores() - 1)
@@ -227,7 +238,7 @@ impl<'a> CoreSplit<'a> {
             for (index, layers) in pass.layers.iter().enumerate() {
                 let known = index.checked_sub(1).filter(|before| Rc::ptr_eq(&pass.layers[*before].attention, &layers.attention));
                 let attention = known.map_or_else(|| sum(&device, &layers.attention), |before| times[before].attention);
-                times.push(Times { attention, ..dense_time(&device, layers) });
+                times.push(Times { attention, dense: dense_time(&device, layers), ..Times::default() });
             }
             self.attention[for_attention as usize] = Some(times);
         }
@@ -237,8 +248,8 @@ impl<'a> CoreSplit<'a> {
         }
         let attention = self.attention[for_attention as usize].iter().flatten();
         let experts = self.experts[for_experts as usize].iter().flatten();
-        let each = pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), (gate, experts))| {
-            let stages = stages(layers, Times { gate: *gate, experts: *experts, ..*attention }, Resource::Fabric);
+        let each = pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), experts)| {
+            let stages = stages(layers, Times { attention: attention.attention, dense: attention.dense, ..*experts }, Resource::Fabric, true);
             layers_time(layers, &stages, pass.micro_batches)
         });
         each.sum()

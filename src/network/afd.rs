@@ -1,6 +1,6 @@
 //! Tokens between ranks that run attention and ranks that hold only experts: M ranks send to N other ranks, and the N ranks send back.
 
-use super::moe::ExpertTraffic;
+use super::moe::{ExpertTraffic, distinct_ranks};
 use super::network::Network;
 use super::profile::Profile;
 use crate::input::document::TokenKernel;
@@ -60,4 +60,41 @@ impl AfdTraffic {
         let handled = self.tokens * (f64::from(self.attention) / f64::from(self.experts)).max(1.0);
         self.among(peers + 1, handled).kernel_time(network, kernel, busy, f64::from(peers), profile.latency)
     }
+
+    /// The same by way of the nodes of the expert ranks, `node` ranks in each, as [`ExpertTraffic::relayed_over`]: a token goes once to each of the m
+    /// nodes that hold some of its experts, and inside the node on to their ranks, whose all-to-all `inside` is. Back, results are added up
+    /// in the node first.
+    #[must_use]
+    pub fn relayed(&self, network: &Network<'_>, [between, inside]: [&Profile; 2], node: u32, kernel: &TokenKernel) -> RelayedAfd {
+        let fabric = network.fabric();
+        let (nodes, w, per_chip) = (f64::from(self.experts / node), f64::from(node), f64::from(fabric.chip.ranks));
+        let message = self.message + kernel.message_overhead.value;
+        let of_a_token = message * distinct_ranks(nodes, self.copies);
+        let pair = of_a_token * (self.tokens / f64::from(self.experts));
+        let on_a_chip = f64::from(fabric.chip.ranks.min(self.attention) * fabric.chip.ranks.min(self.experts));
+        let (outer, _) = between.serialisation_of(fabric, pair * on_a_chip, message, kernel.semantics());
+        let arriving = self.tokens * f64::from(self.attention) / f64::from(self.experts);
+        let copies = if kernel.merges_copies { distinct_ranks(nodes * w, self.copies) } else { self.copies };
+        let to_neighbour = message * (arriving * copies / w * self.imbalance);
+        let (inner, _) = inside.serialisation_of(fabric, to_neighbour * (per_chip * per_chip), message, kernel.semantics());
+        let inner = inner.max(network.window_time(to_neighbour * (per_chip * (w - 1.0)), inside.latency));
+        let peers = self.attention.max(self.experts);
+        let path = between.latency + inside.latency;
+        let time = self.among(peers + 1, arriving.max(self.tokens)).kernel_time(network, kernel, outer.max(inner), nodes + w - 1.0, path);
+        let forwarded = to_neighbour * (w - 1.0);
+        RelayedAfd { time, attention: of_a_token * self.tokens, experts: of_a_token * arriving, inside: forwarded }
+    }
+}
+
+/// One way between attention ranks and expert ranks by way of nodes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RelayedAfd {
+    /// Time of the kernel.
+    pub time: Seconds,
+    /// Bytes between one attention rank and all nodes.
+    pub attention: Bytes,
+    /// Bytes between one expert rank and all attention ranks.
+    pub experts: Bytes,
+    /// Bytes between one expert rank and the others in its node.
+    pub inside: Bytes,
 }

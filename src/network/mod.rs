@@ -67,7 +67,7 @@ mod switch_trees;
 mod symmetry;
 
 pub use crate::input::document::Algorithm;
-pub use afd::AfdTraffic;
+pub use afd::{AfdTraffic, RelayedAfd};
 pub use algorithm::Obstacle;
 pub use bound::{Cuts, lower_bound};
 pub use channel_loads::ChannelLoads;

@@ -301,6 +301,10 @@ pub(super) fn most<'a>(
             Err(no) => nearest = Some(no.nearer(nearest)),
         }
     }
+    // A chunk that was left early says nothing of memory. Where memory ends another one, the best of all decides whether the mapping lacks it.
+    if works.iter().any(|found| found.all) && works.iter().any(|found| found.rate <= 0.0) {
+        works = CHUNKS.iter().filter_map(|chunk| mixed.largest(*chunk, fit, Floor::NONE).ok()).collect();
+    }
     let served = ServedMapping::of(mixed, works);
     served.map(ServedMapping::point).ok_or_else(|| nearest.unwrap_or(Infeasible::Cache { mapping, sequences: 0 }))
 }

@@ -28,7 +28,7 @@ const RESULT: f64 = 2.0;
 /// last of a product's three.
 #[must_use]
 pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
-    let of = |work| Operator { name: operator.name, work };
+    let of = |work| Operator { prolog: false, name: operator.name, work };
     match operator.work {
         Work::Gemm { batch, rows, columns, depth, precision } => vec![
             of(Work::Gemm { batch, rows, columns: depth, depth: columns, precision }),
@@ -138,7 +138,8 @@ mod tests {
     /// 8 bytes each, of which 2 are the product's own.
     #[test]
     fn a_product_is_undone_by_two_and_a_sum() {
-        let operator = Operator { name: "", work: Work::Gemm { batch: 1.0, rows: 10.0, columns: 20.0, depth: 30.0, precision: Precision::Bf16 } };
+        let operator =
+            Operator { prolog: false, name: "", work: Work::Gemm { batch: 1.0, rows: 10.0, columns: 20.0, depth: 30.0, precision: Precision::Bf16 } };
         let undone = backward(&operator, 4.0);
         assert_eq!(undone.iter().map(|operator| operator.work.flop().get()).collect::<Vec<_>>(), [12_000.0, 12_000.0, 0.0]);
         assert_eq!(undone[2].work.bytes(), Bytes::new(3600.0));

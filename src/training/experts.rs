@@ -18,8 +18,9 @@ pub(super) fn routed_block(
 ) -> Vec<Operator> {
     let block = expert_block(model, experts, placement, precisions, load, 1);
     let Work::Experts { active, copies, tokens, hidden, width, precision, .. } = block.work else { return vec![block] };
-    let gemm = |name, columns, depth| Operator { name, work: Work::Gemm { batch: active, rows: copies / active, columns, depth, precision } };
-    let stream = |name, bytes| Operator { name, work: Work::Stream { bytes: Bytes::new(bytes) } };
+    let gemm =
+        |name, columns, depth| Operator { prolog: false, name, work: Work::Gemm { batch: active, rows: copies / active, columns, depth, precision } };
+    let stream = |name, bytes| Operator { prolog: false, name, work: Work::Stream { bytes: Bytes::new(bytes) } };
     vec![
         stream("permute", (tokens + copies) * hidden * precision.activation_bytes()),
         gemm("experts gate and up", 2.0 * width, hidden),

@@ -1,10 +1,12 @@
 //! Decode and prefill of a whole model.
 
+use std::sync::Arc;
+
 use super::bench::{Bench, share_in, time_in, tokens_in};
 use crate::execution::{Machine, Mapping, mappings_for};
-use crate::input::cases::Case;
-use crate::input::document::{CacheTier, ExpertPlacement, Precision, PrefixCache};
-use crate::input::spec::WorkloadSpec;
+use crate::input::cases::{Case, Settings};
+use crate::input::document::{CacheTier, DecodePhase, ExpertPlacement, Precision, PrefixCache, Speculation};
+use crate::input::spec::{EngineSpec, WorkloadSpec};
 use crate::network::Pricing;
 use crate::serving::{OperatingPoint, Role, best as best_mapping, decode_at, prefill_at};
 use crate::units::{BytesPerSecond, Figure, Ratio, Seconds, TokensPerSecond};
@@ -13,10 +15,14 @@ use crate::units::{BytesPerSecond, Figure, Ratio, Seconds, TokensPerSecond};
 const FORMATS: [(&str, Precision); 2] = [("bf16", Precision::Bf16), ("fp8", Precision::Fp8)];
 
 /// One instance over all ranks of the case's chips, `tp` ranks an attention group (one if absent), with the case's workload. `imbalance` (per
-/// cent of the mean), `slots` (experts with their copies), `attention` and `cache` (formats) and `prompt` (tokens) take the place of the workload's.
+/// cent of the mean), `slots` (experts with their copies), `attention` and `cache` (formats), `prompt` (tokens) and `model` take the place of the
+/// workload's.
 fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
     let settings = &case.settings;
     let mut workload = bench.workload(settings.text("workload")?)?;
+    if let Some(name) = settings.optional("model") {
+        workload.model = bench.model(name)?;
+    }
     let stated = &mut workload.workload;
     if settings.optional("imbalance").is_some() || settings.optional("slots").is_some() {
         let mut placement = stated.experts.clone().unwrap_or_else(ExpertPlacement::even);
@@ -48,31 +54,89 @@ fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Ma
     Ok((workload, chips, Mapping { tp, ep: ranks, dp: ranks / tp, ..Mapping::ONE }))
 }
 
-/// A figure of a decode step at a given batch.
+const DECODE_SETTINGS: [&str; 16] = [
+    "workload",
+    "model",
+    "chips",
+    "tp",
+    "engine",
+    "batch",
+    "requests",
+    "context",
+    "speculation",
+    "drafts",
+    "accepted",
+    "micro_batches",
+    "imbalance",
+    "slots",
+    "attention",
+    "cache",
+];
+
+/// Draft tokens of the case: none unless it says `speculation` or how many `drafts`. Of these, `accepted` hundredths of tokens a step are the mean; the
+/// workload's acceptance if absent.
+fn speculation(settings: &Settings, phase: &DecodePhase) -> Result<Option<Speculation>, String> {
+    let stated = settings.flag("speculation")?.then(|| phase.speculation.clone()).flatten();
+    if settings.optional("drafts").is_none() {
+        return Ok(stated);
+    }
+    let draft_tokens = settings.count("drafts")?.min(16);
+    let usual = phase.speculation.as_ref().map(|speculation| speculation.acceptance.value);
+    let mut found = Speculation { draft_tokens, acceptance: Figure::plain(usual.unwrap_or(Ratio::new(1.0))), draft: None };
+    if settings.optional("accepted").is_none() {
+        return if usual.is_some() { Ok(Some(found)) } else { Err("the workload states no acceptance of draft tokens".to_owned()) };
+    }
+    let tokens = settings.number("accepted")? / 100.0;
+    if !(1.0..=f64::from(1 + draft_tokens)).contains(&tokens) {
+        return Err(format!("{draft_tokens} draft tokens do not make {tokens} tokens a step"));
+    }
+    // Tokens a step grow with the acceptance.
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        found.acceptance.value = Ratio::new(middle);
+        if found.tokens_per_step() < tokens { low = middle } else { high = middle }
+    }
+    Ok(Some(found))
+}
+
+/// A figure of a decode step at a given batch; with the faster of one and two micro-batches where the case does not say how many.
 pub fn decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["workload", "chips", "tp", "batch", "context", "speculation", "micro_batches", "imbalance", "slots", "attention", "cache"])?;
-    let (workload, chips, mapping) = instance(bench, case)?;
+    settings.only(&DECODE_SETTINGS)?;
+    let (mut workload, chips, mapping) = instance(bench, case)?;
+    if let Some(name) = settings.optional("engine") {
+        workload.engine = Some(Arc::new(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
+    }
     let phase = workload.workload.decode.as_ref().ok_or("the workload has no decode phase")?;
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);
-    let (batch, context) = (settings.count("batch")?, settings.count("context")?);
-    let (speculation, micro_batches) = (settings.flag("speculation")?, settings.count("micro_batches")?.min(8));
-    let at = |speculation: bool, micro_batches: u32| {
+    let context = settings.count("context")?;
+    let sequences = if settings.optional("requests").is_some() {
+        settings.count("requests")?.div_ceil(mapping.dp)
+    } else {
+        settings.count("batch")? * mapping.tp / bench.spec.chip.ranks
+    };
+    let drafts = speculation(settings, phase)?;
+    let at = |speculation: &Option<Speculation>, micro_batches: u32| {
         let mut phase = phase.clone();
         phase.context.set(context);
-        if !speculation {
-            phase.speculation = None;
-        }
-        decode_at(&machine, &phase, mapping, (batch * mapping.tp / bench.spec.chip.ranks).max(1), micro_batches)
+        phase.speculation.clone_from(speculation);
+        decode_at(&machine, &phase, mapping, sequences.max(1), micro_batches)
     };
-    let point = at(speculation, micro_batches);
+    let point = if settings.optional("micro_batches").is_some() {
+        at(&drafts, settings.count("micro_batches")?.min(8))
+    } else {
+        let [one, two] = [1, 2].map(|micro_batches| at(&drafts, micro_batches));
+        if sequences > 1 && two.rate > one.rate { two } else { one }
+    };
     let per_chip = |point: &OperatingPoint| TokensPerSecond::new(point.rate.get() / f64::from(chips));
     match case.quantity.as_str() {
         "tpot" => time_in(case.unit, point.latency()),
         "decode_layer" => time_in(case.unit, point.step.layer),
-        "decode_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(speculation, 1)) - 1.0),
-        "decode_layer_saving" => share_in(case.unit, 1.0 - point.step.layer / at(speculation, 1).step.layer),
-        "speculation_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(false, micro_batches)) - 1.0),
+        "decode_overlap_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(&drafts, 1)) - 1.0),
+        "decode_overlap_ratio" => share_in(case.unit, per_chip(&point) / per_chip(&at(&drafts, 1))),
+        "decode_layer_saving" => share_in(case.unit, 1.0 - point.step.layer / at(&drafts, 1).step.layer),
+        "speculation_gain" => share_in(case.unit, per_chip(&point) / per_chip(&at(&None, point.micro_batches)) - 1.0),
         _ => tokens_in(case.unit, per_chip(&point)),
     }
 }
@@ -92,7 +156,7 @@ pub fn best(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
 /// A figure of a prefill pass of `tokens` tokens a chip.
 pub fn prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["workload", "chips", "tp", "prompt", "tokens", "micro_batches", "imbalance", "slots", "attention", "cache"])?;
+    settings.only(&["workload", "model", "chips", "tp", "prompt", "tokens", "micro_batches", "imbalance", "slots", "attention", "cache"])?;
     let (workload, chips, mapping) = instance(bench, case)?;
     let phase = workload.workload.prefill.as_ref().ok_or("the workload has no prefill phase")?;
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.spec.chip, &workload);

@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 36] = [
+pub const QUANTITIES: [MeasuredQuantity; 37] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -47,6 +47,11 @@ pub const QUANTITIES: [MeasuredQuantity; 36] = [
     },
     MeasuredQuantity { name: "decode_layer", meaning: "one expert layer of a decode step, all micro-batches", predict: phase::decode },
     MeasuredQuantity { name: "decode_overlap_gain", meaning: "output tokens gained by micro-batches", predict: phase::decode },
+    MeasuredQuantity {
+        name: "decode_overlap_ratio",
+        meaning: "output tokens with micro-batches over those without, which may be fewer",
+        predict: phase::decode,
+    },
     MeasuredQuantity { name: "decode_layer_saving", meaning: "layer time saved by micro-batches", predict: phase::decode },
     MeasuredQuantity { name: "speculation_gain", meaning: "output tokens gained by speculation", predict: phase::decode },
     MeasuredQuantity { name: "prefill_rate", meaning: "prompt tokens a second and chip", predict: phase::prefill },

@@ -7,11 +7,11 @@ use crate::units::Bytes;
 
 /// A block: up projection (beside it the gate, if there is one), activation, down projection.
 fn block(names: [&'static str; 3], gated: bool, tokens: f64, [hidden, width]: [f64; 2], precision: Precision) -> [Operator; 3] {
-    let gemm = |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision } };
+    let gemm = |name, columns, depth| Operator { prolog: false, name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision } };
     let into = if gated { 2.0 } else { 1.0 };
     // Reads up and gate in 16 bit, writes what goes down.
     let activation = Work::Stream { bytes: Bytes::new(tokens * width * (2.0 * into + precision.activation_bytes())) };
-    [gemm(names[0], into * width, hidden), Operator { name: names[1], work: activation }, gemm(names[2], hidden, width)]
+    [gemm(names[0], into * width, hidden), Operator { prolog: false, name: names[1], work: activation }, gemm(names[2], hidden, width)]
 }
 
 /// The dense block of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
@@ -33,10 +33,13 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
     // Room for projections and shared experts.
     let mut operators = Vec::with_capacity(7);
-    operators.extend([norm(hidden, tokens), Operator { name: "gate", work: scores }]);
+    operators.extend([norm(hidden, tokens), Operator { prolog: false, name: "gate", work: scores }]);
     if let Some(latent) = experts.latent.map(f64::from) {
-        let project =
-            |name, columns, depth| Operator { name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights } };
+        let project = |name, columns, depth| Operator {
+            prolog: false,
+            name,
+            work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights },
+        };
         operators.extend([project("narrow for experts", latent, hidden), project("widen after experts", hidden, latent)]);
     }
     operators
@@ -110,9 +113,10 @@ pub fn expert_block(
     let local = expert_slots(experts, placement, load.ranks).per_rank;
     let group_tokens = load.tokens_per_rank * f64::from(load.ranks);
     let copies = (load.tokens_per_rank * load.copies * load.imbalance).min(group_tokens * local);
-    // Chance that none of the group's tokens chooses a given expert: (1 - k/E)^tokens.
-    let chosen = f64::from(experts.top_k) / f64::from(experts.routed);
-    let active = (local * (1.0 - (1.0 - chosen).max(0.0).powf(group_tokens))).max(copies.min(1.0));
+    // A token chooses an expert of the busiest rank with this chance (k/E where all are equally busy), and none of the group's tokens chooses a given
+    // one with (1 - chance)^tokens: copies of few tokens are as many different experts.
+    let chosen = if group_tokens > 0.0 { (copies / (group_tokens * local)).min(1.0) } else { 0.0 };
+    let active = (local * (1.0 - (1.0 - chosen).powf(group_tokens))).max(copies.min(1.0));
     // Different tokens among the copies: choices of one token for experts on one rank are few, T (1 - exp(-copies / T)).
     let tokens = if group_tokens > 0.0 { group_tokens * (1.0 - (-copies / group_tokens).exp()) } else { 0.0 };
     let work = Work::Experts {
@@ -126,7 +130,7 @@ pub fn expert_block(
         width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true) * shares),
         precision: precisions.experts(),
     };
-    Operator { name: "experts", work }
+    Operator { prolog: false, name: "experts", work }
 }
 
 /// Final norm and language-model head for `tokens` whose next token is wanted, in BF16.
@@ -135,5 +139,5 @@ pub fn head(model: &Model, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
     let columns = f64::from(model.vocabulary) / f64::from(tensor_parallel);
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
-    vec![norm(hidden, tokens), Operator { name: "head", work: scores }]
+    vec![norm(hidden, tokens), Operator { prolog: false, name: "head", work: scores }]
 }

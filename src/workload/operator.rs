@@ -10,6 +10,16 @@ pub struct Operator {
     pub name: &'static str,
     /// What it does.
     pub work: Work,
+    /// Whether a library with a fused kernel ahead of latent attention (MLAProlog) computes it there, with the norm before it.
+    pub prolog: bool,
+}
+
+impl Operator {
+    /// The same as a part of the fused kernel ahead of latent attention, where the library has one.
+    #[must_use]
+    pub fn in_prolog(self) -> Self {
+        Self { prolog: true, ..self }
+    }
 }
 
 /// What a kernel does.

@@ -59,7 +59,7 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
     operators.extend([
         norm(hidden, own),
         gemm("widen", own, width, hidden),
-        Operator { name: "activation", work: activation },
+        Operator { prolog: false, name: "activation", work: activation },
         gemm("narrow", own, hidden, width),
     ]);
     operators

@@ -64,4 +64,5 @@ mod training_bad_input;
 mod unbreakable;
 mod validate;
 mod verdicts;
+mod whole_systems;
 mod worked_example;

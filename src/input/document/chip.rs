@@ -313,6 +313,9 @@ pub struct Kernels {
     /// What the kernels of sparse attention that score and choose entries take to start, and as much again those that look up and gather the chosen
     /// ones, beyond a dense kernel; nothing if absent.
     pub sparse_launch: Option<Figure<Seconds>>,
+    /// Whether the library computes norm, projections, rotation and cache entry before latent attention in one kernel when it decodes.
+    #[serde(default)]
+    pub fused_prolog: bool,
     /// Share of a dense attention kernel's efficiency that one reaches which chooses cache entries or gathers those chosen; all of it if
     /// absent.
     #[schemars(extend("x-range" = [0.001, 1.0]))]

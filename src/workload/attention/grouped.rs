@@ -90,5 +90,5 @@ pub(in crate::workload) fn heads_attention(
         sparse: false,
         precision: precisions.attention,
     };
-    Operator { name: "attention", work }
+    Operator { prolog: false, name: "attention", work }
 }

@@ -10,10 +10,10 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
     let [query, latent, nope, rope, value] = [mla.query_rank, mla.kv_rank, mla.nope_dim, mla.rope_dim, mla.value_dim].map(f64::from);
     let gate = if mla.output_gate { heads * value } else { 0.0 };
     if query > 0.0 {
-        operators.push(rank.project("compress query, key, value", query + latent + rope + gate, rank.hidden));
-        operators.push(rank.project("expand query", heads * (nope + rope), query));
+        operators.push(rank.project("compress query, key, value", query + latent + rope + gate, rank.hidden).in_prolog());
+        operators.push(rank.project("expand query", heads * (nope + rope), query).in_prolog());
     } else {
-        operators.push(rank.project("project query, compress key, value", heads * (nope + rope) + latent + rope + gate, rank.hidden));
+        operators.push(rank.project("project query, compress key, value", heads * (nope + rope) + latent + rope + gate, rank.hidden).in_prolog());
     }
     if let Some(chooser) = &Index::own(mla.index) {
         index::project(rank, chooser, if query > 0.0 { query } else { rank.hidden }, operators);
@@ -35,7 +35,7 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
             }
             operators.push(attention);
         } else {
-            operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope));
+            operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope).in_prolog());
             operators.push(shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions));
             operators.push(Rank::product("absorb value", heads, batch.tokens(), value, latent));
         }
@@ -44,10 +44,12 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
 }
 
 impl Rank<'_> {
-    /// Cache entries of a batch's new tokens, expanded to keys and values.
+    /// Cache entries that a batch's new tokens see, expanded to keys and values: those of a found prefix and of earlier chunks too, since the cache
+    /// keeps them compressed.
     fn expand(&self, batch: &AttentionBatch, columns: f64, depth: f64) -> Operator {
-        let work = Work::Gemm { batch: 1.0, rows: batch.tokens(), columns, depth, precision: self.precisions.weights };
-        Operator { name: "expand key, value", work }
+        let seen = if self.cached { batch.last_context() } else { batch.new_tokens };
+        let work = Work::Gemm { batch: 1.0, rows: batch.sequences * seen, columns, depth, precision: self.precisions.weights };
+        Operator { prolog: false, name: "expand key, value", work }
     }
 }
 
@@ -80,5 +82,5 @@ pub(super) fn shared_entries(
         sparse: read < batch.context,
         precision: precisions.attention,
     };
-    Operator { name: "attention", work }
+    Operator { prolog: false, name: "attention", work }
 }

@@ -52,6 +52,12 @@ impl AttentionBatch {
         self.sequences * self.new_tokens
     }
 
+    /// Tokens that the last new one of a sequence sees, itself included: of a prompt, all that its attention reads.
+    #[must_use]
+    pub fn last_context(&self) -> f64 {
+        (self.context + 0.5 * self.new_tokens).max(self.new_tokens)
+    }
+
     /// One of `parts` equal parts. Sequences are divided; where there are fewer than parts, their new tokens are.
     #[must_use]
     pub fn part(mut self, parts: u32) -> Self {
@@ -74,6 +80,8 @@ struct Rank<'a> {
     precisions: &'a Precisions,
     batches: &'a [AttentionBatch],
     tokens: f64,
+    /// Whether what new tokens see beyond themselves comes from a cache; else other ranks bring it, as in training.
+    cached: bool,
 }
 
 impl Rank<'_> {
@@ -108,16 +116,17 @@ impl Rank<'_> {
     fn project(&self, name: &'static str, columns: f64, depth: f64) -> Operator {
         let rows = self.tokens / self.sequence_parallel;
         let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision: self.precisions.weights };
-        Operator { name, work }
+        Operator { prolog: false, name, work }
     }
 
     /// `batch` BF16 products over the tokens of one batch.
     fn product(name: &'static str, batch: f64, tokens: f64, columns: f64, depth: f64) -> Operator {
-        Operator { name, work: Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 } }
+        Operator { prolog: false, name, work: Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 } }
     }
 }
 
-/// The attention block of one layer on one rank of a TP group, norm first, output projection last; the all-reduce is not in it.
+/// The attention block of one layer on one rank of a TP group, norm first, output projection last; the all-reduce is not in it. Nothing that the
+/// batches see is in a cache: where they have a part of each sequence only, other ranks bring the rest.
 #[must_use]
 pub fn layer_attention(
     attention: &Attention,
@@ -126,18 +135,23 @@ pub fn layer_attention(
     tensor_parallel: u32,
     batches: &[AttentionBatch],
 ) -> Vec<Operator> {
-    split_attention(attention, hidden, precisions, [tensor_parallel, 1], batches)
+    block(attention, hidden, precisions, [tensor_parallel, 1], batches, false)
 }
 
-/// The same where `sequence_parallel` ranks of equal heads share the batches: each projects its part of the tokens, and attention itself
-/// is divided as [`sequence_exchange`] says.
+/// The same over a cache, where `sequence_parallel` ranks of equal heads share the batches: each projects its part of the tokens, and attention
+/// itself is divided as [`sequence_exchange`] says.
 #[must_use]
-pub fn split_attention(
+pub fn split_attention(attention: &Attention, hidden: u32, precisions: &Precisions, parallel: [u32; 2], batches: &[AttentionBatch]) -> Vec<Operator> {
+    block(attention, hidden, precisions, parallel, batches, true)
+}
+
+fn block(
     attention: &Attention,
     hidden: u32,
     precisions: &Precisions,
     [tensor_parallel, sequence_parallel]: [u32; 2],
     batches: &[AttentionBatch],
+    cached: bool,
 ) -> Vec<Operator> {
     if *attention == Attention::None {
         return Vec::new();
@@ -145,7 +159,7 @@ pub fn split_attention(
     let tokens = batches.iter().map(AttentionBatch::tokens).sum();
     let hidden = f64::from(hidden);
     let [tensor_parallel, sequence_parallel] = [tensor_parallel, sequence_parallel].map(f64::from);
-    let rank = Rank { hidden, tensor_parallel, sequence_parallel, precisions, batches, tokens };
+    let rank = Rank { hidden, tensor_parallel, sequence_parallel, precisions, batches, tokens, cached };
     // Room for the kinds with most operators: growing step by step is seen in a search.
     let mut operators = Vec::with_capacity(6 + 6 * batches.len());
     operators.push(norm(hidden, tokens / sequence_parallel));
@@ -180,5 +194,5 @@ pub fn latent_cache(model: &Model) -> bool {
 
 /// Normalisation with its residual: reads and writes both streams in 16 bit.
 pub(super) fn norm(hidden: f64, tokens: f64) -> Operator {
-    Operator { name: "norm", work: Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) } }
+    Operator { prolog: false, name: "norm", work: Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) } }
 }

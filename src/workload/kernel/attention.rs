@@ -58,6 +58,14 @@ pub(super) fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
     device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
 }
 
+/// What of a [`Work::Attention`] is launch.
+pub(super) fn launch(device: &Device, work: &Work) -> Seconds {
+    let Work::Attention { latent, rows, prepared_bytes, sparse, precision, .. } = *work else { return Seconds::ZERO };
+    let own = Kernels::nearest(&device.kernels.prompts, precision).filter(|_| prepared_bytes > Bytes::ZERO).map(|kernel| kernel.launch.value);
+    let of_cache = || Kernels::nearest(family(&device.kernels, latent, rows), precision).map(|kernel| kernel.launch.value);
+    own.or_else(of_cache).unwrap_or(Seconds::ZERO) + sparse_launch(device, sparse)
+}
+
 /// Time of an [`Work::Attention`], launch included; zero for no sequences.
 #[must_use]
 pub fn attention_time(device: &Device, work: &Work) -> Seconds {

@@ -16,13 +16,12 @@ pub use roofline::roofline_time;
 
 use super::device::Device;
 use super::operator::{Operator, Work};
-use crate::input::document::Kernels;
 use crate::units::Seconds;
 
 /// Time of an operator inside a captured graph: the gap to the kernel before it, then its body.
 #[must_use]
 pub fn time(device: &Device, operator: &Operator) -> Seconds {
-    let gap = device.kernels.launch.value;
+    let gap = gap_before(device, operator);
     match operator.work {
         Work::Gemm { batch, rows, columns, depth, precision } => gap + gemm_time(device, batch, rows, columns, depth, precision),
         Work::Attention { .. } => attention_time(device, &operator.work),
@@ -31,17 +30,17 @@ pub fn time(device: &Device, operator: &Operator) -> Seconds {
     }
 }
 
+/// The gap before an operator; none where it continues the kernel of the one before.
+fn gap_before(device: &Device, operator: &Operator) -> Seconds {
+    if device.kernels.fused_prolog && operator.prolog { Seconds::ZERO } else { device.kernels.launch.value }
+}
+
 /// Of an operator's `time`, what is not launch.
 #[must_use]
 pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
-    let kernels = &device.kernels;
-    let precision = operator.work.precision();
     let launch = match operator.work {
-        Work::Gemm { .. } | Work::Stream { .. } => kernels.launch.value,
-        Work::Attention { latent, rows, .. } => {
-            let family = attention::family(kernels, latent, rows);
-            Kernels::nearest(family, precision).map_or(Seconds::ZERO, |kernel| kernel.launch.value)
-        }
+        Work::Gemm { .. } | Work::Stream { .. } => gap_before(device, operator),
+        Work::Attention { .. } => attention::launch(device, &operator.work),
         Work::Experts { .. } => return experts::expert_body(device, &operator.work),
     };
     if time > launch { time - launch } else { Seconds::ZERO }
