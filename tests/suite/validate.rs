@@ -106,7 +106,7 @@ fn shipped_watts_are_made_by_calibrate() {
     for systems in [&["hgx-h100", "hgx-h100-ib-64", "hgx-h100-ib-256"][..], &["hgx-b200", "hgx-b200-ib-256"]] {
         let (calibration, spec) = fitted("power", systems, |_| true);
         made_again(&calibration);
-        assert!(calibration.median < 0.08, "{}: {}", spec.chip.name, calibration.median);
+        assert!(calibration.median < 0.1, "{}: {}", spec.chip.name, calibration.median);
     }
 }
 
