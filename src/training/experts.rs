@@ -14,7 +14,7 @@ use crate::workload::{ExpertLoad, Operator, Work, expert_block};
 
 /// What a framework does with the tokens of routed experts beside the products.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RoutedTokens {
+pub(super) struct HandledTokens {
     /// They come in the order of ranks and are sorted by expert once more, and back.
     pub sorted_again: bool,
     /// Results get a bias, expert by expert.
@@ -28,7 +28,7 @@ pub(super) fn routed_block(
     placement: &ExpertPlacement,
     precisions: &Precisions,
     load: &ExpertLoad,
-    framework: RoutedTokens,
+    framework: HandledTokens,
 ) -> Vec<Operator> {
     let block = expert_block(model, experts, placement, precisions, load, 1);
     let Work::Experts { local, active, copies, tokens, hidden, width, precision } = block.work else { return vec![block] };

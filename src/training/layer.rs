@@ -5,7 +5,7 @@
 //! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
 use super::backward::{Products, again_time, backward_time};
-use super::experts::{RoutedTokens, routed_block};
+use super::experts::{HandledTokens, routed_block};
 use super::framework::{LayerPart, host_time};
 use super::saved_activations::kept;
 use crate::execution::{Communication, Exchange, Resource, Stage};
@@ -233,7 +233,7 @@ impl<'a> Task<'a> {
         }
         stages.push(self.both("gate and shared experts", &before));
         let load = ExpertLoad::new(experts, &self.placement, ep, own);
-        let framework = RoutedTokens { sorted_again: self.all_to_all && ep > 1, biases: self.expert_biases };
+        let framework = HandledTokens { sorted_again: self.all_to_all && ep > 1, biases: self.expert_biases };
         let routed = routed_block(model, experts, &self.placement, &self.precisions, &load, framework);
         let within = self.both("routed experts", &routed);
         if ep < 2 {
