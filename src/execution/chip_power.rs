@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! v(c)  = max(v_low, 1 - (1 - v_low) (1 - c) / (1 - knee))      voltage at clock c, both as shares of the highest
-//! W(c)  = idle + active c v^2 running / t + (v^2 E_operations + E_memory + E_ports) / t
+//! W(c)  = idle + active c v^2 (held + between (t - held)) / t + (v^2 E_operations + E_memory + E_ports) / t
 //! clock = the highest c with W(c) <= limit
 //! ```
 //!
 //! Switching a gate costs `C V^2` (Chandrakasan, Sheng and Brodersen 1992, "Low-Power CMOS Digital Design"), so operations cost `v^2` of their
 //! energy at the highest clock and what toggles every cycle `c v^2` of its power. Memory and ports have supplies and clocks of their own.
+//! Of a step's time `t`, kernels hold the cores for `held`: all of them while the model's kernels run, the library's share of them while
+//! nothing but a transfer does. Otherwise cores wait for the host to start the next kernel or for other chips. Clock and voltage stay up
+//! meanwhile: a loaded chip without work draws more than an idle one, and for milliseconds nothing lowers its clock.
+//!
 //! Below the knee the voltage is the lowest at which the circuit works, and less clock saves in proportion only. A chip that asks for more
 //! than its limit at its lowest clock, or has one clock only, rests for a part of the time.
 
@@ -62,19 +66,25 @@ pub fn work_energy(power: &ChipPower, activity: &Activity, ranks: f64, clock: f6
     (arithmetic_energy(power, &activity.flop, clock) + memory_energy(power, activity.memory) + port_energy(power, activity.sent)) * ranks
 }
 
-/// Power of running kernels above idle at `clock`, independent of their work.
+/// Power above idle at `clock` while cores wait for the next kernel of work under way.
 #[must_use]
-pub fn running_power(power: &ChipPower, clock: f64) -> Watts {
-    power.active() * (clock * switching(power, clock))
+pub fn power_between_kernels(power: &ChipPower, clock: f64) -> Watts {
+    power.between_kernels() * (clock * switching(power, clock))
 }
 
-/// What a chip draws beyond waiting, on average over `time` at `clock`, while kernels run for a part of it.
+/// Energy above idle over `time` at `clock`, in which kernels hold the cores for `held`, whatever they do.
 #[must_use]
-pub fn work_power(power: &ChipPower, activity: &Activity, ranks: f64, clock: f64, [running, time]: [Seconds; 2]) -> Watts {
+pub fn running_energy(power: &ChipPower, clock: f64, [held, time]: [Seconds; 2]) -> Joules {
+    (power.active() - power.between_kernels()) * (clock * switching(power, clock)) * held + power_between_kernels(power, clock) * time
+}
+
+/// What a chip draws beyond waiting, on average over `time` at `clock`, while kernels hold its cores for a part of it.
+#[must_use]
+pub fn work_power(power: &ChipPower, activity: &Activity, ranks: f64, clock: f64, [held, time]: [Seconds; 2]) -> Watts {
     if time <= Seconds::ZERO {
         return Watts::ZERO;
     }
-    work_energy(power, activity, ranks, clock) / time + running_power(power, clock) * (running / time)
+    (work_energy(power, activity, ranks, clock) + running_energy(power, clock, [held, time])) / time
 }
 
 /// How a chip keeps to its limit.
@@ -166,6 +176,7 @@ mod tests {
         ChipPower {
             idle: Figure::plain(Watts::new(100.0)),
             active: Some(Figure::plain(Watts::new(80.0))),
+            between_kernels: Some(Figure::plain(Ratio::new(0.5))),
             tdp: Figure::plain(Watts::new(500.0)),
             cap: None,
             clock: Some(clock),
@@ -210,6 +221,15 @@ mod tests {
         let rests = pace(&power, at(8000.0));
         assert_eq!(rests.clock, 0.25);
         assert!((rests.rest - 989.8 / 400.0).abs() < 1e-12);
+    }
+
+    /// 80 W for three of ten seconds, 40 W for the other seven: 520 J. At half of the clock and 0.7 of the voltage 0.5 x 0.49 of it.
+    #[test]
+    fn cores_that_wait_draw_a_part() {
+        let energy = |clock| running_energy(&power(), clock, [Seconds::new(3.0), Seconds::new(10.0)]).get();
+        assert_eq!(energy(1.0), 520.0);
+        assert!((energy(0.5) - 520.0 * 0.245).abs() < 1e-9);
+        assert_eq!(power_between_kernels(&power(), 1.0), Watts::new(40.0));
     }
 
     #[test]

@@ -38,7 +38,9 @@ mod timeline;
 
 pub use activity::{Activity, Limit, OperatorWork, StageWork};
 pub use bound::Bound;
-pub use chip_power::{ClockPace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, running_power, work_energy, work_power};
+pub use chip_power::{
+    ClockPace, arithmetic_energy, lowest_clock, memory_energy, pace, port_energy, power_between_kernels, running_energy, work_energy, work_power,
+};
 pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};

@@ -4,7 +4,7 @@
 //! `a + b / clock` through both: exact for what waits for cycles and for what waits for memory or wires, and for sums of the two.
 
 use super::activity::Activity;
-use super::bound::BottleneckSplit;
+use super::bound::{BottleneckSplit, Bound};
 use super::chip_power::{ClockPace, lowest_clock, pace, work_power};
 use super::pass::{Machine, Pass};
 use super::schedule::Stage;
@@ -44,6 +44,13 @@ impl Timed {
     }
 }
 
+/// Of a pass of `time` without rests, the time in which kernels hold a chip's cores: not between them, and a transfer that nothing hides holds the
+/// library's share of the cores.
+pub(super) fn held(machine: &Machine<'_>, bound: &Bound, time: Seconds) -> Seconds {
+    let waits = 1.0 - machine.communication.library().core_share.value.get();
+    (time - bound.launch - bound.communication * waits).max(Seconds::ZERO)
+}
+
 /// A pass under the chips' power limit.
 pub(super) struct Paced {
     /// Stages at its clock, without rests.
@@ -64,14 +71,14 @@ impl Paced {
         let (power, ranks) = (machine.device.power(), f64::from(machine.device.ranks_per_chip()));
         let kinds: &[[f64; 2]] = if pass.shares == [1.0; 2] { &[[1.0; 2]] } else { &[[1.0, 0.0], [0.0, 1.0]] };
         let work: Vec<Activity> = kinds.iter().map(|shares| Activity::totals(pass, *shares)).collect();
-        let draws = |clock: f64, running: Seconds, time: Seconds| {
-            work.iter().map(|work| work_power(power, work, ranks, clock, [running, time])).fold(Watts::ZERO, Watts::max)
+        let draws = |clock: f64, held: Seconds, time: Seconds| {
+            work.iter().map(|work| work_power(power, work, ranks, clock, [held, time])).fold(Watts::ZERO, Watts::max)
         };
-        // Launches are counted only where it matters: kernels that always run draw most.
+        // Waits are counted only where it matters: kernels that always run draw most.
         if draws(1.0, unlimited, unlimited) <= power.limit() - power.idle.value {
             return Self { timed: fast, pace: ClockPace::FULL, time: unlimited, unlimited };
         }
-        let launch = BottleneckSplit::of(machine, pass, streams).bound(unlimited, Seconds::ZERO).launch;
+        let bound = BottleneckSplit::of(machine, pass, streams).bound(unlimited, Seconds::ZERO);
         let lowest = lowest_clock(power);
         let mut slow = None;
         let at = |slow: &mut Option<Timed>, clock: f64| {
@@ -86,7 +93,7 @@ impl Paced {
         };
         let pace = pace(power, |clock| {
             let time = at(&mut slow, clock).time(pass);
-            draws(clock, time - launch, time)
+            draws(clock, held(machine, &bound, time), time)
         });
         let timed = at(&mut slow, pace.clock);
         let time = timed.time(pass) * pace.rest;

@@ -2,14 +2,15 @@
 
 use super::activity::{Activity, OperatorWork, StageWork};
 use super::bound::{BottleneckSplit, Bound};
-use super::chip_power::{ClockPace, arithmetic_energy, memory_energy, running_power};
+use super::chip_power::{ClockPace, arithmetic_energy, memory_energy, power_between_kernels, running_energy};
 use super::draft;
 use super::host::host_time;
-use super::paced::Paced;
+use super::paced::{Paced, held};
 use super::pass::{EqualLayers, Machine, Pass};
 use super::schedule::{Resource, Slot, Stage, makespan, schedule};
 use super::shape::StepShape;
 use super::streams::{Streams, layers_time};
+use crate::input::document::ChipPower;
 use crate::input::spec::WorkloadSpec;
 use crate::units::{Joules, Seconds};
 
@@ -47,7 +48,7 @@ pub struct Step {
     pub activity: Activity,
     /// Energy of one rank's operators, by name, at the clocks that they run at.
     pub operators: Vec<(&'static str, Joules)>,
-    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
+    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do, and cores between kernels.
     pub running: Joules,
     /// The lowest clock of its passes, and the most rests.
     pub pace: ClockPace,
@@ -84,9 +85,10 @@ impl Step {
         self
     }
 
-    /// This and then `host`, in which the chips wait for the engine's host: no limit stretches it.
-    fn and_host(mut self, host: Seconds) -> Self {
+    /// This and then `host`, in which the chips wait for the engine's host at their clock: no limit stretches it.
+    fn and_host(mut self, power: &ChipPower, host: Seconds) -> Self {
         if host > Seconds::ZERO {
+            self.running += power_between_kernels(power, self.pace.clock) * host;
             self.time += host;
             self.unlimited += host;
             self.bound.launch += host;
@@ -126,7 +128,7 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let step = pass(machine, machine.workload, shape);
     let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
     let host = waits_for_host(machine, shape, step.time);
-    step.and_host(host)
+    step.and_host(machine.device.power(), host)
 }
 
 fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Step {
@@ -163,7 +165,7 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
         segments,
         bound,
         operators: activity.operators.iter().map(|work| (work.name, energy(work))).collect(),
-        running: running_power(power, pace.clock) * (time / pace.rest - bound.launch),
+        running: running_energy(power, pace.clock, [held(machine, &bound, time / pace.rest), time / pace.rest]),
         activity,
         pace,
         unlimited,

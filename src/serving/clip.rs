@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::execution::Activity;
 use crate::execution::Communication;
-use crate::execution::{ClockPace, arithmetic_energy, memory_energy, pace, running_power, work_power};
+use crate::execution::{ClockPace, arithmetic_energy, memory_energy, pace, running_energy, work_power};
 use crate::input::document::Clip;
 use crate::units::{Bytes, Joules, Seconds};
 use crate::workload::{Device, kernel, sequence, video_block, video_weights};
@@ -99,7 +99,7 @@ pub fn clip_at(communication: &Communication<'_>, device: &Device, clip: &Clip, 
         power: held - time(1.0),
         instances,
         operators: activity.operators.iter().map(|work| (work.name, energy(&work.flop, work.memory))).collect(),
-        running: running_power(power, pace.clock) * (held / pace.rest),
+        running: running_energy(power, pace.clock, [held / pace.rest; 2]),
         activity,
         pace,
     })

@@ -9,13 +9,14 @@ use crate::input::edit::{Edits, ValuePath};
 use crate::input::problem::Problems;
 
 /// The figures of a guessed chip that decide what it does, and which way each is better.
-const GUESSED: [(&str, Better); 9] = [
+const GUESSED: [(&str, Better); 10] = [
     ("chip[*].compute.*", Better::More),
     ("chip[*].memory.capacity", Better::More),
     ("chip[*].memory.bandwidth", Better::More),
     ("chip[*].power.tdp", Better::More),
     ("chip[*].power.idle", Better::Less),
     ("chip[*].power.active", Better::Less),
+    ("chip[*].power.between_kernels", Better::Less),
     ("chip[*].power.energy_per_flop", Better::Less),
     ("chip[*].power.memory_energy", Better::Less),
     ("link[*].lane_rate", Better::More),

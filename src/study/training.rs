@@ -1,6 +1,6 @@
 //! A training step on one supernode.
 
-use crate::execution::{Communication, port_energy};
+use crate::execution::{Communication, port_energy, power_between_kernels};
 use crate::fabric::Fabric;
 use crate::footprint::{Duty, DutyStretch, Power, Transients, inventory, power, rack_watts, transients};
 use crate::input::document::{Chip, ExpertPlacement, Library, Precision, Training};
@@ -88,6 +88,7 @@ pub fn training_task<'a>(network: &'a Network<'a>, library: &'a Library, device:
         model,
         precisions: training.precisions(trains_in(&network.fabric().chip, training)),
         all_to_all: training.all_to_all,
+        expert_biases: training.expert_biases,
         chunked_tensor: training.chunked_tensor,
         placement: training.experts.clone().unwrap_or_else(ExpertPlacement::even),
         sequence: f64::from(training.sequence),
@@ -164,7 +165,7 @@ pub struct TrainingWatts {
 }
 
 /// Watts from moment to moment of a step, all data-parallel copies in step. Kernels draw what they draw on average, and so do transfers, which
-/// hold the library's share of the cores where nothing hides them; in a bubble a chip waits. So the integral is the step's energy.
+/// hold the library's share of the cores where nothing hides them; in a bubble, as between kernels, cores wait. So the integral is the step's energy.
 #[must_use]
 pub fn training_watts(spec: &Spec, fabric: &Fabric, step: &TrainingStep) -> TrainingWatts {
     let network = Network::new(fabric);
@@ -205,7 +206,10 @@ fn training_duties(spec: &Spec, step: &TrainingStep, ranks: u32, busy: f64) -> V
     let (ranks, chip) = (f64::from(ranks), &spec.chip.power);
     let energy = step.operators.iter().map(|(_, energy)| *energy).sum::<Joules>() * ranks;
     let over = |all: f64, sum: f64| if sum > 0.0 { all * busy / sum } else { 0.0 };
-    let [kernels, running] = [over(energy.get(), sums[0]), over(step.running.get(), sums[1])];
+    // What cores draw between kernels they draw all the time; kernels draw the rest.
+    let always = power_between_kernels(chip, step.pace.clock) * (busy / step.pace.rest);
+    let held = step.running - power_between_kernels(chip, step.pace.clock) * (step.time / step.pace.rest);
+    let [kernels, running] = [over(energy.get(), sums[0]), over(held.get(), sums[1])];
     let (ports, sent) = (over((port_energy(chip, step.activity.sent) * ranks).get(), sums[2]), over(step.activity.sent.get() * ranks, sums[2]));
     let mut now = [0.0; 3];
     let mut duties: Vec<DutyStretch> = Vec::new();
@@ -215,7 +219,7 @@ fn training_duties(spec: &Spec, step: &TrainingStep, ranks: u32, busy: f64) -> V
             // What rounding leaves is nothing.
             let [of_kernels, of_running, of_sent] = now.map(|share| if share > 1e-9 { share } else { 0.0 });
             let duty = Duty {
-                operators: vec![("kernels", Watts::new(kernels * of_kernels)), (Duty::ALWAYS, Watts::new(running * of_running))],
+                operators: vec![("kernels", Watts::new(kernels * of_kernels)), (Duty::ALWAYS, Watts::new(running * of_running) + always)],
                 ports: Watts::new(ports * of_sent),
                 sent: BytesPerSecond::new(sent * of_sent),
                 busy,

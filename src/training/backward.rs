@@ -123,9 +123,20 @@ pub(super) fn is_pointwise(operator: &Operator) -> bool {
     matches!(operator.name, "norm" | "activation")
 }
 
-/// Time to run norms and activation functions again.
+/// Whether an operator expands what latent attention keeps of a token to its heads.
+pub(super) fn expands_latent(operator: &Operator) -> bool {
+    matches!(operator.name, "expand query" | "expand key, value")
+}
+
+/// Whether a kernel runs again where cheap ones do: norms, activation functions and the expansions of latent attention, whose products are small
+/// for what they save (DeepSeek-V3, section 3.2.3).
+pub(super) fn runs_again(operator: &Operator) -> bool {
+    is_pointwise(operator) || expands_latent(operator)
+}
+
+/// Time to run these again.
 pub(super) fn again_time(device: &Device, operators: &[Operator]) -> Seconds {
-    operators.iter().filter(|operator| is_pointwise(operator)).map(|operator| kernel::time(device, operator)).sum()
+    operators.iter().filter(|operator| runs_again(operator)).map(|operator| kernel::time(device, operator)).sum()
 }
 
 #[cfg(test)]

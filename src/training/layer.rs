@@ -5,7 +5,7 @@
 //! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
 use super::backward::{Products, again_time, backward_time};
-use super::experts::routed_block;
+use super::experts::{HandledTokens, routed_block};
 use super::framework::{LayerPart, host_time};
 use super::saved_activations::kept;
 use crate::execution::{Communication, Exchange, Resource, Stage};
@@ -30,6 +30,8 @@ pub struct Task<'a> {
     pub precisions: Precisions,
     /// Whether tokens reach their experts by the library's all-to-all.
     pub all_to_all: bool,
+    /// Whether each routed expert's result gets a bias.
+    pub expert_biases: bool,
     /// Whether gathers and scatters around a divided block run in chunks beside the adjacent products.
     pub chunked_tensor: bool,
     /// Copies and balance of experts.
@@ -53,7 +55,7 @@ pub struct TrainingLayer {
     pub forward: Vec<Stage>,
     /// Backward, in order; without recomputation.
     pub backward: Vec<Stage>,
-    /// Norms and activation functions alone, run again.
+    /// Norms, activation functions and expansions of latent attention alone, run again.
     pub pointwise: Seconds,
     /// Host time to start its kernels, forward and backward.
     pub host: [Seconds; 2],
@@ -61,7 +63,7 @@ pub struct TrainingLayer {
     pub beside: [Seconds; 2],
     /// Sent by one rank forward, and backward.
     pub sent: [Bytes; 2],
-    /// Bytes kept from forward for backward: in full, and without outputs of norms and activation functions that are computed again.
+    /// Bytes kept from forward for backward: in full, and without what is computed again without whole layers.
     pub kept: [Bytes; 2],
     /// The layer's input alone.
     pub input: Bytes,
@@ -231,7 +233,8 @@ impl<'a> Task<'a> {
         }
         stages.push(self.both("gate and shared experts", &before));
         let load = ExpertLoad::new(experts, &self.placement, ep, own);
-        let routed = routed_block(model, experts, &self.placement, &self.precisions, &load);
+        let framework = HandledTokens { sorted_again: self.all_to_all && ep > 1, biases: self.expert_biases };
+        let routed = routed_block(model, experts, &self.placement, &self.precisions, &load, framework);
         let within = self.both("routed experts", &routed);
         if ep < 2 {
             stages.push(within);

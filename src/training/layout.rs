@@ -16,7 +16,7 @@ const PARTS: [u32; 4] = [1, 2, 4, 8];
 pub enum Recompute {
     /// Nothing: 0.
     Nothing,
-    /// Outputs of norms and activation functions: 1.
+    /// Outputs of norms, of activation functions, and of the expansions of latent attention: 1.
     Pointwise,
     /// Whole layers, from their inputs: 2.
     Layers,

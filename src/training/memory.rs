@@ -3,6 +3,7 @@
 use super::layer::{Task, TrainingLayer};
 use super::layout::{Recompute, TrainingLayout};
 use crate::input::document::Training;
+use crate::network::Reach;
 use crate::units::Bytes;
 use crate::workload::embedding_weights;
 
@@ -37,6 +38,29 @@ pub(super) fn parameters(task: &Task<'_>, layers: &[TrainingLayer], layout: &Tra
     [sum(|layer| layer.parameters) + embeddings / f64::from(layout.tp), sum(|layer| layer.expert_parameters)]
 }
 
+/// What a layer keeps of a micro-batch from forward for backward.
+fn kept(layer: &TrainingLayer, layout: &TrainingLayout) -> Bytes {
+    match layout.recompute {
+        Recompute::Nothing => layer.kept[0],
+        Recompute::Pointwise => layer.kept[1],
+        Recompute::Layers => layer.input,
+    }
+}
+
+/// What the layers of the fullest stage keep of a micro-batch.
+pub(super) fn kept_on_stage(task: &Task<'_>, layers: &[TrainingLayer], layout: &TrainingLayout) -> Bytes {
+    let share = layout.mapping().fullest_stage(task.model.layers());
+    layers.iter().map(|layer| kept(layer, layout) * f64::from(layer.count)).sum::<Bytes>() * share
+}
+
+/// Share of what layers keep that waits in the hosts' memory; nothing on a machine without hosts.
+pub(super) fn offloaded(task: &Task<'_>, training: &Training) -> f64 {
+    if training.offload_layers == 0 || task.communication.far_memory(Reach::OwnHosts).is_err() {
+        return 0.0;
+    }
+    (f64::from(training.offload_layers) / f64::from(task.model.layers())).min(1.0)
+}
+
 /// Bytes on the fullest rank.
 ///
 /// Optimizer state is divided by the ranks that hold the same parameters (`ZeRO` stage 1, Rajbhandari et al. 2020), weights and gradients too
@@ -49,15 +73,11 @@ pub fn memory(task: &Task<'_>, training: &Training, layers: &[TrainingLayer], la
     let state = &training.state;
     let sharded = training.shard_optimizer || training.shard_gradients || training.shard_weights;
     let [common_copies, expert_copies] = if sharded { layout.shards(training) } else { [1.0; 2] };
-    let share = layout.mapping().fullest_stage(task.model.layers());
-    let kept = |layer: &TrainingLayer| match layout.recompute {
-        Recompute::Nothing => layer.kept[0],
-        Recompute::Pointwise => layer.kept[1],
-        Recompute::Layers => layer.input,
-    };
-    let stage = layers.iter().map(|layer| kept(layer) * f64::from(layer.count)).sum::<Bytes>() * share;
-    // The layer that goes backward has again what was not kept of it.
-    let again = layers.iter().map(|layer| layer.kept[0] - kept(layer).min(layer.kept[0])).fold(Bytes::ZERO, Bytes::max);
+    let offloaded = offloaded(task, training);
+    let stage = kept_on_stage(task, layers, layout) * (1.0 - offloaded);
+    // The layer that goes backward has again what was not kept of it; of those in the hosts' memory one is on its way there or back.
+    let again = layers.iter().map(|layer| layer.kept[0] - kept(layer, layout).min(layer.kept[0])).fold(Bytes::ZERO, Bytes::max);
+    let on_its_way = if offloaded > 0.0 { layers.iter().map(|layer| kept(layer, layout)).fold(Bytes::ZERO, Bytes::max) } else { Bytes::ZERO };
     let (p, v) = (f64::from(layout.pp), f64::from(layout.interleave));
     let ahead = (p + if layout.interleave > 1 { (p - 1.0) / v } else { 0.0 }).min(f64::from(layout.micro_batches(training)));
     let beside = f64::from(layout.overlap - 1);
@@ -81,6 +101,6 @@ pub fn memory(task: &Task<'_>, training: &Training, layers: &[TrainingLayer], la
         weights: Bytes::new(held * state.weights),
         gradients: Bytes::new(gradients * state.gradients),
         optimizer: Bytes::new((common / common_copies + experts / expert_copies) * state.optimizer),
-        activations: first.max(last) + again,
+        activations: first.max(last) + again + on_its_way,
     }
 }

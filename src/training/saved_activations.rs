@@ -4,19 +4,24 @@
 //! projection reads; queries, keys and values; 2h that the last one reads; 2h that gate and up read, 2 x 2w of what they make and 2w of
 //! their product. Attention's scores are never kept, since attention computes them again (Dao et al. 2022).
 
-use super::backward::is_pointwise;
+use super::backward::{expands_latent, is_pointwise};
 use crate::input::document::Precision;
 use crate::units::Bytes;
 use crate::workload::{Operator, Work};
 
 /// Kept of a layer's kernels over `tokens` of sequences of `sequence`: all that backward reads, and that without what norms and
-/// activation functions make again (as in DeepSeek-V3, section 3.2.3).
+/// activation functions make again, and without the heads' queries, keys and values of latent attention, which its expansions make again (as in
+/// DeepSeek-V3, section 3.2.3).
 pub(super) fn kept(operators: &[Operator], hidden: f64, tokens: f64, tp: f64, sequence: f64, weights: Precision) -> [Bytes; 2] {
     let mut before: Option<&Operator> = None;
     let mut sums = [Bytes::ZERO; 2];
     for operator in operators {
         let bytes = of_operator(operator, hidden, tokens, tp, sequence, weights);
-        let again = matches!(operator.work, Work::Gemm { .. }) && before.is_some_and(is_pointwise);
+        let again = match operator.work {
+            Work::Gemm { .. } => before.is_some_and(is_pointwise),
+            Work::Attention { .. } => before.is_some_and(expands_latent),
+            Work::Experts { .. } | Work::Stream { .. } => false,
+        };
         sums[0] += bytes;
         if !again {
             sums[1] += bytes;
@@ -40,7 +45,7 @@ fn of_operator(operator: &Operator, hidden: f64, tokens: f64, tp: f64, sequence:
         Work::Stream { bytes } if operator.name == "norm" => bytes.get() / 4.0,
         Work::Stream { bytes } if operator.name == "activation" => bytes.get() * 4.0 / (4.0 + weights.activation_bytes()),
         // Tokens in another order are not looked at again.
-        Work::Stream { .. } if matches!(operator.name, "permute" | "permute back" | "choose tokens") => 0.0,
+        Work::Stream { .. } if matches!(operator.name, "permute" | "permute back" | "choose tokens" | "expert biases") => 0.0,
         // Two in, one out.
         Work::Stream { bytes } => bytes.get() * 2.0 / 3.0,
     })

@@ -10,18 +10,18 @@
 //! micro-batch goes backward, and fetch weights layer by layer while the first one goes forward; the last layer's part is always exposed.
 //! Fully sharded, every micro-batch does that, and fetches weights backward too.
 
-use super::backward::{backward, backward_time};
+use super::backward::{backward, backward_time, runs_again};
 use super::framework::expected_largest;
 use super::layer::{Task, TrainingLayer, busy, less};
 use super::layout::{Recompute, TrainingLayout};
-use super::memory::{TrainingMemory, memory, parameters};
+use super::memory::{TrainingMemory, kept_on_stage, memory, offloaded, parameters};
 use super::optimizer::update;
 use super::paced::LayersByClock;
 use crate::execution::{
-    Activity, ClockPace, OperatorWork, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_power, work_power,
+    Activity, ClockPace, OperatorWork, Resource, Stage, arithmetic_energy, makespan, memory_energy, pace, running_energy, work_power,
 };
 use crate::input::document::{PipelineSchedule, Training};
-use crate::network::Op;
+use crate::network::{Op, Reach};
 use crate::units::{Bytes, Joules, Seconds};
 use crate::workload::{Device, Operator, Work, head, kernel};
 
@@ -39,10 +39,12 @@ pub struct TrainingPass {
 }
 
 impl TrainingPass {
-    /// The same with an exchange beside it.
-    fn with(&mut self, exchange: DataExchange) {
-        self.time += exchange.exposed;
-        self.hidden += exchange.time - exchange.exposed;
+    /// The same with an exchange beside it that holds `cores`, a share of them, which the kernels beside it do without.
+    fn with(&mut self, exchange: DataExchange, cores: f64) {
+        let hidden = exchange.time - exchange.exposed;
+        self.time += exchange.exposed + hidden * cores;
+        self.kernels += hidden * cores;
+        self.hidden += hidden;
     }
 
     /// Time beside which an exchange between data-parallel ranks runs: kernels, and waiting for the host to start them.
@@ -104,7 +106,7 @@ pub struct TrainingStep {
     pub activity: Activity,
     /// Energy of one rank's operators, by name.
     pub operators: Vec<(&'static str, Joules)>,
-    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do.
+    /// Energy of a chip beyond waiting and work: what running kernels draw whatever they do, and cores between kernels.
     pub running: Joules,
     /// How the chips keep to their limit.
     pub pace: ClockPace,
@@ -137,8 +139,8 @@ impl TrainingStep {
     }
 
     /// Time in which a chip's cores hold a kernel, without rests: all of them those of the model, the library's share those of transfers,
-    /// none in a bubble.
-    fn at_work(&self, task: &Task<'_>) -> Seconds {
+    /// none in a bubble or while the host starts kernels.
+    fn held(&self, task: &Task<'_>) -> Seconds {
         let m = f64::from(self.micro_batches);
         let kernels = (self.forward.kernels + self.backward.kernels) * m + self.optimizer;
         kernels + self.exposed() * task.communication.library().core_share.value.get()
@@ -218,11 +220,17 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[TrainingLayer], layout: &T
         head.iter().map(|operator| backward_time(device, operator, task.gradient_bytes)).sum(),
     ];
     let slowest = |layers: Seconds, head: Seconds| (layers * share).max((layers + head) / p);
-    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| TrainingPass {
-        time: slowest(time + host, head),
-        kernels: slowest(kernels, head),
-        hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
-        host: slowest(time + host, head) - slowest(time, head),
+    // Transfers that another micro-batch's kernels hide hold cores; those in chunks beside a product are copied by engines of their own.
+    let cores = task.communication.library().core_share.value.get();
+    let of = |(time, kernels, transfers): (Seconds, Seconds, Seconds), beside: Seconds, head: Seconds, host: Seconds| {
+        let lost = (transfers - (time - kernels)).max(Seconds::ZERO) * cores;
+        let (time, kernels) = (time + lost, kernels + lost);
+        TrainingPass {
+            time: slowest(time + host, head),
+            kernels: slowest(kernels, head),
+            hidden: (transfers + beside - (time - kernels)).max(Seconds::ZERO) * share,
+            host: slowest(time + host, head) - slowest(time, head),
+        }
     };
     let back = (back.0 + again, back.1 + again_kernels, back.2 + again_transfers);
     [of(ahead, beside[0], heads[0], hosts[0]), of(back, beside[1] + beside_again, heads[1], hosts[1])]
@@ -263,7 +271,7 @@ fn waiting(
 pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'_, '_>, layout: TrainingLayout) -> TrainingStep {
     let fast = step_at(task, &task.device, training, &layers.fast, layout);
     let (power, ranks) = (task.device.power(), f64::from(task.device.ranks_per_chip()));
-    let draws = |clock: f64, step: &TrainingStep| work_power(power, &fast.activity, ranks, clock, [step.at_work(task), step.time]);
+    let draws = |clock: f64, step: &TrainingStep| work_power(power, &fast.activity, ranks, clock, [step.held(task), step.time]);
     let price = |clock: f64| step_at(task, &task.device.at_clock(clock), training, &layers.at(clock), layout);
     let pace = pace(power, |clock| if clock >= 1.0 { draws(1.0, &fast) } else { draws(clock, &price(clock)) });
     let unlimited = fast.time;
@@ -271,7 +279,7 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'
     let energy = |work: &OperatorWork| arithmetic_energy(power, &work.flop, pace.clock) + memory_energy(power, work.memory);
     TrainingStep {
         operators: step.activity.operators.iter().map(|work| (work.name, energy(work))).collect(),
-        running: running_power(power, pace.clock) * step.at_work(task),
+        running: running_energy(power, pace.clock, [step.held(task), step.time]),
         time: step.time * pace.rest,
         pace,
         unlimited,
@@ -280,19 +288,33 @@ pub fn train_step(task: &Task<'_>, training: &Training, layers: &LayersByClock<'
 }
 
 /// Hides the scatter of gradients and the gather of weights behind the passes of a stage of so many layers. What goes on in every micro-batch
-/// is put into its passes; what goes on once a step is returned.
-fn beside_passes(training: &Training, [scatter, fetch]: [Seconds; 2], [forward, back]: [&mut TrainingPass; 2], layers: f64) -> [DataExchange; 2] {
+/// is put into its passes; what goes on once a step is returned. Exchanges hold `cores`, a share of them.
+fn beside_passes(
+    training: &Training,
+    [scatter, fetch]: [Seconds; 2],
+    [forward, back]: [&mut TrainingPass; 2],
+    [layers, cores]: [f64; 2],
+) -> [DataExchange; 2] {
     if training.shard_weights {
         // Every micro-batch fetches weights forward and backward, and adds its gradients up.
-        forward.with(beside(fetch, forward.room(), layers));
-        back.with(beside(fetch + scatter, back.room(), layers));
+        forward.with(beside(fetch, forward.room(), layers), cores);
+        back.with(beside(fetch + scatter, back.room(), layers), cores);
         [DataExchange::NONE, DataExchange::NONE]
     } else if training.shard_gradients {
         // Every micro-batch scatters its gradients; weights are fetched once.
-        back.with(beside(scatter, back.room(), layers));
+        back.with(beside(scatter, back.room(), layers), cores);
         [DataExchange::NONE, beside(fetch, forward.room(), layers)]
     } else {
         [beside(scatter, back.room(), layers), beside(fetch, forward.room(), layers)]
+    }
+}
+
+/// Time in which a micro-batch's activations of offloaded layers go to the hosts' memory, all chips at once; they come back as fast.
+fn offloading(task: &Task<'_>, training: &Training, layers: &[TrainingLayer], layout: &TrainingLayout) -> Seconds {
+    let share = offloaded(task, training);
+    match task.communication.far_memory(Reach::OwnHosts) {
+        Ok(hosts) if share > 0.0 => kept_on_stage(task, layers, layout) * f64::from(task.device.ranks_per_chip()) * share / hosts.rate,
+        _ => Seconds::ZERO,
     }
 }
 
@@ -303,7 +325,7 @@ fn work_of_passes(task: &Task<'_>, layout: &TrainingLayout, layers: &[TrainingLa
     for layer in layers {
         let times = f64::from(layer.count) / p * m;
         for operator in &layer.operators {
-            let again = whole_again + if super::backward::is_pointwise(operator) { pointwise_again } else { 0.0 };
+            let again = whole_again + if runs_again(operator) { pointwise_again } else { 0.0 };
             activity.add_by_name(operator, times * (1.0 + again));
             backward(operator, task.gradient_bytes).iter().for_each(|operator| activity.add_by_name(operator, times));
         }
@@ -335,8 +357,11 @@ fn step_at(task: &Task<'_>, device: &Device, training: &Training, layers: &[Trai
         data_exchange(task, op, stage, common_copies, common * bytes) + data_exchange(task, op, stage, expert_copies, experts * bytes)
     };
     let in_stage = f64::from(model.layers()) * share;
+    let cores = task.communication.library().core_share.value.get();
     let exchanged = [exchange(Op::ReduceScatter, training.state.gradients), exchange(Op::AllGather, training.state.weights)];
-    let [reduce, gather] = beside_passes(training, exchanged, [&mut forward, &mut backward_pass], in_stage);
+    let [reduce, gather] = beside_passes(training, exchanged, [&mut forward, &mut backward_pass], [in_stage, cores]);
+    let offloading = offloading(task, training, layers, &layout);
+    [&mut forward, &mut backward_pass].into_iter().for_each(|pass| pass.with(beside(offloading, pass.room(), in_stage), 0.0));
     let unit = forward.time + backward_pass.time + hop * (2.0 * v);
 
     let [common_shards, expert_shards] = if training.shard_optimizer || training.shard_weights { layout.copies() } else { [1.0; 2] };

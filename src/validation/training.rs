@@ -37,6 +37,9 @@ fn workload(bench: &mut Bench<'_>, settings: &Settings) -> Result<TrainingSpec, 
     if settings.optional("shard_weights").is_some() {
         training.shard_weights = settings.flag("shard_weights")?;
     }
+    if settings.optional("offload").is_some() {
+        training.offload_layers = settings.count("offload")?;
+    }
     if settings.optional("captured").is_some()
         && let Some(host) = &mut training.host
     {
@@ -112,6 +115,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
         "all_to_all",
         "chunked_tensor",
         "shard_weights",
+        "offload",
         "power_cap",
         "captured",
         "schedule",
@@ -138,7 +142,7 @@ pub fn step(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
 }
 
 /// Forward and backward of `layers` expert layers on one rank for one micro-batch, where two hide each other's transfers: half of what two
-/// take. Norms and activation functions are run again.
+/// take. Norms, activation functions and expansions of latent attention are run again.
 pub fn layers(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
     settings.only(&["workload", "layers", "tp", "ep", "dp", "pp", "micro_batch"])?;

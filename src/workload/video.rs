@@ -31,6 +31,7 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
         combine: Precision::Bf16,
     };
     let gemm = |name, rows: f64, columns: f64, depth: f64| Operator {
+        prolog: false,
         name,
         work: Work::Gemm { batch: 1.0, rows, columns, depth, precision: clip.precision },
     };

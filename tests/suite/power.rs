@@ -8,7 +8,7 @@ use supernode::footprint::{Duty, Inventory, Power, PowerStretch, inventory, mixe
 use supernode::input::document::{Chip, Precision};
 use supernode::input::spec::{Spec, load_supernode, load_target, load_training, load_workload};
 use supernode::network::{Network, Profile};
-use supernode::study::{simulate, simulate_training, training_watts, watts_over_a_step};
+use supernode::study::{COMPARED, simulate, simulate_training, training_watts, watts_over_a_step};
 use supernode::units::{BytesPerSecond, Figure, Seconds, Watts};
 use supernode::workload::{Device, Operator, Work, kernel};
 
@@ -187,7 +187,7 @@ fn settled(chip: &Chip, cap: f64, check: impl FnOnce(f64, f64, f64)) -> Seconds 
     time(pace.clock) * pace.rest
 }
 
-/// Less to draw never serves or trains more, and every step keeps to its cap.
+/// Less to draw never serves more, and every step keeps to its cap.
 #[test]
 fn a_lower_cap_never_gives_more_tokens() {
     let (workload, target) = (load_workload("llama-3.1-70b-fp8").unwrap(), load_target("doubao-2026-04").unwrap());
@@ -203,6 +203,45 @@ fn a_lower_cap_never_gives_more_tokens() {
         assert!(chips <= cap * (1.0 + 1e-9), "{cap} W: draws {chips}");
         before = served;
     }
+}
+
+/// The same in training.
+#[test]
+fn a_lower_cap_never_trains_more() {
+    let workload = load_training("llama-3.1-70b-fp8", None).unwrap();
+    let mut before = f64::INFINITY;
+    for cap in [700.0, 500.0, 350.0, 250.0] {
+        let mut spec = load_supernode("hgx-h100-ib-64").unwrap();
+        spec.chip.power.cap = Some(Figure::plain(Watts::new(cap)));
+        let fabric = fabric::build(&spec).unwrap();
+        let simulation = simulate_training(&spec, &fabric, &workload, &"tp=4,pp=8,dp=2".parse().unwrap());
+        let trained = simulation.rate(simulation.best().unwrap()).get();
+        assert!(trained <= before * (1.0 + 1e-9), "{cap} W trains {trained}, more watts {before}");
+        let chips = simulation.power.lines[0].power().get() / 64.0;
+        assert!(chips <= cap * (1.0 + 1e-9), "{cap} W: draws {chips}");
+        before = trained;
+    }
+}
+
+/// The share of time that the limit takes is shown wherever tokens are, and it is not zero under a limit that holds the chips back.
+#[test]
+fn time_lost_to_the_limit_is_shown() {
+    let output = |arguments: &[&str]| Project::new("power").run(arguments).output();
+    let lost = |text: &str, label: &str| -> f64 {
+        let line = text.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("no `{label}` in\n{text}"));
+        let numbers = line[line.find(label).unwrap() + label.len()..].split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+        numbers.filter_map(|number| number.parse().ok()).next().unwrap_or_else(|| panic!("no number in `{line}`"))
+    };
+    let workload = ["--workload", "llama-3.1-70b-fp8", "--power-cap", "300W"];
+    for (command, label) in [
+        (&["simulate", "hgx-h100", "--draws", "0"][..], "lost to the chips' power limit"),
+        (&["train", "hgx-h100-ib-64", "--mapping", "tp=4,pp=8,dp=2"], "lost to the chips' power limit"),
+        (&["compare", "hgx-h100", "hgx-h200"], "time lost to the power limit, %"),
+    ] {
+        assert!(lost(&output(&[command, &workload].concat()), label) > 10.0, "{command:?}");
+    }
+    // What a study prints beside its designs.
+    assert!(COMPARED.iter().any(|column| column.key == "power_limited"));
 }
 
 /// Watts of a training step, integrated from moment to moment, are the step's mean; the highest averages lie between mean and peak.

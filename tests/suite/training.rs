@@ -29,6 +29,7 @@ fn with_task<T>(spec: &Spec, workload: &TrainingSpec, _: &TrainingRequest, ask: 
         model,
         precisions: training.precisions(*training.gemm),
         all_to_all: training.all_to_all,
+        expert_biases: training.expert_biases,
         chunked_tensor: training.chunked_tensor,
         placement: ExpertPlacement::even(),
         sequence: f64::from(training.sequence),

@@ -39,7 +39,7 @@ error: unknown key `global_bach`
 7 | global_bach = 8
   | ^^^^^^^^^^^ did you mean `global_batch`?
   |
-  = help: training takes: `name`, `origin`, `model`, `gemm`, `sequence`, `global_batch`, `dispatch`, `all_to_all`, `chunked_tensor`, `host`, `schedule`, `optimizer`, `checkpoint`, `experts`, `state`, `shard_optimizer`, `shard_gradients`, `shard_group`, `shard_weights`
+  = help: training takes: `name`, `origin`, `model`, `gemm`, `sequence`, `global_batch`, `dispatch`, `all_to_all`, `expert_biases`, `chunked_tensor`, `offload_layers`, `host`, `schedule`, `optimizer`, `checkpoint`, `experts`, `state`, `shard_optimizer`, `shard_gradients`, `shard_group`, `shard_weights`
 ",
     );
 }

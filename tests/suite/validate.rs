@@ -99,6 +99,17 @@ fn shipped_constants_are_made_by_calibrate() {
     }
 }
 
+/// Watts of engines at work, dense steps and settled products together fix what no kind of them does alone: an engine's runs alone would have an
+/// operation cost several times what a settled product can draw.
+#[test]
+fn shipped_watts_are_made_by_calibrate() {
+    for systems in [&["hgx-h100", "hgx-h100-ib-64", "hgx-h100-ib-256"][..], &["hgx-b200", "hgx-b200-ib-256"]] {
+        let (calibration, spec) = fitted("power", systems, |_| true);
+        made_again(&calibration);
+        assert!(calibration.median < 0.1, "{}: {}", spec.chip.name, calibration.median);
+    }
+}
+
 /// Before a two-sided dispatch next to nothing crosses the wire, so its share of the wire and the pass over the tokens only count together:
 /// the one is held where it starts, the other is found.
 #[test]

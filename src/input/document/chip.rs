@@ -217,6 +217,10 @@ pub struct ChipPower {
     /// Beyond waiting, while kernels run at the highest clock, whatever they do: clocks at speed, schedulers, caches, stalled cores; none if
     /// absent.
     pub active: Option<Figure<Watts>>,
+    /// Of `active`, the share that the chip draws while work is under way but kernels do not hold its cores: between kernels, while the host
+    /// starts them, and while transfers that hold few cores are waited for. Clock and voltage stay up meanwhile. Nothing if absent.
+    #[schemars(extend("x-range" = [0.0, 1.0]))]
+    pub between_kernels: Option<Figure<Ratio>>,
     /// Sustained limit.
     #[schemars(extend("x-positive" = true))]
     pub tdp: Figure<Watts>,
@@ -259,6 +263,12 @@ impl ChipPower {
     #[must_use]
     pub fn active(&self) -> Watts {
         self.active.as_ref().map_or(Watts::ZERO, |active| active.value)
+    }
+
+    /// Of that, what the chip draws while its cores wait for the next kernel of work under way.
+    #[must_use]
+    pub fn between_kernels(&self) -> Watts {
+        self.active() * self.between_kernels.as_ref().map_or(0.0, |share| share.value.get())
     }
 
     /// Energy of an operation on zeros over that on values like those of a model.

@@ -32,9 +32,15 @@ pub struct Training {
     /// Whether tokens reach their experts by the library's all-to-all, a copy for each expert, rather than by kernels made for it.
     #[serde(default)]
     pub all_to_all: bool,
+    /// Whether the model adds a bias to the result of each routed expert, which frameworks do one expert after the other.
+    #[serde(default)]
+    pub expert_biases: bool,
     /// Whether gathers and scatters around a block that ranks share go in chunks beside the products next to them; else after each other.
     #[serde(default)]
     pub chunked_tensor: bool,
+    /// Layers whose activations wait in the hosts' memory from the forward to the backward pass; as many of each pipeline stage as its share.
+    #[serde(default)]
+    pub offload_layers: u32,
     /// What the framework's host takes to start kernels; nothing if absent.
     pub host: Option<HostCosts>,
     /// How a pipeline orders its micro-batches.

@@ -226,6 +226,12 @@ impl ConstantFamily {
         Some(values.collect::<Vec<_>>().join("; "))
     }
 
+    /// What kind of measurement this is, where a family's measurements differ in kind.
+    #[must_use]
+    pub fn kind<'a>(&self, case: &'a Case) -> &'a str {
+        if *self == Self::Power { &case.quantity } else { "" }
+    }
+
     /// Its constants. One that the part gives as zero has no logarithm: the part says that the mechanism is not there.
     ///
     /// # Errors
@@ -280,6 +286,7 @@ impl ConstantFamily {
                 let power = &mut chip.power;
                 vec![
                     Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: power.active.as_mut().ok_or_else(missing)? },
+                    share("between_kernels", power.between_kernels.as_mut().ok_or_else(missing)?),
                     Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
                 ]
             }

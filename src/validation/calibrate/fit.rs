@@ -21,8 +21,9 @@ pub struct Fitted {
 
 /// Levenberg and Marquardt's way downhill, on the logarithms of positive constants.
 ///
-/// `predict` gives a prediction for each of `measured`, both above zero; `highest` bounds each constant from above.
-pub fn fit(start: &[f64], highest: &[f64], measured: &[f64], mut predict: impl FnMut(&[f64]) -> Vec<f64>) -> Fitted {
+/// `predict` gives a prediction for each of `measured`, both above zero; `highest` bounds each constant from above. A measurement counts as often
+/// as its `share` says.
+pub fn fit(start: &[f64], highest: &[f64], measured: &[f64], shares: &[f64], mut predict: impl FnMut(&[f64]) -> Vec<f64>) -> Fitted {
     let first: Vec<f64> = start.iter().map(|value| value.ln()).collect();
     let inside = |logs: Vec<f64>| -> Vec<f64> {
         logs.iter()
@@ -42,15 +43,15 @@ pub fn fit(start: &[f64], highest: &[f64], measured: &[f64], mut predict: impl F
     for _ in 0..MOST_STEPS {
         let slopes = slopes(&at, &now, &mut residuals);
         let gradient;
-        (normal, gradient) = normal_equations(&slopes, &now);
+        (normal, gradient) = normal_equations(&slopes, &now, shares);
         let mut improved = false;
         for _ in 0..8 {
             let Some(step) = solve(&damped(&normal, damping), &gradient) else { break };
             let next = inside(at.iter().zip(&step).map(|(log, step)| log - step).collect());
             let then = residuals(&next);
-            let gain = loss(&now) - loss(&then);
+            let gain = loss(&now, shares) - loss(&then, shares);
             if gain > 0.0 {
-                improved = gain > 1e-7 * loss(&now);
+                improved = gain > 1e-7 * loss(&now, shares);
                 (at, now) = (next, then);
                 damping *= 0.2;
                 break;
@@ -62,7 +63,7 @@ pub fn fit(start: &[f64], highest: &[f64], measured: &[f64], mut predict: impl F
         }
     }
     let freedom = now.len().saturating_sub(at.len()).max(1) as f64;
-    let variance = now.iter().map(|residual| weight(*residual) * residual * residual).sum::<f64>() / freedom;
+    let variance = now.iter().zip(shares).map(|(residual, share)| share * weight(*residual) * residual * residual).sum::<f64>() / freedom;
     // What no measurement depends on has no error to state, and says nothing about the others'.
     let known: Vec<usize> = (0..normal.len()).filter(|&index| normal[index][index] > 1e-9).collect();
     let normal: Vec<Vec<f64>> = known.iter().map(|&row| known.iter().map(|&column| normal[row][column]).collect()).collect();
@@ -80,8 +81,8 @@ fn weight(residual: f64) -> f64 {
     1.0 / (1.0 + (residual / SOFT).powi(2)).sqrt()
 }
 
-fn loss(residuals: &[f64]) -> f64 {
-    residuals.iter().map(|residual| 2.0 * SOFT * SOFT * ((1.0 + (residual / SOFT).powi(2)).sqrt() - 1.0)).sum()
+fn loss(residuals: &[f64], shares: &[f64]) -> f64 {
+    residuals.iter().zip(shares).map(|(residual, share)| share * 2.0 * SOFT * SOFT * ((1.0 + (residual / SOFT).powi(2)).sqrt() - 1.0)).sum()
 }
 
 /// Change of every residual with each logarithm, by a small step: one list a constant.
@@ -98,8 +99,8 @@ fn slopes(at: &[f64], now: &[f64], residuals: &mut impl FnMut(&[f64]) -> Vec<f64
 }
 
 /// `J^T W J` and `J^T W r`.
-fn normal_equations(slopes: &[Vec<f64>], residuals: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let weights: Vec<f64> = residuals.iter().map(|residual| weight(*residual)).collect();
+fn normal_equations(slopes: &[Vec<f64>], residuals: &[f64], shares: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let weights: Vec<f64> = residuals.iter().zip(shares).map(|(residual, share)| share * weight(*residual)).collect();
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).zip(&weights).map(|((a, b), weight)| a * b * weight).sum::<f64>();
     let normal = slopes.iter().map(|row| slopes.iter().map(|column| product(row, column)).collect()).collect();
     (normal, slopes.iter().map(|row| product(row, residuals)).collect())
@@ -146,7 +147,7 @@ mod tests {
         let law = |constants: &[f64]| sizes.iter().map(|size| constants[0] + size / constants[1]).collect::<Vec<f64>>();
         let mut measured = law(&[5.0, 3.0]);
         measured[4] *= 4.0;
-        let fitted = fit(&[1.0, 1.0], &[100.0, 100.0], &measured, law);
+        let fitted = fit(&[1.0, 1.0], &[100.0, 100.0], &measured, &[1.0; 10], law);
         assert!((fitted.values[0] / 5.0 - 1.0).abs() < 0.1, "{fitted:?}");
         assert!((fitted.values[1] / 3.0 - 1.0).abs() < 0.1, "{fitted:?}");
         assert!(fitted.relative_errors.iter().all(|error| *error > 0.0 && *error < 0.2), "{fitted:?}");
@@ -154,7 +155,14 @@ mod tests {
 
     #[test]
     fn a_bound_holds() {
-        let fitted = fit(&[0.5], &[1.0], &[2.0, 2.0], |constants| vec![constants[0]; 2]);
+        let fitted = fit(&[0.5], &[1.0], &[2.0, 2.0], &[1.0; 2], |constants| vec![constants[0]; 2]);
         assert!((fitted.values[0] - 1.0).abs() < 1e-9);
+    }
+
+    /// Three measurements of 1 and one of 1.1 that counts three times: the geometric mean.
+    #[test]
+    fn shares_count() {
+        let fitted = fit(&[0.9], &[9.0], &[1.0, 1.0, 1.0, 1.1], &[1.0, 1.0, 1.0, 3.0], |constants| vec![constants[0]; 4]);
+        assert!((fitted.values[0] / 1.1_f64.sqrt() - 1.0).abs() < 1e-4, "{fitted:?}");
     }
 }

@@ -187,6 +187,15 @@ impl<'a> CalibrationJob<'a> {
         Ok(predicted)
     }
 
+    /// How often each measurement counts: every kind of them as much as the others, so that a few settled products weigh as much as many runs of an
+    /// engine, from which they differ in what they tell.
+    fn shares(&self, indices: &[usize]) -> Vec<f64> {
+        let kinds: Vec<&str> = indices.iter().map(|&index| self.family.kind(self.cases[index])).collect();
+        let of = |kind: &str| kinds.iter().filter(|other| **other == kind).count();
+        let different: std::collections::BTreeSet<&str> = kinds.iter().copied().collect();
+        kinds.iter().map(|kind| kinds.len() as f64 / (different.len() * of(kind)) as f64).collect()
+    }
+
     fn measured(&self, indices: &[usize]) -> Vec<f64> {
         indices.iter().map(|&index| self.cases[index].value.0).collect()
     }
@@ -217,7 +226,8 @@ impl<'a> CalibrationJob<'a> {
         let highest: Vec<f64> = free.iter().map(|&at| self.constants[at].highest).collect();
         let measured = self.measured(indices);
         let mut failure = None;
-        let fitted = fit(&start, &highest, &measured, |moved| {
+        let shares = self.shares(indices);
+        let fitted = fit(&start, &highest, &measured, &shares, |moved| {
             self.predict(&all(moved, starts.clone()), indices).unwrap_or_else(|reason| {
                 failure = Some(reason);
                 measured.clone()
