@@ -88,7 +88,7 @@ fn neighbour_rates(fabric: &Fabric, below: u32, size: u32) -> Option<[f64; 2]> {
         [] => (place < fabric.chips).then_some(place),
         places => places.binary_search(&place).ok().and_then(|chip| u32::try_from(chip).ok()),
     };
-    let firsts = (0..fabric.chips).map(|chip| (chip, fabric.place(chip))).filter(|(_, place)| place / below % size == 0);
+    let firsts = (0..fabric.chips).map(|chip| (chip, fabric.place(chip))).filter(|(_, place)| (place / below).is_multiple_of(size));
     let rates = |(first, place): (u32, u32)| {
         let to = |steps: u32| Some(rate_between(fabric, first, chip_at(place + steps * below)?));
         Some([to(1)?, to(size - 1)?, to(2 % size)?])
