@@ -113,6 +113,9 @@ fn with_attention_of(clip: &Clip, device: &Device) -> Device {
         for kernel in kernels.gqa.values_mut().chain(kernels.mha.values_mut()) {
             kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
         }
+        for kernel in kernels.prompts.values_mut() {
+            kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
+        }
     }
     device
 }

@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 37] = [
+pub const QUANTITIES: [MeasuredQuantity; 38] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -33,6 +33,11 @@ pub const QUANTITIES: [MeasuredQuantity; 37] = [
     MeasuredQuantity {
         name: "mla_module",
         meaning: "attention block over a latent cache with its projections, one layer",
+        predict: operator::mla_module,
+    },
+    MeasuredQuantity {
+        name: "dsa_module",
+        meaning: "block of sparse attention over a latent cache with its indexer and projections, one layer",
         predict: operator::mla_module,
     },
     MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa },

@@ -229,7 +229,7 @@ fn time_lost_to_the_limit_is_shown() {
     let output = |arguments: &[&str]| Project::new("power").run(arguments).output();
     let lost = |text: &str, label: &str| -> f64 {
         let line = text.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("no `{label}` in\n{text}"));
-        let numbers = line[line.find(label).unwrap() + label.len()..].split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+        let mut numbers = line[line.find(label).unwrap() + label.len()..].split(|letter: char| !letter.is_ascii_digit() && letter != '.');
         numbers.find_map(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number in `{line}`"))
     };
     let workload = ["--workload", "llama-3.1-70b-fp8", "--power-cap", "300W"];

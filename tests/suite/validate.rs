@@ -184,6 +184,7 @@ fn errors_outside_the_fit_keep_to_their_bounds() {
         ("mla_module", 0.04, 0.05),
         ("gqa_decode", 0.11, 0.11),
         ("gqa_prefill", 0.1, 0.12),
+        ("dsa_module", 0.12, 0.3),
         ("experts", 0.1, 0.1),
     ];
     for (quantity, left_out, relative) in bounds {
@@ -194,7 +195,7 @@ fn errors_outside_the_fit_keep_to_their_bounds() {
 }
 
 fn kernel_cases() -> Vec<Case> {
-    let kernels = ["gemm", "mla_decode", "mla_module", "gqa_decode", "gqa_prefill", "experts"];
+    let kernels = ["gemm", "mla_decode", "mla_module", "gqa_decode", "gqa_prefill", "dsa_module", "experts"];
     all_cases().into_iter().filter(|case| kernels.contains(&case.quantity.as_str())).collect()
 }
 

@@ -187,9 +187,8 @@ impl ConstantFamily {
                 Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
                 Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
                 Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
-                // Blocks of other models than the one without a choice of entries name theirs.
-                Self::Gap => case.quantity == "mla_module" && case.settings.optional("model").is_none(),
-                Self::Sparse => case.quantity == "mla_module" && case.settings.optional("model").is_some(),
+                Self::Gap => case.quantity == "mla_module",
+                Self::Sparse => case.quantity == "dsa_module",
                 // Where experts are routed, kernels are not what holds a training step back.
                 Self::Power => {
                     let dense = case.settings.optional("ep").is_none();

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::{Norm, below_norm_three, prompts, whole};
+use super::{Norm, below_norm_three, prompts, sparse_launch, whole};
 use crate::input::document::{AttentionKernel, Kernels, Precision};
 use crate::units::{Bytes, Seconds};
 
@@ -51,11 +51,6 @@ impl Tiles {
             None => Self { units, rows: rows.max(16.0), core_share: 2.0 },
         }
     }
-}
-
-/// Added to a kernel's start where it is sparse: a dozen small kernels quantise and rotate the indexer's queries and keys, sort scores and convert choices.
-pub(super) fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
-    device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
 }
 
 /// What of a [`Work::Attention`] is launch.

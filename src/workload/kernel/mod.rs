@@ -46,6 +46,11 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     if time > launch { time - launch } else { Seconds::ZERO }
 }
 
+/// Added to a kernel's start where it is sparse: a dozen small kernels quantise and rotate the indexer's queries and keys, sort scores and convert choices.
+fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
+    device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
+}
+
 /// How two demands on one kernel add up that overlap, but not perfectly: `(a^p + b^p)^(1/p)` with this p.
 #[derive(Clone, Copy, Debug)]
 enum Norm {

@@ -18,8 +18,7 @@
 
 use super::super::device::Device;
 use super::super::operator::Work;
-use super::attention::sparse_launch;
-use super::{Norm, whole};
+use super::{Norm, sparse_launch, whole};
 use crate::input::document::Kernels;
 use crate::units::Seconds;
 

@@ -92,7 +92,9 @@ const WORLD: &[Published] = &[
     Published {
         name: "rtx-pro-6000-2",
         chips: 2,
-        page: "https://github.com/casys-kaist/LLMServingSim/blob/main/bench/examples/RTXPRO6000/Qwen3-30B-A3B-Instruct-2507/config.json",
+        page: "https://www.nvidia.com/en-us/data-center/rtx-pro-6000-blackwell-server-edition/",
+        compute: Some((Precision::Fp4, 2.0 * 2.0, 0.07)),
+        memory: Some((0.2062, 0.01)),
         ..NOTHING
     },
     Published {
