@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use supernode::fabric::{Fabric, Policy};
+use supernode::fabric::{Fabric, RoutingPolicy};
 use supernode::network::fair_share::completion::Accuracy;
 use supernode::network::fair_share::sample_fabrics::{crossbar_all_to_all, spread_sizes};
 use supernode::network::fair_share::sharing::Sharing;
@@ -45,7 +45,7 @@ fn ring(fabric: Fabric) -> Profile {
 #[library_benchmark(config = at_most(LIMITS[3]))]
 #[bench::chips_64(machine(64))]
 fn all_to_all_hashed(fabric: Fabric) -> Profile {
-    Network::with_routing(black_box(&fabric), Policy::Ecmp { seed: 1 }).full_all_to_all(64)
+    Network::with_routing(black_box(&fabric), RoutingPolicy::Ecmp { seed: 1 }).full_all_to_all(64)
 }
 
 #[library_benchmark(config = at_most(LIMITS[4]))]
