@@ -110,12 +110,9 @@ fn with_attention_of(clip: &Clip, device: &Device) -> Device {
     let mut device = device.clone();
     if let Some(share) = &clip.attention {
         let kernels = &mut *device.kernels;
-        for kernel in kernels.gqa.values_mut().chain(kernels.mha.values_mut()) {
-            kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
-        }
-        for kernel in kernels.prompts.values_mut() {
-            kernel.compute_efficiency.value = kernel.compute_efficiency.value * share.value.get();
-        }
+        let of_caches = kernels.gqa.values_mut().chain(kernels.mha.values_mut()).map(|kernel| &mut kernel.compute_efficiency);
+        let of_prompts = kernels.prompts.values_mut().map(|kernel| &mut kernel.compute_efficiency);
+        of_caches.chain(of_prompts).for_each(|efficiency| efficiency.value = efficiency.value * share.value.get());
     }
     device
 }

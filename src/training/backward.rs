@@ -28,42 +28,23 @@ const RESULT: f64 = 2.0;
 /// last of a product's three.
 #[must_use]
 pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
-    let of = |work| Operator { prolog: false, name: operator.name, work };
+    let of = |work| Operator::new(operator.name, work);
     match operator.work {
         Work::Gemm { batch, rows, columns, depth, precision } => vec![
             of(Work::Gemm { batch, rows, columns: depth, depth: columns, precision }),
             of(Work::Gemm { batch, rows: depth, columns, depth: rows, precision }),
             of(Work::Stream { bytes: Bytes::new(batch * depth * columns * (2.0 * gradient_bytes - RESULT)) }),
         ],
-        Work::Attention {
-            flop_per_row,
-            unit_bytes,
-            sequence_bytes,
-            query_bytes,
-            prepared_bytes,
-            sequences,
-            context,
-            units,
-            rows,
-            latent,
-            sparse,
-            precision,
-        } => {
-            vec![of(Work::Attention {
-                flop_per_row: flop_per_row * ATTENTION_BACKWARD,
+        Work::Attention { .. } => {
+            let mut work = operator.work;
+            if let Work::Attention { flop_per_row, unit_bytes, sequence_bytes, query_bytes, .. } = &mut work {
+                *flop_per_row *= ATTENTION_BACKWARD;
                 // Keys, values, queries and outputs are read again, and their gradients written.
-                unit_bytes: unit_bytes * 2.0,
-                sequence_bytes: sequence_bytes * 2.0,
-                query_bytes: query_bytes * 2.0,
-                prepared_bytes,
-                sequences,
-                context,
-                units,
-                rows,
-                latent,
-                sparse,
-                precision,
-            })]
+                for bytes in [unit_bytes, sequence_bytes, query_bytes] {
+                    *bytes = *bytes * 2.0;
+                }
+            }
+            vec![of(work)]
         }
         Work::Experts { .. } => vec![operator.clone(), operator.clone()],
         Work::Stream { bytes } => vec![of(Work::Stream { bytes: bytes * STREAM_BACKWARD })],
@@ -149,8 +130,7 @@ mod tests {
     /// 8 bytes each, of which 2 are the product's own.
     #[test]
     fn a_product_is_undone_by_two_and_a_sum() {
-        let operator =
-            Operator { prolog: false, name: "", work: Work::Gemm { batch: 1.0, rows: 10.0, columns: 20.0, depth: 30.0, precision: Precision::Bf16 } };
+        let operator = Operator::new("", Work::Gemm { batch: 1.0, rows: 10.0, columns: 20.0, depth: 30.0, precision: Precision::Bf16 });
         let undone = backward(&operator, 4.0);
         assert_eq!(undone.iter().map(|operator| operator.work.flop().get()).collect::<Vec<_>>(), [12_000.0, 12_000.0, 0.0]);
         assert_eq!(undone[2].work.bytes(), Bytes::new(3600.0));

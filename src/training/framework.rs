@@ -73,12 +73,8 @@ mod tests {
     /// Sixteen experts, 8 bits: a cast and a product each forward, two of both backward; the norm one and one. Captured, nothing.
     #[test]
     fn every_expert_is_started() {
-        let experts = Operator {
-            prolog: false,
-            name: "experts",
-            work: Work::Gemm { batch: 16.0, rows: 8.0, columns: 8.0, depth: 8.0, precision: Precision::Fp8 },
-        };
-        let norm = Operator { prolog: false, name: "norm", work: Work::Stream { bytes: crate::units::Bytes::new(8.0) } };
+        let experts = Operator::new("experts", Work::Gemm { batch: 16.0, rows: 8.0, columns: 8.0, depth: 8.0, precision: Precision::Fp8 });
+        let norm = Operator::new("norm", Work::Stream { bytes: crate::units::Bytes::new(8.0) });
         let mut host = HostCosts { kernel: Figure::plain(Seconds::new(1.0)), captured: Captured::Nothing, spread: 0.0 };
         let operators = [experts, norm];
         // Backward, the gradient's sum is one kernel more for each operator with products.

@@ -15,7 +15,7 @@ const STEPS: f64 = 5.0;
 /// smaller) orthogonal before: five times `A = X X^T`, `A^2` and `(b A + c A^2) X`, each matrix on one of the ranks that share it.
 pub(super) fn update(kind: Optimizer, state: &StateBytes, layers: &[TrainingLayer], updated: f64, [stage, copies]: [f64; 2]) -> Vec<(Operator, f64)> {
     let bytes = Bytes::new(updated * (state.gradients + 2.0 * state.optimizer + state.weights));
-    let mut kernels = vec![(Operator { prolog: false, name: "optimizer", work: Work::Stream { bytes } }, 1.0)];
+    let mut kernels = vec![(Operator::new("optimizer", Work::Stream { bytes }), 1.0)];
     if kind == Optimizer::Adam {
         return kernels;
     }
@@ -24,11 +24,7 @@ pub(super) fn update(kind: Optimizer, state: &StateBytes, layers: &[TrainingLaye
             let Work::Gemm { batch, columns, depth, .. } = operator.work else { continue };
             let (short, long) = (columns.min(depth), columns.max(depth));
             let times = STEPS * f64::from(layer.count) * stage / copies;
-            let product = |columns, depth| Operator {
-                prolog: false,
-                name: "optimizer",
-                work: Work::Gemm { batch, rows: short, columns, depth, precision: Precision::Bf16 },
-            };
+            let product = |columns, depth| Operator::new("optimizer", Work::Gemm { batch, rows: short, columns, depth, precision: Precision::Bf16 });
             kernels.extend([product(short, long), product(short, short), product(long, short)].map(|kernel| (kernel, times)));
         }
     }

@@ -180,7 +180,7 @@ fn beside(exchange: Seconds, room: Seconds, layers: f64) -> DataExchange {
 fn head_and_loss(task: &Task<'_>, layout: &TrainingLayout, tokens: f64) -> Vec<Operator> {
     let mut operators = head(task.model, layout.tp, tokens);
     let scores = tokens * f64::from(task.model.vocabulary) / f64::from(layout.tp);
-    operators.push(Operator { prolog: false, name: "loss", work: Work::Stream { bytes: Bytes::new(scores * 6.0) } });
+    operators.push(Operator::new("loss", Work::Stream { bytes: Bytes::new(scores * 6.0) }));
     operators
 }
 

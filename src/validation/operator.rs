@@ -43,8 +43,20 @@ pub fn gemm(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f
     measured(case, &device, &work, time)
 }
 
+/// Sequences that make tokens.
+fn decoding(settings: &Settings) -> Result<AttentionBatch, String> {
+    let (sequences, context) = (settings.number("sequences")?, settings.number("context")?);
+    Ok(AttentionBatch { sequences, new_tokens: settings.number_or("queries", 1.0)?, context, prefill: false })
+}
+
+/// Whole prompts, as long as their context; a token sees half of it on average.
+fn reading(settings: &Settings) -> Result<AttentionBatch, String> {
+    let (sequences, prompt) = (settings.number("sequences")?, settings.number("context")?);
+    Ok(AttentionBatch { sequences, new_tokens: prompt, context: prompt / 2.0, prefill: true })
+}
+
 /// The model's attention block for one rank of a TP group that leaves it `heads` heads.
-fn block(case: &Case, model: &Model, weights: Precision, heads: u32) -> Result<Vec<Operator>, String> {
+fn block(case: &Case, model: &Model, weights: Precision, heads: u32, batch: &AttentionBatch) -> Result<Vec<Operator>, String> {
     let settings = &case.settings;
     let cache = format(settings, "cache")?;
     let precisions = Precisions { weights, experts: None, attention: cache, kv_cache: cache, dispatch: weights, combine: Precision::Bf16 };
@@ -52,16 +64,7 @@ fn block(case: &Case, model: &Model, weights: Precision, heads: u32) -> Result<V
     if !all.is_multiple_of(heads) {
         return Err(format!("{all} heads do not divide into parts of {heads}"));
     }
-    let batch = AttentionBatch {
-        sequences: settings.number("sequences")?,
-        new_tokens: settings.number_or("queries", 1.0)?,
-        context: settings.number("context")?,
-        prefill: false,
-    };
-    // A prompt is as long as its context; a token sees half of it on average.
-    let prompt = AttentionBatch { new_tokens: batch.context, context: batch.context / 2.0, prefill: true, ..batch };
-    let batch = if case.quantity == "gqa_prefill" { prompt } else { batch };
-    Ok(attention_block(model, &precisions, all / heads, &batch))
+    Ok(attention_block(model, &precisions, all / heads, batch))
 }
 
 /// The attention kernel of a block.
@@ -78,7 +81,7 @@ const LATENT_MODEL: &str = "deepseek-r1";
 pub fn mla_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     case.settings.only(&["model", "heads", "sequences", "queries", "context", "cache", "share"])?;
     let model = bench.model(case.settings.optional("model").unwrap_or(LATENT_MODEL))?;
-    let block = block(case, &model, Precision::Bf16, case.settings.count("heads")?)?;
+    let block = block(case, &model, Precision::Bf16, case.settings.count("heads")?, &decoding(&case.settings)?)?;
     attention_of(bench, case, &block)
 }
 
@@ -86,12 +89,21 @@ pub fn mla_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Re
 pub fn mla_module(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     case.settings.only(&["model", "heads", "sequences", "queries", "context", "cache", "format"])?;
     let model = bench.model(case.settings.optional("model").unwrap_or(LATENT_MODEL))?;
-    let block = block(case, &model, format(&case.settings, "format")?, case.settings.count("heads")?)?;
+    let block = block(case, &model, format(&case.settings, "format")?, case.settings.count("heads")?, &decoding(&case.settings)?)?;
     time_in(case.unit, block.iter().map(|operator| kernel::time(&bench.device, operator)).sum())
 }
 
-/// The kernel over grouped keys and values; `heads` and `kv_heads` are those of one rank.
-pub fn gqa(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+/// The kernel over grouped keys and values when decoding; `heads` and `kv_heads` are those of one rank.
+pub fn gqa_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    gqa(bench, case, &decoding(&case.settings)?)
+}
+
+/// The same over whole prompts, with the kernel ahead that prepares queries, keys and values.
+pub fn gqa_prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    gqa(bench, case, &reading(&case.settings)?)
+}
+
+fn gqa(bench: &mut Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64, String> {
     let settings = &case.settings;
     settings.only(&["heads", "kv_heads", "head_dim", "value_dim", "sequences", "context", "cache"])?;
     let (heads, kv_heads, head_dim) = (settings.count("heads")?, settings.count("kv_heads")?, settings.count("head_dim")?);
@@ -103,7 +115,7 @@ pub fn gqa(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f6
     for group in &mut model.layer {
         group.attention.set(Attention::Gqa(grouped));
     }
-    let block = block(case, &model, Precision::Bf16, heads)?;
+    let block = block(case, &model, Precision::Bf16, heads, batch)?;
     attention_of(bench, case, &block)
 }
 

@@ -46,7 +46,7 @@ pub fn sustained_product(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case
     let (rows, columns, depth) = (settings.number("rows")?, settings.number("columns")?, settings.number("depth")?);
     let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision };
     let mut activity = Activity::default();
-    activity.add_by_name(&Operator { prolog: false, name: "product", work }, if zeros { device.power().on_zeros() } else { 1.0 });
+    activity.add_by_name(&Operator::new("product", work), if zeros { device.power().on_zeros() } else { 1.0 });
     let ranks = f64::from(device.ranks_per_chip());
     let time = |clock: f64| kernel::gemm_time(&device.at_clock(clock), 1.0, rows, columns, depth, precision);
     let draws = |clock: f64| work_power(device.power(), &activity, ranks, clock, [time(clock); 2]);

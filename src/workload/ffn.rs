@@ -7,11 +7,11 @@ use crate::units::Bytes;
 
 /// A block: up projection (beside it the gate, if there is one), activation, down projection.
 fn block(names: [&'static str; 3], gated: bool, tokens: f64, [hidden, width]: [f64; 2], precision: Precision) -> [Operator; 3] {
-    let gemm = |name, columns, depth| Operator { prolog: false, name, work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision } };
+    let gemm = |name, columns, depth| Operator::new(name, Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision });
     let into = if gated { 2.0 } else { 1.0 };
     // Reads up and gate in 16 bit, writes what goes down.
     let activation = Work::Stream { bytes: Bytes::new(tokens * width * (2.0 * into + precision.activation_bytes())) };
-    [gemm(names[0], into * width, hidden), Operator { prolog: false, name: names[1], work: activation }, gemm(names[2], hidden, width)]
+    [gemm(names[0], into * width, hidden), Operator::new(names[1], activation), gemm(names[2], hidden, width)]
 }
 
 /// The dense block of one layer on one rank of a TP group, norm first; the all-reduce is not in it.
@@ -33,13 +33,10 @@ pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
     // Room for projections and shared experts.
     let mut operators = Vec::with_capacity(7);
-    operators.extend([norm(hidden, tokens), Operator { prolog: false, name: "gate", work: scores }]);
+    operators.extend([norm(hidden, tokens), Operator::new("gate", scores)]);
     if let Some(latent) = experts.latent.map(f64::from) {
-        let project = |name, columns, depth| Operator {
-            prolog: false,
-            name,
-            work: Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights },
-        };
+        let project =
+            |name, columns, depth| Operator::new(name, Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights });
         operators.extend([project("narrow for experts", latent, hidden), project("widen after experts", hidden, latent)]);
     }
     operators
@@ -130,7 +127,7 @@ pub fn expert_block(
         width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true) * shares),
         precision: precisions.experts(),
     };
-    Operator { prolog: false, name: "experts", work }
+    Operator::new("experts", work)
 }
 
 /// Final norm and language-model head for `tokens` whose next token is wanted, in BF16.
@@ -139,5 +136,5 @@ pub fn head(model: &Model, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
     let columns = f64::from(model.vocabulary) / f64::from(tensor_parallel);
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
-    vec![norm(hidden, tokens), Operator { prolog: false, name: "head", work: scores }]
+    vec![norm(hidden, tokens), Operator::new("head", scores)]
 }

@@ -15,6 +15,12 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// A kernel of its own.
+    #[must_use]
+    pub fn new(name: &'static str, work: Work) -> Self {
+        Self { name, work, prolog: false }
+    }
+
     /// The same as a part of the fused kernel ahead of latent attention, where the library has one.
     #[must_use]
     pub fn in_prolog(self) -> Self {

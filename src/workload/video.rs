@@ -30,11 +30,8 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
         dispatch: Precision::Bf16,
         combine: Precision::Bf16,
     };
-    let gemm = |name, rows: f64, columns: f64, depth: f64| Operator {
-        prolog: false,
-        name,
-        work: Work::Gemm { batch: 1.0, rows, columns, depth, precision: clip.precision },
-    };
+    let gemm =
+        |name, rows: f64, columns: f64, depth: f64| Operator::new(name, Work::Gemm { batch: 1.0, rows, columns, depth, precision: clip.precision });
     let look = |new_tokens: f64, context: f64, heads: f64| {
         let batch = AttentionBatch { sequences: 1.0, new_tokens, context, prefill: true };
         heads_attention(&batch, heads, heads, [dim, dim], &precisions)
@@ -60,7 +57,7 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
     operators.extend([
         norm(hidden, own),
         gemm("widen", own, width, hidden),
-        Operator { prolog: false, name: "activation", work: activation },
+        Operator::new("activation", activation),
         gemm("narrow", own, hidden, width),
     ]);
     operators

@@ -179,8 +179,8 @@ fn settled(chip: &Chip, cap: f64, check: impl FnOnce(f64, f64, f64)) -> Seconds 
     let device = Device::new(&chip);
     let work = Work::Gemm { batch: 1.0, rows: 8192.0, columns: 8192.0, depth: 8192.0, precision: Precision::Bf16 };
     let mut activity = Activity::default();
-    activity.add_by_name(&Operator { prolog: false, name: "product", work }, 1.0);
-    let time = |clock: f64| kernel::time(&device.at_clock(clock), &Operator { prolog: false, name: "product", work });
+    activity.add_by_name(&Operator::new("product", work), 1.0);
+    let time = |clock: f64| kernel::time(&device.at_clock(clock), &Operator::new("product", work));
     let draws = |clock: f64| work_power(&chip.power, &activity, 1.0, clock, [time(clock); 2]);
     let pace = pace(&chip.power, draws);
     check(pace.clock, pace.rest, (chip.power.idle.value + draws(pace.clock) / pace.rest).get());

@@ -22,7 +22,7 @@ pub(super) fn block(rank: &Rank<'_>, compressed: &Compressed, operators: &mut Ve
         operators.push(latent::shared_entries(batch, read, heads, [dim, dim], dim, rank.precisions));
     }
     let narrow = Work::Gemm { batch: groups, rows: rank.tokens, columns: output, depth: heads * dim / groups, precision: rank.precisions.weights };
-    operators.push(Operator { prolog: false, name: "narrow output", work: narrow });
+    operators.push(Operator::new("narrow output", narrow));
     operators.push(rank.project("project output", rank.hidden, groups * output));
 }
 

@@ -90,5 +90,5 @@ pub(in crate::workload) fn heads_attention(
         sparse: false,
         precision: precisions.attention,
     };
-    Operator { prolog: false, name: "attention", work }
+    Operator::new("attention", work)
 }

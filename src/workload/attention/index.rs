@@ -32,6 +32,6 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
         sparse: true,
         precision: rank.precisions.attention,
     };
-    operators.push(Operator { prolog: false, name: "index scores", work });
-    operators.push(Operator { prolog: false, name: "choose tokens", work: Work::Stream { bytes: Bytes::new(batch.tokens() * entries * 8.0) } });
+    operators.push(Operator::new("index scores", work));
+    operators.push(Operator::new("choose tokens", Work::Stream { bytes: Bytes::new(batch.tokens() * entries * 8.0) }));
 }

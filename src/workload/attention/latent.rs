@@ -49,7 +49,7 @@ impl Rank<'_> {
     fn expand(&self, batch: &AttentionBatch, columns: f64, depth: f64) -> Operator {
         let seen = if self.cached { batch.last_context() } else { batch.new_tokens };
         let work = Work::Gemm { batch: 1.0, rows: batch.sequences * seen, columns, depth, precision: self.precisions.weights };
-        Operator { prolog: false, name: "expand key, value", work }
+        Operator::new("expand key, value", work)
     }
 }
 
@@ -82,5 +82,5 @@ pub(super) fn shared_entries(
         sparse: read < batch.context,
         precision: precisions.attention,
     };
-    Operator { prolog: false, name: "attention", work }
+    Operator::new("attention", work)
 }

@@ -27,7 +27,7 @@ pub(super) fn delta_block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut V
             operators.push(rank.project("expand gates", key_heads * key + value_heads * value, narrow));
         }
     }
-    operators.push(Operator { prolog: false, name: "short convolution", work: Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) } });
+    operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) }));
     for batch in rank.batches {
         if batch.prefill {
             // Per chunk of C tokens and head, multiply-adds: scores and their use C C (key + value), the triangular solve C C (key + value),
@@ -37,7 +37,7 @@ pub(super) fn delta_block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut V
             operators.push(Rank::product("delta rule", chunks * value_heads, CHUNK, columns, key));
         } else {
             let state = value_heads * key * value * STATE_BYTES;
-            operators.push(Operator { prolog: false, name: "delta rule", work: Work::Stream { bytes: Bytes::new(2.0 * state * batch.tokens()) } });
+            operators.push(Operator::new("delta rule", Work::Stream { bytes: Bytes::new(2.0 * state * batch.tokens()) }));
         }
     }
     operators.push(rank.project("project output", rank.hidden, value_heads * value));
@@ -54,7 +54,7 @@ pub(super) fn lightning_block(rank: &Rank<'_>, lightning: &Lightning, operators:
             operators.push(Rank::product("linear attention", chunks * heads, CHUNK, 2.0 * CHUNK + 2.0 * dim, dim));
         } else {
             let bytes = 2.0 * heads * dim * dim * STATE_BYTES * batch.tokens();
-            operators.push(Operator { prolog: false, name: "linear attention", work: Work::Stream { bytes: Bytes::new(bytes) } });
+            operators.push(Operator::new("linear attention", Work::Stream { bytes: Bytes::new(bytes) }));
         }
     }
     operators.push(rank.project("project output", rank.hidden, heads * dim));

@@ -116,12 +116,12 @@ impl Rank<'_> {
     fn project(&self, name: &'static str, columns: f64, depth: f64) -> Operator {
         let rows = self.tokens / self.sequence_parallel;
         let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision: self.precisions.weights };
-        Operator { prolog: false, name, work }
+        Operator::new(name, work)
     }
 
     /// `batch` BF16 products over the tokens of one batch.
     fn product(name: &'static str, batch: f64, tokens: f64, columns: f64, depth: f64) -> Operator {
-        Operator { prolog: false, name, work: Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 } }
+        Operator::new(name, Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 })
     }
 }
 
@@ -194,5 +194,5 @@ pub fn latent_cache(model: &Model) -> bool {
 
 /// Normalisation with its residual: reads and writes both streams in 16 bit.
 pub(super) fn norm(hidden: f64, tokens: f64) -> Operator {
-    Operator { prolog: false, name: "norm", work: Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) } }
+    Operator::new("norm", Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) })
 }
