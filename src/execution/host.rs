@@ -1,15 +1,18 @@
 //! Time that a serving engine adds to the kernels of a pass: its own constants, and waiting of the chips for its host.
 
 use super::shape::StepShape;
-use crate::input::document::{Engine, ExpertKernel, Model};
+use crate::input::document::{Engine, ExpertKernel, Model, Precision};
 use crate::units::{Figure, Ratio, Seconds};
 use crate::workload::Device;
 
-/// `device` with the gap between kernels, the share of the matrix kernels' efficiency and the kernels for experts that `engine` has.
+/// `device` with the gap between kernels, the share of the matrix kernels' efficiency and the kernels that the engine has.
 pub(super) fn run_by(device: &mut Device, engine: &Engine) {
     let share = |figure: &Option<Figure<Ratio>>| figure.as_ref().map_or(1.0, |figure| figure.value.get());
     let kernels = &mut *device.kernels;
-    for (format, like) in &engine.own_experts {
+    let own = engine.kernels.as_deref();
+    let measured: Vec<Precision> = own.and_then(|own| kernels.engines.get(own)).into_iter().flat_map(|own| own.experts.keys().copied()).collect();
+    own.into_iter().for_each(|own| kernels.run_by(own));
+    for (format, like) in engine.own_experts.iter().filter(|(format, _)| !measured.contains(format)) {
         if let Some(measured) = kernels.experts.get(like) {
             let own = ExpertKernel { per_expert: Figure::plain(Seconds::ZERO), ..measured.clone() };
             kernels.experts.insert(*format, own);

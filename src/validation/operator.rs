@@ -22,15 +22,43 @@ fn measured(case: &Case, device: &Device, work: &Work, time: Seconds) -> Result<
     }
 }
 
+/// Settings of a product, and those that name whose kernel it is.
+const GEMM_SETTINGS: [&str; 8] = ["groups", "rows", "columns", "depth", "format", "quantised", "engine", "release"];
+
+/// The same of routed experts.
+const EXPERT_SETTINGS: [&str; 13] =
+    ["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present", "multiplied", "engine", "release"];
+
+/// One rank with the kernels of the engine's release that the case names.
+fn device_of_engine(bench: &Bench<'_>, case: &Case) -> Result<Device, String> {
+    case.settings.text("release")?;
+    let engine = case.settings.text("engine")?;
+    if !bench.device.kernels.engines.contains_key(engine) {
+        return Err(format!("the chip states no kernels of `{engine}`"));
+    }
+    let mut device = bench.device.clone();
+    device.kernels.run_by(engine);
+    Ok(device)
+}
+
 /// A call on its own.
 pub fn gemm(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&GEMM_SETTINGS[..6])?;
+    product(bench.device.clone(), case)
+}
+
+/// A call of an engine's kernel on its own.
+pub fn engine_gemm(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&GEMM_SETTINGS)?;
+    product(device_of_engine(bench, case)?, case)
+}
+
+fn product(mut device: Device, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["groups", "rows", "columns", "depth", "format", "quantised"])?;
     let precision = format(settings, "format")?;
     let batch = settings.number_or("groups", 1.0)?;
     let (rows, columns, depth) = (settings.number("rows")?, settings.number("columns")?, settings.number("depth")?);
     let work = Work::Gemm { batch, rows, columns, depth, precision };
-    let mut device = bench.device.clone();
     let kernel = Kernels::nearest(&device.kernels.gemm, precision).ok_or("the chip has no matrix multiplication")?;
     let mut launch = device.kernels.gemm_launch(precision);
     if settings.flag("quantised")? {
@@ -121,8 +149,18 @@ fn gqa(bench: &mut Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64
 
 /// Experts of the busiest rank.
 pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&EXPERT_SETTINGS[..11])?;
+    grouped(&bench.device, case)
+}
+
+/// The same with an engine's kernel.
+pub fn engine_experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    case.settings.only(&EXPERT_SETTINGS)?;
+    grouped(&device_of_engine(bench, case)?, case)
+}
+
+fn grouped(device: &Device, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["hidden", "width", "experts", "top_k", "ranks", "tokens", "slots", "routing", "format", "present", "multiplied"])?;
     let experts = settings.count("experts")?;
     let slots = if settings.optional("slots").is_some() { settings.count("slots")? } else { experts };
     let routed =
@@ -141,10 +179,10 @@ pub fn experts(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
     if settings.optional("multiplied").is_some() && settings.one_of("multiplied", &[("local", false), ("all", true)])? {
         rows = kernel::GroupedRows::even(rows.local, rows.active, routed.tokens * routed.top_k, rows.tokens);
     }
-    let mut time = kernel::grouped_time(&bench.device, &rows, hidden, width, precision);
-    if has_low_latency(&bench.device.kernels, case) {
+    let mut time = kernel::grouped_time(device, &rows, hidden, width, precision);
+    if has_low_latency(&device.kernels, case) {
         let limited = routed.group_limited(&rows);
-        let other = kernel::low_latency_time(&bench.device, &limited, hidden, width, precision);
+        let other = kernel::low_latency_time(device, &limited, hidden, width, precision);
         time = other.filter(|other| *other < time).unwrap_or(time);
     }
     time_in(case.unit, time)

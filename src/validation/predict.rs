@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 38] = [
+pub const QUANTITIES: [MeasuredQuantity; 40] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -47,6 +47,12 @@ pub const QUANTITIES: [MeasuredQuantity; 38] = [
         predict: operator::gqa_prefill,
     },
     MeasuredQuantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
+    MeasuredQuantity { name: "engine_gemm", meaning: "matrix multiplication with the kernel of an engine's release", predict: operator::engine_gemm },
+    MeasuredQuantity {
+        name: "engine_experts",
+        meaning: "routed experts of one rank with the kernels of an engine's release, one layer",
+        predict: operator::engine_experts,
+    },
     MeasuredQuantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
     MeasuredQuantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },
     MeasuredQuantity {

@@ -349,6 +349,21 @@ pub struct Kernels {
     /// A second kernel for routed experts, made for few tokens; engines time both and take the faster. Only for the formats named.
     #[serde(default)]
     pub experts_low_latency: BTreeMap<Precision, ExpertKernel>,
+    /// What serving engines run in the place of the kernels above, by the engine's name: those of the release that its file names.
+    #[serde(default)]
+    pub engines: BTreeMap<String, EngineKernels>,
+}
+
+/// Kernels of one serving engine that were measured apart from the chip's, by number format. For formats that are not here it runs the chip's.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EngineKernels {
+    /// Matrix multiplication.
+    #[serde(default)]
+    pub gemm: BTreeMap<Precision, GemmKernel>,
+    /// Routed experts of one rank.
+    #[serde(default)]
+    pub experts: BTreeMap<Precision, ExpertKernel>,
 }
 
 impl Kernels {
@@ -356,6 +371,15 @@ impl Kernels {
     #[must_use]
     pub fn nearest<T>(kernels: &BTreeMap<Precision, T>, precision: Precision) -> Option<&T> {
         kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel)
+    }
+
+    /// Puts the kernels that `engine` brings in the place of the chip's.
+    pub fn run_by(&mut self, engine: &str) {
+        let Some(own) = self.engines.get(engine).cloned() else { return };
+        self.gemm.extend(own.gemm);
+        // What a release has for few tokens is part of its own measurements.
+        self.experts_low_latency.retain(|format, _| !own.experts.contains_key(format));
+        self.experts.extend(own.experts);
     }
 
     /// Fixed cost of a product on its own, without the quantisation of its input: its format's, or that of the widest format.

@@ -19,6 +19,8 @@ pub struct Engine {
     pub origin: Origin,
     /// Releases whose runs its constants were fitted to, as the runs name them.
     pub release: Option<String>,
+    /// Name under which chips state the kernels that were measured for this engine (`[chip.kernels.engines.NAME]`); the chip's own kernels if absent.
+    pub kernels: Option<String>,
     /// Gap between two kernels of a captured graph over the chip's: below one where kernels are launched before their predecessor ends or
     /// are fused, above one where there are more of them.
     /// As the chip's if absent.

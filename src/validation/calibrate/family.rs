@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, Library, Precision, TokenKernel};
+use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
 use crate::validation::{FittedParts, has_low_latency};
 
@@ -20,6 +20,8 @@ pub enum ConstantFamily {
     Tokens(String),
     /// Matrix multiplication in one format.
     Gemm(Precision),
+    /// Matrix multiplication in one format with the kernels of the engine called so.
+    EngineGemm(Precision, String),
     /// Attention over a latent cache in one format.
     Mla(Precision),
     /// Attention over grouped keys and values in one format.
@@ -30,6 +32,8 @@ pub enum ConstantFamily {
     Prompts(Precision),
     /// Routed experts in one format.
     Experts(Precision),
+    /// Routed experts in one format with the kernels of the engine called so.
+    EngineExperts(Precision, String),
     /// Routed experts in one format with the kernel for few tokens.
     LowLatencyExperts(Precision),
     /// The gap between kernels of a captured graph, from whole attention blocks.
@@ -100,6 +104,7 @@ impl ConstantFamily {
     /// A message that lists the known families.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, name) = text.split_once(':').unwrap_or((text, ""));
+        let (name, engine) = name.split_once('@').unwrap_or((name, ""));
         let precision = || {
             let found = Precision::ALL.into_iter().find(|precision| precision.name() == name);
             found.ok_or_else(|| format!("`{text}`: `{name}` is no number format; known: {}", Precision::ALL.map(Precision::name).join(", ")))
@@ -113,6 +118,9 @@ impl ConstantFamily {
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
             "engine" if !name.is_empty() => Self::Engine(name.to_owned()),
+            "gemm" if !engine.is_empty() => Self::EngineGemm(precision()?, engine.to_owned()),
+            "experts" if !engine.is_empty() => Self::EngineExperts(precision()?, engine.to_owned()),
+            _ if !engine.is_empty() => return Err(format!("`{text}`: engines have families `gemm:FORMAT@ENGINE` and `experts:FORMAT@ENGINE`")),
             "gemm" => Self::Gemm(precision()?),
             "mla" => Self::Mla(precision()?),
             "gqa" => Self::Gqa(precision()?),
@@ -122,7 +130,7 @@ impl ConstantFamily {
             "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts-low-latency:FORMAT, gap, sparse, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, gemm:FORMAT@ENGINE, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts:FORMAT@ENGINE, experts-low-latency:FORMAT, gap, sparse, power, engine:NAME"
                 ));
             }
         })
@@ -155,6 +163,8 @@ impl ConstantFamily {
                 other => vec!["library", "token_kernels", other],
             },
             Self::Gemm(format) => vec!["chip", "kernels", "gemm", format.name()],
+            Self::EngineGemm(format, engine) => vec!["chip", "kernels", "engines", engine, "gemm", format.name()],
+            Self::EngineExperts(format, engine) => vec!["chip", "kernels", "engines", engine, "experts", format.name()],
             Self::Mla(format) => vec!["chip", "kernels", "mla", format.name()],
             Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
@@ -171,6 +181,7 @@ impl ConstantFamily {
     #[must_use]
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
+        let run_by = |engine: &str| case.settings.optional("engine") == Some(engine);
         let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
         let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)) | Self::AcrossHosts);
         (case.unit.is_time() || any_unit)
@@ -182,6 +193,8 @@ impl ConstantFamily {
                 Self::CustomAllReduce(engine) => is("captured_all_reduce", "engine", engine),
                 Self::Tokens(kernel) => is("exchange", "kernel", kernel),
                 Self::Gemm(format) => is("gemm", "format", format.name()),
+                Self::EngineGemm(format, engine) => is("engine_gemm", "format", format.name()) && run_by(engine),
+                Self::EngineExperts(format, engine) => is("engine_experts", "format", format.name()) && run_by(engine),
                 Self::Mla(format) => is("mla_decode", "cache", format.name()),
                 Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
                 Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
@@ -214,10 +227,10 @@ impl ConstantFamily {
     #[must_use]
     pub fn group(&self, case: &Case) -> Option<String> {
         let keys: &[&str] = match self {
-            Self::Gemm(_) => &["columns", "depth"],
+            Self::Gemm(_) | Self::EngineGemm(..) => &["columns", "depth"],
             Self::Mla(_) => &["heads"],
             Self::Gqa(_) | Self::Mha(_) | Self::Prompts(_) => &["heads", "kv_heads"],
-            Self::Experts(_) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
+            Self::Experts(_) | Self::EngineExperts(..) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
             Self::Gap | Self::Sparse => &["format", "cache"],
             Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
         };
@@ -254,15 +267,12 @@ impl ConstantFamily {
                 ]
             }
             Self::Tokens(kernel) => token_constants(library.token_kernel_mut(kernel).ok_or_else(missing)?),
-            Self::Gemm(format) => {
-                let kernel = kernels.gemm.get_mut(format).ok_or_else(missing)?;
-                let mut found =
-                    vec![share("compute_efficiency", &mut kernel.compute_efficiency), share("memory_efficiency", &mut kernel.memory_efficiency)];
-                let operand = kernel.operand_bandwidth.as_mut();
-                found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
-                found.extend(kernel.launch.as_mut().map(|figure| time("launch", figure)));
-                found.extend(kernel.quantise_launch.as_mut().map(|figure| time("quantise_launch", figure)));
-                found
+            Self::Gemm(format) => gemm_constants(kernels.gemm.get_mut(format).ok_or_else(missing)?),
+            Self::EngineGemm(format, engine) => {
+                gemm_constants(kernels.engines.get_mut(engine).and_then(|own| own.gemm.get_mut(format)).ok_or_else(missing)?)
+            }
+            Self::EngineExperts(format, engine) => {
+                expert_constants(kernels.engines.get_mut(engine).and_then(|own| own.experts.get_mut(format)).ok_or_else(missing)?)
             }
             Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
             // Decode does not fix the share of the peak: it stays what its source says.
@@ -334,6 +344,15 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
     found
 }
 
+fn gemm_constants(kernel: &mut GemmKernel) -> Vec<Named<'_>> {
+    let mut found = vec![share("compute_efficiency", &mut kernel.compute_efficiency), share("memory_efficiency", &mut kernel.memory_efficiency)];
+    let operand = kernel.operand_bandwidth.as_mut();
+    found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
+    found.extend(kernel.launch.as_mut().map(|figure| time("launch", figure)));
+    found.extend(kernel.quantise_launch.as_mut().map(|figure| time("quantise_launch", figure)));
+    found
+}
+
 fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
     let mut found = vec![
         time("launch", &mut kernel.launch),
@@ -371,6 +390,8 @@ impl fmt::Display for ConstantFamily {
             Self::CustomAllReduce(engine) => write!(out, "all-reduce:{engine}"),
             Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
             Self::Gemm(format) => write!(out, "gemm:{}", format.name()),
+            Self::EngineGemm(format, engine) => write!(out, "gemm:{}@{engine}", format.name()),
+            Self::EngineExperts(format, engine) => write!(out, "experts:{}@{engine}", format.name()),
             Self::Mla(format) => write!(out, "mla:{}", format.name()),
             Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
             Self::Mha(format) => write!(out, "mha:{}", format.name()),

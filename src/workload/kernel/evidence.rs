@@ -16,7 +16,9 @@ pub fn cautions(chip: &Chip, workload: &WorkloadSpec) -> Vec<String> {
     });
     let experts = workload.workload.precision.experts();
     let engine = workload.engine.as_ref().map(|deployed| &deployed.engine);
-    let own = engine.filter(|engine| model.experts().is_some() && engine.own_experts.contains_key(&experts)).map(|engine| {
+    let named = engine.and_then(|engine| engine.kernels.as_ref());
+    let measured = named.and_then(|own| chip.kernels.engines.get(own)).is_some_and(|own| own.experts.contains_key(&experts));
+    let own = engine.filter(|engine| model.experts().is_some() && !measured && engine.own_experts.contains_key(&experts)).map(|engine| {
         format!(
             "{}'s own kernels for experts in {} were never measured alone: their starts and rates are those of another kernel.",
             engine.name,
