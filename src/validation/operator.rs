@@ -164,10 +164,11 @@ fn delta(bench: &Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64, 
     let block = layer_attention(&attention, key_heads * key_dim, &precisions, 1, &[*batch]);
     let mut work = block.iter().map(|operator| operator.work).find(|work| matches!(work, Work::Recurrence { .. })).ok_or("no recurrence")?;
     // A benchmark may hand in a state of 16 bit and take one of 32.
-    if settings.optional("state").is_some() && settings.one_of("state", &[("fp32", false), ("bf16", true)])? {
-        if let Work::Recurrence { bytes, .. } = &mut work {
-            *bytes = *bytes * 0.75;
-        }
+    if settings.optional("state").is_some()
+        && settings.one_of("state", &[("fp32", false), ("bf16", true)])?
+        && let Work::Recurrence { bytes, .. } = &mut work
+    {
+        *bytes = *bytes * 0.75;
     }
     let mut device = bench.device.clone();
     if !batch.prefill {
