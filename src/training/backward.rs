@@ -46,7 +46,8 @@ pub fn backward(operator: &Operator, gradient_bytes: f64) -> Vec<Operator> {
             }
             vec![of(work)]
         }
-        Work::Experts { .. } => vec![operator.clone(), operator.clone()],
+        // Kernels for states and outputs run again, then those for the gradients.
+        Work::Experts { .. } | Work::Recurrence { .. } => vec![operator.clone(), operator.clone()],
         Work::Stream { bytes } => vec![of(Work::Stream { bytes: bytes * STREAM_BACKWARD })],
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn backward_time(device: &Device, operator: &Operator, gradient_bytes
             let body = kernel::body(device, &undone[0], time);
             time + body * (1.0 / ATTENTION_BACKWARD_EFFICIENCY - 1.0)
         }
-        Work::Experts { .. } | Work::Stream { .. } => undone.iter().map(|operator| kernel::time(device, operator)).sum(),
+        Work::Experts { .. } | Work::Recurrence { .. } | Work::Stream { .. } => undone.iter().map(|operator| kernel::time(device, operator)).sum(),
     }
 }
 

@@ -24,7 +24,7 @@ fn kernels(operator: &Operator) -> f64 {
         }
         // Two products with a cast each, for every expert.
         Work::Experts { active, .. } => active * 4.0,
-        Work::Attention { .. } | Work::Stream { .. } => 1.0,
+        Work::Attention { .. } | Work::Recurrence { .. } | Work::Stream { .. } => 1.0,
     }
 }
 

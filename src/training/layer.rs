@@ -196,7 +196,7 @@ impl<'a> Task<'a> {
         }
         let kept = |operator: &Operator| match operator.work {
             Work::Attention { sequences, sequence_bytes, .. } => sequence_bytes * (sequences * self.sequence),
-            Work::Gemm { .. } | Work::Experts { .. } | Work::Stream { .. } => Bytes::ZERO,
+            Work::Gemm { .. } | Work::Experts { .. } | Work::Recurrence { .. } | Work::Stream { .. } => Bytes::ZERO,
         };
         let over_context = |operator: &&Operator| matches!(operator.work, Work::Attention { .. });
         let sent = attention.iter().map(kept).sum::<Bytes>() * (f64::from(cp - 1) / f64::from(cp));

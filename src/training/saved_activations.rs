@@ -20,7 +20,7 @@ pub(super) fn kept(operators: &[Operator], hidden: f64, tokens: f64, tp: f64, se
         let again = match operator.work {
             Work::Gemm { .. } => before.is_some_and(is_pointwise),
             Work::Attention { .. } => before.is_some_and(expands_latent),
-            Work::Experts { .. } | Work::Stream { .. } => false,
+            Work::Experts { .. } | Work::Recurrence { .. } | Work::Stream { .. } => false,
         };
         sums[0] += bytes;
         if !again {
@@ -41,6 +41,7 @@ fn of_operator(operator: &Operator, hidden: f64, tokens: f64, tp: f64, sequence:
         // The output is the input of the projection behind it, which keeps it.
         Work::Attention { sequences, sequence_bytes, query_bytes, .. } => sequences * (sequence_bytes.get() * sequence + query_bytes.get() / 2.0),
         Work::Experts { .. } => 0.0,
+        Work::Recurrence { inputs, .. } => inputs.get(),
         // A norm keeps its input, one of four streams; a gated activation its two inputs in 16 bit, not the product.
         Work::Stream { bytes } if operator.name == "norm" => bytes.get() / 4.0,
         Work::Stream { bytes } if operator.name == "activation" => bytes.get() * 4.0 / (4.0 + weights.activation_bytes()),

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 
 pub use bench::{Bench, FittedParts};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
-pub use operator::has_low_latency;
+pub use operator::{has_low_latency, runs_single_heads};
 pub use outside::{OutsideError, OutsideErrors, load_outside, outside_text};
 pub use predict::QUANTITIES;
 use rayon::prelude::*;

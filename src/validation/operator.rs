@@ -2,10 +2,10 @@
 
 use super::bench::{Bench, bandwidth_in, share_in, time_in};
 use crate::input::cases::{Case, Settings, Unit};
-use crate::input::document::{Attention, Gqa, Kernels, Model, Precision, Precisions};
+use crate::input::document::{Attention, Chip, GatedDelta, Gqa, Kernels, Model, Precision, Precisions};
 use crate::network::Pricing;
 use crate::units::Seconds;
-use crate::workload::{AttentionBatch, Device, Operator, RoutedTokens, Work, attention_block, distinct_tokens, kernel};
+use crate::workload::{AttentionBatch, Device, Operator, RoutedTokens, Work, attention_block, distinct_tokens, kernel, layer_attention};
 
 fn format(settings: &Settings, key: &str) -> Result<Precision, String> {
     settings.one_of(key, &Precision::ALL.map(|precision| (precision.name(), precision)))
@@ -115,9 +115,18 @@ pub fn mla_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Re
 
 /// The whole block: projections, absorbed products and attention, one after the other.
 pub fn mla_module(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    module(bench, case, &decoding(&case.settings)?)
+}
+
+/// The same over whole prompts.
+pub fn mla_prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    module(bench, case, &reading(&case.settings)?)
+}
+
+fn module(bench: &mut Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64, String> {
     case.settings.only(&["model", "heads", "sequences", "queries", "context", "cache", "format"])?;
     let model = bench.model(case.settings.optional("model").unwrap_or(LATENT_MODEL))?;
-    let block = block(case, &model, format(&case.settings, "format")?, case.settings.count("heads")?, &decoding(&case.settings)?)?;
+    let block = block(case, &model, format(&case.settings, "format")?, case.settings.count("heads")?, batch)?;
     time_in(case.unit, block.iter().map(|operator| kernel::time(&bench.device, operator)).sum())
 }
 
@@ -131,11 +140,23 @@ pub fn gqa_prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> R
     gqa(bench, case, &reading(&case.settings)?)
 }
 
+/// Whether the kernel for single heads runs a measurement of decode attention in this format.
+#[must_use]
+pub fn runs_single_heads(chip: &Chip, case: &Case, precision: Precision) -> bool {
+    let count = |key: &str| case.settings.number(key).unwrap_or(1.0);
+    let (kv_heads, cores) = (count("kv_heads"), f64::from(chip.cores) / f64::from(chip.ranks));
+    let rows = count("heads") / kv_heads * case.settings.number_or("queries", 1.0).unwrap_or(1.0);
+    kernel::takes_single_heads(&chip.kernels, precision, cores, count("sequences") * kv_heads, rows, count("context"))
+}
+
 fn gqa(bench: &mut Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64, String> {
     let settings = &case.settings;
     settings.only(&["heads", "kv_heads", "head_dim", "value_dim", "sequences", "context", "cache"])?;
     let (heads, kv_heads, head_dim) = (settings.count("heads")?, settings.count("kv_heads")?, settings.count("head_dim")?);
     let value_dim = settings.optional("value_dim").map(|_| settings.count("value_dim")).transpose()?;
+    if batch.prefill && value_dim.is_some() {
+        return expanded(bench, case, [heads, kv_heads, head_dim, value_dim.unwrap_or(head_dim)], batch);
+    }
     // Only the attention block is asked for, and that does not depend on the rest of the model.
     let mut model = bench.model(LATENT_MODEL)?;
     let grouped =
@@ -145,6 +166,56 @@ fn gqa(bench: &mut Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64
     }
     let block = block(case, &model, Precision::Bf16, heads, batch)?;
     attention_of(bench, case, &block)
+}
+
+/// One token a sequence of the gated delta rule.
+pub fn delta_decode(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    // States are as large after any context.
+    let batch = AttentionBatch { sequences: case.settings.number("sequences")?, new_tokens: 1.0, context: 1.0, prefill: false };
+    delta(bench, case, &batch)
+}
+
+/// Whole prompts of the gated delta rule.
+pub fn delta_prefill(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
+    delta(bench, case, &reading(&case.settings)?)
+}
+
+/// The recurrence alone; heads are those of one rank.
+fn delta(bench: &Bench<'_>, case: &Case, batch: &AttentionBatch) -> Result<f64, String> {
+    let settings = &case.settings;
+    settings.only(&["key_heads", "value_heads", "key_dim", "value_dim", "sequences", "context", "state"])?;
+    let [key_heads, value_heads, key_dim, value_dim] =
+        [settings.count("key_heads")?, settings.count("value_heads")?, settings.count("key_dim")?, settings.count("value_dim")?];
+    let attention = Attention::GatedDelta(GatedDelta { key_heads, value_heads, key_dim, value_dim, gate_rank: None });
+    let bf16 = Precision::Bf16;
+    let precisions = Precisions { weights: bf16, experts: None, attention: bf16, kv_cache: bf16, dispatch: bf16, combine: bf16 };
+    let block = layer_attention(&attention, key_heads * key_dim, &precisions, 1, &[*batch]);
+    let mut work = block.iter().map(|operator| operator.work).find(|work| matches!(work, Work::Recurrence { .. })).ok_or("no recurrence")?;
+    // A benchmark may hand in a state of 16 bit and take one of 32.
+    if settings.optional("state").is_some()
+        && settings.one_of("state", &[("fp32", false), ("bf16", true)])?
+        && let Work::Recurrence { bytes, .. } = &mut work
+    {
+        *bytes = *bytes * 0.75;
+    }
+    let mut device = bench.device.clone();
+    if !batch.prefill {
+        device.repeat(work.bytes().get());
+    }
+    measured(case, &device, &work, kernel::recurrence_time(&device, &work))
+}
+
+/// Prompts over a latent cache that is expanded to keys and values of every head, of which the kernel ahead prepares the rotated part alone.
+fn expanded(bench: &mut Bench<'_>, case: &Case, shape: [u32; 4], batch: &AttentionBatch) -> Result<f64, String> {
+    let model = bench.model(LATENT_MODEL)?;
+    let [heads, kv_heads, head_dim, value_dim] = shape;
+    match model.last().map(|group| (*group.attention).clone()) {
+        Some(Attention::Mla(mla)) if kv_heads == heads && [mla.nope_dim + mla.rope_dim, mla.value_dim] == [head_dim, value_dim] => {
+            let block = block(case, &model, Precision::Bf16, heads, batch)?;
+            attention_of(bench, case, &block)
+        }
+        _ => Err(format!("no latent cache is expanded to {kv_heads} heads of {head_dim} and {value_dim}")),
+    }
 }
 
 /// Experts of the busiest rank.

@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 40] = [
+pub const QUANTITIES: [MeasuredQuantity; 43] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -40,11 +40,26 @@ pub const QUANTITIES: [MeasuredQuantity; 40] = [
         meaning: "block of sparse attention over a latent cache with its indexer and projections, one layer",
         predict: operator::mla_module,
     },
+    MeasuredQuantity {
+        name: "dsa_prefill",
+        meaning: "block of sparse attention over whole prompts with its indexer and projections, one layer",
+        predict: operator::mla_prefill,
+    },
     MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
     MeasuredQuantity {
         name: "gqa_prefill",
         meaning: "attention over grouped keys and values of whole prompts, one layer",
         predict: operator::gqa_prefill,
+    },
+    MeasuredQuantity {
+        name: "delta_decode",
+        meaning: "linear attention with the gated delta rule, one token a sequence, one layer",
+        predict: operator::delta_decode,
+    },
+    MeasuredQuantity {
+        name: "delta_prefill",
+        meaning: "linear attention with the gated delta rule over whole prompts, one layer",
+        predict: operator::delta_prefill,
     },
     MeasuredQuantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
     MeasuredQuantity { name: "engine_gemm", meaning: "matrix multiplication with the kernel of an engine's release", predict: operator::engine_gemm },

@@ -28,6 +28,17 @@ impl Operator {
     }
 }
 
+/// What the tokens of prompts choose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Chosen {
+    /// Tokens.
+    pub tokens: f64,
+    /// Query heads, which share a choice.
+    pub heads: f64,
+    /// Most entries of one token.
+    pub entries: f64,
+}
+
 /// What a kernel does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Work {
@@ -67,6 +78,8 @@ pub enum Work {
         prepared_bytes: Bytes,
         /// Which kernel.
         latent: bool,
+        /// Of prompts, if each token attends to entries of its own choice once there are enough.
+        chosen: Option<Chosen>,
         /// Whether it scores entries for a choice, or gathers those that were chosen.
         sparse: bool,
         /// Cache format.
@@ -89,6 +102,19 @@ pub enum Work {
         /// Number format.
         precision: Precision,
     },
+    /// Linear attention that carries a state from token to token.
+    Recurrence {
+        /// Sequences times heads that have a state of their own.
+        states: f64,
+        /// Chunks of one sequence, one after the other; zero where each sequence has one token.
+        chunks: f64,
+        /// Operations, all states together.
+        flop: Flop,
+        /// Queries, keys and values, and what else backward needs.
+        inputs: Bytes,
+        /// Read and written, all kernels together.
+        bytes: Bytes,
+    },
     /// Reads and writes without matrix work: norms, activations, residuals.
     Stream {
         /// Read and written together.
@@ -104,6 +130,7 @@ impl Work {
             Self::Gemm { batch, rows, columns, depth, .. } => 2.0 * batch * rows * columns * depth,
             Self::Attention { sequences, context, units, rows, flop_per_row, .. } => sequences * context * units * rows * flop_per_row,
             Self::Experts { copies, hidden, width, .. } => 2.0 * copies * 3.0 * hidden * width,
+            Self::Recurrence { flop, .. } => flop.get(),
             Self::Stream { .. } => 0.0,
         })
     }
@@ -125,7 +152,7 @@ impl Work {
                 let activations = 4.0 * tokens * hidden + copies * (hidden * (4.0 + 2.0 * element) + width * (8.0 + 2.0 * element));
                 Bytes::new(weights + activations)
             }
-            Self::Stream { bytes } => bytes,
+            Self::Recurrence { bytes, .. } | Self::Stream { bytes } => bytes,
         }
     }
 
@@ -134,7 +161,7 @@ impl Work {
     pub fn precision(&self) -> Precision {
         match *self {
             Self::Gemm { precision, .. } | Self::Attention { precision, .. } | Self::Experts { precision, .. } => precision,
-            Self::Stream { .. } => Precision::Bf16,
+            Self::Recurrence { .. } | Self::Stream { .. } => Precision::Bf16,
         }
     }
 }

@@ -182,9 +182,12 @@ fn errors_outside_the_fit_keep_to_their_bounds() {
         ("gemm", 0.06, 0.07),
         ("mla_decode", 0.08, 0.1),
         ("mla_module", 0.04, 0.05),
-        ("gqa_decode", 0.11, 0.11),
+        ("gqa_decode", 0.08, 0.11),
         ("gqa_prefill", 0.1, 0.12),
         ("dsa_module", 0.12, 0.3),
+        ("dsa_prefill", 0.1, 0.1),
+        ("delta_decode", 0.06, 0.1),
+        ("delta_prefill", 0.08, 0.15),
         ("experts", 0.1, 0.1),
     ];
     for (quantity, left_out, relative) in bounds {
@@ -195,7 +198,8 @@ fn errors_outside_the_fit_keep_to_their_bounds() {
 }
 
 fn kernel_cases() -> Vec<Case> {
-    let kernels = ["gemm", "mla_decode", "mla_module", "gqa_decode", "gqa_prefill", "dsa_module", "experts"];
+    let kernels =
+        ["gemm", "mla_decode", "mla_module", "gqa_decode", "gqa_prefill", "dsa_module", "dsa_prefill", "delta_decode", "delta_prefill", "experts"];
     all_cases().into_iter().filter(|case| kernels.contains(&case.quantity.as_str())).collect()
 }
 

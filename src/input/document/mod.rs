@@ -21,11 +21,13 @@ mod clip;
 mod demand;
 mod engine;
 mod host;
+mod kernels;
 mod kind;
 mod library;
 mod link;
 mod model;
 mod pattern;
+mod precision;
 mod prices;
 mod protocol;
 mod reliability;
@@ -41,11 +43,14 @@ use std::collections::BTreeMap;
 pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
 pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
-pub use chip::{AttentionKernel, Chip, ChipIo, ChipPower, Clock, Compute, ExpertKernel, GemmKernel, Kernels, Memory, Precision, PromptKernel};
+pub use chip::{Chip, ChipIo, ChipPower, Clock, Compute, Memory};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
 pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
+pub use kernels::{
+    AttentionKernel, DeltaDecodeKernel, DeltaPromptKernels, ExpertKernel, GemmKernel, Kernels, PromptKernel, SparsePromptKernel, SplitRule,
+};
 pub use kind::Kind;
 pub use library::{AcrossHosts, CustomAllReduce, Library, MulticastAllReduce, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
@@ -53,6 +58,7 @@ pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tow
 pub use pattern::{
     Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
 };
+pub use precision::Precision;
 pub use prices::{GivenPrices, Price, Prices};
 pub use protocol::{Flit, FlowControl, LinkRetry, Protocol, Semantics, Transaction};
 pub use reliability::{Reliability, Wear};

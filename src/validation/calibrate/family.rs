@@ -5,7 +5,7 @@ use std::fmt;
 use crate::input::cases::Case;
 use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
 use crate::units::{Figure, Quantity};
-use crate::validation::{FittedParts, has_low_latency};
+use crate::validation::{FittedParts, has_low_latency, runs_single_heads};
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +26,14 @@ pub enum ConstantFamily {
     Mla(Precision),
     /// Attention over grouped keys and values in one format.
     Gqa(Precision),
-    /// Attention over keys and values of every head.
+    /// Decode attention that treats every head for itself.
     Mha(Precision),
     /// Attention of prompts in one format.
     Prompts(Precision),
+    /// One token a sequence of the gated delta rule.
+    DeltaDecode,
+    /// Prompts of the gated delta rule.
+    DeltaPrompts,
     /// Routed experts in one format.
     Experts(Precision),
     /// Routed experts in one format with the kernels of the engine called so.
@@ -40,6 +44,8 @@ pub enum ConstantFamily {
     Gap,
     /// Start and share of kernels of sparse attention, from whole blocks.
     Sparse,
+    /// Attention of prompts over chosen entries, from whole blocks.
+    SparsePrompts,
     /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
     /// Constants of a serving engine, from latencies that its clients measure.
@@ -113,8 +119,11 @@ impl ConstantFamily {
             "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
             "across-hosts" if name.is_empty() => Self::AcrossHosts,
             "gap" if name.is_empty() => Self::Gap,
+            "sparse-prompts" if name.is_empty() => Self::SparsePrompts,
             "sparse" if name.is_empty() => Self::Sparse,
             "power" if name.is_empty() => Self::Power,
+            "delta-decode" if name.is_empty() => Self::DeltaDecode,
+            "delta-prompts" if name.is_empty() => Self::DeltaPrompts,
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
             "engine" if !name.is_empty() => Self::Engine(name.to_owned()),
@@ -130,7 +139,7 @@ impl ConstantFamily {
             "experts-low-latency" => Self::LowLatencyExperts(precision()?),
             _ => {
                 return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, gemm:FORMAT@ENGINE, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts:FORMAT@ENGINE, experts-low-latency:FORMAT, gap, sparse, power, engine:NAME"
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, gemm:FORMAT@ENGINE, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts:FORMAT@ENGINE, experts-low-latency:FORMAT, delta-decode, delta-prompts, gap, sparse, sparse-prompts, power, engine:NAME"
                 ));
             }
         })
@@ -169,9 +178,12 @@ impl ConstantFamily {
             Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
             Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
             Self::Prompts(format) => vec!["chip", "kernels", "prompts", format.name()],
+            Self::DeltaDecode => vec!["chip", "kernels", "delta_decode"],
+            Self::DeltaPrompts => vec!["chip", "kernels", "delta_prompts"],
             Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
             Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
             Self::Gap | Self::Sparse => vec!["chip", "kernels"],
+            Self::SparsePrompts => vec!["chip", "kernels", "sparse_prompts"],
             Self::Power => vec!["chip", "power"],
         }
     }
@@ -182,7 +194,6 @@ impl ConstantFamily {
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
         let run_by = |engine: &str| case.settings.optional("engine") == Some(engine);
-        let every_head = || case.settings.optional("heads") == case.settings.optional("kv_heads");
         let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)) | Self::AcrossHosts);
         (case.unit.is_time() || any_unit)
             && match self {
@@ -198,10 +209,13 @@ impl ConstantFamily {
                 Self::Mla(format) => is("mla_decode", "cache", format.name()),
                 Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
                 Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
-                Self::Mha(format) => is("gqa_decode", "cache", format.name()) && every_head(),
+                Self::Mha(format) => is("gqa_decode", "cache", format.name()),
                 Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
+                Self::DeltaDecode => case.quantity == "delta_decode",
+                Self::DeltaPrompts => case.quantity == "delta_prefill",
                 Self::Gap => case.quantity == "mla_module",
                 Self::Sparse => case.quantity == "dsa_module",
+                Self::SparsePrompts => case.quantity == "dsa_prefill",
                 // Where experts are routed, kernels are not what holds a training step back.
                 Self::Power => {
                     let dense = case.settings.optional("ep").is_none();
@@ -211,13 +225,15 @@ impl ConstantFamily {
     }
 
     /// Whether a measurement on this chip is of this family's kernel: one that is the faster of two fixes the constants of the one for few
-    /// tokens alone.
+    /// tokens alone, and of two attention kernels one runs.
     #[must_use]
     pub fn is_measured_by(&self, case: &Case, chip: &Chip) -> bool {
         self.covers(case)
             && match self {
                 Self::Experts(_) => !has_low_latency(&chip.kernels, case),
                 Self::LowLatencyExperts(_) => has_low_latency(&chip.kernels, case),
+                Self::Gqa(format) => !runs_single_heads(chip, case, *format),
+                Self::Mha(format) => runs_single_heads(chip, case, *format),
                 _ => true,
             }
     }
@@ -231,7 +247,9 @@ impl ConstantFamily {
             Self::Mla(_) => &["heads"],
             Self::Gqa(_) | Self::Mha(_) | Self::Prompts(_) => &["heads", "kv_heads"],
             Self::Experts(_) | Self::EngineExperts(..) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
+            Self::DeltaDecode | Self::DeltaPrompts => &["key_heads", "value_heads"],
             Self::Gap | Self::Sparse => &["format", "cache"],
+            Self::SparsePrompts => &["heads"],
             Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
         };
         let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
@@ -285,7 +303,25 @@ impl ConstantFamily {
             }
             Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
             Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
+            Self::DeltaDecode => {
+                let kernel = kernels.delta_decode.as_mut().ok_or_else(missing)?;
+                vec![time("launch", &mut kernel.launch), share("memory_efficiency", &mut kernel.memory_efficiency)]
+            }
+            Self::DeltaPrompts => {
+                let kernels = kernels.delta_prompts.as_mut().ok_or_else(missing)?;
+                vec![
+                    time("launch", &mut kernels.launch),
+                    time("chunk", &mut kernels.chunk),
+                    share("memory_efficiency", &mut kernels.memory_efficiency),
+                ]
+            }
             Self::Gap => vec![time("launch", &mut kernels.launch)],
+            Self::SparsePrompts => {
+                let kernel = kernels.sparse_prompts.as_mut().ok_or_else(missing)?;
+                let nanoseconds = |name, figure| Named { name, unit: ("ns", 1e-9), highest: 1e-3, figure };
+                let (token, entry): (&mut dyn Constant, &mut dyn Constant) = (&mut kernel.token, &mut kernel.entry);
+                vec![time("launch", &mut kernel.launch), nanoseconds("token", token), nanoseconds("entry", entry)]
+            }
             Self::Sparse => {
                 let start = kernels.sparse_launch.as_mut().ok_or_else(missing)?;
                 let share_of_dense = kernels.sparse_attention.as_mut().ok_or_else(missing)?;
@@ -356,10 +392,13 @@ fn gemm_constants(kernel: &mut GemmKernel) -> Vec<Named<'_>> {
 fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
     let mut found = vec![
         time("launch", &mut kernel.launch),
-        time("merge", &mut kernel.merge),
         share("compute_efficiency", &mut kernel.compute_efficiency),
         share("memory_efficiency", &mut kernel.memory_efficiency),
     ];
+    found.extend(kernel.merge.as_mut().map(|figure| time("merge", figure)));
+    found.extend(kernel.merge_start.as_mut().map(|figure| time("merge_start", figure)));
+    found.extend(kernel.block.as_mut().map(|figure| time("block", figure)));
+    found.extend(kernel.row.as_mut().map(|figure| time("row", figure)));
     let core = kernel.core_bandwidth.as_mut();
     found.extend(core.map(|figure| Named { name: "core_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
     found
@@ -398,8 +437,11 @@ impl fmt::Display for ConstantFamily {
             Self::Prompts(format) => write!(out, "prompts:{}", format.name()),
             Self::Experts(format) => write!(out, "experts:{}", format.name()),
             Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
+            Self::DeltaDecode => write!(out, "delta-decode"),
+            Self::DeltaPrompts => write!(out, "delta-prompts"),
             Self::Gap => write!(out, "gap"),
             Self::Sparse => write!(out, "sparse"),
+            Self::SparsePrompts => write!(out, "sparse-prompts"),
             Self::Power => write!(out, "power"),
         }
     }

@@ -87,6 +87,7 @@ pub(in crate::workload) fn heads_attention(
         query_bytes: Bytes::new(heads * batch.new_tokens * (2.0 * key + 2.0 * value + if batch.prefill { 0.0 } else { 8.0 * value })),
         prepared_bytes: Bytes::new(if batch.prefill { batch.new_tokens * prepared } else { 0.0 }),
         latent: false,
+        chosen: None,
         sparse: false,
         precision: precisions.attention,
     };

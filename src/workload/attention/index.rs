@@ -29,6 +29,7 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
         query_bytes: Bytes::new(rows * 2.0 * dim),
         prepared_bytes: Bytes::ZERO,
         latent: false,
+        chosen: None,
         sparse: true,
         precision: rank.precisions.attention,
     };

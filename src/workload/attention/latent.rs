@@ -1,8 +1,9 @@
 //! Latent attention. Decode works on the cache as it is, with the key and value projections absorbed into query and output; prefill
 //! expands the cache to heads, which costs less arithmetic when many rows see each entry.
 
+use super::super::operator::Chosen;
 use super::{AttentionBatch, Operator, Rank, Work, grouped, index};
-use crate::input::document::{Index, Mla, Precisions};
+use crate::input::document::{Index, Mla, Precision, Precisions};
 use crate::units::Bytes;
 
 pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
@@ -26,17 +27,26 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
         let (batch, heads) = &rank.part(batch, heads);
         let heads = *heads;
         let read = mla.index.map_or(batch.context, |chooser| batch.context.min(f64::from(chooser.top)));
-        if batch.prefill && read >= batch.context {
+        let chosen = mla.index.filter(|_| batch.prefill).map(|chooser| Chosen { tokens: batch.tokens(), heads, entries: f64::from(chooser.top) });
+        if batch.prefill && chosen.is_none_or(|chosen| batch.last_context() <= chosen.entries) {
             operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));
             let mut attention = grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions);
-            // Only the rotated part of queries and keys passes the kernel ahead; products write the rest in place.
-            if let Work::Attention { prepared_bytes, .. } = &mut attention.work {
-                *prepared_bytes = Bytes::new(batch.new_tokens * heads * rope * 2.0 * (2.0 + rank.precisions.attention.bytes()));
+            // In 16 bit only the rotated part of queries and keys passes the kernel ahead; products write the rest in place. In 8 bit all is cast.
+            if let Work::Attention { prepared_bytes, chosen: of_prompts, .. } = &mut attention.work {
+                *of_prompts = chosen;
+                if rank.precisions.attention == Precision::Bf16 {
+                    *prepared_bytes = Bytes::new(batch.new_tokens * heads * rope * 2.0 * 4.0);
+                }
             }
             operators.push(attention);
         } else {
             operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope).in_prolog());
-            operators.push(shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions));
+            let mut attention = shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions);
+            if let Work::Attention { chosen: of_prompts, sparse, .. } = &mut attention.work {
+                *of_prompts = chosen;
+                *sparse |= chosen.is_some();
+            }
+            operators.push(attention);
             operators.push(Rank::product("absorb value", heads, batch.tokens(), value, latent));
         }
     }
@@ -79,6 +89,7 @@ pub(super) fn shared_entries(
         query_bytes: Bytes::new(rows * (2.0 * key + 2.0 * value + 8.0 * value)),
         prepared_bytes: Bytes::ZERO,
         latent: true,
+        chosen: None,
         sparse: read < batch.context,
         precision: precisions.attention,
     };

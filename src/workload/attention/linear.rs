@@ -1,9 +1,9 @@
 //! Linear attention: the gated delta rule, and lightning attention with its fixed decay. Decode reads and writes each sequence's state once; prefill works on chunks of tokens with
 //! matrix products, the chunk-parallel form of the rule (Yang et al., arXiv 2412.06464).
 
-use super::{Operator, Rank, Work};
+use super::{AttentionBatch, Operator, Rank, Work};
 use crate::input::document::{GatedDelta, Lightning};
-use crate::units::Bytes;
+use crate::units::{Bytes, Flop};
 
 /// Tokens of a chunk in prefill: what the public kernels use.
 const CHUNK: f64 = 64.0;
@@ -29,18 +29,32 @@ pub(super) fn delta_block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut V
     }
     operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) }));
     for batch in rank.batches {
-        if batch.prefill {
-            // Per chunk of C tokens and head, multiply-adds: scores and their use C C (key + value), the triangular solve C C (key + value),
-            // state out and state in 2 C key value: as one product of C rows, `key` deep.
-            let columns = 2.0 * CHUNK * (1.0 + value / key) + 2.0 * value;
-            let chunks = (batch.new_tokens / CHUNK).ceil() * batch.sequences;
-            operators.push(Rank::product("delta rule", chunks * value_heads, CHUNK, columns, key));
-        } else {
-            let state = value_heads * key * value * STATE_BYTES;
-            operators.push(Operator::new("delta rule", Work::Stream { bytes: Bytes::new(2.0 * state * batch.tokens()) }));
-        }
+        let inputs = Bytes::new(2.0 * mixed * batch.tokens());
+        operators.push(delta_rule(batch, value_heads, [key, value], inputs));
     }
     operators.push(rank.project("project output", rank.hidden, value_heads * value));
+}
+
+/// The recurrence itself.
+fn delta_rule(batch: &AttentionBatch, heads: f64, [key, value]: [f64; 2], inputs: Bytes) -> Operator {
+    let states = batch.sequences * heads;
+    let work = if batch.prefill {
+        let chunks = (batch.new_tokens / CHUNK).ceil();
+        // Per chunk of C tokens and head, multiply-adds: scores and their use C C (key + value), the triangular solve C C (key + value),
+        // state out and state in 2 C key value.
+        let flop = 2.0 * states * chunks * CHUNK * (2.0 * CHUNK * (key + value) + 2.0 * key * value);
+        // Per token in 16 bit, unless a chunk's scores (C a token) are written in 32: keys read for scores, for their products with the inverse, for states and
+        // for outputs, beside queries; the same number of values; what the products write and states read.
+        let token = 14.0 * key + 12.0 * value + 12.0 * CHUNK;
+        // Each chunk's state is written for the outputs and read there, in 16 bit.
+        let bytes = states * (batch.new_tokens * token + chunks * 4.0 * key * value);
+        Work::Recurrence { states, chunks, flop: Flop::new(flop), inputs, bytes: Bytes::new(bytes) }
+    } else {
+        let state = states * batch.new_tokens * key * value;
+        // Decay, the state's product with the key, its correction, its product with the query.
+        Work::Recurrence { states, chunks: 0.0, flop: Flop::new(7.0 * state), inputs, bytes: Bytes::new(2.0 * state * STATE_BYTES) }
+    };
+    Operator::new("delta rule", work)
 }
 
 pub(super) fn lightning_block(rank: &Rank<'_>, lightning: &Lightning, operators: &mut Vec<Operator>) {

@@ -42,7 +42,7 @@ fn never_measured(chip: &Chip, attention: &Attention) -> Option<&'static str> {
         Attention::Gqa(gqa) => gqa.index.map(|_| "sparse attention over grouped keys and values (indexer, choice, gather)"),
         Attention::Mfa(_) | Attention::None => None,
         Attention::Compressed(_) => Some("compressed attention (compressor, indexer, gather)"),
-        Attention::GatedDelta(_) => Some("linear attention with a gated delta rule"),
+        Attention::GatedDelta(_) => chip.kernels.delta_prompts.is_none().then_some("linear attention with a gated delta rule"),
         Attention::Lightning(_) => Some("linear attention with a fixed decay"),
         Attention::Mamba2(_) | Attention::Mamba(_) => Some("state-space layers"),
         Attention::Convolution(_) => Some("gated short convolutions"),

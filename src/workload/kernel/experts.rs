@@ -140,7 +140,9 @@ impl Product {
     /// Seconds for activations around the products. What a kernel has just written the next one finds in the last-level cache, as far as it fits.
     fn around(&self, device: &Device, kernel: &ExpertKernel) -> f64 {
         let (rows, activation) = (&self.rows, self.precision.activation_bytes());
-        let memory = ACTIVATION_SHARE * device.memory_bandwidth.get() * kernel.memory_efficiency.value.get();
+        // Of memory and of the cache alike: single rows are what holds these kernels back.
+        let share = ACTIVATION_SHARE * kernel.memory_efficiency.value.get();
+        let memory = device.memory_bandwidth.get();
         // Tokens; copies for the first products, behind them, for the second, and behind that.
         let tensors = [
             rows.tokens * self.hidden * 2.0,
@@ -149,7 +151,7 @@ impl Product {
             rows.copies * self.width * activation,
             rows.copies * self.hidden * 2.0,
         ];
-        tensors.iter().map(|bytes| 2.0 * bytes * device.seconds_per_byte(*bytes, memory)).sum()
+        tensors.iter().map(|bytes| 2.0 * bytes * device.seconds_per_byte(*bytes, memory) / share).sum()
     }
 
     fn launch(&self, kernel: &ExpertKernel) -> Seconds {

@@ -2,13 +2,16 @@
 //! constants of measured chips come from fits on kernel timings (docs/model/kernels.md).
 
 mod attention;
+mod delta;
 mod evidence;
 mod experts;
+mod gather;
 mod gemm;
 mod prompts;
 mod roofline;
 
-pub use attention::attention_time;
+pub use attention::{attention_time, takes_single_heads};
+pub use delta::recurrence_time;
 pub use evidence::cautions;
 pub use experts::{GroupedRows, expert_time, grouped_time, low_latency_time, padded_rows};
 pub use gemm::{gemm_into, gemm_time};
@@ -26,6 +29,7 @@ pub fn time(device: &Device, operator: &Operator) -> Seconds {
         Work::Gemm { batch, rows, columns, depth, precision } => gap + gemm_time(device, batch, rows, columns, depth, precision),
         Work::Attention { .. } => attention_time(device, &operator.work),
         Work::Experts { .. } => expert_time(device, &operator.work),
+        Work::Recurrence { .. } => recurrence_time(device, &operator.work),
         Work::Stream { bytes } => gap + bytes / (device.memory_bandwidth * device.kernels.stream_efficiency.value.get()),
     }
 }
@@ -41,6 +45,7 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     let launch = match operator.work {
         Work::Gemm { .. } | Work::Stream { .. } => gap_before(device, operator),
         Work::Attention { .. } => attention::launch(device, &operator.work),
+        Work::Recurrence { .. } => delta::launch(device, &operator.work),
         Work::Experts { .. } => return experts::expert_body(device, &operator.work),
     };
     if time > launch { time - launch } else { Seconds::ZERO }
