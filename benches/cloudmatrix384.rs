@@ -12,7 +12,7 @@ use supernode::fabric::{self, Fabric};
 use supernode::input::spec::{Spec, TargetSpec, WorkloadSpec, load_reliability, load_supernode, load_target, load_workload};
 use supernode::network::{Collective, Network, Op, Pricing};
 use supernode::serving::{Described, Role, decode_at, search};
-use supernode::study::{DegradedMachine, Progress, SensitivityCase, Serves, sensitivity, simulate, single_failures};
+use supernode::study::{DegradedMachine, Progress, SensitivityCase, Serves, sensitivity, simulate, single_failures, uncertainty};
 use supernode::units::Bytes;
 use supernode::workload::AttentionBatch;
 
@@ -87,6 +87,8 @@ fn stages(criterion: &mut Criterion) {
     let case = SensitivityCase { supernode: NAME.to_owned(), serves: Serves::default(), target: "doubao-2026-04".to_owned(), chip_of: None };
     say("sensitivity", sensitivity(&case, Progress::SILENT).map_or(0, |(_, gains)| gains.len()));
     group.bench_function("sensitivity", |bencher| bencher.iter(|| black_box(sensitivity(&case, Progress::SILENT).is_ok())));
+    say("uncertainty_20_draws", uncertainty(&case, 20, 1, Progress::SILENT).map_or(0, |found| found.figures.len()));
+    group.bench_function("uncertainty_20_draws", |bencher| bencher.iter(|| black_box(uncertainty(&case, 20, 1, Progress::SILENT).is_ok())));
     group.finish();
 }
 

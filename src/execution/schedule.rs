@@ -125,14 +125,21 @@ fn in_order(runs: usize, micro_batches: u32, layers: u32, lag: usize, order: &mu
     let filled = lag * (micro_batches - 1);
     // Of each micro-batch, the run of its layer that comes next: counted, since to divide takes longer than all else here.
     let mut next = [0; MOST_MICRO_BATCHES as usize];
+    // Micro-batches that have ended, and that have begun.
+    let (mut ended, mut begun) = (0, 0);
     let mut place = 0;
     while place < total + filled {
         if next[0] == 0 && place >= filled && place < total {
             place += order.skip((total - place) / runs) * runs;
         }
-        for (micro_batch, within) in next[..micro_batches].iter_mut().enumerate() {
-            let Some(run) = place.checked_sub(micro_batch * lag).filter(|run| *run < total) else { continue };
-            order.take(micro_batch, run, *within);
+        while begun < micro_batches && place >= begun * lag {
+            begun += 1;
+        }
+        while ended < begun && place >= ended * lag + total {
+            ended += 1;
+        }
+        for (micro_batch, within) in next.iter_mut().enumerate().take(begun).skip(ended) {
+            order.take(micro_batch, place - micro_batch * lag, *within);
             *within = if *within + 1 == runs { 0 } else { *within + 1 };
         }
         place += 1;

@@ -180,8 +180,9 @@ impl<'a> CoreSplit<'a> {
         let time = self.time(guess, cores - guess);
         self.best = Some((time, guess));
         for (least, most) in [(1, guess - 1), (guess + 1, cores - 1)] {
-            if least <= most {
-                let bound = self.time(most, cores - least);
+            if least <= most
+                && let Some(bound) = self.time_if_better(most, cores - least)
+            {
                 self.narrow(least, most, bound);
             }
         }
@@ -218,19 +219,36 @@ impl<'a> CoreSplit<'a> {
             return;
         }
         let middle = least.midpoint(most);
-        let low = self.time(middle, self.cores() - least);
-        let high = self.time(most, self.cores() - middle - 1);
-        if low <= high {
-            self.narrow(least, middle, low);
-            self.narrow(middle + 1, most, high);
-        } else {
-            self.narrow(middle + 1, most, high);
-            self.narrow(least, middle, low);
+        let low = self.time_if_better(middle, self.cores() - least).map(|bound| (least, middle, bound));
+        let high = self.time_if_better(most, self.cores() - middle - 1).map(|bound| (middle + 1, most, bound));
+        let mut halves = [low, high];
+        // The more promising half first; one that cannot be better is not looked at.
+        if low.zip(high).is_some_and(|(low, high)| low.2 > high.2) {
+            halves.reverse();
         }
+        for (least, most, bound) in halves.into_iter().flatten() {
+            self.narrow(least, most, bound);
+        }
+    }
+
+    /// As [`Self::time`], but `None` where a bound that needs no order of the stages shows that it is not below the best time so far.
+    fn time_if_better(&mut self, for_attention: u32, for_experts: u32) -> Option<Seconds> {
+        self.know(for_attention, for_experts);
+        let bound: Seconds =
+            self.stages(for_attention, for_experts).map(|(layers, stages)| least_time(layers, &stages, self.pass.micro_batches)).sum();
+        // Rounding stays far below the margin.
+        let loses = self.best.is_some_and(|(time, _)| bound * (1.0 - 1e-9) >= time);
+        (!loses).then(|| self.time(for_attention, for_experts))
     }
 
     /// Time of all layers with the given numbers of cores for attention and for experts.
     fn time(&mut self, for_attention: u32, for_experts: u32) -> Seconds {
+        self.know(for_attention, for_experts);
+        self.stages(for_attention, for_experts).map(|(layers, stages)| layers_time(layers, &stages, self.pass.micro_batches)).sum()
+    }
+
+    /// Works out the kernels' times with these numbers of cores.
+    fn know(&mut self, for_attention: u32, for_experts: u32) {
         let pass = self.pass;
         if self.attention[for_attention as usize].is_none() {
             let device = self.part(for_attention);
@@ -246,14 +264,25 @@ impl<'a> CoreSplit<'a> {
             let device = self.part(for_experts);
             self.experts[for_experts as usize] = Some(pass.layers.iter().map(|layers| expert_times(&device, layers)).collect());
         }
+    }
+
+    /// Every group of layers with its stages at known numbers of cores.
+    fn stages(&self, for_attention: u32, for_experts: u32) -> impl Iterator<Item = (&'a EqualLayers, Vec<Stage>)> {
         let attention = self.attention[for_attention as usize].iter().flatten();
         let experts = self.experts[for_experts as usize].iter().flatten();
-        let each = pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), experts)| {
-            let stages = stages(layers, Times { attention: attention.attention, dense: attention.dense, ..*experts }, Resource::Fabric, true);
-            layers_time(layers, &stages, pass.micro_batches)
-        });
-        each.sum()
+        self.pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), experts)| {
+            let times = Times { attention: attention.attention, dense: attention.dense, ..*experts };
+            (layers, stages(layers, times, Resource::Fabric, true))
+        })
     }
+}
+
+/// What a group of layers takes at least, whatever the order: the work of its busiest resource, or the stages of one micro-batch.
+fn least_time(layers: &EqualLayers, stages: &[Stage], micro_batches: u32) -> Seconds {
+    let busy = Resource::ALL.map(|resource| stages.iter().filter(|stage| stage.resource == resource).map(|stage| stage.time).sum::<Seconds>());
+    let busiest = busy.into_iter().fold(Seconds::ZERO, Seconds::max) * f64::from(micro_batches);
+    let alone: Seconds = stages.iter().map(|stage| stage.time).sum();
+    busiest.max(alone) * f64::from(layers.count + layers.drafts)
 }
 
 /// Time of a group of layers, with the further passes of draft tokens.

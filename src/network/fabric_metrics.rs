@@ -11,7 +11,7 @@ use crate::fabric::{Channel, ChannelId, Fabric, Node, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FabricMetrics {
     /// Bandwidth with which one chip can send.
     pub injection: BytesPerSecond,

@@ -71,6 +71,15 @@ pub(super) struct RoutedFabric {
     ranks: [u32; 2],
 }
 
+/// What symmetry asks of the links of a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LevelProperty {
+    /// Any two children may be exchanged.
+    Interchangeable,
+    /// Positions under a cut meet apart from each other further up.
+    ReachesAbove,
+}
+
 /// What has been walked on a fabric.
 #[derive(Debug, Default)]
 pub(super) struct KnownLoads {
@@ -78,6 +87,8 @@ pub(super) struct KnownLoads {
     profiles: Mutex<BTreeMap<(TrafficPattern, u32), Profile>>,
     /// Of all pairs from one run of chips to another.
     one_sided: Mutex<BTreeMap<[u32; 4], Profile>>,
+    /// By level, what its links allow a cut to do.
+    level_cuts: Mutex<BTreeMap<(usize, LevelProperty), bool>>,
     /// By the unit of their steps.
     rotations: Mutex<BTreeMap<u32, Option<Arc<ChipRotation>>>>,
     distances: OnceLock<Vec<Distance>>,
@@ -124,6 +135,11 @@ impl KnownLoads {
     /// The profile of a pattern over the first `ranks` chips. A walk runs outside of the lock: two threads may then make the same one.
     pub fn profile(&self, pattern: TrafficPattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
         kept(&self.profiles, (pattern, ranks), play)
+    }
+
+    /// Whether a level has a property.
+    pub fn level_has(&self, level: usize, property: LevelProperty, judge: impl FnOnce() -> bool) -> bool {
+        kept(&self.level_cuts, (level, property), judge)
     }
 
     /// The shortest rotation by a multiple of `unit` chips.

@@ -20,6 +20,7 @@ use super::group::Group;
 use super::network::Network;
 use super::pattern::TrafficPattern;
 use super::profile::{EqualChannels, Profile};
+use super::routed::LevelProperty;
 use crate::fabric::{Endpoint, Fabric, Node};
 
 /// Loads of a few receivers, each as often as it has likes, and what share one load.
@@ -41,7 +42,7 @@ impl Network<'_> {
         if !(keeps && stays && group.in_level_order()) {
             return None;
         }
-        let sides = cuts(fabric, ranks).map(|cuts| Sides::new(fabric, &cuts)).or_else(|| Sides::of_runs(fabric, ranks))?;
+        let sides = self.cuts(ranks).map(|cuts| Sides::new(fabric, &cuts)).or_else(|| Sides::of_runs(fabric, ranks))?;
         let sides = sides.with_orbits_numbered(self);
         let mut classes: BTreeMap<(u32, u16), (u32, f64)> = BTreeMap::new();
         for &chip in group.chips() {
@@ -150,22 +151,27 @@ impl LevelCut {
     }
 }
 
-/// The cuts that the first `ranks` chips make, innermost first; `None` if one of them leaves no known symmetry.
-fn cuts(fabric: &Fabric, ranks: u32) -> Option<Vec<LevelCut>> {
-    let mut below = 1;
-    let mut cuts = Vec::new();
-    for (level, &size) in fabric.level_sizes.iter().enumerate() {
-        if !ranks.is_multiple_of(below * size) {
-            let cut = LevelCut { level, below, size, whole: ranks / below % size, part: !ranks.is_multiple_of(below) };
-            let inside_one_child = ranks <= below;
-            if !(inside_one_child || children_are_interchangeable(fabric, &cut)) {
-                return None;
+impl Network<'_> {
+    /// The cuts that the first `ranks` chips make, innermost first; `None` if one of them leaves no known symmetry.
+    fn cuts(&self, ranks: u32) -> Option<Vec<LevelCut>> {
+        let (fabric, known) = (self.fabric(), self.known());
+        let mut below = 1;
+        let mut cuts = Vec::new();
+        for (level, &size) in fabric.level_sizes.iter().enumerate() {
+            if !ranks.is_multiple_of(below * size) {
+                let cut = LevelCut { level, below, size, whole: ranks / below % size, part: !ranks.is_multiple_of(below) };
+                let inside_one_child = ranks <= below;
+                let any_child = || known.level_has(level, LevelProperty::Interchangeable, || children_are_interchangeable(fabric, &cut));
+                if !(inside_one_child || any_child()) {
+                    return None;
+                }
+                cuts.push(cut);
             }
-            cuts.push(cut);
+            below *= size;
         }
-        below *= size;
+        let reaches = |cut: &LevelCut| known.level_has(cut.level, LevelProperty::ReachesAbove, || positions_reach_above(fabric, cut));
+        (!cuts.iter().any(reaches)).then_some(cuts)
     }
-    (!cuts.iter().any(|cut| positions_reach_above(fabric, cut))).then_some(cuts)
 }
 
 /// Whether positions under a cut meet apart from each other further up, as rails do whose switches have spines: no side of the cut tells

@@ -1,7 +1,7 @@
 //! Prompts and answers on the same chips: every pass makes tokens for the sequences in flight, and some passes also read a chunk of waiting
 //! prompts.
 
-use super::batch::{Floor, NEAR_BEST, highest_rate, largest_within, stays_below};
+use super::batch::{BelowFloor, Floor, NEAR_BEST, below_floor, highest_rate, largest_within};
 use super::chunks::Chunks;
 use super::decode::sequences_that_fit;
 use super::infeasible::Infeasible;
@@ -181,9 +181,10 @@ impl<'a> Mixed<'a> {
         let batches = f64::from(mapping.dp) / mapping.fullest_stage(self.machine.workload.model.layers());
         let at_floor = floor.rate.get() * request.tpot_limit.value.get() / batches / f64::from(parts);
         let rate = floor.rate.get() / f64::from(request.output.mean);
-        let stays_below = stays_below(rate, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk));
-        if stays_below && (!floor.must_tell || at(1).0 <= 1.0) {
-            return Ok(Chunked { chunk, sequences: parts, largest: parts, all: false, rate: 0.0 });
+        let below = below_floor(rate, at_floor, most / parts, |number| self.strain_and_rate(number * parts, chunk));
+        let all = below == Some(BelowFloor::FillsMemory);
+        if below.is_some() && (all || !floor.must_tell || at(1).0 <= 1.0) {
+            return Ok(Chunked { chunk, sequences: parts, largest: parts, all, rate: 0.0 });
         }
         let Ok(found) = largest_within(most / parts, at) else {
             let (tpot_limit, ttft_limit) = (request.tpot_limit.value, request.ttft_limit.value);
@@ -195,10 +196,10 @@ impl<'a> Mixed<'a> {
         Ok(Chunked { chunk, sequences: found.best * parts, largest: found.largest * parts, all: found.all, rate: found.of_best })
     }
 
-    /// The same chunk with the batch of the highest rate.
-    fn at_highest_rate(&self, found: Chunked) -> Chunked {
+    /// The same chunk with the batch of the highest rate, or with any if none exceeds `least` requests per second.
+    fn at_highest_rate(&self, found: Chunked, least: f64) -> Chunked {
         let parts = self.micro_batches;
-        let (number, rate) = highest_rate(found.largest / parts, |number| {
+        let (number, rate) = highest_rate(found.largest / parts, least, |number| {
             let (strain, rate) = self.strain_and_rate(number * parts, found.chunk);
             (rate, strain <= 1.0)
         });
@@ -239,7 +240,7 @@ pub fn aggregated_at(
 /// # Errors
 /// Why nothing works: the reason of the chunk size that misses the limit by least.
 pub fn most_requests(machine: &Machine<'_>, request: &Request, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    most(machine, request, mapping, micro_batches, Floor::NONE).and_then(|found| described(&at_highest_rate(found)))
+    most(machine, request, mapping, micro_batches, Floor::NONE).and_then(|found| described(&at_highest_rate(found, TokensPerSecond::ZERO)))
 }
 
 /// The point that was found, with the pass behind it.
@@ -270,11 +271,12 @@ impl<'a> ServedMapping<'a> {
     }
 }
 
-/// The same mapping with the chunk and the batch of the highest rate.
-pub(super) fn at_highest_rate(found: Rough<ServedMapping<'_>>) -> Rough<ServedMapping<'_>> {
+/// The same mapping with the chunk and the batch of the highest rate, or with any if none exceeds `least`.
+pub(super) fn at_highest_rate(found: Rough<ServedMapping<'_>>, least: TokensPerSecond) -> Rough<ServedMapping<'_>> {
     let ServedMapping { mixed, best, others } = found.of;
-    let near = others.into_iter().filter(|other| other.rate >= NEAR_BEST * best.rate).map(|other| mixed.at_highest_rate(other));
-    let best = near.fold(mixed.at_highest_rate(best), |best, other| if other.rate > best.rate { other } else { best });
+    let least = least.get() / f64::from(mixed.request.output.mean);
+    let near = others.into_iter().filter(|other| other.rate >= NEAR_BEST * best.rate).map(|other| mixed.at_highest_rate(other, least));
+    let best = near.fold(mixed.at_highest_rate(best, least), |best, other| if other.rate > best.rate { other } else { best });
     ServedMapping { mixed, best, others: Vec::new() }.point()
 }
 
@@ -301,8 +303,13 @@ pub(super) fn most<'a>(
             Err(no) => nearest = Some(no.nearer(nearest)),
         }
     }
-    // A chunk that was left early says nothing of memory. Where memory ends another one, the best of all decides whether the mapping lacks it.
-    if works.iter().any(|found| found.all) && works.iter().any(|found| found.rate <= 0.0) {
+    // The best chunk decides whether the mapping lacks memory. Chunks that were left early have no rate to compare: where not all chunks say the
+    // same, and none of those with a rate is sure to be the best, all are searched to the end.
+    let least = floor.rate.get() / f64::from(request.output.mean);
+    let full = |found: &Chunked| found.all;
+    let left = |found: &Chunked| found.rate <= 0.0;
+    let unsure = |found: &Chunked| !full(found) && (left(found) || found.rate < least && works.iter().any(|other| full(other) && left(other)));
+    if works.iter().any(full) && works.iter().any(unsure) {
         works = CHUNKS.iter().filter_map(|chunk| mixed.largest(*chunk, fit, Floor::NONE).ok()).collect();
     }
     let served = ServedMapping::of(mixed, works);

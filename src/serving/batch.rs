@@ -73,15 +73,31 @@ impl Floor {
     pub const NONE: Self = Self { rate: TokensPerSecond::ZERO, must_tell: true };
 }
 
-/// Whether every batch within the limits makes less than `floor`. `at_floor` is the batch that would make it just at the limit, and `at` gives
-/// strain and rate: if that batch misses both, so do all smaller ones, since a rate grows with the batch but for jumps that [`NEAR_BEST`] allows
-/// for. Nothing is said where memory ends the batch first.
-pub(super) fn stays_below(floor: f64, at_floor: f64, most: u32, at: impl FnOnce(u32) -> (f64, f64)) -> bool {
+/// What keeps every batch of a mapping below a floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BelowFloor {
+    /// A batch that reached it would take too long. Whether any batch works is not known.
+    TooSlow,
+    /// The largest batch that memory holds keeps within the limits and does not reach it.
+    FillsMemory,
+}
+
+/// What keeps every batch within the limits below `floor`; `None` if that is not sure. `at_floor` is the batch that would make it just at the
+/// limit, `most` the largest that memory holds, and `at` gives strain and rate: if the smaller of the two makes less than the floor, so do all
+/// smaller ones, since a rate grows with the batch but for jumps that [`NEAR_BEST`] allows for.
+pub(super) fn below_floor(floor: f64, at_floor: f64, most: u32, at: impl FnOnce(u32) -> (f64, f64)) -> Option<BelowFloor> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `most`")]
     let number = at_floor.min(f64::from(most)) as u32;
-    number > 1 && {
-        let (strain, rate) = at(number);
-        strain > 1.0 && rate < floor
+    if number < 2 {
+        return None;
+    }
+    let (strain, rate) = at(number);
+    if rate >= floor {
+        None
+    } else if strain > 1.0 {
+        Some(BelowFloor::TooSlow)
+    } else {
+        (number == most).then_some(BelowFloor::FillsMemory)
     }
 }
 
@@ -91,12 +107,13 @@ const TOLERANCE: f64 = 5e-4;
 /// Batches that are looked at before the search gives up its tolerance.
 const MOST_LOOKS: u32 = 256;
 
-/// The batch in `1..=largest` with the highest rate, and that rate. `rate` gives the rate of a batch and whether it keeps within the limits.
+/// The batch in `1..=largest` with the highest rate, and that rate. `rate` gives the rate of a batch and whether it keeps within the limits. The
+/// search may end as soon as no rate can exceed `least`: the rate is then at most that.
 ///
 /// A rate is a batch over its time, and more sequences never take less time. So between two batches `a < b` no rate exceeds `rate(a) (b - 1) / a`.
 /// The interval with the highest such bound is halved until no bound exceeds the best rate (branch and bound; Land and Doig, Econometrica 28,
 /// 1960). Times jump where another tile of a matrix product begins, so the largest batch is often not the best one.
-pub(super) fn highest_rate(largest: u32, mut rate: impl FnMut(u32) -> (f64, bool)) -> (u32, f64) {
+pub(super) fn highest_rate(largest: u32, least: f64, mut rate: impl FnMut(u32) -> (f64, bool)) -> (u32, f64) {
     let mut best = (1, 0.0);
     let mut look = |batch: u32, best: &mut (u32, f64)| {
         let (rate, holds) = rate(batch);
@@ -111,7 +128,8 @@ pub(super) fn highest_rate(largest: u32, mut rate: impl FnMut(u32) -> (f64, bool
     let bound = |(low, rate, high): (u32, f64, u32)| if high - low < 2 { 0.0 } else { rate * f64::from(high - 1) / f64::from(low) };
     for _ in 2..MOST_LOOKS {
         let widest = (0..open.len()).max_by(|a, b| bound(open[*a]).total_cmp(&bound(open[*b])));
-        let Some(interval) = widest.map(|place| open.swap_remove(place)).filter(|interval| bound(*interval) > best.1 * (1.0 + TOLERANCE)) else {
+        let enough = least.max(best.1 * (1.0 + TOLERANCE));
+        let Some(interval) = widest.map(|place| open.swap_remove(place)).filter(|interval| bound(*interval) > enough) else {
             break;
         };
         let (low, rate, high) = interval;
@@ -125,6 +143,17 @@ pub(super) fn highest_rate(largest: u32, mut rate: impl FnMut(u32) -> (f64, bool
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A rate of 10 a batch, a limit at batch 40: of a floor at batch 50 the limit keeps all below, and so does room for 20 or 30.
+    #[test]
+    fn what_keeps_batches_below_a_floor() {
+        let at = |batch: u32| (f64::from(batch) / 40.0, f64::from(batch) * 10.0);
+        assert_eq!(below_floor(500.0, 49.0, 100, at), Some(BelowFloor::TooSlow));
+        assert_eq!(below_floor(500.0, 49.0, 30, at), Some(BelowFloor::FillsMemory));
+        assert_eq!(below_floor(500.0, 25.0, 30, at), None, "larger batches keep within the limit");
+        assert_eq!(below_floor(250.0, 49.0, 30, at), None, "the largest batch makes more");
+        assert_eq!(below_floor(500.0, 49.0, 1, at), None, "one batch alone is no bound");
+    }
 
     proptest! {
         /// With a rate that grows with the batch, the answer is the largest batch within the limit, which a scan finds too.
@@ -145,10 +174,15 @@ mod tests {
             let rate = |batch: u32| f64::from(batch) / time(batch);
             let scan = (1..=largest).map(rate).fold(0.0, f64::max);
             let mut looks = 0;
-            let (batch, found) = highest_rate(largest, |batch| { looks += 1; (rate(batch), true) });
+            let (batch, found) = highest_rate(largest, 0.0, |batch| { looks += 1; (rate(batch), true) });
             prop_assert_eq!(found, rate(batch));
             prop_assert!(looks == MOST_LOOKS || found >= scan / (1.0 + TOLERANCE), "{found} {scan} after {looks}");
             prop_assert!(found >= 0.99 * scan, "{found} {scan} after {looks}");
+            // A rate that must be exceeded ends the search only where it is not.
+            for least in [0.5 * found, 0.999 * scan, 1.001 * scan] {
+                let (_, other) = highest_rate(largest, least, |batch| (rate(batch), true));
+                prop_assert!(other == found || other <= least, "{other} {found} {least}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Token generation: one operating point, and the largest batch under a TPOT limit.
 
-use super::batch::{Floor, highest_rate, largest_within, stays_below};
+use super::batch::{BelowFloor, Floor, below_floor, highest_rate, largest_within};
 use super::infeasible::Infeasible;
 use super::operating_point::{OperatingPoint, Rough};
 use crate::execution::Mapping;
@@ -57,7 +57,8 @@ fn tokens_per_step(phase: &DecodePhase) -> f64 {
 /// # Errors
 /// Why not even the smallest batch works.
 pub fn best_batch(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping, micro_batches: u32) -> Result<OperatingPoint, Infeasible> {
-    largest(machine, phase, mapping, micro_batches, Floor::NONE).map(|found| described(machine, phase, &at_highest_rate(machine, phase, found)))
+    largest(machine, phase, mapping, micro_batches, Floor::NONE)
+        .map(|found| described(machine, phase, &at_highest_rate(machine, phase, found, TokensPerSecond::ZERO)))
 }
 
 /// The batch of a point that a search has found.
@@ -100,9 +101,11 @@ pub(super) fn largest(
         let (strain, rate, _) = at(number);
         (strain, rate)
     };
-    if stays_below(floor.rate.get(), at_floor, most, of_floor) && (!floor.must_tell || at(1).0 <= 1.0) {
+    let below = below_floor(floor.rate.get(), at_floor, most, of_floor);
+    let fills_memory = below == Some(BelowFloor::FillsMemory);
+    if below.is_some() && (fills_memory || !floor.must_tell || at(1).0 <= 1.0) {
         let of = Batch { sequences: micro_batches, micro_batches, largest: micro_batches };
-        return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory: false, of });
+        return Ok(Rough { mapping, rate: TokensPerSecond::ZERO, fills_memory, of });
     }
     let found = largest_within(most, at).map_err(too_slow)?;
     let of = Batch { sequences: found.best * micro_batches, micro_batches, largest: found.largest * micro_batches };
@@ -116,10 +119,10 @@ fn strain_and_rate(machine: &Machine<'_>, phase: &DecodePhase, mapping: Mapping,
     (tpot / phase.tpot_limit.value, rate)
 }
 
-/// The same point with the batch of the highest rate.
-pub(super) fn at_highest_rate(machine: &Machine<'_>, phase: &DecodePhase, found: Rough<Batch>) -> Rough<Batch> {
+/// The same point with the batch of the highest rate, or with any if none exceeds `least`.
+pub(super) fn at_highest_rate(machine: &Machine<'_>, phase: &DecodePhase, found: Rough<Batch>, least: TokensPerSecond) -> Rough<Batch> {
     let Rough { mapping, of: Batch { micro_batches, largest, .. }, .. } = found;
-    let (number, rate) = highest_rate(largest / micro_batches, |number| {
+    let (number, rate) = highest_rate(largest / micro_batches, least.get(), |number| {
         let (strain, rate) = strain_and_rate(machine, phase, mapping, number * micro_batches, micro_batches);
         (rate.get(), strain <= 1.0)
     });

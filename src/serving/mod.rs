@@ -43,4 +43,4 @@ pub use operating_point::{OperatingPoint, Role, WholeRequests};
 pub use prefill::{most_prompts, prefill_at};
 pub use prefix_cache::{PrefixUse, reach};
 pub use replay::{Batching, ClientTraffic, ReplayedService};
-pub use search::{Described, MICRO_BATCHES, MICRO_BATCHES_AFD, MappingSearch, PhasePoint, best, search};
+pub use search::{Described, MICRO_BATCHES, MICRO_BATCHES_AFD, MappingGroups, MappingSearch, PhasePoint, best, search};

@@ -1,7 +1,7 @@
 //! The best mapping and batch: every legal one is tried, in parallel.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -39,6 +39,8 @@ pub struct MappingSearch {
     pub refused: Vec<Infeasible>,
     /// Mappings tried, those that work and are not described among them.
     pub tried: usize,
+    /// Every mapping that works with the tokens per second of the whole supernode; of those that cannot be the best no rate need be known.
+    pub rates: Vec<(Mapping, TokensPerSecond)>,
 }
 
 /// Which of the points that work are described, each with the pass behind it: that takes longer than to find them.
@@ -80,9 +82,35 @@ impl MappingSearch {
         self.found.sort_by_cached_key(|phase| Descending(merit(phase)));
     }
 
+    /// The groups of mappings that reach this share of the best rate. All mappings must have been searched to the end.
+    #[must_use]
+    pub fn groups_that_reach(&self, share: f64) -> MappingGroups {
+        let most = self.rates.iter().map(|(_, rate)| *rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
+        MappingGroups(self.rates.iter().filter(|(_, rate)| *rate >= most * share).map(|(mapping, _)| group_of(*mapping)).collect())
+    }
+
     fn nearest(&self) -> Infeasible {
         let nearest = self.refused.iter().fold(None, |nearest, no| Some(no.clone().nearer(nearest)));
         nearest.unwrap_or(Infeasible::Cache { mapping: Mapping::ONE, sequences: 0 })
+    }
+}
+
+/// What mappings of a group have in common: ranks of a TP group and of the experts, of a pipeline stage, and of experts on chips of their own.
+type GroupKey = (u32, u32, u32, Option<u32>);
+
+fn group_of(mapping: Mapping) -> GroupKey {
+    (mapping.tp, mapping.ep, mapping.dp * mapping.sp, mapping.ffn)
+}
+
+/// Some groups of mappings. Those of a group are tried together: they differ in their pipeline stages and in how sequences are shared.
+#[derive(Clone, Debug, Default)]
+pub struct MappingGroups(BTreeSet<GroupKey>);
+
+impl MappingGroups {
+    /// Of these mappings those that are in one of the groups.
+    #[must_use]
+    pub fn of(&self, candidates: &[Mapping]) -> Vec<Mapping> {
+        candidates.iter().filter(|mapping| self.0.contains(&group_of(**mapping))).copied().collect()
     }
 }
 
@@ -129,12 +157,12 @@ pub fn search(machine: &Machine<'_>, role: Role<'_>, candidates: &[Mapping], mic
             let wanted = |mapping: &&Mapping| phase.expert_chips != ExpertChips::Apart || mapping.ffn.is_some();
             let candidates: Vec<Mapping> = candidates.iter().filter(wanted).copied().collect();
             let at = |mapping, floor| parts(mapping, asked).into_iter().map(|parts| decode::largest(machine, phase, mapping, parts, floor)).collect();
-            let finely = |found| decode::at_highest_rate(machine, phase, found);
+            let finely = |found, least| decode::at_highest_rate(machine, phase, found, least);
             search_by(machine, &candidates, at, finely, |found| Ok(decode::described(machine, phase, found)), which)
         }
         Role::Prefill(phase) => {
             let at = |mapping, floor| parts(mapping, asked).into_iter().map(|parts| prefill::most(machine, phase, mapping, parts, floor)).collect();
-            search_by(machine, &shared(candidates), at, |found| found, |found| Ok(prefill::described(found)), which)
+            search_by(machine, &shared(candidates), at, |found, _| found, |found| Ok(prefill::described(found)), which)
         }
         Role::Aggregated(request) => {
             let at =
@@ -160,6 +188,9 @@ fn shared(candidates: &[Mapping]) -> Vec<Mapping> {
 /// choice is the same for any number of threads.
 const PIONEERS: usize = 8;
 
+/// A little less than a rate, for what rounding adds.
+const SAME_RATE: f64 = 1.0 - 1e-12;
+
 /// Candidates of one group: whole sequences, and shared ones.
 type StageGroup = [Vec<Mapping>; 2];
 
@@ -170,7 +201,7 @@ fn search_by<T: Send + Sync>(
     machine: &Machine<'_>,
     candidates: &[Mapping],
     points: impl Fn(Mapping, Floor) -> Vec<Result<Rough<T>, Infeasible>> + Sync,
-    finely: impl Fn(Rough<T>) -> Rough<T> + Sync,
+    finely: impl Fn(Rough<T>, TokensPerSecond) -> Rough<T> + Sync,
     describe: impl Fn(&Rough<T>) -> Result<OperatingPoint, Infeasible> + Sync,
     which: Described,
 ) -> MappingSearch {
@@ -211,12 +242,11 @@ fn search_by<T: Send + Sync>(
             Err(no) => refused.push(no),
         }
     }
-    let most = points.iter().map(rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
-    let closer = |point: Rough<T>| if which == Described::All || rate(&point) >= most * NEAR_BEST { finely(point) } else { point };
-    let mut works: Vec<(TokensPerSecond, u32, Rough<T>)> =
-        points.into_par_iter().map(closer).map(|point| (rate(&point), instances(point.mapping), point)).collect();
+    let points = at_highest_rates(points, which, rate, instances, finely);
+    let mut works: Vec<(TokensPerSecond, u32, Rough<T>)> = points.into_iter().map(|point| (rate(&point), instances(point.mapping), point)).collect();
     // Stable: of equals the first stays first.
     works.sort_by(|a, b| b.0.get().total_cmp(&a.0.get()));
+    let rates = works.iter().map(|(rate, _, point)| (point.mapping, *rate)).collect();
     works.truncate(which.limit());
     let described: Vec<Result<PhasePoint, Infeasible>> = works
         .par_iter()
@@ -229,7 +259,32 @@ fn search_by<T: Send + Sync>(
             Err(no) => refused.push(no),
         }
     }
-    MappingSearch { found, refused, tried: count }
+    MappingSearch { found, refused, tried: count, rates }
+}
+
+/// The points with the batches of the highest rates, where that is near the best. Where one point is asked for, the others need only show that
+/// they do not exceed the first.
+fn at_highest_rates<T: Send>(
+    mut points: Vec<Rough<T>>,
+    which: Described,
+    rate: impl Fn(&Rough<T>) -> TokensPerSecond + Sync,
+    instances: impl Fn(Mapping) -> u32 + Sync,
+    finely: impl Fn(Rough<T>, TokensPerSecond) -> Rough<T> + Sync,
+) -> Vec<Rough<T>> {
+    let most = points.iter().map(&rate).fold(TokensPerSecond::ZERO, TokensPerSecond::max);
+    let first = points.iter().position(|point| matches!(which, Described::One { .. }) && rate(point) >= most);
+    let mut reached = TokensPerSecond::ZERO;
+    if let Some(place) = first {
+        let point = finely(points.remove(place), TokensPerSecond::ZERO);
+        reached = rate(&point) * SAME_RATE;
+        points.insert(place, point);
+    }
+    let closer = |(place, point): (usize, Rough<T>)| {
+        let near = which == Described::All || rate(&point) >= most * NEAR_BEST;
+        let least = reached * (1.0 / f64::from(instances(point.mapping).max(1)));
+        if near && Some(place) != first { finely(point, least) } else { point }
+    };
+    points.into_par_iter().enumerate().map(closer).collect()
 }
 
 /// Whether free memory of the chips keeps prefixes.
@@ -248,7 +303,7 @@ fn by_stage(candidates: &[Mapping]) -> Vec<StageGroup> {
     let mut groups: Vec<StageGroup> = Vec::new();
     let mut known = BTreeMap::new();
     for &mapping in candidates {
-        let index = *known.entry((mapping.tp, mapping.ep, mapping.dp * mapping.sp, mapping.ffn)).or_insert(groups.len());
+        let index = *known.entry(group_of(mapping)).or_insert(groups.len());
         if index == groups.len() {
             groups.push([Vec::new(), Vec::new()]);
         }

@@ -92,8 +92,20 @@ impl SensitivityCase {
     /// # Errors
     /// Every problem of the files and of the fabric.
     pub fn fabric_metrics(&self, shared: &Shared) -> Result<(Simulation, Vec<LeafValue>), Problems> {
+        self.logged(shared, &MappingChoice::default())
+    }
+
+    /// The same with every mapping searched to the end.
+    ///
+    /// # Errors
+    /// Every problem of the files and of the fabric.
+    pub fn explained(&self, shared: &Shared) -> Result<(Simulation, Vec<LeafValue>), Problems> {
+        self.logged(shared, &MappingChoice { explained: true, ..MappingChoice::default() })
+    }
+
+    fn logged(&self, shared: &Shared, choice: &MappingChoice) -> Result<(Simulation, Vec<LeafValue>), Problems> {
         let log = Mutex::new(Log::default());
-        let simulation = self.run(shared, FileReader::of(&shared.files).logged(&log), &MappingChoice::default())?;
+        let simulation = self.run(shared, FileReader::of(&shared.files).logged(&log), choice)?;
         let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((simulation, log.leaves))
     }
@@ -224,7 +236,7 @@ type Changed = (String, String, Vec<(ValuePath, String)>, MappingChoice);
 pub fn sensitivity(case: &SensitivityCase, progress: Progress<'_>) -> Result<(Simulation, Vec<Gain>), Problems> {
     let shared = Shared::default();
     let (before, leaves) = case.fabric_metrics(&shared)?;
-    let choice = MappingChoice { likely: before.likely_mappings(), ..MappingChoice::default() };
+    let choice = MappingChoice { likely: before.likely_mappings(), serving_alone: true, ..MappingChoice::default() };
     let mut changes: Vec<Changed> = Vec::new();
     for parameter in &PARAMETERS {
         let (factor, change) = match parameter.better {

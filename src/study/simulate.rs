@@ -15,7 +15,7 @@ use crate::footprint::{
 use crate::input::document::{Objective, Precisions, Prices};
 use crate::input::spec::{Spec, TargetSpec, WorkloadSpec};
 use crate::network::{Collective, FabricMetrics, Network, Op, Pricing, fabric_metrics};
-use crate::serving::{Described, Infeasible, MappingSearch, OperatingPoint, PhasePoint, Role, search};
+use crate::serving::{Described, Infeasible, MappingGroups, MappingSearch, OperatingPoint, PhasePoint, Role, search};
 use crate::units::{Bytes, BytesPerSecond, Joules, Seconds, TokensPerSecond};
 
 /// What is served where neither the user nor the supernode names a workload.
@@ -88,7 +88,15 @@ impl Simulation {
     #[must_use]
     pub fn likely_mappings(&self) -> LikelyMappings {
         let of = |phase: &PhaseResult| phase.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| phase.point.mapping);
-        LikelyMappings { decode: of(&self.decode), prefill: of(&self.prefill), aggregated: of(&self.aggregated) }
+        LikelyMappings { decode: of(&self.decode), prefill: of(&self.prefill), aggregated: of(&self.aggregated), ..LikelyMappings::default() }
+    }
+
+    /// The same, and the groups of mappings that reach this share of the best rate. All mappings must have been explained.
+    #[must_use]
+    pub fn mappings_that_reach(&self, share: f64) -> LikelyMappings {
+        let of = |search: &Option<MappingSearch>| search.as_ref().map(|search| search.groups_that_reach(share));
+        let groups = [&self.decode_search, &self.prefill_search, &self.aggregated_search].map(of);
+        LikelyMappings { groups, ..self.likely_mappings() }
     }
 
     /// Machines that the target's demand takes, spares included ([`DemandLoad::machines`]); `None` if no number is enough.
@@ -126,10 +134,12 @@ pub struct MappingChoice {
     pub likely: LikelyMappings,
     /// Whether more than the best mapping is asked for.
     pub explained: bool,
+    /// Whether nothing is asked for but what is served and drawn: the properties of the fabric and its collectives are then left out.
+    pub serving_alone: bool,
 }
 
 /// The best mappings of a design that differs little. A search that begins with them is faster and finds the same.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LikelyMappings {
     /// Of decode.
     pub decode: Option<Mapping>,
@@ -137,6 +147,8 @@ pub struct LikelyMappings {
     pub prefill: Option<Mapping>,
     /// Of instances that do both.
     pub aggregated: Option<Mapping>,
+    /// Groups of mappings that a search for the most tokens keeps to unless nothing in them works: of decode, of prefill and of both.
+    pub groups: [Option<MappingGroups>; 3],
 }
 
 /// Simulates a supernode with the mappings that make most tokens.
@@ -198,9 +210,9 @@ pub fn simulate_on(spec: &Spec, network: &Network<'_>, workload: &WorkloadSpec, 
     let money = money.map(|money| money(&drawn));
     let energy_per_token = (serves.rate > TokensPerSecond::ZERO).then(|| Joules::new(drawn.total().get() / serves.rate.get()));
     Simulation {
-        fabric_metrics: fabric_metrics(network),
+        fabric_metrics: if choice.serving_alone { FabricMetrics::default() } else { fabric_metrics(network) },
         inventory,
-        collectives: collectives(network, spec),
+        collectives: if choice.serving_alone { Vec::new() } else { collectives(network, spec) },
         decode,
         prefill,
         aggregated,
@@ -231,19 +243,22 @@ fn phase_searches(machine: &Machine<'_>, spec: &Spec, choice: &MappingChoice, ob
     // Only decode gives experts chips of their own: prompts are read as they would be without.
     let only_apart = candidates.iter().all(|mapping| mapping.ffn.is_some());
     let reading = if only_apart { mappings(&workload.model, chips, node, ranks) } else { candidates.clone() };
-    let found = |role: Role<'_>, candidates: &[Mapping], likely: Option<Mapping>| {
+    let found = |role: Role<'_>, candidates: &[Mapping], likely: Option<Mapping>, groups: &Option<MappingGroups>| {
         let which = match objective {
             Objective::Tokens if !choice.explained => Described::One { likely },
             Objective::Tokens | Objective::Goodput => Described::Best,
             Objective::TokensPerWatt | Objective::TokensPerCost => Described::All,
         };
-        search(machine, role, candidates, choice.micro_batches, which)
+        let among = |candidates: &[Mapping]| search(machine, role, candidates, choice.micro_batches, which);
+        let kept = groups.as_ref().filter(|_| matches!(which, Described::One { .. })).map(|groups| among(&groups.of(candidates)));
+        kept.filter(|search| !search.found.is_empty()).unwrap_or_else(|| among(candidates))
     };
-    let phases = &workload.workload;
+    let (phases, LikelyMappings { decode, prefill, aggregated, groups: [groups_of_decode, groups_of_prefill, groups_of_both] }) =
+        (&workload.workload, &choice.likely);
     [
-        phases.decode.as_ref().map(|phase| found(Role::Decode(phase), &candidates, choice.likely.decode)),
-        phases.prefill.as_ref().map(|phase| found(Role::Prefill(phase), &reading, choice.likely.prefill)),
-        phases.request.as_ref().map(|request| found(Role::Aggregated(request), &reading, choice.likely.aggregated)),
+        phases.decode.as_ref().map(|phase| found(Role::Decode(phase), &candidates, *decode, groups_of_decode)),
+        phases.prefill.as_ref().map(|phase| found(Role::Prefill(phase), &reading, *prefill, groups_of_prefill)),
+        phases.request.as_ref().map(|request| found(Role::Aggregated(request), &reading, *aggregated, groups_of_both)),
     ]
 }
 

@@ -7,9 +7,12 @@ use crate::command::Project;
 use serde_json::Value;
 use supernode::fabric;
 use supernode::input::catalog::Mention;
+use supernode::input::edit::Edits;
 use supernode::input::file_cache::{FileReader, Log};
 use supernode::input::spec::{Spec, load_supernode, load_supernode_from, load_target, load_workload, load_workload_from};
-use supernode::study::{Progress, SensitivityCase, Serves, sensitivity, simulate, uncertainty, weakest};
+use supernode::study::{
+    Assumption, MappingChoice, Progress, SensitivityCase, Serves, Shared, WORTH_A_SEARCH, sensitivity, simulate, uncertainty, weakest,
+};
 use supernode::units::Figure;
 
 fn case() -> SensitivityCase {
@@ -140,4 +143,26 @@ fn the_weakest_sources_are_those_whose_ranges_move_most() {
     let after = served(&capped);
     assert!((limit.tokens[0].unwrap() - (after.0 / before.0 - 1.0)).abs() < 1e-9, "{limit:?}");
     assert!(found.iter().all(|weakness| !weakness.path.starts_with("workload") && !weakness.path.starts_with("target")));
+}
+
+/// A draw that keeps to the groups of mappings near the best finds what a search of all mappings finds.
+#[test]
+fn draws_lose_nothing_by_leaving_out_poor_mappings() {
+    for (supernode, workload) in [("cloudmatrix384", None), ("gb200-nvl72", Some("deepseek-r1-fp8")), ("hgx-h100", Some("llama-3.1-70b-fp8"))] {
+        let serves = workload.map_or_else(|| Serves { workload: load_supernode(supernode).unwrap().workload, ..Serves::default() }, Serves::named);
+        let case = SensitivityCase { supernode: supernode.into(), serves, target: "doubao-2026-04".into(), chip_of: None };
+        let shared = Shared::default();
+        let (nominal, leaves) = case.explained(&shared).unwrap();
+        let assumptions = Assumption::all(&leaves);
+        let near = MappingChoice { likely: nominal.mappings_that_reach(WORTH_A_SEARCH), serving_alone: true, ..MappingChoice::default() };
+        for draw in 0..6 {
+            let values = assumptions.iter().map(|assumption| (assumption.path.clone(), assumption.text(assumption.drawn(7, draw))));
+            let edits = Edits::unwritten("draw", values);
+            let rates = |choice: &MappingChoice| {
+                let found = case.with(&shared, &edits, choice).unwrap();
+                [found.decode, found.prefill, found.aggregated].map(|phase| phase.and_then(Result::ok).map(|phase| (phase.point.mapping, phase.rate)))
+            };
+            assert_eq!(rates(&near), rates(&MappingChoice::default()), "{supernode}, draw {draw}");
+        }
+    }
 }

@@ -92,8 +92,9 @@ impl Side {
         self.order[self.layer..].iter().map(|&node| router.half_edges(node).len()).sum()
     }
 
-    /// Visits the neighbours of the outermost layer; `false` if there is nothing new.
-    fn grow(&mut self, router: &Router, other_end: u32, backwards: bool) -> bool {
+    /// Visits the neighbours of the outermost layer that `may_lead` to the other end, given their distance from this one; `false` if there is
+    /// nothing new.
+    fn grow(&mut self, router: &Router, other_end: u32, backwards: bool, may_lead: impl Fn(u32, u32) -> bool) -> bool {
         let layer = self.layer..self.order.len();
         self.layer = layer.end;
         for position in layer {
@@ -107,6 +108,9 @@ impl Side {
                 }
                 let known = &mut self.distance[neighbour as usize];
                 if *known == UNREACHED {
+                    if !may_lead(neighbour, distance) {
+                        continue;
+                    }
                     *known = distance;
                     self.order.push(neighbour);
                 } else if *known != distance {
@@ -222,8 +226,31 @@ impl<'a> Pathfinder<'a> {
         Some(self.spread(source, destination, length))
     }
 
-    /// Grows both searches until they touch; the number of links between the ends.
+    /// Finds all shortest paths; the number of links between the ends.
     fn meet(&mut self, source: u32, destination: u32) -> Option<u32> {
+        self.meet_on_grid(source, destination).or_else(|| self.meet_anywhere(source, destination))
+    }
+
+    /// On a torus or mesh, if some path is no longer than the way along its lines: no other node can be on such a path. Both ends grow in turn, as
+    /// they do where every layer is larger than the one before.
+    fn meet_on_grid(&mut self, source: u32, destination: u32) -> Option<u32> {
+        let grid = self.router.grid.as_ref().filter(|grid| grid.holds(source) && grid.holds(destination))?;
+        let length = grid.links(source, destination);
+        self.from_source.start(source);
+        self.from_destination.start(destination);
+        for grown in 0..length {
+            let forwards = grown % 2 == 0;
+            let (growing, other_end) = if forwards { (&mut self.from_source, destination) } else { (&mut self.from_destination, source) };
+            if !growing.grow(self.router, other_end, !forwards, |node, distance| distance + grid.links(node, other_end) <= length) {
+                return None;
+            }
+        }
+        let met = |node: &u32| self.from_destination.distance[*node as usize] != UNREACHED;
+        self.from_source.order[self.from_source.layer..].iter().any(met).then_some(length)
+    }
+
+    /// Grows both searches until they touch.
+    fn meet_anywhere(&mut self, source: u32, destination: u32) -> Option<u32> {
         self.from_source.start(source);
         self.from_destination.start(destination);
         loop {
@@ -233,7 +260,7 @@ impl<'a> Pathfinder<'a> {
             } else {
                 (&mut self.from_destination, &self.from_source, source)
             };
-            if !growing.grow(self.router, other_end, !forwards) {
+            if !growing.grow(self.router, other_end, !forwards, |_, _| true) {
                 return None;
             }
             let reached = |node: &u32| resting.distance[*node as usize] != UNREACHED;

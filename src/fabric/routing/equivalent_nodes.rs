@@ -118,6 +118,7 @@ impl Router {
             end_latency: of_first(&self.end_latency),
             dimension,
             plane,
+            grid: None,
             channels,
         };
         Merged { router, sets, set_of, part_of, part }

@@ -7,6 +7,7 @@
 //! | all sources to one destination at once, without a list of paths | `towards.rs` |
 //! | which nodes are alike, and the fabric with one in place of all of them | `equivalent_nodes.rs` |
 //! | one source to one destination, by a search from both ends | `between.rs` |
+//! | how far apart two chips of a torus or mesh are at least | `grid_bound.rs` |
 //! | moves of chips that the levels suggest as symmetries | `level_moves.rs` |
 //! | nodes and channels that symmetries of the graph map onto each other | `symmetries.rs` |
 //!
@@ -14,6 +15,7 @@
 
 mod between;
 mod equivalent_nodes;
+mod grid_bound;
 mod level_moves;
 mod policy;
 mod router;

@@ -2,6 +2,7 @@
 
 use petgraph::graph::NodeIndex;
 
+use super::grid_bound::GridBound;
 use super::policy::RoutingPolicy;
 use crate::fabric::graph::{Channel, Fabric};
 use crate::fabric::latency::{channel_latency, node_latency, packet_time};
@@ -26,6 +27,8 @@ pub struct Router {
     pub(super) dimension: Vec<u64>,
     /// Plane of the edge.
     pub(super) plane: Vec<u16>,
+    /// Of tori and meshes.
+    pub(super) grid: Option<GridBound>,
     pub(super) channels: Vec<Channel>,
 }
 
@@ -77,6 +80,7 @@ impl Router {
             end_latency: graph.node_weights().map(|node| node_latency(fabric, node.endpoint, Seconds::ZERO).get()).collect(),
             dimension: edges.iter().map(|edge| if ordered { u64::from(edge.weight.level) << 32 | u64::from(edge.weight.class) } else { 0 }).collect(),
             plane: edges.iter().map(|edge| edge.weight.plane).collect(),
+            grid: GridBound::new(fabric),
             channels,
         }
     }
