@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     cases: Vec<String>,
 
-    /// The measured machine whose chip is this one's nearest relative: with its kernels the chip is predicted too
+    /// The machine whose measured chip is the nearest relative of this chip. The errors of a prediction with the relative's kernels are printed too
     #[arg(long, value_name = "SYSTEM", requires = "outside")]
     relative: Option<String>,
 

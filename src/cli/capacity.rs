@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "poisson,gamma:2,gamma:4", value_parser = arrivals)]
     arrivals: Vec<Arrivals>,
 
-    /// Find each rate so many times with other seeds, and show the mean and its standard error
+    /// Repeat each search N times with different seeds, and show the mean and its standard error
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     replications: u32,
 }

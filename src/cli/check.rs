@@ -26,7 +26,7 @@ use crate::report::{Format, Report, Section, Table};
 use crate::study::{Demands, MachineFacts, RuleFinding, Severity, Space, check_figures, check_machine, findings};
 use crate::validation::load_bounds;
 
-/// Read and validate files; every problem is underlined, and design rules say what could not be built, priced or trusted
+/// Read and validate files: every problem is underlined, and design rules find machines that could not be built, priced or trusted
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// TOML files of any kind, - for standard input

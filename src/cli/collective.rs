@@ -55,7 +55,7 @@ pub struct Arguments {
     #[arg(long)]
     graph: bool,
 
-    /// What else runs at once, as op=all_to_all,size=64MiB,ranks=64,placement=strided:8,groups=all (the default); may be repeated
+    /// Another collective that runs at the same time, as op=all_to_all,size=64MiB,ranks=64,placement=strided:8,groups=all (the default); may be repeated
     #[arg(long, value_name = "OP=...,SIZE=...")]
     beside: Vec<String>,
 

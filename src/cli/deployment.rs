@@ -36,7 +36,7 @@ pub struct DeploymentArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     instances: Option<u32>,
 
-    /// Instances that read prompts for others; as many as keep the others busy if absent
+    /// Instances that read prompts for the instances that make tokens; if absent, as many as keep those busy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     prefill_instances: Option<u32>,
 
@@ -94,7 +94,7 @@ enum RouterArgument {
     RoundRobin,
     /// Least 4 x waiting + running requests
     LeastLoaded,
-    /// Least work, tokens that need not be read there counted off
+    /// Least work, without the tokens whose prefix the instance has cached
     PrefixAware,
     /// Longest prefix, whatever the load
     LongestPrefix,

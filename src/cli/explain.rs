@@ -7,7 +7,7 @@ use crate::input::problem::{Problem, suggest};
 use crate::report::{self, Report, Section, Table};
 use crate::study::{RULES, Rule};
 
-/// Say what a design rule of `check` looks at, why, and what to do; all of them without a name
+/// Explain a design rule of `check`: what it examines, why, and the remedy. Without a name, all rules
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Name of the rule, as `check` prints it in brackets

@@ -36,11 +36,11 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Random moments to look at, each with the parts that are out then
+    /// Moments to draw. The parts that are out in each moment are drawn from the failure rates
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     draws: Option<u32>,
 
-    /// With --draws: share of the tokens that is to be kept
+    /// With --draws: the share of all tokens that the machine must still reach
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     level: f64,
 

@@ -13,7 +13,7 @@ use crate::input::spec::load_supernode;
 use crate::network::{Flow, FlowRun, Network, PacketOptions};
 use crate::report::{self, FlowsReport, PacketFlowsPart, QueueSeries, RecordFormat, Records};
 
-/// Run a list of flows that share the fabric max-min fairly: when each ends, how fast, and what holds it back
+/// Run a list of flows that share the fabric max-min fairly: the end, the rate and the bottleneck of each flow
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
-    /// Draw what waits over time, a line for each level, link and direction, as an SVG; with --fidelity packet
+    /// Draw the packets that wait over time, one line for each level, link and direction, as an SVG; with --fidelity packet
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 

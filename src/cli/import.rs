@@ -19,7 +19,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=PART[:LINKS]")]
     map: Vec<String>,
 
-    /// Of a file that `describe --full` wrote, take the graph and not the description in it
+    /// Import only the graph of a file that `describe --full` wrote, and ignore the description in the file
     #[arg(long)]
     graph_alone: bool,
 

@@ -16,7 +16,7 @@ use crate::input::problem::{Problem, Problems, Source, suggest};
 use crate::input::spec::load_supernode;
 use crate::report::{self, Report, Section, Table};
 
-/// List what ships with the program, one name a line with `(projection)` or `(stand-in)` behind a machine that is one, or print one of its files to start from
+/// List the files that ship with the program, one name a line (machines that are projections or stand-ins are marked), or print one of them to start from
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What to list

@@ -42,11 +42,11 @@ pub struct Arguments {
     #[arg(long, value_name = "POLICY")]
     routing: Option<String>,
 
-    /// Draw what waits at each load, a line for each level, link and direction, as an SVG
+    /// Draw the packets that wait at each load, one line for each level, link and direction, as an SVG
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 
-    /// Write what waits over time as counters of a Chrome trace JSON, a process for each load (opens in Perfetto)
+    /// Write the packets that wait over time as counters of a Chrome trace JSON, one process for each load (opens in Perfetto)
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 

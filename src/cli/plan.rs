@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DAY", value_parser = Date::parse)]
     to: Option<Date>,
 
-    /// Follow the growth beyond what is published
+    /// Extrapolate the growth beyond the published dates
     #[arg(long)]
     extrapolate: bool,
 

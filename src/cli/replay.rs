@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = ComputeArgument::Recorded)]
     compute: ComputeArgument,
 
-    /// What the size of an all-gather is: what one rank brings (ASTRA-sim) or what every rank ends with (nccl-tests)
+    /// Whether the trace states the size of an all-gather as the input of one rank (ASTRA-sim) or as the output of every rank (nccl-tests)
     #[arg(long, value_enum, default_value_t = GatherArgument::Input)]
     all_gather_size: GatherArgument,
 
@@ -43,7 +43,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = FormatOfOperations::Bf16)]
     precision: FormatOfOperations,
 
-    /// Ranks that all do what the trace of the only rank says
+    /// Number of ranks, if there is a trace of one rank only and all ranks do the same
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     replicate: Option<u32>,
 

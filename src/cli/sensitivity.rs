@@ -7,7 +7,7 @@ use crate::input::spec::load_supernode;
 use crate::report::{self, SensitivityReport};
 use crate::study::{Progress, SensitivityCase, sensitivity, weakest};
 
-/// What each hardware parameter gains when it is 10 % better, the largest gain first
+/// Compute the gain from each hardware parameter if it were 10 % better, the largest gain first
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Shipped name or path
@@ -20,8 +20,8 @@ pub struct Arguments {
     #[arg(long, default_value = "doubao-2026-04")]
     target: String,
 
-    /// Instead put every figure of the machine that has a range at both ends of it, alone, and list the figures by how far the result moves, each
-    /// with its confidence and its source: where a better source would help most
+    /// Set each figure that has a range to both ends of the range, one figure at a time, and list the figures by how far the result moves, with
+    /// their confidence and source: where a better source would help most
     #[arg(long)]
     sources: bool,
 }

@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     requests: u32,
 
-    /// Serve so many times with other seeds, and show the mean of every figure and its standard error
+    /// Repeat the run N times with different seeds, and show the mean of every figure and its standard error
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "trace", value_parser = clap::value_parser!(u32).range(1..=1000))]
     replications: u32,
 

@@ -65,7 +65,7 @@ pub struct ServingOptions {
     #[arg(long, value_name = "FORMAT", value_parser = formats)]
     precision: Option<(Precision, Option<Precision>)>,
 
-    /// What the best mapping has most of; what the workload says if absent, else tokens
+    /// What the search for the best mapping maximises; the workload's own objective if absent, else tokens
     #[arg(long, value_enum)]
     objective: Option<ObjectiveArgument>,
 

@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["workload", "model", "engine", "mapping", "objective", "explain", "trace", "target", "strict", "fidelity", "input", "output", "hit", "ttft", "tpot", "rate", "precision", "print_workload"])]
     clip: Option<String>,
 
-    /// The demand that the result is held against; doubao-2026-04 if absent
+    /// The demand with which the result is compared; doubao-2026-04 if absent
     #[arg(long)]
     target: Option<String>,
 

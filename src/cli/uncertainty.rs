@@ -8,10 +8,10 @@ use crate::input::spec::load_supernode;
 use crate::report::{self, UncertaintyReport};
 use crate::study::{Progress, SensitivityCase, beats, enough, uncertainty};
 
-/// Draw all values that have a range: median and 5 to 95 % of each result, what drives them, and which of two designs is better how often
+/// Draw all values that have a range: median and 5 to 95 % of each result, the values that drive it, and how often the first of two designs is better
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// One supernode, or two to hold against each other: shipped names or paths
+    /// One supernode, or two to compare: shipped names or paths
     #[arg(required = true, num_args = 1..=2, value_name = "SUPERNODE")]
     supernodes: Vec<String>,
 

@@ -9,7 +9,7 @@ use crate::input::problem::{Problems, suggest};
 use crate::report::{self, ValidateReport, scatter};
 use crate::validation::{bounds_text, exceeded, load_bounds, load_outside, scores, summaries, validate};
 
-/// Hold predictions against measurements: the shipped ones, or your own
+/// Compare predictions with measurements: the shipped ones, or your own
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Only measurements of this system
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     cases: Vec<String>,
 
-    /// Leave the single cases out of tables, as for all shipped ones in text
+    /// Print medians and percentiles only, without a row for each case; text does so if all shipped measurements are asked for
     #[arg(long, conflicts_with = "full")]
     summary: bool,
 
@@ -36,11 +36,11 @@ pub struct Arguments {
     #[arg(long, value_name = "SVG")]
     scatter: Option<PathBuf>,
 
-    /// Table of medians that --strict holds the errors against
+    /// Table of medians with which --strict compares the errors
     #[arg(long, value_name = "FILE", default_value = "medians")]
     bounds: String,
 
-    /// Write the medians reached as such a table
+    /// Write the medians of this run as such a table
     #[arg(long, value_name = "FILE")]
     write_bounds: Option<PathBuf>,
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::schedule::MOST_MICRO_BATCHES;
-use crate::input::document::{Attention, ExpertChips, Model};
+use crate::input::document::{ExpertChips, Model};
 use crate::input::spec::WorkloadSpec;
 use crate::workload::can_split;
 
@@ -193,19 +193,7 @@ fn sequence_degrees(model: &Model, tp: u32, pp: u32) -> impl Iterator<Item = u32
 
 /// The most key and value heads of any layer.
 fn kv_heads(model: &Model) -> u32 {
-    let heads = |attention: &Attention| match attention {
-        Attention::Gqa(gqa) => gqa.kv_heads,
-        Attention::Mla(_)
-        | Attention::Mfa(_)
-        | Attention::Compressed(_)
-        | Attention::GatedDelta(_)
-        | Attention::Lightning(_)
-        | Attention::Mamba2(_)
-        | Attention::Mamba(_)
-        | Attention::Convolution(_)
-        | Attention::None => 1,
-    };
-    model.layer.iter().map(|group| heads(&group.attention)).max().unwrap_or(1)
+    model.layer.iter().map(|group| group.attention.kv_heads()).max().unwrap_or(1)
 }
 
 fn divides(model: &Model, tp: u32, sp: u32) -> bool {

@@ -72,7 +72,7 @@ pub struct Spec {
     pub host_chips: u32,
     /// How traffic spreads over its ways.
     pub routing: Routing,
-    /// Rings of the onion, innermost first; never empty.
+    /// Nested levels, innermost first; never empty.
     pub levels: Vec<LevelSpec>,
     /// Trays, drawers and racks, innermost first.
     pub packages: Vec<PackageSpec>,
@@ -136,7 +136,7 @@ pub struct SwitchSpec {
     pub switch: Switch,
 }
 
-/// One ring of the onion.
+/// One level.
 #[derive(Clone, Debug)]
 pub struct LevelSpec {
     /// Name people use.

@@ -47,52 +47,63 @@ impl LineChart {
     #[must_use]
     pub fn svg(&self) -> String {
         let lines = distinct(&self.lines);
-        let width = WIDTH;
         let height = LEAST_HEIGHT.max(MARGIN[1] + NAME_STEP * (lines.len() + 1) as f64);
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"20\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"20\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
             MARGIN[0],
             escaped(&self.title)
         );
-        let values = || self.lines.iter().flat_map(|line| &line.points);
-        if values().next().is_none() {
-            return svg + "</svg>\n";
+        if self.lines.iter().any(|line| !line.points.is_empty()) {
+            let marks = self.marks();
+            let axes = self.axes(height, &marks);
+            draw_marks(&mut svg, &axes, &marks);
+            self.draw_ticks(&mut svg, &axes);
+            self.draw_axis_names(&mut svg, height);
+            for (index, line) in lines.iter().enumerate() {
+                draw_line(&mut svg, &axes, index, line);
+            }
         }
-        let low_x = self.ticks.iter().map(|tick| tick.0).fold(f64::INFINITY, f64::min);
-        let high_x = self.ticks.iter().map(|tick| tick.0).fold(f64::NEG_INFINITY, f64::max);
-        let marks = self.marks(values().map(|point| point.1));
-        let (low, high) = (marks[0], marks[marks.len() - 1]);
-        let measure = |value: f64| if self.log { value.ln() } else { value };
-        let share = |value: f64| if high > low { (measure(value) - measure(low)) / (measure(high) - measure(low)) } else { 0.5 };
-        let x = |at: f64| MARGIN[0] + (width - MARGIN[0] - MARGIN[2]) * if high_x > low_x { (at - low_x) / (high_x - low_x) } else { 0.5 };
-        let y = |value: f64| MARGIN[1] + (height - MARGIN[1] - MARGIN[3]) * (1.0 - share(value));
-        for mark in &marks {
-            let (left, right, at) = (MARGIN[0], width - MARGIN[2], y(*mark));
-            let _ = writeln!(
-                svg,
-                "<path d=\"M{left:.1} {at:.1}H{right:.1}\" stroke=\"#dddddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555555\">{}</text>",
-                left - 5.0,
-                at + 4.0,
-                short(*mark)
-            );
+        svg.push_str("</svg>\n");
+        svg
+    }
+
+    /// Round values from below the least to above the greatest.
+    fn marks(&self) -> Vec<f64> {
+        let values = self.lines.iter().flat_map(|line| &line.points).map(|point| point.1);
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if self.log && low > 0.0 {
+            return log_marks(low, high);
         }
+        linear_marks(high)
+    }
+
+    fn axes(&self, height: f64, marks: &[f64]) -> Axes {
+        let low = self.ticks.iter().map(|tick| tick.0).fold(f64::INFINITY, f64::min);
+        let high = self.ticks.iter().map(|tick| tick.0).fold(f64::NEG_INFINITY, f64::max);
+        Axes { along: (low, high), upwards: (marks[0], marks[marks.len() - 1]), log: self.log, height }
+    }
+
+    /// Words below the picture. A letter takes about six pixels: words that would overlap the last ones are left out.
+    fn draw_ticks(&self, svg: &mut String, axes: &Axes) {
         let mut free = f64::NEG_INFINITY;
         for (at, words) in &self.ticks {
-            // A letter takes about six pixels: words that would overlap the last ones are left out.
             let half = 3.0 * words.chars().count() as f64;
-            if x(*at) - half < free {
+            if axes.x(*at) - half < free {
                 continue;
             }
-            free = x(*at) + half + 4.0;
+            free = axes.x(*at) + half + 4.0;
             let _ = writeln!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555555\">{}</text>",
-                x(*at),
-                height - MARGIN[3] + 16.0,
+                axes.x(*at),
+                axes.height - MARGIN[3] + 16.0,
                 escaped(words)
             );
         }
-        let middle = MARGIN[0] + (width - MARGIN[0] - MARGIN[2]) / 2.0;
+    }
+
+    fn draw_axis_names(&self, svg: &mut String, height: f64) {
+        let middle = MARGIN[0] + (WIDTH - MARGIN[0] - MARGIN[2]) / 2.0;
         let _ = writeln!(svg, "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", height - 10.0, escaped(&self.x));
         let _ = writeln!(
             svg,
@@ -100,36 +111,67 @@ impl LineChart {
             f64::midpoint(height - MARGIN[3], MARGIN[1]),
             escaped(&self.y)
         );
-        for (index, line) in lines.iter().enumerate() {
-            let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
-            let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", x(point.0), y(point.1))).collect();
-            let _ =
-                writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
-            for point in &line.points {
-                let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\"/>", x(point.0), y(point.1));
-            }
-            let at = MARGIN[1] + 8.0 + NAME_STEP * index as f64;
-            let left = width - MARGIN[2] + 14.0;
-            let _ = writeln!(
-                svg,
-                "<path d=\"M{left:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                left + 23.0,
-                at + 4.0,
-                named(&line.name)
-            );
-        }
-        svg.push_str("</svg>\n");
-        svg
+    }
+}
+
+/// Where a position and a value lie in the picture, in pixels.
+struct Axes {
+    /// Least and greatest position.
+    along: (f64, f64),
+    /// Least and greatest value.
+    upwards: (f64, f64),
+    log: bool,
+    height: f64,
+}
+
+impl Axes {
+    fn x(&self, at: f64) -> f64 {
+        MARGIN[0] + (WIDTH - MARGIN[0] - MARGIN[2]) * share(self.along, at)
     }
 
-    /// Round values from below the least to above the greatest.
-    fn marks(&self, values: impl Iterator<Item = f64>) -> Vec<f64> {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        if self.log && low > 0.0 {
-            return log_marks(low, high);
-        }
-        linear_marks(high)
+    fn y(&self, value: f64) -> f64 {
+        let measure = |value: f64| if self.log { value.ln() } else { value };
+        let upwards = (measure(self.upwards.0), measure(self.upwards.1));
+        MARGIN[1] + (self.height - MARGIN[1] - MARGIN[3]) * (1.0 - share(upwards, measure(value)))
     }
+}
+
+/// Position of a value between two others, 0 to 1; in the middle where there is no span.
+fn share((low, high): (f64, f64), value: f64) -> f64 {
+    if high > low { (value - low) / (high - low) } else { 0.5 }
+}
+
+/// A grey line across the picture at each value of the upward axis.
+fn draw_marks(svg: &mut String, axes: &Axes, marks: &[f64]) {
+    for mark in marks {
+        let (left, right, at) = (MARGIN[0], WIDTH - MARGIN[2], axes.y(*mark));
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{left:.1} {at:.1}H{right:.1}\" stroke=\"#dddddd\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555555\">{}</text>",
+            left - 5.0,
+            at + 4.0,
+            short(*mark)
+        );
+    }
+}
+
+/// A line with its points, and its name right of the picture.
+fn draw_line(svg: &mut String, axes: &Axes, index: usize, line: &ChartLine) {
+    let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
+    let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", axes.x(point.0), axes.y(point.1))).collect();
+    let _ = writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
+    for point in &line.points {
+        let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\"/>", axes.x(point.0), axes.y(point.1));
+    }
+    let at = MARGIN[1] + 8.0 + NAME_STEP * index as f64;
+    let left = WIDTH - MARGIN[2] + 14.0;
+    let _ = writeln!(
+        svg,
+        "<path d=\"M{left:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+        left + 23.0,
+        at + 4.0,
+        named(&line.name)
+    );
 }
 
 /// Round values from zero to above the greatest.

@@ -151,6 +151,38 @@ impl Report for CollectiveReport {
     }
 
     fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![
+            Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)),
+            Section::Table(self.table()),
+        ];
+        let with_packets: Vec<&CollectiveRow> = self.rows.iter().filter(|row| row.packets.is_some()).collect();
+        if !with_packets.is_empty() {
+            sections.extend(packet_sections(&with_packets, &self.notes));
+        }
+        sections.extend(self.rows.last().map(last_size_sections).into_iter().flatten());
+        if self.rows.iter().any(|row| row.together.is_some()) {
+            sections.push(Section::Note(
+                "Together, all from the same instant, each once; alone is the first group with the fabric to itself:".to_owned(),
+            ));
+            sections.push(Section::Table(together_table(&self.rows)));
+        }
+        if let Some((last, together)) = self.rows.last().and_then(|row| Some((row, row.together.as_ref()?))) {
+            sections.push(Section::Note(format!(
+                "Where the wire is busy at {} until the last group ends, share of the time:",
+                binary_size(last.collective.bytes)
+            )));
+            sections.push(Section::Table(level_table(&together.levels)));
+        }
+        if with_packets.is_empty() {
+            sections.push(Section::Note(QUEUES.to_owned()));
+        }
+        sections
+    }
+}
+
+impl CollectiveReport {
+    /// One row a size.
+    fn table(&self) -> Table {
         let mut table = Table::new(&[
             "size",
             "bytes",
@@ -186,41 +218,23 @@ impl Report for CollectiveReport {
                 format!("{:.2}", timing.ramp.microseconds()),
             ]);
         }
-        let mut sections =
-            vec![Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)), Section::Table(table)];
-        let with_packets: Vec<&CollectiveRow> = self.rows.iter().filter(|row| row.packets.is_some()).collect();
-        if !with_packets.is_empty() {
-            sections.extend(packet_sections(&with_packets, &self.notes));
-        }
-        if let Some(last) = self.rows.last() {
-            if let Some(runner_up) = last.runner_up {
-                sections.push(Section::Note(format!("Runner-up at the last size: {}, {}.", runner_up.algorithm.name(), render(runner_up.total()))));
-            }
-            if let Some(faster) = last.not_offered {
-                let (name, time) = (faster.algorithm.name(), render(faster.total()));
-                sections.push(Section::Note(format!("Faster at the last size, but not offered by the library: {name}, {time}.")));
-            }
-            sections.push(Section::Note(format!("Where the wire is busy at {}, share of the time:", binary_size(last.collective.bytes))));
-            sections.push(Section::Table(level_table(&last.levels)));
-        }
-        if self.rows.iter().any(|row| row.together.is_some()) {
-            sections.push(Section::Note(
-                "Together, all from the same instant, each once; alone is the first group with the fabric to itself:".to_owned(),
-            ));
-            sections.push(Section::Table(together_table(&self.rows)));
-        }
-        if let Some((last, together)) = self.rows.last().and_then(|row| Some((row, row.together.as_ref()?))) {
-            sections.push(Section::Note(format!(
-                "Where the wire is busy at {} until the last group ends, share of the time:",
-                binary_size(last.collective.bytes)
-            )));
-            sections.push(Section::Table(level_table(&together.levels)));
-        }
-        if with_packets.is_empty() {
-            sections.push(Section::Note(QUEUES.to_owned()));
-        }
-        sections
+        table
     }
+}
+
+/// The algorithms beside the chosen one at the largest size, and the channels at work.
+fn last_size_sections(last: &CollectiveRow) -> Vec<Section> {
+    let mut sections = Vec::new();
+    if let Some(runner_up) = last.runner_up {
+        sections.push(Section::Note(format!("Runner-up at the last size: {}, {}.", runner_up.algorithm.name(), render(runner_up.total()))));
+    }
+    if let Some(faster) = last.not_offered {
+        let (name, time) = (faster.algorithm.name(), render(faster.total()));
+        sections.push(Section::Note(format!("Faster at the last size, but not offered by the library: {name}, {time}.")));
+    }
+    sections.push(Section::Note(format!("Where the wire is busy at {}, share of the time:", binary_size(last.collective.bytes))));
+    sections.push(Section::Table(level_table(&last.levels)));
+    sections
 }
 
 /// Rounds with packets beside rounds at fair rates.

@@ -95,3 +95,13 @@ fn a_type_name_has_one_meaning() {
     files.retain(|name, files| files.len() > 1 && name != "Arguments");
     assert!(files.is_empty(), "{files:#?}");
 }
+
+/// A file that is longer holds two things. clippy.toml has the same rule for functions.
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "tests", "benches/by_hand", "examples", "xtask/src", "fuzz/src", "python/src"];
+    let length = |file: &PathBuf| fs::read_to_string(file).unwrap().lines().count();
+    let long: Vec<PathBuf> = folders.iter().flat_map(|folder| sources(&repository.join(folder))).filter(|file| length(file) > 500).collect();
+    assert!(long.is_empty(), "{long:?}");
+}

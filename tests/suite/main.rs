@@ -44,6 +44,7 @@ mod plan;
 mod power;
 mod prefix_cache;
 mod public_models;
+mod release;
 mod replay;
 mod request_options;
 mod sane;

@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// Try only the designs that findings name, and draw nothing: enough to see whether findings are still true
+    /// Try only the designs that findings name, without draws of ranges: enough to check whether the findings still hold
     #[arg(long, conflicts_with_all = ["out", "document"])]
     quick: bool,
 }

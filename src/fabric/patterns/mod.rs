@@ -83,7 +83,14 @@ pub fn orbits(level: &LevelSpec) -> ChildOrbits {
         PatternSpec::Mesh { dimensions } => ChildOrbits::Folded(mesh::grid(dimensions)),
         PatternSpec::Torus { dimensions, circuits: Some(circuits) } => ChildOrbits::Folded(torus::blocks(dimensions, circuits)),
         PatternSpec::Dragonfly(dragonfly) => dragonfly::orbits(level.size, dragonfly),
-        _ => ChildOrbits::One,
+        PatternSpec::Switch { .. }
+        | PatternSpec::Clos { .. }
+        | PatternSpec::FullMesh
+        | PatternSpec::Torus { circuits: None, .. }
+        | PatternSpec::HyperX { .. }
+        | PatternSpec::Rail { .. }
+        | PatternSpec::PcieTree(_)
+        | PatternSpec::Custom(_) => ChildOrbits::One,
     }
 }
 

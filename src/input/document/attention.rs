@@ -48,6 +48,35 @@ impl Attention {
         }
     }
 
+    /// Key and value heads, among which a tensor-parallel group divides a cache; 1 if the cache has no heads.
+    #[must_use]
+    pub fn kv_heads(&self) -> u32 {
+        match self {
+            Self::Gqa(gqa) => gqa.kv_heads,
+            Self::Mla(_)
+            | Self::Mfa(_)
+            | Self::Compressed(_)
+            | Self::GatedDelta(_)
+            | Self::Lightning(_)
+            | Self::Mamba2(_)
+            | Self::Mamba(_)
+            | Self::Convolution(_)
+            | Self::None => 1,
+        }
+    }
+
+    /// Heads that share others evenly: how many heads, among how many, and what those are. `None` if no heads are shared.
+    #[must_use]
+    pub fn shared_heads(&self) -> Option<(u32, u32, &'static str)> {
+        match self {
+            Self::Gqa(gqa) => Some((gqa.heads, gqa.kv_heads, "key and value heads")),
+            Self::GatedDelta(delta) => Some((delta.value_heads, delta.key_heads, "key heads")),
+            Self::Compressed(compressed) => Some((compressed.heads, compressed.output_groups, "output groups")),
+            Self::Mamba2(mamba) => Some((mamba.heads, mamba.groups, "groups")),
+            Self::Mla(_) | Self::Mfa(_) | Self::Lightning(_) | Self::Mamba(_) | Self::Convolution(_) | Self::None => None,
+        }
+    }
+
     /// The term for this kind of layer in reports.
     #[must_use]
     pub fn kind(&self) -> &'static str {

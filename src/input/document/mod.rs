@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use at::At;
-pub use attention::{Attention, Compressed, Convolution, GatedDelta, Gqa, Index, Lightning, Mamba, Mamba2, Mfa, Mla};
+pub use attention::*;
 pub use chip::{Chip, ChipIo, ChipPower, Clock, Compute, Memory};
 pub use clip::{Clip, Text, Transformer};
 pub use demand::{Demand, DemandPoint};
@@ -55,9 +55,7 @@ pub use kind::Kind;
 pub use library::{AcrossHosts, CustomAllReduce, Library, MulticastAllReduce, TokenKernel};
 pub use link::{Circuit, Link, Medium, Optics};
 pub use model::{Dense, Experts, Ffn, LayerGroup, Model, Speculation, Stored, Tower, ffn_matrices};
-pub use pattern::{
-    Circuits, Clos, Custom, CustomLink, CustomSwitch, Dragonfly, FullMesh, Grid, Leaf, Pattern, PcieTree, Rail, RailSpines, Ring, Switched, Torus,
-};
+pub use pattern::*;
 pub use precision::Precision;
 pub use prices::{GivenPrices, Price, Prices};
 pub use protocol::{Flit, FlowControl, LinkRetry, Protocol, Semantics, Transaction};
@@ -179,7 +177,7 @@ pub struct SupernodeFile {
     #[expect(dead_code, reason = "followed before the file is typed")]
     remove: Option<Vec<String>>,
     supernode: SupernodeTable,
-    /// Rings of the onion, innermost first.
+    /// Nested levels, innermost first.
     #[schemars(length(min = 1, max = 16))]
     level: Vec<Level>,
     /// What draws power and fills racks beside the fabric.

@@ -9,13 +9,13 @@ use super::At;
 macro_rules! for_each_pattern {
     ($callback:ident) => {
         $callback! {
-            "One tier of switches.", Switch(Switched), "switch", switch;
-            "Spines above switches.", Clos(Clos), "clos", clos;
-            "Every pair.", FullMesh(FullMesh), "full-mesh", full_mesh;
-            "A circle.", Ring(Ring), "ring", ring;
-            "A grid without wrap-around.", Mesh(Grid), "mesh", mesh;
-            "A grid with wrap-around.", Torus(Torus), "torus", torus;
-            "A full mesh along every dimension.", HyperX(Grid), "hyperx", hyperx;
+            "One tier of switches, in one or more planes.", Switch(Switched), "switch", switch;
+            "Leaf and spine switches.", Clos(Clos), "clos", clos;
+            "A link between every two children.", FullMesh(FullMesh), "full-mesh", full_mesh;
+            "A circle of children.", Ring(Ring), "ring", ring;
+            "A grid of children, open at its ends.", Mesh(Grid), "mesh", mesh;
+            "A grid of children, closed to rings.", Torus(Torus), "torus", torus;
+            "A full mesh along every dimension of a grid (nD full mesh).", HyperX(Grid), "hyperx", hyperx;
             "Groups of routers, every pair of groups joined.", Dragonfly(Dragonfly), "dragonfly", dragonfly;
             "Equal positions of all children on one switch.", Rail(Rail), "rail", rail;
             "PCIe switches below hosts.", PcieTree(PcieTree), "pcie-tree", pcie_tree;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::pattern::{Clos, Custom, Dragonfly, FullMesh, Grid, Pattern, PcieTree, Rail, Ring, Switched, Torus, for_each_pattern};
+use super::pattern::{self, Pattern, for_each_pattern};
 use super::{At, Origin};
 use crate::units::{Figure, Ratio, Watts};
 
@@ -101,60 +101,52 @@ impl StandingKind {
     }
 }
 
-/// One ring of the onion: `size` children joined by exactly one pattern, or held by a package that the next level joins.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["link"] }, { "required": ["package"] }]))]
-pub struct Level {
-    /// "board", "rack", "pod" ...
-    pub name: String,
-    /// In a file that extends another: the level of that file outside of which this new one stands; the outermost if absent.
-    pub after: Option<At<String>>,
-    /// Children: chips at the first level, whole lower levels above.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub size: At<u32>,
-    /// Link part that joins them; a package has none.
-    #[schemars(extend("x-part" = "link"))]
-    pub link: Option<At<String>>,
-    /// Parallel links where the pattern draws one; 1 if absent.
-    #[schemars(range(min = 1, max = 4096))]
-    pub links: Option<u32>,
-    /// Queue pairs by which each port's traffic is told apart where the level's switches choose an uplink by a hash: collisions then lower
-    /// what links between switches carry. Absent where packets are sprayed or routed adaptively.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub queue_pairs: Option<u32>,
-    /// A NIC for every chip, through which alone it reaches this level; absent where the fabric's own ports do.
-    pub nic: Option<LevelNic>,
-    /// One tier of switches, in one or more planes.
-    pub switch: Option<At<Switched>>,
-    /// Leaf and spine.
-    pub clos: Option<At<Clos>>,
-    /// A link between every two children.
-    #[serde(rename = "full-mesh")]
-    pub full_mesh: Option<At<FullMesh>>,
-    /// A circle of children.
-    pub ring: Option<At<Ring>>,
-    /// A grid of children, open at its ends.
-    pub mesh: Option<At<Grid>>,
-    /// A grid of children, closed to rings.
-    pub torus: Option<At<Torus>>,
-    /// A full mesh along every dimension of a grid (nD full mesh).
-    pub hyperx: Option<At<Grid>>,
-    /// Groups of routers.
-    pub dragonfly: Option<At<Dragonfly>>,
-    /// Equal positions of all children on one switch.
-    pub rail: Option<At<Rail>>,
-    /// PCIe switches below hosts.
-    #[serde(rename = "pcie-tree")]
-    pub pcie_tree: Option<At<PcieTree>>,
-    /// Switches and links one by one.
-    pub custom: Option<At<Custom>>,
-    /// A tray, drawer or rack: it holds its children, and the next level outwards joins those of all packages.
-    pub package: Option<At<Package>>,
-    /// Host processors, NICs and memory expanders of each group.
-    #[serde(default)]
-    pub attach: Vec<Attach>,
+/// A level has one key for each pattern of the list.
+macro_rules! define_level {
+    ($($about:literal, $variant:ident($table:ident), $key:literal, $field:ident;)+) => {
+        /// One level: `size` children joined by exactly one pattern, or held by a package, whose children the next level joins.
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[schemars(extend("anyOf" = [{ "required": ["link"] }, { "required": ["package"] }]))]
+        pub struct Level {
+            /// "board", "rack", "pod" ...
+            pub name: String,
+            /// In a file that extends another: the new level stands outside this level of the other file; outside the outermost if absent.
+            pub after: Option<At<String>>,
+            /// Number of children: chips at the first level, and groups of the level below at every other level.
+            #[schemars(range(min = 1, max = 1_000_000))]
+            pub size: At<u32>,
+            /// Link part that joins the children; a package has none.
+            #[schemars(extend("x-part" = "link"))]
+            pub link: Option<At<String>>,
+            /// Parallel links where the pattern draws one; 1 if absent.
+            #[schemars(range(min = 1, max = 4096))]
+            pub links: Option<u32>,
+            /// Number of queue pairs of each port, if the switches of this level choose an uplink by a hash of the queue pair. Flows with the same uplink
+            /// collide, which lowers the bandwidth between switches. Absent where packets are sprayed or routed adaptively.
+            #[schemars(range(min = 1, max = 1_000_000))]
+            pub queue_pairs: Option<u32>,
+            /// Every chip reaches this level through a NIC of its own. Absent where the chip's own fabric ports reach this level.
+            pub nic: Option<LevelNic>,
+            $(#[doc = $about] #[serde(rename = $key)] pub $field: Option<At<pattern::$table>>,)+
+            /// A tray, drawer or rack: it holds its children, and the next level outwards joins those of all packages.
+            pub package: Option<At<Package>>,
+            /// Host processors, NICs and memory expanders of each group.
+            #[serde(default)]
+            pub attach: Vec<Attach>,
+        }
+
+        impl Level {
+            /// The patterns that the file gives, with their places; a valid level has exactly one.
+            #[must_use]
+            pub fn patterns(&self) -> Vec<(Range<usize>, Pattern)> {
+                let given = [$(self.$field.as_ref().map(|table| (table.span(), Pattern::$variant((**table).clone())))),+];
+                given.into_iter().flatten().collect()
+            }
+        }
+    };
 }
+for_each_pattern!(define_level);
 
 /// A level that has no links of its own.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -278,17 +270,3 @@ pub struct Racks {
     /// What one may draw; absent if not published.
     pub limit: Option<Figure<Watts>>,
 }
-
-macro_rules! patterns_of_level {
-    ($($about:literal, $variant:ident($table:ident), $key:literal, $field:ident;)+) => {
-        impl Level {
-            /// The patterns that the file gives, with their places; a valid level has exactly one.
-            #[must_use]
-            pub fn patterns(&self) -> Vec<(Range<usize>, Pattern)> {
-                let given = [$(self.$field.as_ref().map(|table| (table.span(), Pattern::$variant((**table).clone())))),+];
-                given.into_iter().flatten().collect()
-            }
-        }
-    };
-}
-for_each_pattern!(patterns_of_level);

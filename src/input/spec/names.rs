@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{AttachSpec, AttachedPart, Cable, DemandSpec, EngineSpec, LinkSpec, SwitchSpec};
 use crate::input::catalog::Mention;
 use crate::input::document::{
-    At, Attach, AttachTo, Attention, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile, ExpertChips, FileKind, Level, Library, Link,
-    LinkFile, MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
+    At, Attach, AttachTo, Chip, Clip, Cpu, CpuFile, Demand, DemandFile, Engine, EngineFile, ExpertChips, FileKind, Level, Library, Link, LinkFile,
+    MemoryExpander, MemoryFile, Model, Nic, NicFile, Origin, Protocol, ProtocolFile, Switch, SwitchFile, Target, Training, Workload,
 };
 use crate::input::extends::read_layers;
 use crate::input::file_cache::FileReader;
@@ -178,19 +178,7 @@ impl<'a> Names<'a> {
     pub(super) fn check_heads(&mut self, model: &Model) {
         for group in &model.layer {
             let place = self.place(group.attention.span());
-            let (of, among, what) = match &*group.attention {
-                Attention::Gqa(gqa) => (gqa.heads, gqa.kv_heads, "key and value heads"),
-                Attention::GatedDelta(delta) => (delta.value_heads, delta.key_heads, "key heads"),
-                Attention::Compressed(compressed) => (compressed.heads, compressed.output_groups, "output groups"),
-                Attention::Mamba2(mamba) => (mamba.heads, mamba.groups, "groups"),
-                Attention::Mla(_)
-                | Attention::Mfa(_)
-                | Attention::Lightning(_)
-                | Attention::Mamba(_)
-                | Attention::Convolution(_)
-                | Attention::None => (1, 1, ""),
-            };
-            if !of.is_multiple_of(among) {
+            if let Some((of, among, what)) = group.attention.shared_heads().filter(|(of, among, _)| !of.is_multiple_of(*among)) {
                 let near = (1..=of).filter(|count| of.is_multiple_of(*count)).min_by_key(|count| count.abs_diff(among)).unwrap_or(1);
                 let problem = Problem::new(format!("{of} heads cannot share {among} {what}")).at(place.clone(), format!("{among} must divide {of}"));
                 self.problems.push(problem.help(format!("the nearest number that does is {near}")));

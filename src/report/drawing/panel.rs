@@ -1,7 +1,7 @@
 //! What one level looks like, before it has coordinates: rows of boxes and the lines between them.
 
 use crate::fabric::payload_rate;
-use crate::input::spec::{CustomEnd, LevelSpec, PatternSpec};
+use crate::input::spec::{CustomEnd, CustomSpec, LevelSpec, PatternSpec, PcieTreeSpec};
 use crate::network::LONG_MESSAGE;
 use crate::units::render;
 
@@ -93,17 +93,17 @@ pub fn panel(level: &LevelSpec, below: &Below<'_>) -> Panel {
             panel.tier(&part.id, *switches_per_plane, *planes);
             panel.join_rows(0, 1);
         }
-        PatternSpec::Clos { leaf, spine, spines_per_plane, .. } => {
+        PatternSpec::Clos { leaf: Some(leaf), spine, spines_per_plane, .. } => {
             panel.row(child, level.size, MOST_IN_ROW);
-            if let Some(leaf) = leaf {
-                panel.tier(&leaf.part.id, level.size / leaf.children_per_leaf, leaf.planes);
-                panel.join_rows(0, 1);
-                panel.tier(&spine.id, *spines_per_plane, leaf.planes);
-                panel.join_planes(1, 2);
-            } else {
-                panel.tier(&spine.id, *spines_per_plane, below.planes);
-                panel.join_rows(0, 1);
-            }
+            panel.tier(&leaf.part.id, level.size / leaf.children_per_leaf, leaf.planes);
+            panel.join_rows(0, 1);
+            panel.tier(&spine.id, *spines_per_plane, leaf.planes);
+            panel.join_planes(1, 2);
+        }
+        PatternSpec::Clos { leaf: None, spine, spines_per_plane, .. } => {
+            panel.row(child, level.size, MOST_IN_ROW);
+            panel.tier(&spine.id, *spines_per_plane, below.planes);
+            panel.join_rows(0, 1);
         }
         PatternSpec::Rail { part, planes, spines, rails_per_switch } => {
             panel.row(child, level.size, MOST_IN_ROW);
@@ -136,23 +136,11 @@ pub fn panel(level: &LevelSpec, below: &Below<'_>) -> Panel {
         }
         PatternSpec::PcieTree(tree) => {
             panel.row(child, level.size, MOST_IN_ROW);
-            panel.named_row(tree.switches, MOST_IN_ROW, |switch| [format!("switch {switch}"), tree.switch.id.clone()]);
-            panel.named_row(tree.hosts, MOST_IN_ROW, |host| [format!("host {host}"), tree.host.0.clone()]);
-            panel.join_tree(0, level.size / tree.switches);
-            panel.join_tree(1, tree.switches / tree.hosts);
-            panel.join_all(2);
+            panel.tree(tree, level.size);
         }
         PatternSpec::Custom(custom) => {
             panel.row(child, level.size, MOST_IN_ROW);
-            let switches = u32::try_from(custom.switches.len()).unwrap_or(u32::MAX);
-            panel.named_row(switches, MOST_IN_ROW, |switch| [format!("switch {switch}"), custom.switches[switch as usize].id.clone()]);
-            let place = |end: CustomEnd| match end {
-                CustomEnd::Child(child) => (0, child as usize),
-                CustomEnd::Switch(switch) => (1, switch as usize),
-            };
-            for (from, to, _) in &custom.links {
-                panel.line(place(*from), place(*to), 0, true);
-            }
+            panel.custom(custom);
         }
     }
     panel
@@ -218,6 +206,28 @@ impl Panel {
             })
             .collect();
         self.rows.push(PanelRow { columns: boxes.len(), boxes, hidden: u64::from(planes - shown), layers: 1 });
+    }
+
+    /// Switches and hosts above a row of children.
+    fn tree(&mut self, tree: &PcieTreeSpec, children: u32) {
+        self.named_row(tree.switches, MOST_IN_ROW, |switch| [format!("switch {switch}"), tree.switch.id.clone()]);
+        self.named_row(tree.hosts, MOST_IN_ROW, |host| [format!("host {host}"), tree.host.0.clone()]);
+        self.join_tree(0, children / tree.switches);
+        self.join_tree(1, tree.switches / tree.hosts);
+        self.join_all(2);
+    }
+
+    /// Switches above a row of children, and the links that the file lists.
+    fn custom(&mut self, custom: &CustomSpec) {
+        let switches = u32::try_from(custom.switches.len()).unwrap_or(u32::MAX);
+        self.named_row(switches, MOST_IN_ROW, |switch| [format!("switch {switch}"), custom.switches[switch as usize].id.clone()]);
+        let place = |end: CustomEnd| match end {
+            CustomEnd::Child(child) => (0, child as usize),
+            CustomEnd::Switch(switch) => (1, switch as usize),
+        };
+        for (from, to, _) in &custom.links {
+            self.line(place(*from), place(*to), 0, true);
+        }
     }
 
     fn grid(&mut self, child: &str, dimensions: &[u32], lines: &GridLines) {

@@ -48,13 +48,8 @@ pub fn sequence_exchange(attention: &Attention, [tensor_parallel, ranks]: [u32; 
             let heads = heads / tensor_parallel;
             [query + 2.0 * dim, 0.0, heads * dim, heads * dim, heads * dim]
         }
-        Attention::Compressed(_)
-        | Attention::GatedDelta(_)
-        | Attention::Lightning(_)
-        | Attention::Mamba2(_)
-        | Attention::Mamba(_)
-        | Attention::Convolution(_)
-        | Attention::None => [0.0; 5],
+        // No other kind splits a sequence: see `can_split`.
+        _ => [0.0; 5],
     };
     let own = batch.tokens() / ranks;
     if batch.prefill {

@@ -4,6 +4,7 @@
 //! After a change that was meant, `SUPERNODE_BLESS=1 cargo test --test suite book` writes the outputs anew; review them as a diff.
 
 mod examples;
+mod history;
 mod links;
 mod verdicts;
 
