@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 
 use super::flow::PacketFlow;
-use super::model::{Message, NEVER, PacketError, PacketMachine, PicosecondTime, Recovery, Setting};
+use super::model::{
+    Allocator, ClassRule, Control, Message, NEVER, PacketError, PacketMachine, PacketNode, PicosecondTime, Queueing, Recovery, Setting,
+};
 use super::result::{Arrival, PacketOutcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, OfferedLoad, PacketSource};
@@ -47,6 +49,7 @@ pub fn simulate(
     check(machine, setting)?;
     let mut state = PacketState::new(machine, routes, *setting);
     (state.groups, state.sample_every) = (watch.groups.clone(), watch.every);
+    check_stages(machine, setting, &traffic)?;
     match traffic {
         PacketTraffic::Messages(messages) => add_messages(&mut state, &messages)?,
         PacketTraffic::Load(load) => add_load(&mut state, load)?,
@@ -85,6 +88,31 @@ fn check(machine: &PacketMachine, setting: &Setting) -> Result<(), PacketError> 
         if room(channel.control) < packet {
             return Err(PacketError::Setting(format!("channel {number}: its buffer holds less than one packet of {packet} bytes")));
         }
+    }
+    Ok(())
+}
+
+/// Routers of stages and flits go with plain data that is sent at a given rate.
+fn check_stages(machine: &PacketMachine, setting: &Setting, traffic: &PacketTraffic) -> Result<(), PacketError> {
+    let refuse = |message: &str| Err(PacketError::Setting(message.to_owned()));
+    let is_staged = |node: &&PacketNode| node.allocator != Allocator::Ideal;
+    let staged = machine.nodes.iter().filter(is_staged);
+    if setting.flit_bytes == 0 && setting.class_rule != ClassRule::Crossing && staged.clone().next().is_none() {
+        return Ok(());
+    }
+    if !matches!(traffic, PacketTraffic::Load(_)) {
+        return refuse("routers of stages, flits and classes by crossings are simulated with packets that come at a given rate");
+    }
+    if staged.clone().any(|node| node.is_end || node.queueing != Queueing::InputFifo || node.allocator == Allocator::Staged { cycle: 0 }) {
+        return refuse("a router of stages queues at its inputs, is no end, and takes some time for a cycle");
+    }
+    if setting.flit_bytes > 0 && machine.nodes.iter().any(|node| node.forwards && node.allocator == Allocator::Ideal) {
+        return refuse("flits need routers of stages");
+    }
+    let keeps_all = |control: Control| matches!(control, Control::Unlimited | Control::Credits { .. });
+    let is_safe = setting.errors().bit_error_rate == 0.0 && machine.channels.iter().all(|channel| channel.errors.is_none());
+    if !is_safe || machine.channels.iter().any(|channel| !keeps_all(channel.control)) {
+        return refuse("routers of stages need links without bit errors, and credits or buffers without end");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What hosts send: messages, and the packets of open-loop sources.
 
 use super::model::{FlowOrder, NEVER, PicosecondTime, Recovery};
-use super::packet::{NONE, Packet, PacketKind};
+use super::packet::{BODY, GOES_ON, NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::result::Arrival;
 use super::routes::{hashed, seed};
@@ -119,7 +119,7 @@ impl PacketState<'_> {
             kind: PacketKind::Data,
             class: 0,
             lane: 0,
-            damaged: false,
+            marks: 0,
         }
     }
 
@@ -169,7 +169,12 @@ impl PacketState<'_> {
         packet.class = self.class(&packet, packet.out);
         packet.ready = self.now + self.node(node).latency;
         let out = packet.out;
-        self.ports[out as usize].generated.push_back(packet);
+        let flit = if self.setting.flit_bytes > 0 { self.setting.flit_bytes } else { bytes };
+        for first in (0..bytes).step_by(flit as usize) {
+            packet.bytes = flit.min(bytes - first);
+            packet.marks = if first > 0 { BODY } else { 0 } | if bytes - first > flit { GOES_ON } else { 0 };
+            self.ports[out as usize].generated.push_back(packet);
+        }
         self.ports[out as usize].queue_grows(bytes, self.now);
         self.compete(out);
     }
