@@ -40,8 +40,10 @@ const HOT_WEIGHT: f64 = 2.0;
 const PACKETS_MEASURED: f64 = 200_000.0;
 const PACKETS_OF_A_SENDER: f64 = 500.0;
 
-/// Minimum of both lengths in latencies of a path without queues: what arrives must have settled, however short the packets are.
-const PATHS_MEASURED: f64 = 3.0;
+/// Minimum of the warm-up and of the measurement in latencies of a path without queues: the first packets must have arrived, and queues
+/// have grown, before arrivals are counted, however short packets are.
+const PATHS_OF_WARM_UP: f64 = 2.0;
+const PATHS_MEASURED: f64 = 1.0;
 
 /// Fraction of the offered load that must be accepted below saturation; the rest is noise of a finite run.
 const SATURATED_BELOW: f64 = 0.97;
@@ -137,19 +139,28 @@ impl LoadPattern {
 pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64], looks: u32) -> Result<LoadCurve, PacketError> {
     let chips = network.fabric().chips;
     let flow_latency = mean_path(network, pattern) + level.packet_time();
-    let length = Length { packets: PACKETS_MEASURED, path: flow_latency, looks };
-    let points: Vec<LoadPoint> = offered.par_iter().map(|&offered| point(network, level, pattern, offered, length)).collect::<Result<_, _>>()?;
+    let length = Length { packets: PACKETS_MEASURED, path: flow_latency, looks, watched: None };
+    // All points end before the first error in order is taken: which error comes first depends on the number of threads.
+    let points: Vec<Result<LoadPoint, PacketError>> = offered.par_iter().map(|&offered| point(network, level, pattern, offered, length)).collect();
+    let points: Vec<LoadPoint> = points.into_iter().collect::<Result<_, _>>()?;
     let saturation = saturation(network, level, pattern, &points, length)?;
     Ok(LoadCurve { saturation, points, flow_saturation: pattern.flow_saturation(network, chips), flow_latency })
 }
 
-/// One point of the curve, from at least so many packets.
+/// One point of the curve, from at least so many packets; latencies are those of packets from and to chip `watched`, if there is one.
 ///
 /// # Errors
 /// As [`load_curve`].
-pub fn load_point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, packets: f64) -> Result<LoadPoint, PacketError> {
+pub fn load_point(
+    network: &Network<'_>,
+    level: &PacketLevel,
+    pattern: LoadPattern,
+    offered: f64,
+    packets: f64,
+    watched: Option<u32>,
+) -> Result<LoadPoint, PacketError> {
     let path = mean_path(network, pattern) + level.packet_time();
-    point(network, level, pattern, offered, Length { packets, path, looks: 0 })
+    point(network, level, pattern, offered, Length { packets, path, looks: 0, watched })
 }
 
 /// How long a point is measured.
@@ -161,6 +172,8 @@ struct Length {
     path: Seconds,
     /// Looks at the queues.
     looks: u32,
+    /// Chip whose packets are measured; those of all if absent.
+    watched: Option<u32>,
 }
 
 /// Mean latency of the slowest paths of all pairs, without packets.
@@ -186,9 +199,8 @@ fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offer
     let count = senders.len() as f64;
     let each = if pattern == LoadPattern::Incast { offered / count } else { offered };
     let interval = level.payload() / (network.injection() * each);
-    let settled = length.path * PATHS_MEASURED;
-    let measured = (interval * (length.packets / count).max(PACKETS_OF_A_SENDER)).max(settled);
-    let warm_up = picoseconds((measured * 0.5).max(settled));
+    let measured = (interval * (length.packets / count).max(PACKETS_OF_A_SENDER)).max(length.path * PATHS_MEASURED);
+    let warm_up = picoseconds((measured * 0.5).max(length.path * PATHS_OF_WARM_UP));
     let load = OfferedLoad {
         senders,
         interval: interval.get() * 1e12,
@@ -196,6 +208,7 @@ fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offer
         payload_bytes: level.payload().get() as u32,
         warm_up,
         until: warm_up + picoseconds(measured),
+        watched: length.watched,
     };
     let (kinds, groups) = queue_kinds(network.fabric());
     let watch = if length.looks > 0 { Watch { every: (load.until / u64::from(length.looks)).max(1), groups } } else { Watch::default() };

@@ -182,12 +182,11 @@ impl PacketState<'_> {
             return;
         }
         let Some(source) = &mut self.source else { return };
-        let measured = source.load.warm_up..source.load.until;
-        if measured.contains(&packet.born) {
+        if source.load.measures(packet.source, packet.destination, packet.born) {
             source.latency.add(time - packet.born);
             source.missing -= 1;
         }
-        if measured.contains(&time) {
+        if (source.load.warm_up..source.load.until).contains(&time) {
             source.accepted_bytes += u64::from(source.load.payload_bytes);
         }
     }

@@ -319,6 +319,15 @@ pub enum PacketError {
         /// Packets that wait.
         waiting: u64,
     },
+    /// The same on a machine whose channels have names.
+    NamedDeadlock {
+        /// Channels of the circle, in order.
+        channels: Vec<String>,
+        /// Packets that wait.
+        waiting: u64,
+        /// Virtual channels that would keep packets from waiting for each other.
+        needed: u8,
+    },
     /// Messages that lost packets which nobody sends again.
     Lost {
         /// Messages that did not arrive.
@@ -343,6 +352,13 @@ impl fmt::Display for PacketError {
             Self::Deadlock { cycle, waiting } => {
                 let names: Vec<String> = cycle.iter().map(u32::to_string).collect();
                 write!(out, "deadlock: {waiting} packets wait in a cycle of full buffers, channels {}", names.join(" -> "))
+            }
+            Self::NamedDeadlock { channels, waiting, needed } => {
+                write!(out, "deadlock: {waiting} packets wait for each other")?;
+                if !channels.is_empty() {
+                    write!(out, " in a cycle of full buffers: {}, and round again", channels.join(", "))?;
+                }
+                write!(out, "; {needed} virtual channels prevent that")
             }
             Self::Lost { messages, packets } => {
                 write!(out, "{messages} messages did not arrive: {packets} packets were lost and no retry is set")

@@ -10,10 +10,14 @@ use super::result::{Arrival, PacketOutcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, OfferedLoad, PacketSource};
 use super::state::{Due, PacketState, room};
+use super::transmit::damage_chance;
 use super::tree::Reduction;
 
 /// Channels of one sender that flows can tell apart.
 const PORTS_MAX: usize = 128;
+
+/// Packets damaged on a channel, of all: beyond that hardly any gets through, and runs do not end.
+const DAMAGED_MOST: f64 = 0.999;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +89,13 @@ fn check(machine: &PacketMachine, setting: &Setting) -> Result<(), PacketError> 
         if !(channel.byte_time > 0.0 && channel.byte_time * (packet as f64) < 1e9) {
             return Err(PacketError::Setting(format!("channel {number}: a packet must take more than nothing and less than a millisecond")));
         }
+        let rate = channel.errors.unwrap_or(setting.errors()).bit_error_rate;
+        if damage_chance(packet as u32, rate) > DAMAGED_MOST {
+            return Err(PacketError::Setting(format!(
+                "channel {number}: with one bit in {:.3} damaged hardly any packet of {packet} bytes gets through",
+                1.0 / rate
+            )));
+        }
         if room(channel.control) < packet {
             return Err(PacketError::Setting(format!("channel {number}: its buffer holds less than one packet of {packet} bytes")));
         }
@@ -129,6 +140,10 @@ fn check_pair(state: &PacketState<'_>, from: u32, to: u32) -> Result<(), PacketE
 fn add_messages(state: &mut PacketState<'_>, messages: &[Message]) -> Result<(), PacketError> {
     for message in messages {
         check_pair(state, message.source, message.destination)?;
+        if message.start >= state.calendar.horizon() {
+            let most = state.calendar.horizon() as f64 / 1e12;
+            return Err(PacketError::Setting(format!("a message starts later than time is counted on this machine, {most:.0} s")));
+        }
         if message.bytes.div_ceil(u64::from(state.setting.payload_bytes)) >= u64::from(u32::MAX) {
             return Err(PacketError::Setting(format!("a message of {} bytes has too many packets", message.bytes)));
         }

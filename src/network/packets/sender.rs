@@ -155,8 +155,7 @@ impl PacketState<'_> {
         let Some(source) = &mut self.source else { return };
         let node = source.load.senders[place as usize].0;
         let destination = source.destination(place, &mut self.random);
-        let measured = (source.load.warm_up..source.load.until).contains(&self.now);
-        source.missing += u64::from(measured);
+        source.missing += u64::from(source.load.measures(node, destination, self.now));
         let bytes = self.setting.packet_bytes(source.load.payload_bytes);
         // Later packets keep the network busy until the measured ones are there, for as long again at most.
         let goes_on = self.now < source.load.until || (source.missing > 0 && self.now < 2 * source.load.until);

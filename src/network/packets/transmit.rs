@@ -5,6 +5,11 @@ use super::packet::{DAMAGED, NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::state::{PacketState, room};
 
+/// Chance that some bit of a packet arrives damaged.
+pub(super) fn damage_chance(bytes: u32, bit_error_rate: f64) -> f64 {
+    -f64::exp_m1(f64::from(bytes) * 8.0 * f64::ln_1p(-bit_error_rate))
+}
+
 /// Whether a packet can go.
 enum Readiness {
     /// On this virtual channel.
@@ -221,7 +226,7 @@ impl PacketState<'_> {
         if bit_error_rate <= 0.0 || is_safe {
             return (0, false);
         }
-        let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-bit_error_rate));
+        let chance = damage_chance(packet.bytes, bit_error_rate);
         match retry {
             RetryScheme::None => (0, self.random.fraction() < chance),
             RetryScheme::GoBackN | RetryScheme::Selective => (self.random.repeats(chance), false),

@@ -103,6 +103,7 @@ fn torus(packet_flits: u32, load: f64, cycles: u64) -> (f64, f64) {
         payload_bytes: packet_flits,
         warm_up: cycles * NANOSECOND / 3,
         until: cycles * NANOSECOND,
+        watched: None,
     };
     let class_rule = ClassRule::Crossing;
     let flits = Setting { flit_bytes: 1, class_rule, virtual_channels: 4, classes: 2, ..Setting::default() };

@@ -18,6 +18,7 @@ fn torus(senders: Vec<(u32, Aim)>, load: f64, setting: Setting) -> Result<Packet
         payload_bytes: 4,
         warm_up: 500 * NANOSECOND,
         until: 2000 * NANOSECOND,
+        watched: None,
     };
     let setting = Setting { payload_bytes: 4, header_bytes: 0, flit_bytes: 1, class_rule: ClassRule::Crossing, ..setting };
     simulate(&machine, &RouteTable::shortest(&machine, true), &setting, PacketTraffic::Load(load), &Watch::default())
@@ -60,8 +61,15 @@ fn routers_of_stages_lock_without_classes() {
 #[test]
 fn flits_need_routers_of_stages() {
     let machine = leaf_spine(2, 2, 2, &SampleParts::at(400.0));
-    let load =
-        OfferedLoad { senders: vec![(0, Aim::At(3))], interval: 1e6, spacing: Spacing::Even, payload_bytes: 4096, warm_up: 0, until: 1_000_000 };
+    let load = OfferedLoad {
+        senders: vec![(0, Aim::At(3))],
+        interval: 1e6,
+        spacing: Spacing::Even,
+        payload_bytes: 4096,
+        warm_up: 0,
+        until: 1_000_000,
+        watched: None,
+    };
     let setting = Setting { flit_bytes: 64, ..Setting::default() };
     let error = simulate(&machine, &RouteTable::shortest(&machine, false), &setting, PacketTraffic::Load(load), &Watch::default()).unwrap_err();
     assert_eq!(error, PacketError::Setting("flits need routers of stages".to_owned()));
