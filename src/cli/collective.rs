@@ -1,15 +1,17 @@
 //! `supernode collective`: a table as nccl-tests prints it.
 
 use clap::builder::PossibleValuesParser;
+use rayon::prelude::*;
 
 use super::beside::{parse_beside, parse_groups};
 use super::sizes::parse_sizes;
 use super::{CommandResult, Output, bad_option, fidelity, routing_policy};
 use crate::fabric;
+use crate::input::problem::Problems;
 use crate::input::spec::{load_library, load_supernode};
 use crate::network::{
-    Algorithm, Collective, ConcurrentCollective, Engines, LevelUse, Network, Op, PacketLevel, PacketOptions, Peak, Placement, Pricing,
-    concurrent_timings, play_rounds,
+    Algorithm, Collective, ConcurrentCollective, Engines, Group, LevelUse, Network, Op, PacketLevel, PacketOptions, PacketRounds, Peak, Placement,
+    Pricing, Round, concurrent_timings, play_rounds,
 };
 use crate::report::{self, CollectiveReport, CollectiveRow, ConcurrentRow, ConcurrentTotalRow, LevelRow};
 
@@ -99,15 +101,16 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         Some(options) => Some(packet_level(&network, &placement, ranks, options)?),
         None => None,
     };
-    let rows = sizes.into_iter().map(|bytes| {
-        let collective = Collective { op, ranks, bytes };
-        let failed = |error| bad_option("collective", error);
-        let timing = pricing.price(&collective, algorithm).map_err(failed)?;
-        let mut packets = None;
-        if let Some(level) = &level {
-            let (group, rounds) = pricing.rounds(&collective, timing.algorithm).map_err(failed)?;
-            packets = Some(play_rounds(&network, level, &group, &rounds).map_err(|error| bad_option("--fidelity packet", error))?);
-        }
+    let failed = |error| bad_option("collective", error);
+    let collectives: Vec<Collective> = sizes.into_iter().map(|bytes| Collective { op, ranks, bytes }).collect();
+    let timings: Vec<_> = collectives.iter().map(|collective| pricing.price(collective, algorithm)).collect::<Result<_, _>>().map_err(failed)?;
+    let mut plans = Vec::new();
+    for (collective, timing) in collectives.iter().zip(&timings).filter(|_| level.is_some()) {
+        plans.push(pricing.rounds(collective, timing.algorithm).map_err(failed)?);
+    }
+    let mut packets = level.as_ref().map_or_else(|| Ok(Vec::new()), |level| play_plans(&network, level, &plans))?.into_iter();
+    let rows = collectives.into_iter().zip(timings).map(|(collective, timing)| {
+        let packets = packets.next();
         let others = if algorithm.is_none() { pricing.ranking(&collective).map_err(failed)? } else { Vec::new() };
         let runner_up = others.into_iter().find(|other| other.algorithm != timing.algorithm);
         let not_offered = if algorithm.is_none() { pricing.faster_elsewhere(&collective).map_err(failed)? } else { None };
@@ -124,7 +127,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         let lower_bound = pricing.lower_bound(&collective).map_err(failed)?;
         Ok(CollectiveRow { collective, timing, lower_bound, packets, runner_up, not_offered, levels, together })
     });
-    let rows = rows.collect::<Result<_, crate::input::problem::Problems>>()?;
+    let rows = rows.collect::<Result<_, Problems>>()?;
     let report = CollectiveReport {
         supernode: spec.id,
         library: library.name.clone(),
@@ -138,13 +141,14 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     Ok(Output::report(&report, format))
 }
 
+/// Plays the rounds of all sizes with packets, in parallel.
+fn play_plans(network: &Network<'_>, level: &PacketLevel, plans: &[(Group, Vec<Round>)]) -> Result<Vec<PacketRounds>, Problems> {
+    let played: Vec<_> = plans.par_iter().map(|(group, rounds)| play_rounds(network, level, group, rounds)).collect();
+    played.into_iter().map(|played| played.map_err(|error| bad_option("--fidelity packet", error))).collect()
+}
+
 /// The fabric ready for packets between the ranks.
-fn packet_level(
-    network: &Network<'_>,
-    placement: &Placement,
-    ranks: u32,
-    options: &PacketOptions,
-) -> Result<PacketLevel, crate::input::problem::Problems> {
+fn packet_level(network: &Network<'_>, placement: &Placement, ranks: u32, options: &PacketOptions) -> Result<PacketLevel, Problems> {
     let group = placement.group(ranks.clamp(1, network.fabric().chips), network.fabric()).map_err(|error| bad_option("--placement", error))?;
     PacketLevel::new(network, group.chips(), options).map_err(|error| bad_option("--fidelity packet", error))
 }

@@ -32,6 +32,10 @@ pub struct PacketArguments {
     #[arg(long, value_name = "SIZE")]
     port_buffer: Option<String>,
 
+    /// Virtual channels of each link; as many as keep packets from waiting for each other in a circle if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    virtual_channels: Option<u8>,
+
     /// Where packets wait in switches; as the switch part says if absent
     #[arg(long, value_parser = PossibleValuesParser::new(["output", "input-fifo", "virtual-output"]))]
     queueing: Option<String>,
@@ -82,6 +86,7 @@ impl PacketArguments {
         Ok(PacketOptions {
             packet: one_size("--packet", self.packet.as_deref(), 1 << 20)?,
             port_buffer: one_size("--port-buffer", self.port_buffer.as_deref(), 1 << 30)?,
+            virtual_channels: self.virtual_channels,
             queueing: self.queueing.as_deref().map(|name| match name {
                 "input-fifo" => SwitchQueueing::InputFifo,
                 "virtual-output" => SwitchQueueing::VirtualOutput,

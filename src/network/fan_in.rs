@@ -66,7 +66,8 @@ pub fn fan_in(network: &Network<'_>, options: &PacketOptions) -> Result<FanInCur
     let mut ranks: Vec<u32> = (1..32).map(|power| 1_u32 << power).take_while(|&ranks| ranks < chips).collect();
     ranks.push(chips);
     let runs: Vec<(u32, u64)> = ranks.iter().flat_map(|&ranks| (0..DRAWS).map(move |draw| (ranks, draw))).collect();
-    let found: Vec<f64> = runs.par_iter().map(|&(ranks, draw)| efficiency(network, ranks, options, draw)).collect::<Result<_, _>>()?;
+    let found: Vec<Result<f64, PacketError>> = runs.par_iter().map(|&(ranks, draw)| efficiency(network, ranks, options, draw)).collect();
+    let found: Vec<f64> = found.into_iter().collect::<Result<_, _>>()?;
     let draws = found.chunks(DRAWS as usize);
     let mut points: Vec<FanInPoint> = ranks.iter().zip(draws).map(|(&ranks, draws)| point(ranks, draws)).collect();
     let (limit, rest) = fit(&points);
@@ -88,7 +89,8 @@ fn efficiency(network: &Network<'_>, ranks: u32, options: &PacketOptions, draw: 
     let level = PacketLevel::new(network, group.chips(), &options)?;
     let packets = PACKETS_OF_A_CHIP.div_ceil(ranks - 1);
     let time = |packets: u32| level.play(&group, TrafficPattern::AllPairs, level.payload() * f64::from(packets)).map(|played| played.time);
-    let added = (time(2 * packets)? - time(packets)?) / f64::from(packets);
+    let (long, short) = rayon::join(|| time(2 * packets), || time(packets));
+    let added = (long? - short?) / f64::from(packets);
     // Not `play`: what a switch's file states would be counted.
     let profile = network.profile(&network.loads(&group, TrafficPattern::AllPairs));
     let fair = profile.serialisation(network.fabric(), level.payload(), LONG_MESSAGE).0;

@@ -40,6 +40,11 @@ const HOT_WEIGHT: f64 = 2.0;
 const PACKETS_MEASURED: f64 = 200_000.0;
 const PACKETS_OF_A_SENDER: f64 = 500.0;
 
+/// Minimum of the warm-up and of the measurement in latencies of a path without queues: the first packets must have arrived, and queues
+/// have grown, before arrivals are counted, however short packets are.
+const PATHS_OF_WARM_UP: f64 = 2.0;
+const PATHS_MEASURED: f64 = 1.0;
+
 /// Fraction of the offered load that must be accepted below saturation; the rest is noise of a finite run.
 const SATURATED_BELOW: f64 = 0.97;
 
@@ -133,19 +138,42 @@ impl LoadPattern {
 /// Chips that are not joined, packets that wait for each other in a circle.
 pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64], looks: u32) -> Result<LoadCurve, PacketError> {
     let chips = network.fabric().chips;
-    let points: Vec<LoadPoint> =
-        offered.par_iter().map(|&offered| point(network, level, pattern, offered, (PACKETS_MEASURED, looks))).collect::<Result<_, _>>()?;
-    let saturation = saturation(network, level, pattern, &points)?;
     let flow_latency = mean_path(network, pattern) + level.packet_time();
+    let length = Length { packets: PACKETS_MEASURED, path: flow_latency, looks, watched: None };
+    // All points end before the first error in order is taken: which error comes first depends on the number of threads.
+    let points: Vec<Result<LoadPoint, PacketError>> = offered.par_iter().map(|&offered| point(network, level, pattern, offered, length)).collect();
+    let points: Vec<LoadPoint> = points.into_iter().collect::<Result<_, _>>()?;
+    let saturation = saturation(network, level, pattern, &points, length)?;
     Ok(LoadCurve { saturation, points, flow_saturation: pattern.flow_saturation(network, chips), flow_latency })
 }
 
-/// One point of the curve, from at least so many packets.
+/// One point of the curve, from at least so many packets; latencies are those of packets from and to chip `watched`, if there is one.
 ///
 /// # Errors
 /// As [`load_curve`].
-pub fn load_point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, packets: f64) -> Result<LoadPoint, PacketError> {
-    point(network, level, pattern, offered, (packets, 0))
+pub fn load_point(
+    network: &Network<'_>,
+    level: &PacketLevel,
+    pattern: LoadPattern,
+    offered: f64,
+    packets: f64,
+    watched: Option<u32>,
+) -> Result<LoadPoint, PacketError> {
+    let path = mean_path(network, pattern) + level.packet_time();
+    point(network, level, pattern, offered, Length { packets, path, looks: 0, watched })
+}
+
+/// How long a point is measured.
+#[derive(Clone, Copy, Debug)]
+struct Length {
+    /// Packets at least.
+    packets: f64,
+    /// Latency without queues.
+    path: Seconds,
+    /// Looks at the queues.
+    looks: u32,
+    /// Chip whose packets are measured; those of all if absent.
+    watched: Option<u32>,
 }
 
 /// Mean latency of the slowest paths of all pairs, without packets.
@@ -164,21 +192,15 @@ fn mean_path(network: &Network<'_>, pattern: LoadPattern) -> Seconds {
     if weights > 0.0 { sum / weights } else { sum }
 }
 
-fn point(
-    network: &Network<'_>,
-    level: &PacketLevel,
-    pattern: LoadPattern,
-    offered: f64,
-    (packets, looks): (f64, u32),
-) -> Result<LoadPoint, PacketError> {
+fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, length: Length) -> Result<LoadPoint, PacketError> {
     let chips = network.fabric().chips;
     let weights: Arc<[(u32, f64)]> = (0..chips).map(|chip| (chip, pattern.weight(chip, chips))).collect();
     let senders: Vec<(u32, Aim)> = (0..chips).filter_map(|chip| Some((chip, pattern.aim(chip, chips, &weights)?))).collect();
     let count = senders.len() as f64;
     let each = if pattern == LoadPattern::Incast { offered / count } else { offered };
     let interval = level.payload() / (network.injection() * each);
-    let measured = interval * (packets / count).max(PACKETS_OF_A_SENDER);
-    let warm_up = picoseconds(measured * 0.5);
+    let measured = (interval * (length.packets / count).max(PACKETS_OF_A_SENDER)).max(length.path * PATHS_MEASURED);
+    let warm_up = picoseconds((measured * 0.5).max(length.path * PATHS_OF_WARM_UP));
     let load = OfferedLoad {
         senders,
         interval: interval.get() * 1e12,
@@ -186,9 +208,10 @@ fn point(
         payload_bytes: level.payload().get() as u32,
         warm_up,
         until: warm_up + picoseconds(measured),
+        watched: length.watched,
     };
     let (kinds, groups) = queue_kinds(network.fabric());
-    let watch = if looks > 0 { Watch { every: (load.until / u64::from(looks)).max(1), groups } } else { Watch::default() };
+    let watch = if length.looks > 0 { Watch { every: (load.until / u64::from(length.looks)).max(1), groups } } else { Watch::default() };
     let outcome = level.load(load, &watch)?;
     let arrived = Bytes::new(outcome.accepted_bytes as f64) / measured;
     let full = network.injection() * if pattern == LoadPattern::Incast { 1.0 } else { count };
@@ -203,14 +226,20 @@ fn point(
 }
 
 /// Where the accepted load falls behind the offered one.
-fn saturation(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, points: &[LoadPoint]) -> Result<Option<f64>, PacketError> {
+fn saturation(
+    network: &Network<'_>,
+    level: &PacketLevel,
+    pattern: LoadPattern,
+    points: &[LoadPoint],
+    length: Length,
+) -> Result<Option<f64>, PacketError> {
     let is_short = |point: &LoadPoint| point.accepted < SATURATED_BELOW * point.offered;
     let Some(first) = points.iter().position(is_short) else { return Ok(None) };
     let Some(before) = first.checked_sub(1) else { return Ok(Some(points[0].offered)) };
     let (mut low, mut high) = (points[before].offered, points[first].offered);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if is_short(&point(network, level, pattern, middle, (PACKETS_MEASURED, 0))?) { high = middle } else { low = middle }
+        if is_short(&point(network, level, pattern, middle, Length { looks: 0, ..length })?) { high = middle } else { low = middle }
     }
     Ok(Some(f64::midpoint(low, high)))
 }

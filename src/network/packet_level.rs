@@ -15,7 +15,7 @@ use super::packets::{
 };
 use super::pattern::TrafficPattern;
 use super::switch_trees::SwitchTree;
-use crate::fabric::{Endpoint, Fabric, RoutingPolicy, node_latency};
+use crate::fabric::{Endpoint, Fabric, RoutingPolicy, node_latency, node_names};
 use crate::input::document::{self, SwitchQueueing};
 use crate::units::{Bytes, Seconds};
 
@@ -39,6 +39,9 @@ pub struct PacketLevel {
     to_the_end: bool,
     /// Children of each level, innermost first.
     level_sizes: Vec<u32>,
+    node_names: Vec<String>,
+    /// Virtual channels that keep packets from waiting for each other.
+    classes_needed: u8,
     notes: Vec<String>,
 }
 
@@ -90,19 +93,24 @@ impl PacketLevel {
             is_end: node.endpoint == Endpoint::Chip,
             forwards: node.forwards,
         });
-        let (classes, class_rule) = match (has_cycle, policy) {
+        let (needed, class_rule) = match (has_cycle, policy) {
             (false, _) => (1, ClassRule::Dateline),
             (true, RoutingPolicy::DimensionOrder) => (2, ClassRule::Dateline),
             (true, _) => (u8::try_from(longest).unwrap_or(u8::MAX).max(1), ClassRule::Hops),
         };
+        if options.port_buffer.is_some_and(|buffer| buffer.get() < payload) {
+            notes.push(format!("a buffer holds at least one packet, {payload} B"));
+        }
+        let virtual_channels = options.virtual_channels.unwrap_or(needed);
+        let classes = needed.min(virtual_channels);
         if has_cycle {
-            notes.push(format!("routes close circles: {classes} virtual channels keep packets from waiting for each other"));
+            notes.push(format!("routes close circles: {needed} virtual channels keep packets from waiting for each other"));
         }
         let channels = Channels::new(fabric, options, payload, &passing, has_cycle, &mut notes).all();
         // Loads and stores in flight hold senders back inside a scale-up domain only, as at flow level.
         let domain = network.domain_chips();
         let stays = destinations.iter().all(|chip| chip / domain == destinations[0] / domain);
-        let setting = Setting { virtual_channels: classes, classes, class_rule, choice, ..setting(fabric, options, payload, stays) };
+        let setting = Setting { virtual_channels, classes, class_rule, choice, ..setting(fabric, options, payload, stays) };
         Ok(Self {
             machine: PacketMachine { nodes: nodes.collect(), channels },
             routes,
@@ -110,6 +118,8 @@ impl PacketLevel {
             rotation: options.rotation,
             to_the_end: options.to_the_end,
             level_sizes: fabric.level_sizes.clone(),
+            node_names: node_names(fabric),
+            classes_needed: needed,
             notes,
         })
     }
@@ -155,9 +165,23 @@ impl PacketLevel {
             after: flow.after.clone(),
         });
         let traffic = PacketTraffic::Messages(messages.collect());
-        let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch { every, groups })?;
+        let outcome = self.simulate(traffic, &Watch { every, groups })?;
         let spans = outcome.arrivals.iter().map(|arrival| FlowSpan { start: seconds(arrival.start), end: seconds(arrival.end) }).collect();
         Ok((spans, outcome))
+    }
+
+    /// Runs traffic; channels that lock have their names.
+    fn simulate(&self, traffic: PacketTraffic, watch: &Watch) -> Result<PacketOutcome, PacketError> {
+        simulate(&self.machine, &self.routes, &self.setting, traffic, watch).map_err(|error| match error {
+            PacketError::Deadlock { cycle, waiting } => {
+                let name = |number: &u32| {
+                    let channel = &self.machine.channels[*number as usize];
+                    format!("{} -> {}", self.node_names[channel.from as usize], self.node_names[channel.to as usize])
+                };
+                PacketError::NamedDeadlock { channels: cycle.iter().map(name).collect(), waiting, needed: self.classes_needed }
+            }
+            other => other,
+        })
     }
 
     /// Sends messages.
@@ -165,7 +189,7 @@ impl PacketLevel {
     /// # Errors
     /// As [`PacketLevel::run`].
     pub fn messages(&self, messages: Vec<Message>) -> Result<PacketOutcome, PacketError> {
-        simulate(&self.machine, &self.routes, &self.setting, PacketTraffic::Messages(messages), &Watch::default())
+        self.simulate(PacketTraffic::Messages(messages), &Watch::default())
     }
 
     /// Sends packets at a given rate.
@@ -173,7 +197,7 @@ impl PacketLevel {
     /// # Errors
     /// As [`PacketLevel::run`].
     pub fn load(&self, load: OfferedLoad, watch: &Watch) -> Result<PacketOutcome, PacketError> {
-        simulate(&self.machine, &self.routes, &self.setting, PacketTraffic::Load(load), watch)
+        self.simulate(PacketTraffic::Load(load), watch)
     }
 
     /// Plays a pattern once, `bytes` for each unit of weight. Long equal messages are not sent to their ends: once all senders are busy
@@ -214,7 +238,7 @@ impl PacketLevel {
         &self,
         bytes: Bytes,
         short: u64,
-        run: impl Fn(f64) -> Result<(PicosecondTime, u64), PacketError>,
+        run: impl Fn(f64) -> Result<(PicosecondTime, u64), PacketError> + Sync,
     ) -> Result<PlayedPattern, PacketError> {
         let payload = f64::from(self.setting.payload_bytes);
         if self.to_the_end || (bytes.get() / payload).ceil() as u64 <= 2 * short {
@@ -222,7 +246,8 @@ impl PacketLevel {
             return Ok(PlayedPattern { time: seconds(last), hops, extrapolated_from: None });
         }
         let long = 2 * short;
-        let ((first, first_hops), (second, second_hops)) = (run(short as f64 * payload)?, run(long as f64 * payload)?);
+        let (first, second) = rayon::join(|| run(short as f64 * payload), || run(long as f64 * payload));
+        let ((first, first_hops), (second, second_hops)) = (first?, second?);
         let per_packet = (second as f64 - first as f64) / (long - short) as f64;
         let time = second as f64 + per_packet * (bytes.get() / payload - long as f64);
         Ok(PlayedPattern { time: Seconds::new(time / 1e12), hops: first_hops + second_hops, extrapolated_from: Some(long) })
@@ -242,7 +267,7 @@ impl PacketLevel {
                 copies: tree.copies,
             };
             let traffic = PacketTraffic::Reductions(trees.iter().map(reduction).collect());
-            let outcome = simulate(&self.machine, &self.routes, &self.setting, traffic, &Watch::default())?;
+            let outcome = self.simulate(traffic, &Watch::default())?;
             let last = outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap_or(0);
             Ok((last, outcome.counts.hops))
         };

@@ -35,6 +35,8 @@ pub struct PacketOptions {
     pub packet: Option<Bytes>,
     /// Buffer of each switch port, for one virtual channel; that of the switch's file if absent.
     pub port_buffer: Option<Bytes>,
+    /// Virtual channels of each channel; as many as the routes need if absent.
+    pub virtual_channels: Option<u8>,
     /// Where packets wait in switches; as the switch's file says if absent.
     pub queueing: Option<SwitchQueueing>,
     /// Bits that arrive damaged.

@@ -33,8 +33,12 @@ const WIDTH: f64 = 760.0;
 const LEAST_HEIGHT: f64 = 380.0;
 /// Between the names of two lines.
 const NAME_STEP: f64 = 17.0;
-/// Letters of a line's name that have room; the rest stands in a tooltip.
+/// Letters of a line's name that have room, and of them those of its end, since names that begin alike end differently; the whole name
+/// stands in a tooltip.
 const NAME_LETTERS: usize = 31;
+const NAME_END_LETTERS: usize = 16;
+/// Points of a line up to which each has a mark of its own; more would run into each other.
+const MARKED_POINTS: usize = 60;
 /// Left, top, right, bottom; the names of the lines stand right.
 const MARGIN: [f64; 4] = [64.0, 34.0, 220.0, 46.0];
 /// Colours that differ for most kinds of colour vision (after Okabe and Ito), darkest hues first.
@@ -160,7 +164,7 @@ fn draw_line(svg: &mut String, axes: &Axes, index: usize, line: &ChartLine) {
     let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
     let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", axes.x(point.0), axes.y(point.1))).collect();
     let _ = writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
-    for point in &line.points {
+    for point in line.points.iter().filter(|_| line.points.len() <= MARKED_POINTS) {
         let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\"/>", axes.x(point.0), axes.y(point.1));
     }
     let at = MARGIN[1] + 8.0 + NAME_STEP * index as f64;
@@ -207,11 +211,13 @@ pub(super) fn distinct(lines: &[ChartLine]) -> Vec<ChartLine> {
 
 /// A name that fits beside a chart, the whole of it where one points at it.
 pub(super) fn named(name: &str) -> String {
-    if name.chars().count() <= NAME_LETTERS {
+    let letters = name.chars().count();
+    if letters <= NAME_LETTERS {
         return escaped(name);
     }
-    let start: String = name.chars().take(NAME_LETTERS - 1).collect();
-    format!("{}\u{2026}<title>{}</title>", escaped(&start), escaped(name))
+    let start: String = name.chars().take(NAME_LETTERS - 1 - NAME_END_LETTERS).collect();
+    let end: String = name.chars().skip(letters - NAME_END_LETTERS).collect();
+    format!("{}\u{2026}{}<title>{}</title>", escaped(&start), escaped(&end), escaped(name))
 }
 
 pub(super) fn short(value: f64) -> String {
@@ -253,7 +259,7 @@ mod tests {
     fn names_beside_a_chart_have_room() {
         let long = "a machine with a name of very many letters";
         let svg = chart(&[long; 1]).svg();
-        assert!(svg.contains(&format!("a machine with a name of very \u{2026}<title>{long}</title>")), "{svg}");
+        assert!(svg.contains(&format!("a machine with\u{2026}ery many letters<title>{long}</title>")), "{svg}");
         let many: Vec<String> = (0..40).map(|line| format!("line {line}")).collect();
         let svg = chart(&many.iter().map(String::as_str).collect::<Vec<_>>()).svg();
         assert!(svg.contains("height=\"731\"") && svg.contains(">line 39</text>"), "{}", &svg[..200]);

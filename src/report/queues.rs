@@ -1,6 +1,6 @@
 //! What waits for channels over time: counters of a trace, and lines over the offered load or over time.
 
-use super::chart::{ChartLine, LineChart};
+use super::chart::{ChartLine, LineChart, linear_marks, short};
 use super::trace_events::TraceEvents;
 use crate::fabric::Fabric;
 use crate::network::QueuesOverTime;
@@ -49,7 +49,7 @@ impl QueueSeries {
             })
             .collect();
         let end = lines.iter().flat_map(|line| &line.points).map(|point| point.0).fold(0.0, f64::max);
-        let ticks = (0..=4).map(|quarter| end * f64::from(quarter) / 4.0).map(|at| (at, format!("{at:.3}"))).collect();
+        let ticks = linear_marks(end).into_iter().map(|at| (at, short(at))).collect();
         LineChart { title, x: "time, µs".to_owned(), y: "KiB that wait, all channels together".to_owned(), ticks, lines, log: false }
     }
 }

@@ -59,6 +59,8 @@ fn claim(space: &Space, finding: &Finding, checked: &CheckedFinding, rows: &[Lab
     let validity = checked.along.map(|axis| Validity::of(space, finding, checked, axis, rows));
     let told = tell(space, finding, checked, (&finding.of, finding.over.as_ref()), rows);
     let text = finding.say.replace("{}", told.as_ref().map_or("(no such design)", |told| &told.shown));
+    let range = validity.as_ref().and_then(Validity::range);
+    let text = text.replace("{range}", range.as_deref().unwrap_or("(no such designs)"));
     let (value, holds) = told.map_or((None, false), |told| (told.value, told.holds));
     Claim { text, value, holds, answer: finding.answer, probability: None, validity }
 }

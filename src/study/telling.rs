@@ -70,6 +70,10 @@ pub(super) fn check(space: &Space, finding: &Finding) -> Result<CheckedFinding, 
         let problem = Problem::new("a finding without bounds is always true").at(space.spec.place(&finding.column), "`chance` needs bounds");
         return Err(problem.help("give `least`, `most` or, beside `which`, `is`"));
     }
+    if finding.say.contains("{range}") && (finding.along.is_none() || finding.which.is_some()) {
+        let problem = Problem::new("`{range}` needs an axis to range along").at(space.spec.place(&finding.column), "the figure without a range");
+        return Err(problem.help("give `along`, and no `which`"));
+    }
     Ok(checked)
 }
 

@@ -47,6 +47,16 @@ impl Validity {
         Self { axis: name, entries, flips }
     }
 
+    /// `0.47 to 0.92`: least and greatest figure along the axis, or the one figure there is; `None` where winners are named.
+    pub(super) fn range(&self) -> Option<String> {
+        let figures = self.entries.iter().filter_map(|(_, told)| told.as_ref().map(|told| told.0.as_str()));
+        let mut values: Vec<(f64, &str)> =
+            figures.map(|shown| shown.replace(' ', "").parse().ok().map(|value| (value, shown))).collect::<Option<_>>()?;
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (least, most) = (values.first()?.1, values.last()?.1);
+        Some(if least == most { least.to_owned() } else { format!("{least} to {most}") })
+    }
+
     /// `tpot: 15 ms 6.02, 20 ms 1.28, 30 ms 1.01 (no); flips at 24 ms`.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -110,6 +120,18 @@ mod tests {
 
     fn told(value: f64, holds: bool) -> FindingResult {
         FindingResult { shown: String::new(), value: Some(value), holds }
+    }
+
+    #[test]
+    fn a_range_goes_from_the_least_figure_to_the_greatest() {
+        let validity = |shown: &[&str]| {
+            let entries = shown.iter().map(|shown| (String::new(), Some(((*shown).to_owned(), true)))).collect();
+            Validity { axis: String::new(), entries, flips: Vec::new() }
+        };
+        assert_eq!(validity(&["0.92", "0.47", "0.80"]).range().as_deref(), Some("0.47 to 0.92"));
+        assert_eq!(validity(&["1 234", "567"]).range().as_deref(), Some("567 to 1 234"));
+        assert_eq!(validity(&["0.39", "0.39"]).range().as_deref(), Some("0.39"));
+        assert_eq!(validity(&["copper", "light"]).range(), None);
     }
 
     #[test]

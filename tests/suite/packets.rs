@@ -4,7 +4,7 @@ use crate::command::Project;
 use serde_json::Value;
 use supernode::fabric::{RoutingPolicy, build};
 use supernode::input::spec::load_supernode;
-use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, TrafficPattern, fan_in_efficiency};
+use supernode::network::{Accuracy, Flow, Group, Network, PacketLevel, PacketOptions, TrafficPattern, fan_in, fan_in_efficiency};
 use supernode::units::{Bytes, Seconds};
 
 fn json(project: &Project, arguments: &[&str]) -> Value {
@@ -153,6 +153,38 @@ fn load_prints_the_contract_keys_and_the_same_for_any_number_of_threads() {
         assert!(order.is_sorted() && order[0] > 0.0);
     }
     assert!(latency(&points[1], "mean") > latency(&points[0], "mean"));
+}
+
+/// Short packets on many chips: what arrives has settled before it is counted, so that a load far below saturation arrives whole.
+#[test]
+fn a_load_of_short_packets_arrives_whole() {
+    let project = Project::new("packets-short");
+    let found = json(&project, &["load", "gb200-nvl72", "--pattern", "permutation", "--steps", "2", "--from", "0.4", "--to", "0.7"]);
+    for point in found["points"].as_array().unwrap() {
+        let (offered, accepted) = (point["offered"].as_f64().unwrap(), point["accepted"].as_f64().unwrap());
+        assert!((accepted / offered - 1.0).abs() < 0.02, "{accepted} of {offered}");
+    }
+    assert!(found["saturation"].is_null());
+}
+
+/// Runs side by side: extrapolated exchanges and the draws of a fan-in.
+#[test]
+fn threads_do_not_change_what_packets_do() {
+    let fabric = build(&load_supernode("mi300x-8").unwrap()).unwrap();
+    let network = Network::new(&fabric);
+    let group = Group::first(8);
+    let answer = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let level = PacketLevel::new(&network, group.chips(), &PacketOptions::default()).unwrap();
+            let long = level.play(&group, TrafficPattern::AllPairs, Bytes::new(1e9)).unwrap();
+            assert!(long.extrapolated_from.is_some());
+            (long, fan_in(&network, &PacketOptions::default()).unwrap())
+        })
+    };
+    let alone = answer(1);
+    assert_eq!(alone, answer(2));
+    assert_eq!(alone, answer(8));
 }
 
 #[test]

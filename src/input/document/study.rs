@@ -238,7 +238,7 @@ pub struct Goal {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// The sentence; `{}` stands for the figure.
+    /// The sentence; `{}` stands for the figure, `{range}` for the least and the greatest one along the axis `along`.
     pub say: String,
     /// The figure's column, at its best among the rows of `of`.
     pub column: At<String>,

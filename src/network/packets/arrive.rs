@@ -15,7 +15,7 @@ impl PacketState<'_> {
         let (node, rest) = (own.to, own.rest(packet.bytes));
         self.calendar.set(channel, next);
         let tail = self.now + rest;
-        if packet.damaged {
+        if packet.is_damaged() {
             self.counts.damaged += u64::from(packet.kind == PacketKind::Data);
             self.lose(packet, tail);
             return;
@@ -32,7 +32,7 @@ impl PacketState<'_> {
             return;
         }
         if self.setting.recovery == Recovery::Selective {
-            let header = Packet { kind: PacketKind::Trimmed, bytes: self.setting.header_bytes.max(1), damaged: false, ..packet };
+            let header = Packet { kind: PacketKind::Trimmed, bytes: self.setting.header_bytes.max(1), marks: 0, ..packet };
             let node = self.ports[packet.from as usize].to;
             if header.destination == node { self.deliver(node, header, tail) } else { self.pass(node, header, tail) }
         }
@@ -44,7 +44,7 @@ impl PacketState<'_> {
             self.pass_tree(node, packet, tail);
             return;
         }
-        let out = self.next_hop(node, &packet);
+        let out = if packet.is_head() { self.next_hop(node, &packet) } else { self.way_of_head(node, &packet) };
         self.pass_by(node, out, packet, tail);
     }
 
@@ -86,6 +86,10 @@ impl PacketState<'_> {
         self.ports[out as usize].queue_grows(packet.bytes, self.now);
         let waiting = &mut self.queues[queue as usize];
         waiting.push_back(packet);
+        if self.ports[out as usize].is_staged {
+            self.enter(node, packet.from, packet.lane, out);
+            return;
+        }
         if waiting.len() == 1 {
             self.ports[out as usize].ready.push_back(queue);
             self.mark(out);
@@ -174,13 +178,15 @@ impl PacketState<'_> {
     /// A packet of an open-loop source has arrived.
     fn measure(&mut self, packet: &Packet, time: PicosecondTime) {
         self.counts.delivered += 1;
+        if !packet.is_tail() {
+            return;
+        }
         let Some(source) = &mut self.source else { return };
-        let measured = source.load.warm_up..source.load.until;
-        if measured.contains(&packet.born) {
+        if source.load.measures(packet.source, packet.destination, packet.born) {
             source.latency.add(time - packet.born);
             source.missing -= 1;
         }
-        if measured.contains(&time) {
+        if (source.load.warm_up..source.load.until).contains(&time) {
             source.accepted_bytes += u64::from(source.load.payload_bytes);
         }
     }
@@ -225,7 +231,7 @@ impl PacketState<'_> {
             kind,
             class: 0,
             lane: 0,
-            damaged: false,
+            marks: 0,
         };
         answer.out = self.next_hop(node, &answer);
         let out = answer.out;

@@ -6,6 +6,7 @@
 //! | which next hops does a packet have? | `routes.rs` |
 //! | when does what happen? | `run.rs`, `calendar.rs`, `state.rs` |
 //! | which packet does a port send, and when may it? | `transmit.rs`, `port.rs` |
+//! | which flit crosses a router of stages? | `staged.rs`, `islip.rs` |
 //! | what becomes of a packet that arrives? | `arrive.rs` |
 //! | what do senders send, and again? | `sender.rs`, `flow.rs` |
 //! | what comes at a given rate? | `source.rs` |
@@ -16,6 +17,7 @@ mod arrive;
 mod calendar;
 mod flow;
 mod histogram;
+mod islip;
 mod model;
 mod packet;
 mod port;
@@ -25,6 +27,7 @@ mod routes;
 mod run;
 mod sender;
 mod source;
+mod staged;
 mod state;
 mod transmit;
 mod tree;

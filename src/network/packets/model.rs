@@ -71,23 +71,13 @@ pub enum Allocator {
     /// Routes and channels are found while packets wait, and no output idles that a free input has a packet for.
     #[default]
     Ideal,
-    /// Routing, channel allocation and switch allocation are stages of one cycle each that begin when a packet is the first of its queue
-    /// (Dally and Towles, Principles and Practices of Interconnection Networks, 2004, chapter 16), and allocation is one iteration of
-    /// iSLIP: an output whose input was taken by another output in the same cycle idles until the next.
+    /// Routing, channel allocation, switch allocation and crossing are stages of one cycle each that begin when a packet is the first of its
+    /// queue (Dally and Towles, Principles and Practices of Interconnection Networks, 2004, chapter 16), and both allocations are one
+    /// iteration of iSLIP. Flits of several packets share a channel in turn.
     Staged {
         /// Picoseconds.
         cycle: PicosecondTime,
     },
-}
-
-impl Allocator {
-    /// Length of a cycle; 0 where stages cost nothing.
-    pub(super) fn cycle(self) -> PicosecondTime {
-        match self {
-            Self::Ideal => 0,
-            Self::Staged { cycle } => cycle,
-        }
-    }
 }
 
 /// One direction of a link.
@@ -171,6 +161,9 @@ pub enum ClassRule {
     /// The first class; from the dateline of a dimension on, the second. Free of deadlock where dimensions are taken in order.
     #[default]
     Dateline,
+    /// The second class all along a dimension in which the packet's way crosses the dateline, the first in others. Free of deadlock where
+    /// dimensions are taken in order and no way is longer than half a ring.
+    Crossing,
     /// As many classes up as the packet has passed such channels. Free of deadlock on any paths, with a class for each channel of the
     /// longest one (Merlin and Schweitzer, IEEE T-COM 28(3), 1980).
     Hops,
@@ -222,6 +215,8 @@ pub struct Setting {
     pub payload_bytes: u32,
     /// Header of each packet, bytes.
     pub header_bytes: u32,
+    /// Bytes of a flit, in which packets go between routers of stages; 0 for whole packets.
+    pub flit_bytes: u32,
     /// Acknowledgement on the wire, bytes; 0 for none.
     pub acknowledgement_bytes: u32,
     /// Packets of a flow between acknowledgements; its last packet is always acknowledged.
@@ -257,6 +252,7 @@ impl Default for Setting {
         Self {
             payload_bytes: 4096,
             header_bytes: 64,
+            flit_bytes: 0,
             acknowledgement_bytes: 0,
             packets_per_acknowledgement: 1,
             window_packets: 0,
@@ -323,6 +319,15 @@ pub enum PacketError {
         /// Packets that wait.
         waiting: u64,
     },
+    /// The same on a machine whose channels have names.
+    NamedDeadlock {
+        /// Channels of the circle, in order.
+        channels: Vec<String>,
+        /// Packets that wait.
+        waiting: u64,
+        /// Virtual channels that would keep packets from waiting for each other.
+        needed: u8,
+    },
     /// Messages that lost packets which nobody sends again.
     Lost {
         /// Messages that did not arrive.
@@ -347,6 +352,13 @@ impl fmt::Display for PacketError {
             Self::Deadlock { cycle, waiting } => {
                 let names: Vec<String> = cycle.iter().map(u32::to_string).collect();
                 write!(out, "deadlock: {waiting} packets wait in a cycle of full buffers, channels {}", names.join(" -> "))
+            }
+            Self::NamedDeadlock { channels, waiting, needed } => {
+                write!(out, "deadlock: {waiting} packets wait for each other")?;
+                if !channels.is_empty() {
+                    write!(out, " in a cycle of full buffers: {}, and round again", channels.join(", "))?;
+                }
+                write!(out, "; {needed} virtual channels prevent that")
             }
             Self::Lost { messages, packets } => {
                 write!(out, "{messages} messages did not arrive: {packets} packets were lost and no retry is set")

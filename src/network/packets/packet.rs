@@ -46,10 +46,32 @@ pub(super) struct Packet {
     pub class: u8,
     /// Virtual channel of the buffer that holds it.
     pub lane: u8,
-    pub damaged: bool,
+    /// Any of [`DAMAGED`], [`BODY`] and [`GOES_ON`].
+    pub marks: u8,
 }
 
+/// Mark of a packet that arrives damaged.
+pub(super) const DAMAGED: u8 = 1;
+/// Mark of a flit that is not the first of its packet: it follows the first one.
+pub(super) const BODY: u8 = 2;
+/// Mark of a flit that is not the last of its packet.
+pub(super) const GOES_ON: u8 = 4;
+
 impl Packet {
+    pub(super) fn is_damaged(&self) -> bool {
+        self.marks & DAMAGED != 0
+    }
+
+    /// Whether it is a whole packet or the first flit of one.
+    pub(super) fn is_head(&self) -> bool {
+        self.marks & BODY == 0
+    }
+
+    /// Whether it is a whole packet or the last flit of one.
+    pub(super) fn is_tail(&self) -> bool {
+        self.marks & GOES_ON == 0
+    }
+
     /// Whether it waits in a queue that is counted: packets of messages are cut at their source when their turn comes.
     pub(super) fn is_queued(&self) -> bool {
         self.from != NONE || self.flow == NONE || self.kind != PacketKind::Data

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::model::{Control, LinkErrors, NEVER, PacketChannel, PacketForwarding, PacketNode, PicosecondTime, Queueing, RetryScheme};
+use super::model::{Allocator, Control, LinkErrors, NEVER, PacketChannel, PacketForwarding, PacketNode, PicosecondTime, Queueing, RetryScheme};
 use super::packet::{NONE, Packet};
 
 /// Name of a host's own packets among the queues that compete for a port.
@@ -65,10 +65,10 @@ pub(super) struct PacketPort {
     pub queued_since: PicosecondTime,
     /// Whether a passing packet's departure is known when it arrives: nothing is chosen here, and the receiver is never full.
     pub is_direct: bool,
-    /// Of the sending node's allocator.
-    pub cycle: PicosecondTime,
-    /// When the input that this channel leads to was last given an output.
-    pub input_taken: PicosecondTime,
+    /// Whether the sending node is a router of stages.
+    pub is_staged: bool,
+    /// Virtual channel of the packet whose flits are sent.
+    pub lane: u8,
 }
 
 impl PacketPort {
@@ -109,8 +109,8 @@ impl PacketPort {
             queued_area: 0.0,
             queued_since: 0,
             is_direct: !from.is_end && from.queueing == Queueing::Output && channel.control == Control::Unlimited,
-            cycle: from.allocator.cycle(),
-            input_taken: NEVER,
+            is_staged: from.allocator != Allocator::Ideal,
+            lane: 0,
         }
     }
 

@@ -3,15 +3,21 @@
 use std::cmp::Reverse;
 
 use super::flow::PacketFlow;
-use super::model::{Message, NEVER, PacketError, PacketMachine, PicosecondTime, Recovery, Setting};
+use super::model::{
+    Allocator, ClassRule, Control, Message, NEVER, PacketError, PacketMachine, PacketNode, PicosecondTime, Queueing, Recovery, Setting,
+};
 use super::result::{Arrival, PacketOutcome, QueueUse, Sample};
 use super::routes::RouteTable;
 use super::source::{Aim, OfferedLoad, PacketSource};
 use super::state::{Due, PacketState, room};
+use super::transmit::damage_chance;
 use super::tree::Reduction;
 
 /// Channels of one sender that flows can tell apart.
 const PORTS_MAX: usize = 128;
+
+/// Packets damaged on a channel, of all: beyond that hardly any gets through, and runs do not end.
+const DAMAGED_MOST: f64 = 0.999;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +53,7 @@ pub fn simulate(
     check(machine, setting)?;
     let mut state = PacketState::new(machine, routes, *setting);
     (state.groups, state.sample_every) = (watch.groups.clone(), watch.every);
+    check_stages(machine, setting, &traffic)?;
     match traffic {
         PacketTraffic::Messages(messages) => add_messages(&mut state, &messages)?,
         PacketTraffic::Load(load) => add_load(&mut state, load)?,
@@ -82,9 +89,41 @@ fn check(machine: &PacketMachine, setting: &Setting) -> Result<(), PacketError> 
         if !(channel.byte_time > 0.0 && channel.byte_time * (packet as f64) < 1e9) {
             return Err(PacketError::Setting(format!("channel {number}: a packet must take more than nothing and less than a millisecond")));
         }
+        let rate = channel.errors.unwrap_or(setting.errors()).bit_error_rate;
+        if damage_chance(packet as u32, rate) > DAMAGED_MOST {
+            return Err(PacketError::Setting(format!(
+                "channel {number}: with one bit in {:.3} damaged hardly any packet of {packet} bytes gets through",
+                1.0 / rate
+            )));
+        }
         if room(channel.control) < packet {
             return Err(PacketError::Setting(format!("channel {number}: its buffer holds less than one packet of {packet} bytes")));
         }
+    }
+    Ok(())
+}
+
+/// Routers of stages and flits go with plain data that is sent at a given rate.
+fn check_stages(machine: &PacketMachine, setting: &Setting, traffic: &PacketTraffic) -> Result<(), PacketError> {
+    let refuse = |message: &str| Err(PacketError::Setting(message.to_owned()));
+    let is_staged = |node: &&PacketNode| node.allocator != Allocator::Ideal;
+    let staged = machine.nodes.iter().filter(is_staged);
+    if setting.flit_bytes == 0 && setting.class_rule != ClassRule::Crossing && staged.clone().next().is_none() {
+        return Ok(());
+    }
+    if !matches!(traffic, PacketTraffic::Load(_)) {
+        return refuse("routers of stages, flits and classes by crossings are simulated with packets that come at a given rate");
+    }
+    if staged.clone().any(|node| node.is_end || node.queueing != Queueing::InputFifo || node.allocator == Allocator::Staged { cycle: 0 }) {
+        return refuse("a router of stages queues at its inputs, is no end, and takes some time for a cycle");
+    }
+    if setting.flit_bytes > 0 && machine.nodes.iter().any(|node| node.forwards && node.allocator == Allocator::Ideal) {
+        return refuse("flits need routers of stages");
+    }
+    let keeps_all = |control: Control| matches!(control, Control::Unlimited | Control::Credits { .. });
+    let is_safe = setting.errors().bit_error_rate == 0.0 && machine.channels.iter().all(|channel| channel.errors.is_none());
+    if !is_safe || machine.channels.iter().any(|channel| !keeps_all(channel.control)) {
+        return refuse("routers of stages need links without bit errors, and credits or buffers without end");
     }
     Ok(())
 }
@@ -101,6 +140,10 @@ fn check_pair(state: &PacketState<'_>, from: u32, to: u32) -> Result<(), PacketE
 fn add_messages(state: &mut PacketState<'_>, messages: &[Message]) -> Result<(), PacketError> {
     for message in messages {
         check_pair(state, message.source, message.destination)?;
+        if message.start >= state.calendar.horizon() {
+            let most = state.calendar.horizon() as f64 / 1e12;
+            return Err(PacketError::Setting(format!("a message starts later than time is counted on this machine, {most:.0} s")));
+        }
         if message.bytes.div_ceil(u64::from(state.setting.payload_bytes)) >= u64::from(u32::MAX) {
             return Err(PacketError::Setting(format!("a message of {} bytes has too many packets", message.bytes)));
         }

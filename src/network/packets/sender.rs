@@ -1,7 +1,7 @@
 //! What hosts send: messages, and the packets of open-loop sources.
 
 use super::model::{FlowOrder, NEVER, PicosecondTime, Recovery};
-use super::packet::{NONE, Packet, PacketKind};
+use super::packet::{BODY, GOES_ON, NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::result::Arrival;
 use super::routes::{hashed, seed};
@@ -119,7 +119,7 @@ impl PacketState<'_> {
             kind: PacketKind::Data,
             class: 0,
             lane: 0,
-            damaged: false,
+            marks: 0,
         }
     }
 
@@ -155,8 +155,7 @@ impl PacketState<'_> {
         let Some(source) = &mut self.source else { return };
         let node = source.load.senders[place as usize].0;
         let destination = source.destination(place, &mut self.random);
-        let measured = (source.load.warm_up..source.load.until).contains(&self.now);
-        source.missing += u64::from(measured);
+        source.missing += u64::from(source.load.measures(node, destination, self.now));
         let bytes = self.setting.packet_bytes(source.load.payload_bytes);
         // Later packets keep the network busy until the measured ones are there, for as long again at most.
         let goes_on = self.now < source.load.until || (source.missing > 0 && self.now < 2 * source.load.until);
@@ -169,7 +168,12 @@ impl PacketState<'_> {
         packet.class = self.class(&packet, packet.out);
         packet.ready = self.now + self.node(node).latency;
         let out = packet.out;
-        self.ports[out as usize].generated.push_back(packet);
+        let flit = if self.setting.flit_bytes > 0 { self.setting.flit_bytes } else { bytes };
+        for first in (0..bytes).step_by(flit as usize) {
+            packet.bytes = flit.min(bytes - first);
+            packet.marks = if first > 0 { BODY } else { 0 } | if bytes - first > flit { GOES_ON } else { 0 };
+            self.ports[out as usize].generated.push_back(packet);
+        }
         self.ports[out as usize].queue_grows(bytes, self.now);
         self.compete(out);
     }

@@ -41,6 +41,15 @@ pub struct OfferedLoad {
     pub warm_up: PicosecondTime,
     /// Packets are measured that come before then.
     pub until: PicosecondTime,
+    /// Latency is measured only of packets from and to this node; of all if absent.
+    pub watched: Option<u32>,
+}
+
+impl OfferedLoad {
+    /// Whether the latency of a packet that came at `born` is measured.
+    pub(super) fn measures(&self, source: u32, destination: u32, born: PicosecondTime) -> bool {
+        (self.warm_up..self.until).contains(&born) && self.watched.is_none_or(|watched| source == watched || destination == watched)
+    }
 }
 
 /// Open-loop traffic under way.

@@ -15,6 +15,7 @@ use super::random::Random;
 use super::result::{Arrival, Counts, Sample};
 use super::routes::RouteTable;
 use super::source::PacketSource;
+use super::staged::StagedRouter;
 use super::tree::Tree;
 
 /// Rare events.
@@ -45,12 +46,13 @@ pub(super) struct PacketState<'a> {
     pub ports: Vec<PacketPort>,
     /// Bytes left of a virtual channel's buffer: as its sender knows (credits), or as its receiver has (pause, drop).
     pub space: Vec<u64>,
-    /// When each virtual channel may be allocated to the next packet, where allocation is staged.
-    pub lane_free: Vec<PicosecondTime>,
+    /// Routers of stages, and which of them each node is.
+    pub routers: Vec<StagedRouter>,
+    pub router_of: Vec<u32>,
     pub queues: Vec<VecDeque<Packet>>,
     /// First queue of a port: of its output queues, or where it is an input.
     output_queue: Vec<u32>,
-    input_queue: Vec<u32>,
+    pub input_queue: Vec<u32>,
     /// Place of a channel among its sender's and among its receiver's.
     pub place_out: Vec<u32>,
     /// Channels that leave each node.
@@ -89,6 +91,7 @@ impl<'a> PacketState<'a> {
             place_out[number as usize] = of_node.len() as u32;
             of_node.push(number);
         }
+        let (routers, router_of) = StagedRouter::all(machine, lanes);
         let (output_queue, input_queue, queues) = number_queues(machine, &channels_out, setting);
         Self {
             machine,
@@ -100,7 +103,8 @@ impl<'a> PacketState<'a> {
             calendar: Calendar::new(machine.channels.len() + 1),
             agenda: BinaryHeap::new(),
             ports,
-            lane_free: vec![0; machine.channels.len() * lanes],
+            routers,
+            router_of,
             space,
             queues: vec![VecDeque::new(); queues],
             output_queue,
@@ -180,7 +184,26 @@ impl<'a> PacketState<'a> {
             return if began { 0 } else { (packet.class + 1).min(self.setting.classes - 1) };
         }
         let stays = packet.from != NONE && self.machine.channels[packet.from as usize].dimension == channel.dimension;
+        if self.setting.class_rule == ClassRule::Crossing {
+            return if stays { packet.class } else { u8::from(self.crosses_dateline(packet.destination, out)) };
+        }
         u8::from(channel.dateline || (stays && packet.class == 1))
+    }
+
+    /// Whether the way that begins with `out` crosses the dateline before it leaves the dimension.
+    fn crosses_dateline(&self, destination: u32, out: u32) -> bool {
+        let mut way = Some(out);
+        for _ in 0..self.machine.nodes.len() {
+            let Some(channel) = way.map(|way| &self.machine.channels[way as usize]) else { return false };
+            if channel.dimension != self.machine.channels[out as usize].dimension {
+                return false;
+            }
+            if channel.dateline {
+                return true;
+            }
+            way = self.routes.members(self.routes.set(channel.to, destination)).first().copied();
+        }
+        false
     }
 
     /// Virtual channels of a port that are open to a class.

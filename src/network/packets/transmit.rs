@@ -1,9 +1,14 @@
 //! A port chooses a packet and sends it.
 
 use super::model::{Control, LinkErrors, NEVER, PicosecondTime, Queueing, Recovery, RetryScheme};
-use super::packet::{NONE, Packet, PacketKind};
+use super::packet::{DAMAGED, NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::state::{PacketState, room};
+
+/// Chance that some bit of a packet arrives damaged.
+pub(super) fn damage_chance(bytes: u32, bit_error_rate: f64) -> f64 {
+    -f64::exp_m1(f64::from(bytes) * 8.0 * f64::ln_1p(-bit_error_rate))
+}
 
 /// Whether a packet can go.
 enum Readiness {
@@ -11,8 +16,6 @@ enum Readiness {
     Now(u8),
     /// Not before then.
     Later(PicosecondTime),
-    /// Its input was given to another output in this cycle.
-    Wasted,
 }
 
 impl PacketState<'_> {
@@ -28,6 +31,10 @@ impl PacketState<'_> {
     }
 
     fn serve(&mut self, port: u32) {
+        if self.ports[port as usize].is_staged {
+            self.step(self.router_of[self.machine.channels[port as usize].from as usize]);
+            return;
+        }
         let own = &mut self.ports[port as usize];
         let waits = !own.first_class.is_empty() || !own.ready.is_empty();
         if own.free_at > self.now {
@@ -63,7 +70,7 @@ impl PacketState<'_> {
         if let Some(first) = own.first_class.front() {
             if first.ready <= now {
                 if let Some(packet) = own.first_class.pop_front() {
-                    self.transmit(port, packet, 0);
+                    self.transmit(port, packet, 0, now);
                 }
                 return NEVER;
             }
@@ -85,12 +92,11 @@ impl PacketState<'_> {
                     } else {
                         self.ports[port as usize].ready.remove(place);
                     }
-                    self.transmit(port, head, lane);
+                    self.transmit(port, head, lane, now);
                     self.take(port, queue);
                     return NEVER;
                 }
                 Readiness::Later(time) => retry = retry.min(time),
-                Readiness::Wasted => return now + self.ports[port as usize].cycle,
             }
         }
         retry
@@ -106,8 +112,7 @@ impl PacketState<'_> {
         if own.queueing != Queueing::Output && head.from != NONE {
             let input = &self.ports[head.from as usize];
             if input.input_busy > now {
-                let is_wasted = own.cycle > 0 && input.input_taken == now;
-                return if is_wasted { Readiness::Wasted } else { Readiness::Later(input.input_busy) };
+                return Readiness::Later(input.input_busy);
             }
         }
         if head.from == NONE && self.is_window_full(head) {
@@ -119,24 +124,18 @@ impl PacketState<'_> {
             self.ports[port as usize].starved = true;
             return Readiness::Later(next);
         }
-        let lanes = self.lanes(port, head.class);
+        let lanes = if head.is_head() { self.lanes(port, head.class) } else { own.lane..own.lane + 1 };
         if !matches!(own.control, Control::Credits { .. }) {
             return Readiness::Now(lanes.start);
         }
         let base = port as usize * usize::from(self.setting.virtual_channels);
-        let is_free = |lane: &u8| own.cycle == 0 || self.lane_free[base + usize::from(*lane)] <= now;
-        let widest = lanes.clone().filter(is_free).max_by_key(|&lane| (self.space[base + usize::from(lane)], std::cmp::Reverse(lane)));
+        let widest = lanes.max_by_key(|&lane| (self.space[base + usize::from(lane)], std::cmp::Reverse(lane)));
         if let Some(widest) = widest.filter(|&widest| self.space[base + usize::from(widest)] >= u64::from(head.bytes)) {
             return Readiness::Now(widest);
         }
-        let next_free = if own.cycle == 0 {
-            NEVER
-        } else {
-            lanes.map(|lane| self.lane_free[base + usize::from(lane)]).filter(|&free| free > now).min().unwrap_or(NEVER)
-        };
         let own = &mut self.ports[port as usize];
         own.starved = true;
-        Readiness::Later(own.credits.front().map_or(NEVER, |credit| credit.0).min(next_free))
+        Readiness::Later(own.credits.front().map_or(NEVER, |credit| credit.0))
     }
 
     /// Whether the window that a sender's flows share lets no further packet go. A packet that is sent again has its place in it already.
@@ -154,13 +153,8 @@ impl PacketState<'_> {
         }
         let waiting = &mut self.queues[queue as usize];
         waiting.pop_front();
-        if let Some(next) = waiting.front_mut() {
+        if let Some(next) = waiting.front() {
             let out = next.out;
-            let own = &self.ports[port as usize];
-            if own.cycle > 0 {
-                // Routing and channel allocation; switch allocation goes beside the last bits of the packet before.
-                next.ready = next.ready.max(own.free_at + 2 * own.cycle);
-            }
             self.ports[out as usize].ready.push_back(queue);
             if out != port {
                 self.mark(out);
@@ -168,15 +162,16 @@ impl PacketState<'_> {
         }
     }
 
-    /// Sends a packet.
-    fn transmit(&mut self, port: u32, mut packet: Packet, lane: u8) {
+    /// Sends a packet from `start` on.
+    pub(super) fn transmit(&mut self, port: u32, mut packet: Packet, lane: u8, start: PicosecondTime) {
         let now = self.now;
         let (repeats, damaged) = self.damage(port, &packet);
         self.counts.link_retries += repeats;
         self.counts.hops += 1;
         let own = &mut self.ports[port as usize];
-        let (busy, arrival) = own.send(packet.bytes, now, repeats);
+        let (busy, arrival) = own.send(packet.bytes, start, repeats);
         own.starved = false;
+        own.lane = lane;
         if packet.is_queued() {
             own.queue_shrinks(packet.bytes, now);
         }
@@ -184,19 +179,18 @@ impl PacketState<'_> {
         if packet.kind == PacketKind::Data && matches!(own.control, Control::Credits { .. }) {
             let place = port as usize * usize::from(self.setting.virtual_channels) + usize::from(lane);
             self.space[place] -= u64::from(packet.bytes);
-            // The channel is allocated again only after the last bit has left.
-            self.lane_free[place] = now + busy + own.cycle;
         }
         if packet.from != NONE {
             if is_input_limited {
                 let input = &mut self.ports[packet.from as usize];
-                (input.input_busy, input.input_taken) = (now + busy, now);
+                input.input_busy = now + busy;
             }
             if packet.kind == PacketKind::Data {
                 self.leave(&packet, now + busy);
             }
         }
-        (packet.lane, packet.from, packet.ready, packet.damaged) = (lane, port, arrival, damaged);
+        (packet.lane, packet.from, packet.ready) = (lane, port, arrival);
+        packet.marks |= if damaged { DAMAGED } else { 0 };
         let own = &mut self.ports[port as usize];
         own.in_flight.push_back(packet);
         if own.in_flight.len() == 1 {
@@ -216,7 +210,8 @@ impl PacketState<'_> {
         own.queued_area += f64::from(packet.bytes) * (start - now) as f64;
         let arrival = own.send(packet.bytes, start, repeats).1;
         own.queued_peak = own.queued_peak.max(own.backlog(now));
-        (packet.from, packet.ready, packet.damaged) = (port, arrival, damaged);
+        (packet.from, packet.ready) = (port, arrival);
+        packet.marks |= if damaged { DAMAGED } else { 0 };
         own.in_flight.push_back(packet);
         if own.in_flight.len() == 1 {
             let next = own.next_event();
@@ -231,7 +226,7 @@ impl PacketState<'_> {
         if bit_error_rate <= 0.0 || is_safe {
             return (0, false);
         }
-        let chance = -f64::exp_m1(f64::from(packet.bytes) * 8.0 * f64::ln_1p(-bit_error_rate));
+        let chance = damage_chance(packet.bytes, bit_error_rate);
         match retry {
             RetryScheme::None => (0, self.random.fraction() < chance),
             RetryScheme::GoBackN | RetryScheme::Selective => (self.random.repeats(chance), false),
@@ -276,7 +271,7 @@ impl PacketState<'_> {
     }
 
     /// Takes in the credits, stops and restarts that have arrived at a port.
-    fn absorb(&mut self, port: u32) {
+    pub(super) fn absorb(&mut self, port: u32) {
         let now = self.now;
         let own = &mut self.ports[port as usize];
         while let Some(&(time, lane, bytes)) = own.credits.front() {

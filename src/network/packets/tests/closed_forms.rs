@@ -29,6 +29,7 @@ fn uniform(ports: u32, share: f64, spacing: Spacing, packet_times: u64) -> Offer
         payload_bytes: 4096,
         warm_up: packet_times * PACKET_TIME,
         until: 2 * packet_times * PACKET_TIME,
+        watched: None,
     }
 }
 

@@ -127,6 +127,21 @@ fn losses_that_nobody_repairs_are_an_error() {
     assert!(error.unwrap_err().to_string().ends_with("packets were lost and no retry is set"));
 }
 
+/// A link that damages every packet repeats it for ever; it is refused, as is a start beyond what can be counted.
+#[test]
+fn what_never_arrives_is_refused() {
+    let machine = leaf_spine(2, 2, 2, &SampleParts::at(400.0));
+    let routes = RouteTable::shortest(&machine, false);
+    let refused = |setting: Setting, start: u64| {
+        let late = Message { start, ..message(0, 3, 4096) };
+        simulate(&machine, &routes, &setting, PacketTraffic::Messages(vec![late]), &Watch::default()).unwrap_err().to_string()
+    };
+    let damaged = Setting { bit_error_rate: 0.5, link_retry: RetryScheme::Selective, ..Setting::default() };
+    assert_eq!(refused(damaged, 0), "channel 0: with one bit in 2.000 damaged hardly any packet of 4160 bytes gets through");
+    let late = refused(Setting::default(), u64::MAX);
+    assert!(late.starts_with("a message starts later than time is counted on this machine, "), "{late}");
+}
+
 #[test]
 fn link_retry_keeps_the_order() {
     let machine = leaf_spine(2, 2, 1, &SampleParts { control: Control::Credits { buffer_bytes: 9 * PACKET }, ..SampleParts::at(400.0) });

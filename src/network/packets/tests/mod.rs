@@ -5,4 +5,5 @@ mod closed_forms;
 mod conservation;
 mod published;
 mod sample_machines;
+mod staged;
 mod trees;

@@ -114,15 +114,14 @@ pub fn one_way_ring(switches: u32, parts: &SampleParts, dateline: bool) -> Packe
 }
 
 /// A torus of `width` x `width` routers with an injecting and a receiving host each, as BookSim 2 has it: flits of one byte, one a
-/// nanosecond; three stages in a router and a cycle on each link; buffers of so many flits a virtual channel. Routers are nodes
+/// nanosecond; routers of stages and a cycle on each link; buffers of so many flits a virtual channel. Routers are nodes
 /// `0..n`, injecting hosts `n..2 n`, receiving ones `2 n..3 n`.
 pub fn booksim_torus(width: u32, buffer_flits: u32) -> PacketMachine {
     let cycle = NANOSECOND;
     let count = width * width;
     let control = Control::Credits { buffer_bytes: buffer_flits };
-    let parts = SampleParts { gigabits: 8.0, delay: cycle, latency: 3 * cycle, control, queueing: Queueing::InputFifo, ..SampleParts::at(8.0) };
-    let forwarding = PacketForwarding::CutThrough { header_bytes: 1 };
-    let mut nodes = vec![PacketNode { forwarding, allocator: Allocator::Staged { cycle }, ..parts.switch() }; count as usize];
+    let parts = SampleParts { gigabits: 8.0, delay: cycle, latency: 0, control, queueing: Queueing::InputFifo, ..SampleParts::at(8.0) };
+    let mut nodes = vec![PacketNode { allocator: Allocator::Staged { cycle }, ..parts.switch() }; count as usize];
     nodes.extend(vec![parts.host(); 2 * count as usize]);
     let ring = move |from: u32, to: u32, dimension: u32, step: u32| {
         let dateline = from.abs_diff(to) > step;
