@@ -81,14 +81,14 @@ impl LineChart {
         linear_marks(high)
     }
 
-    fn axes(&self, height: f64, marks: &[f64]) -> Axes {
+    fn axes(&self, height: f64, marks: &[f64]) -> ChartAxes {
         let low = self.ticks.iter().map(|tick| tick.0).fold(f64::INFINITY, f64::min);
         let high = self.ticks.iter().map(|tick| tick.0).fold(f64::NEG_INFINITY, f64::max);
-        Axes { along: (low, high), upwards: (marks[0], marks[marks.len() - 1]), log: self.log, height }
+        ChartAxes { along: (low, high), upwards: (marks[0], marks[marks.len() - 1]), log: self.log, height }
     }
 
     /// Words below the picture. A letter takes about six pixels: words that would overlap the last ones are left out.
-    fn draw_ticks(&self, svg: &mut String, axes: &Axes) {
+    fn draw_ticks(&self, svg: &mut String, axes: &ChartAxes) {
         let mut free = f64::NEG_INFINITY;
         for (at, words) in &self.ticks {
             let half = 3.0 * words.chars().count() as f64;
@@ -119,7 +119,7 @@ impl LineChart {
 }
 
 /// Where a position and a value lie in the picture, in pixels.
-struct Axes {
+struct ChartAxes {
     /// Least and greatest position.
     along: (f64, f64),
     /// Least and greatest value.
@@ -128,7 +128,7 @@ struct Axes {
     height: f64,
 }
 
-impl Axes {
+impl ChartAxes {
     fn x(&self, at: f64) -> f64 {
         MARGIN[0] + (WIDTH - MARGIN[0] - MARGIN[2]) * share(self.along, at)
     }
@@ -146,7 +146,7 @@ fn share((low, high): (f64, f64), value: f64) -> f64 {
 }
 
 /// A grey line across the picture at each value of the upward axis.
-fn draw_marks(svg: &mut String, axes: &Axes, marks: &[f64]) {
+fn draw_marks(svg: &mut String, axes: &ChartAxes, marks: &[f64]) {
     for mark in marks {
         let (left, right, at) = (MARGIN[0], WIDTH - MARGIN[2], axes.y(*mark));
         let _ = writeln!(
@@ -160,7 +160,7 @@ fn draw_marks(svg: &mut String, axes: &Axes, marks: &[f64]) {
 }
 
 /// A line with its points, and its name right of the picture.
-fn draw_line(svg: &mut String, axes: &Axes, index: usize, line: &ChartLine) {
+fn draw_line(svg: &mut String, axes: &ChartAxes, index: usize, line: &ChartLine) {
     let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index / COLOURS.len() % DASHES.len()]);
     let path: Vec<String> = line.points.iter().map(|point| format!("{:.1} {:.1}", axes.x(point.0), axes.y(point.1))).collect();
     let _ = writeln!(svg, "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>", path.join("L"));
