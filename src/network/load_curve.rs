@@ -139,7 +139,7 @@ impl LoadPattern {
 pub fn load_curve(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: &[f64], looks: u32) -> Result<LoadCurve, PacketError> {
     let chips = network.fabric().chips;
     let flow_latency = mean_path(network, pattern) + level.packet_time();
-    let length = Length { packets: PACKETS_MEASURED, path: flow_latency, looks, watched: None };
+    let length = PointLength { packets: PACKETS_MEASURED, path: flow_latency, looks, watched: None };
     // All points end before the first error in order is taken: which error comes first depends on the number of threads.
     let points: Vec<Result<LoadPoint, PacketError>> = offered.par_iter().map(|&offered| point(network, level, pattern, offered, length)).collect();
     let points: Vec<LoadPoint> = points.into_iter().collect::<Result<_, _>>()?;
@@ -160,12 +160,12 @@ pub fn load_point(
     watched: Option<u32>,
 ) -> Result<LoadPoint, PacketError> {
     let path = mean_path(network, pattern) + level.packet_time();
-    point(network, level, pattern, offered, Length { packets, path, looks: 0, watched })
+    point(network, level, pattern, offered, PointLength { packets, path, looks: 0, watched })
 }
 
 /// How long a point is measured.
 #[derive(Clone, Copy, Debug)]
-struct Length {
+struct PointLength {
     /// Packets at least.
     packets: f64,
     /// Latency without queues.
@@ -192,7 +192,7 @@ fn mean_path(network: &Network<'_>, pattern: LoadPattern) -> Seconds {
     if weights > 0.0 { sum / weights } else { sum }
 }
 
-fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, length: Length) -> Result<LoadPoint, PacketError> {
+fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offered: f64, length: PointLength) -> Result<LoadPoint, PacketError> {
     let chips = network.fabric().chips;
     let weights: Arc<[(u32, f64)]> = (0..chips).map(|chip| (chip, pattern.weight(chip, chips))).collect();
     let senders: Vec<(u32, Aim)> = (0..chips).filter_map(|chip| Some((chip, pattern.aim(chip, chips, &weights)?))).collect();
@@ -231,7 +231,7 @@ fn saturation(
     level: &PacketLevel,
     pattern: LoadPattern,
     points: &[LoadPoint],
-    length: Length,
+    length: PointLength,
 ) -> Result<Option<f64>, PacketError> {
     let is_short = |point: &LoadPoint| point.accepted < SATURATED_BELOW * point.offered;
     let Some(first) = points.iter().position(is_short) else { return Ok(None) };
@@ -239,7 +239,7 @@ fn saturation(
     let (mut low, mut high) = (points[before].offered, points[first].offered);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if is_short(&point(network, level, pattern, middle, Length { looks: 0, ..length })?) { high = middle } else { low = middle }
+        if is_short(&point(network, level, pattern, middle, PointLength { looks: 0, ..length })?) { high = middle } else { low = middle }
     }
     Ok(Some(f64::midpoint(low, high)))
 }
