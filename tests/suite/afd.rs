@@ -86,7 +86,7 @@ fn a_layer_is_the_longest_of_sides_and_way_round() {
         let on = |resource: Resource| step.stages.iter().filter(|stage| stage.resource == resource).map(|stage| stage.time.get()).sum::<f64>();
         let all = Resource::ALL.map(on);
         let expected = all.iter().fold(0.0, |most: f64, time| most.max(time * f64::from(parts))).max(all.iter().sum());
-        assert!((step.layer.get() / step.slowdown() / expected - 1.0).abs() < 1e-6, "{mapping}, {parts}: {:?} is not {expected}", step.layer);
+        assert!((step.layer.get() / step.pace.rest / expected - 1.0).abs() < 1e-6, "{mapping}, {parts}: {:?} is not {expected}", step.layer);
         // Stage by stage a rank does, on average over both kinds, what the whole pass says.
         let moments = timeline(&step);
         let memory: f64 = moments.iter().map(|moment| moment.work.memory.get()).sum();

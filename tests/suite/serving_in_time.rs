@@ -299,7 +299,7 @@ fn both_tiers_agree() {
             let network = Network::new(&fabric);
             let mut workload = load_workload("llama-3.1-70b-fp8").unwrap().on(&spec.chip);
             workload.engine = engine.map(|name| Arc::new(load_engine(name).unwrap()));
-            let bounds = if engine.is_some() { [0.15, 0.35] } else { [0.04, 0.1] };
+            let bounds = if engine.is_some() { [0.15, 0.35] } else { [0.05, 0.1] };
             for (input, output) in [(512, 256), (2048, 512), (400, 300)] {
                 for (sequences, variation) in [(8, 0.0), (64, 0.5)] {
                     let off = tiers_apart(&spec, &network, &workload, [input, output], variation, sequences);
@@ -382,7 +382,7 @@ fn what_is_validated_is_what_is_served() {
             served.itl.unwrap().p50 / replayed.gap.get() - 1.0,
         ];
         println!("{prompt}/{output} x{concurrency}: TTFT {:+.3}, TPOT {:+.3}, gap {:+.3}", off[0], off[1], off[2]);
-        assert!(off.iter().all(|off| off.abs() < 0.01), "{prompt}/{output} x{concurrency}: {off:?}");
+        assert!(off.iter().all(|off| off.abs() < 0.015), "{prompt}/{output} x{concurrency}: {off:?}");
     }
 }
 

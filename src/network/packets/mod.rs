@@ -6,7 +6,7 @@
 //! | which next hops does a packet have? | `routes.rs` |
 //! | when does what happen? | `run.rs`, `calendar.rs`, `state.rs` |
 //! | which packet does a port send, and when may it? | `transmit.rs`, `port.rs` |
-//! | which flit crosses a router of stages? | `staged.rs`, `islip.rs` |
+//! | which flit crosses a router of stages? | `router_cycle.rs`; its parts `staged.rs`, `islip.rs` |
 //! | what becomes of a packet that arrives? | `arrive.rs` |
 //! | what do senders send, and again? | `sender.rs`, `flow.rs` |
 //! | what comes at a given rate? | `source.rs` |
@@ -23,6 +23,7 @@ mod packet;
 mod port;
 mod random;
 mod result;
+mod router_cycle;
 mod routes;
 mod run;
 mod sender;

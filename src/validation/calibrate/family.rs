@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::input::cases::Case;
 use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
-use crate::units::{Figure, Quantity};
+use crate::units::{Confidence, Figure, Quantity};
 use crate::validation::{FittedParts, has_low_latency, runs_single_heads};
 
 /// Constants that are fitted together.
@@ -329,11 +329,17 @@ impl ConstantFamily {
             }
             Self::Power => {
                 let power = &mut chip.power;
-                vec![
-                    Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: power.active.as_mut().ok_or_else(missing)? },
-                    share("between_kernels", power.between_kernels.as_mut().ok_or_else(missing)?),
+                let active = power.active.as_mut().ok_or_else(missing)?;
+                let between = power.between_kernels.as_mut().ok_or_else(missing)?;
+                let mut found = vec![
+                    Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active },
                     Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
-                ]
+                ];
+                // A share that follows from other sources is not the fit's to change.
+                if between.confidence != Some(Confidence::Derived) {
+                    found.push(share("between_kernels", between));
+                }
+                found
             }
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
