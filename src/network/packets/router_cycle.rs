@@ -1,7 +1,7 @@
 //! Cycles of a router of stages: which packets get a virtual channel, which flits cross.
 
-use super::model::{Control, PicosecondTime};
-use super::packet::{NONE, Packet};
+use super::model::Control;
+use super::packet::Packet;
 use super::staged::{Stage, StagedRouter};
 use super::state::PacketState;
 
