@@ -41,8 +41,8 @@ fn gains_are_the_finite_differences() {
             attach.cable.link.link.lane_rate = scaled(&attach.cable.link.link.lane_rate);
         }
     }
-    for (name, changed) in [("HBM bandwidth", memory), ("link rate", links)] {
-        let after = served(&changed);
+    for (name, changed) in [("HBM bandwidth", &memory), ("link rate", &links)] {
+        let after = served(changed);
         let gain = gains.iter().find(|gain| gain.name == name).unwrap();
         assert!((gain.tokens.unwrap() - (after.0 / before.0 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");
         assert!((gain.per_joule.unwrap() - (after.1 / before.1 - 1.0)).abs() < 1e-9, "{name}: {gain:?}");

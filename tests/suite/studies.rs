@@ -28,9 +28,20 @@ fn findings_are_true_and_on_their_pages() {
         let project = Project::new(&format!("study-quick-{name}"));
         let told: Value = serde_json::from_str(&project.run(&["sweep", name, "--quick", "--strict", "--format", "json"]).output()).unwrap();
         let page = fs::read_to_string(root().join(format!("docs/studies/{name}.md"))).unwrap();
+        let study: toml::Table = fs::read_to_string(root().join(format!("studies/{name}.toml"))).unwrap().parse().unwrap();
+        let written = study["finding"].as_array().unwrap().iter().filter_map(|finding| finding["say"].as_str());
+        let ranged: Vec<&str> = written.filter(|say| say.contains("{range}")).collect();
         for finding in told["findings"].as_array().unwrap() {
             let says = finding["says"].as_str().unwrap().trim_end_matches(['.', ',', ';', ':']);
             let again = format!("supernode sweep {name} --document docs/studies");
+            // Designs along an axis are not all tried here: of a range the page has more than this form knows.
+            if let Some(written) =
+                ranged.iter().find(|written| written.split("{range}").all(|part| says.contains(part.trim_end_matches(['.', ',', ';', ':']))))
+            {
+                let on_page = |part: &str| page.contains(part.trim_end_matches(['.', ',', ';', ':']));
+                assert!(written.split("{range}").all(on_page), "docs/studies/{name}.md does not say \"{written}\"; `{again}` writes it anew");
+                continue;
+            }
             assert!(page.contains(says), "docs/studies/{name}.md does not say \"{says}\"; `{again}` writes it anew");
         }
         assert!(told["findings"].as_array().unwrap().iter().any(|finding| finding["answer"] == true), "{name} has no answer");

@@ -2,7 +2,7 @@
 
 use super::model::Control;
 use super::packet::Packet;
-use super::staged::{Stage, StagedRouter};
+use super::staged::{RouterStage, StagedRouter};
 use super::state::PacketState;
 
 /// Turn of what crosses.
@@ -20,8 +20,8 @@ impl PacketState<'_> {
         let own = &mut self.routers[self.router_of[node as usize] as usize];
         let place = own.place(input, lane);
         own.ways[place] = out;
-        if own.stages[place] == Stage::Idle {
-            own.stages[place] = Stage::Channel { from: self.now + own.cycle };
+        if own.stages[place] == RouterStage::Idle {
+            own.stages[place] = RouterStage::Channel { from: self.now + own.cycle };
         }
         let first = own.outputs[0];
         self.mark(first);
@@ -46,15 +46,15 @@ impl PacketState<'_> {
 
     /// Has a router look again in the next cycle, or when a credit comes.
     fn sleep(&mut self, router: &StagedRouter, has_moved: bool) {
-        let is_due = |stage: &Stage| match *stage {
-            Stage::Idle => false,
-            Stage::Channel { from } | Stage::Switch { from, .. } => from > self.now,
+        let is_due = |stage: &RouterStage| match *stage {
+            RouterStage::Idle => false,
+            RouterStage::Channel { from } | RouterStage::Switch { from, .. } => from > self.now,
         };
         if has_moved || router.stages.iter().any(is_due) {
             self.wake(router.outputs[0], router.next);
             return;
         }
-        if router.stages.iter().all(|&stage| stage == Stage::Idle) {
+        if router.stages.iter().all(|&stage| stage == RouterStage::Idle) {
             return;
         }
         for &out in &router.outputs {
@@ -72,7 +72,7 @@ impl PacketState<'_> {
     fn allocate_channels(&mut self, router: &mut StagedRouter) -> usize {
         let lanes = usize::from(self.setting.virtual_channels);
         for (place, stage) in router.stages.iter().enumerate() {
-            let Stage::Channel { from } = *stage else { continue };
+            let RouterStage::Channel { from } = *stage else { continue };
             let queue = self.input_queue[router.inputs[place / lanes] as usize] as usize + place % lanes;
             let Some(head) = self.queues[queue].front().filter(|_| from <= self.now) else { continue };
             let first = self.place_out[head.out as usize] as usize * lanes;
@@ -81,7 +81,7 @@ impl PacketState<'_> {
         }
         let pairs = router.channels.pair();
         for &(place, slot) in pairs {
-            router.stages[place] = Stage::Switch { from: self.now + router.cycle, slot: slot as u32 };
+            router.stages[place] = RouterStage::Switch { from: self.now + router.cycle, slot: slot as u32 };
             router.taken[slot] = true;
         }
         pairs.len()
@@ -94,7 +94,7 @@ impl PacketState<'_> {
         let mut asks = std::mem::take(&mut router.asks);
         asks.clear();
         for (place, stage) in router.stages.iter().enumerate() {
-            let Stage::Switch { from, slot } = *stage else { continue };
+            let RouterStage::Switch { from, slot } = *stage else { continue };
             if from <= self.now && self.can_cross(router, place, slot as usize) {
                 let (input, lane) = (place / lanes, (place % lanes) as u32);
                 let turn = (lane + lanes as u32 - router.turns[input]) % lanes as u32;
@@ -135,7 +135,7 @@ impl PacketState<'_> {
     /// Sends a flit, and has the packet behind its last one begin.
     fn cross(&mut self, router: &mut StagedRouter, place: usize) {
         let lanes = usize::from(self.setting.virtual_channels);
-        let Stage::Switch { slot, .. } = router.stages[place] else { return };
+        let RouterStage::Switch { slot, .. } = router.stages[place] else { return };
         let slot = slot as usize;
         let queue = self.input_queue[router.inputs[place / lanes] as usize] as usize + place % lanes;
         let Some(flit) = self.queues[queue].pop_front() else { return };
@@ -143,7 +143,7 @@ impl PacketState<'_> {
         if flit.is_tail() {
             router.taken[slot] = false;
             let is_empty = self.queues[queue].is_empty();
-            router.stages[place] = if is_empty { Stage::Idle } else { Stage::Channel { from: self.now + 2 * router.cycle } };
+            router.stages[place] = if is_empty { RouterStage::Idle } else { RouterStage::Channel { from: self.now + 2 * router.cycle } };
         }
     }
 }

@@ -11,7 +11,7 @@ use super::packet::NONE;
 
 /// What the first packet of a virtual channel of an input waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum RouterStage {
     /// There is none.
     Idle,
     /// A virtual channel of its output, from then on.
@@ -29,7 +29,7 @@ pub(super) struct StagedRouter {
     pub inputs: Vec<u32>,
     pub outputs: Vec<u32>,
     /// By place of the input times virtual channels, plus the number of one.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<RouterStage>,
     /// Output of the last packet that began to come in, by the same place.
     pub ways: Vec<u32>,
     /// Virtual channels of outputs that a packet holds, by slot.
@@ -55,7 +55,7 @@ impl StagedRouter {
             routers.push(Self {
                 cycle,
                 next: 0,
-                stages: vec![Stage::Idle; inputs.len() * lanes],
+                stages: vec![RouterStage::Idle; inputs.len() * lanes],
                 ways: vec![NONE; inputs.len() * lanes],
                 taken: vec![false; outputs.len() * lanes],
                 channels: Islip::new(inputs.len() * lanes, outputs.len() * lanes),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AcrossHosts, AttentionKernel, Chip, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
+use crate::input::document::{AcrossHosts, AttentionKernel, Chip, ChipPower, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
 use crate::units::{Confidence, Figure, Quantity};
 use crate::validation::{FittedParts, has_low_latency, runs_single_heads};
 
@@ -327,20 +327,7 @@ impl ConstantFamily {
                 let share_of_dense = kernels.sparse_attention.as_mut().ok_or_else(missing)?;
                 vec![time("sparse_launch", start), share("sparse_attention", share_of_dense)]
             }
-            Self::Power => {
-                let power = &mut chip.power;
-                let active = power.active.as_mut().ok_or_else(missing)?;
-                let between = power.between_kernels.as_mut().ok_or_else(missing)?;
-                let mut found = vec![
-                    Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: active },
-                    Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
-                ];
-                // A share that follows from other sources is not the fit's to change.
-                if between.confidence != Some(Confidence::Derived) {
-                    found.push(share("between_kernels", between));
-                }
-                found
-            }
+            Self::Power => power_constants(&mut chip.power).ok_or_else(missing)?,
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
     }
@@ -384,6 +371,19 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
     found.extend(kernel.ramp.as_mut().map(|figure| time("ramp", figure)));
     found.extend(kernel.relay_rate.as_mut().map(|figure| Named { name: "relay_rate", unit: GIGABYTES, highest: 1e13, figure }));
     found
+}
+
+fn power_constants(power: &mut ChipPower) -> Option<Vec<Named<'_>>> {
+    let between = power.between_kernels.as_mut()?;
+    let mut found = vec![
+        Named { name: "active", unit: ("W", 1.0), highest: 1e4, figure: power.active.as_mut()? },
+        Named { name: "energy_per_flop", unit: ("pJ/FLOP", 1e-12), highest: 1e-10, figure: &mut power.energy_per_flop },
+    ];
+    // A share that follows from other sources is not the fit's to change.
+    if between.confidence != Some(Confidence::Derived) {
+        found.push(share("between_kernels", between));
+    }
+    Some(found)
 }
 
 fn gemm_constants(kernel: &mut GemmKernel) -> Vec<Named<'_>> {

@@ -40,6 +40,7 @@ use crate::input::document::{AttentionKernel, Kernels, Precision, SplitRule};
 use crate::units::{Bytes, Figure, Seconds};
 
 /// Whether a decode kernel for single heads runs over grouped keys and values: `blocks` sequences and key heads, `rows` query rows each.
+#[must_use]
 pub fn takes_single_heads(kernels: &Kernels, precision: Precision, cores: f64, blocks: f64, rows: f64, context: f64) -> bool {
     if kernels.mha.is_empty() {
         return false;
