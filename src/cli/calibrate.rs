@@ -16,8 +16,9 @@ use crate::validation::{FittedParts, OutsideErrors, load_outside, outside_text};
 /// Fit the constants of a chip or a communication library to measurements
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts-low-latency:FORMAT,
-    /// delta-decode, delta-prompts, gap, sparse, sparse-prompts, power or engine:NAME; several are fitted one after the other
+    /// collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, gemm:FORMAT@ENGINE, mla:FORMAT, gqa:FORMAT,
+    /// mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts:FORMAT@ENGINE, experts-low-latency:FORMAT, delta-decode, delta-prompts, gap, sparse,
+    /// sparse-prompts, power or engine:NAME; several are fitted one after the other
     #[arg(required = true, value_name = "FAMILY")]
     families: Vec<String>,
 
