@@ -1,6 +1,7 @@
 //! `--groups` and `--beside`: what runs at the same time.
 
 use super::sizes::parse_sizes;
+use crate::input::problem::suggest;
 use crate::network::{Algorithm, Collective, ConcurrentCollective, Op, Placement};
 use crate::units::Bytes;
 
@@ -57,10 +58,7 @@ fn one_size(text: &str) -> Result<Bytes, String> {
 
 fn named<T: Copy>(text: &str, all: &[(T, &'static str)]) -> Result<T, String> {
     let known = all.iter().find(|(_, name)| *name == text).map(|entry| entry.0);
-    known.ok_or_else(|| {
-        let near = all.iter().map(|(_, name)| *name).min_by_key(|name| strsim::damerau_levenshtein(name, text)).unwrap_or_default();
-        format!("`{text}` is not known; did you mean `{near}`?")
-    })
+    known.ok_or_else(|| format!("`{text}` is not known; {}", suggest(text, all.iter().map(|(_, name)| *name))))
 }
 
 #[cfg(test)]

@@ -50,12 +50,13 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if families.iter().any(|family| family.part() != kind) {
         return Err(bad_option("FAMILY", "these constants stand in several files; fit those of one file after the other"));
     }
+    // A slip in a name is told before the measurements are read.
+    let specs = arguments.system.iter().map(|system| load_supernode(system)).collect::<Result<Vec<Spec>, Problems>>()?;
     let files = if arguments.cases.is_empty() { shipped_cases() } else { arguments.cases.clone() };
     let mut cases = Vec::new();
     for file in &files {
         cases.extend(load_cases(file)?);
     }
-    let specs = arguments.system.iter().map(|system| load_supernode(system)).collect::<Result<Vec<Spec>, Problems>>()?;
     let fabrics = specs.iter().map(fabric::build).collect::<Result<Vec<_>, Problems>>()?;
     let networks: Vec<Network<'_>> = fabrics.iter().map(Network::new).collect();
     let machines: Vec<(&Spec, &Network<'_>)> = specs.iter().zip(&networks).collect();

@@ -182,9 +182,12 @@ impl std::error::Error for Problems {}
 /// The known name nearest to `name`, if it is near enough to be a slip of the finger.
 #[must_use]
 pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + name.chars().count() / 4;
+    let length = name.chars().count();
+    let limit = 1 + length / 4;
     known
         .into_iter()
+        // Names are at least as far apart as their lengths.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
