@@ -1,7 +1,8 @@
 //! Time that a serving engine adds to the kernels of a pass: its own constants, and waiting of the chips for its host.
 
 use super::shape::StepShape;
-use crate::input::document::{Engine, ExpertKernel, Model, Precision};
+use crate::input::document::{Engine, ExpertKernel, Precision};
+use crate::input::spec::WorkloadSpec;
 use crate::units::{Figure, Ratio, Seconds};
 use crate::workload::Device;
 
@@ -25,23 +26,45 @@ pub(super) fn run_by(device: &mut Device, engine: &Engine) {
     }
 }
 
-/// Time that the host of `engine` adds to a pass whose kernels and transfers take `busy`.
+/// Time that a request spends in the engine's front end before its first token is seen, while passes go on.
+#[must_use]
+pub fn front_end(workload: &WorkloadSpec) -> Seconds {
+    let stated = workload.engine.as_ref().and_then(|deployed| deployed.engine.front_end.as_ref());
+    stated.map_or(Seconds::ZERO, |figure| figure.value)
+}
+
+/// Time that the host of `engine` adds to a pass whose kernels, so many of them, and transfers take `busy`.
 ///
-/// Launches run ahead of the kernels, so in dense layers the slower of the two sets the pace. In a layer with experts the host waits
-/// for the counts of tokens before it can go on, and the chips wait for the host. Both happen only in passes that read prompts: others
-/// are captured graphs.
-pub(super) fn host_time(engine: &Engine, model: &Model, shape: &StepShape, busy: Seconds) -> Seconds {
+/// Launches run ahead of the kernels, so the slower of the two sets the pace. That happens only in passes that read prompts: others are captured
+/// graphs.
+pub(super) fn host_time(engine: &Engine, shape: &StepShape, launched: f64, busy: Seconds) -> Seconds {
     let decoding = if shape.batch.prefill { 0.0 } else { shape.batch.sequences };
     let batch = engine.sequence.value * decoding;
     if !shape.bulk() {
         return batch;
     }
-    let (mut ahead, mut between) = (Seconds::ZERO, Seconds::ZERO);
-    for group in &model.layer {
-        match group.ffn.experts().and(engine.expert_layer.as_ref()) {
-            Some(waits) => between += waits.value * f64::from(group.count),
-            None => ahead += engine.dense_layer.value * f64::from(group.count),
-        }
+    let launches = engine.launch.value * launched;
+    (busy.max(launches) - busy) + batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::Mapping;
+    use crate::workload::AttentionBatch;
+
+    /// A hundred launches of 10 us are 1 ms of host: a pass of 0.4 ms with a prompt waits for 0.6 ms of it, one of 2 ms for nothing, and a captured
+    /// one only for its four sequences.
+    #[test]
+    fn launches_run_ahead_of_the_kernels() {
+        let engine: Engine = toml::from_str("name = \"x\"\nsequence = \"5 us\"\nlaunch = \"10 us\"").unwrap();
+        let decoding = AttentionBatch { sequences: 4.0, new_tokens: 1.0, context: 100.0, prefill: false };
+        let prompt = AttentionBatch { sequences: 1.0, new_tokens: 100.0, context: 50.0, prefill: true };
+        let shape = |batch, chunk| StepShape { mapping: Mapping::ONE, batch, chunk, micro_batches: 1, sampled: 1.0, drafts: 0 };
+        let added = |shape: &StepShape, busy: f64| host_time(&engine, shape, 100.0, Seconds::new(busy * 1e-3)).get() * 1e6;
+        assert!((added(&shape(prompt, None), 0.4) - 600.0).abs() < 1e-6);
+        assert!((added(&shape(decoding, Some(prompt)), 0.4) - 620.0).abs() < 1e-6);
+        assert!(added(&shape(prompt, None), 2.0).abs() < 1e-6);
+        assert!((added(&shape(decoding, None), 0.4) - 20.0).abs() < 1e-6);
     }
-    (busy.max(ahead) - busy) + between + batch
 }

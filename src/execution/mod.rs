@@ -43,6 +43,7 @@ pub use chip_power::{
 };
 pub use communication::{Communication, Exchange};
 pub use draft::draft_mapping;
+pub use host::front_end;
 pub use mapping::{Mapping, MappingRequest, afd_mappings, degrees, mappings, mappings_for};
 pub use memory::{cache_room, expert_rank_bytes, weight_bytes};
 pub use pass::Machine;

@@ -172,6 +172,16 @@ impl Pass {
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
+    /// Kernels and transfers that one rank's host starts in a pass.
+    pub fn launched(&self) -> f64 {
+        let transfers = |layers: &EqualLayers| {
+            let reduces = layers.reduces.iter().flatten().count();
+            reduces + if matches!(&layers.block, FeedForward::Experts { exchange: Some(_), .. } | FeedForward::Apart { .. }) { 2 } else { 0 }
+        };
+        let operators: f64 = self.operators([1.0; 2]).map(|(_, times)| times).sum();
+        operators + self.layers.iter().map(|layers| self.times(layers) * transfers(layers) as f64).sum::<f64>()
+    }
+
     /// Times that a micro-batch passes through layers of this group.
     pub fn times(&self, layers: &EqualLayers) -> f64 {
         f64::from(self.micro_batches) * f64::from(layers.count + layers.drafts)

@@ -104,22 +104,22 @@ impl Step {
 /// times.
 #[must_use]
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
-    let time = time_of_pass(machine, machine.workload, shape);
+    let (time, launched) = time_of_pass(machine, machine.workload, shape);
     let passes = draft::passes(machine.workload, shape);
-    let busy = passes.fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape) * times);
-    busy + waits_for_host(machine, shape, busy)
+    let busy = passes.fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape).0 * times);
+    busy + waits_for_host(machine, shape, launched, busy)
 }
 
 /// Time in which the chips wait for the engine's host, where an engine runs the workload.
-fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, busy: Seconds) -> Seconds {
-    let workload = machine.workload;
-    workload.engine.as_ref().map_or(Seconds::ZERO, |deployed| host_time(&deployed.engine, &workload.model, shape, busy))
+fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, launched: f64, busy: Seconds) -> Seconds {
+    machine.workload.engine.as_ref().map_or(Seconds::ZERO, |deployed| host_time(&deployed.engine, shape, launched, busy))
 }
 
-fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Seconds {
+/// Time of a pass without the host's part, and the kernels launched in it.
+fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Seconds, f64) {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
-    Paced::new(machine, shape, &pass, &streams).time
+    (Paced::new(machine, shape, &pass, &streams).time, pass.launched())
 }
 
 /// Runs one pass, and those of its draft model after it.
@@ -127,7 +127,8 @@ fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShap
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let step = pass(machine, machine.workload, shape);
     let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
-    let host = waits_for_host(machine, shape, step.time);
+    let launched = Pass::new(machine, machine.workload, shape).launched();
+    let host = waits_for_host(machine, shape, launched, step.time);
     step.and_host(machine.device.power(), host)
 }
 

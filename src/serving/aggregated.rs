@@ -9,7 +9,7 @@ use super::operating_point::{OperatingPoint, Rough, WholeRequests};
 use super::prefix_cache::{PrefixUse, SharedPrefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
-use crate::execution::{Machine, StepShape};
+use crate::execution::{Machine, StepShape, front_end};
 use crate::execution::{cache_room, weight_bytes};
 use crate::execution::{step, step_time};
 use crate::input::document::{Request, Speculation};
@@ -110,7 +110,7 @@ impl<'a> Mixed<'a> {
     /// ```text
     /// t    = f t_g + (1 - f) t_0                       TPOT = t / a
     /// load u = m F / C t_C / t
-    /// TTFT = t / 2 + ceil(F / C) t_g + F / C t_C u / (2 (1 - u))
+    /// TTFT = t / 2 + ceil(F / C) t_g + F / C t_C u / (2 (1 - u)) + front end
     /// ```
     ///
     /// The last term is the mean wait before a server with fixed service time and random arrivals (Pollaczek and Khinchine). What of
@@ -126,7 +126,7 @@ impl<'a> Mixed<'a> {
         MixedPace {
             chunks,
             tpot: pass / per_step,
-            ttft: pass * 0.5 + with * chunks.alone + ahead * (load / (2.0 * (1.0 - load))) + prefixes.exposed,
+            ttft: pass * 0.5 + with * chunks.alone + ahead * (load / (2.0 * (1.0 - load))) + prefixes.exposed + front_end(self.machine.workload),
             requests_per_second: f64::from(sequences) * per_step / answer * batches / pass.get(),
         }
     }

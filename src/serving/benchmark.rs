@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::infeasible::Infeasible;
 use super::replay::{Batching, ClientTraffic, ReplayPass, ReplayedService, replay};
-use crate::execution::{Machine, Mapping, Step, StepShape, cache_room, step, weight_bytes};
+use crate::execution::{Machine, Mapping, Step, StepShape, cache_room, front_end, step, weight_bytes};
 use crate::units::Watts;
 use crate::workload::{AttentionBatch, sequence_cache};
 
@@ -29,7 +29,7 @@ pub fn benchmark(
     let (prompt, output) = (mean(traffic.prompt), mean(traffic.output));
     let room = cache_room(&machine.device, weights).ok_or(Infeasible::Weights { mapping, weights, memory: machine.device.usable_memory })?;
     let cached = room / sequence_cache(model, precision, mapping.tp, prompt + output) * (prompt + output);
-    let batching = Batching { groups: mapping.dp, cached, ..*batching };
+    let batching = Batching { groups: mapping.dp, cached, front_end: front_end(machine.workload), ..*batching };
     let mut passes = Passes {
         machine,
         draws,

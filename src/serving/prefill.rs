@@ -7,7 +7,7 @@ use super::operating_point::{OperatingPoint, Rough};
 use super::prefix_cache::{PrefixUse, SharedPrefixes};
 use crate::execution::Mapping;
 use crate::execution::draft;
-use crate::execution::{Machine, StepShape};
+use crate::execution::{Machine, StepShape, front_end};
 use crate::execution::{cache_room, weight_bytes};
 use crate::execution::{step, step_time};
 use crate::input::document::PrefillPhase;
@@ -75,7 +75,8 @@ impl<'a> PromptReading<'a> {
         let pass = step.max(self.prefixes.time).max(transfer.map_or(Seconds::ZERO, |transfer| transfer.time));
         let passes = (1.0 / self.prompts).ceil().max(1.0);
         let rate = self.shape.batch.tokens() * self.counted * f64::from(self.mapping.dp) * self.batches() / pass.get();
-        (pass * (0.5 + passes) + self.prefixes.exposed + transfer.map_or(Seconds::ZERO, |transfer| transfer.exposed), TokensPerSecond::new(rate))
+        let waited = self.prefixes.exposed + transfer.map_or(Seconds::ZERO, |transfer| transfer.exposed);
+        (pass * (0.5 + passes) + waited + front_end(self.machine.workload), TokensPerSecond::new(rate))
     }
 
     fn point(&self) -> OperatingPoint {

@@ -49,6 +49,8 @@ pub struct Batching {
     pub wait: u32,
     /// Share of the budget that waiting prompts of every group must fill for the wait to end early.
     pub wait_share: f64,
+    /// Time by which the client sees tokens later than the passes that make them end. Its next request is not held back by it.
+    pub front_end: Seconds,
 }
 
 /// Price of one pass.
@@ -166,7 +168,7 @@ pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(u
         for index in reading.ended {
             let request = &mut replay.requests[index];
             request.first = replay.now;
-            seen.first_token += replay.now - request.arrived;
+            seen.first_token += replay.now - request.arrived + engine.front_end;
             replay.groups[request.group].running += 1;
             ends.push(Reverse((passes + u64::from(request.output.saturating_sub(1)), index)));
         }
@@ -372,6 +374,7 @@ mod tests {
             poll: 1,
             wait: 0,
             wait_share: 0.0,
+            front_end: Seconds::ZERO,
         }
     }
 
@@ -384,6 +387,14 @@ mod tests {
         assert!((served.rate.get() - 10.0 / 12.0).abs() < 1e-12);
         // In that time two reads and eight decode steps of 10 J each.
         assert!((served.power.get() - 100.0 / 12.0).abs() < 1e-12);
+    }
+
+    /// What the front end takes comes on top of the first token, and of nothing else.
+    #[test]
+    fn the_front_end_delays_the_first_token() {
+        let [plain, later] = [0.0, 0.25].map(|front_end| replay(&traffic(2, 3), &Batching { front_end: Seconds::new(front_end), ..engine() }, pass));
+        assert!((later.first_token - plain.first_token - Seconds::new(0.25)).get().abs() < 1e-12);
+        assert_eq!((later.per_token, later.gap, later.rate), (plain.per_token, plain.gap, plain.rate));
     }
 
     /// Two at once and room for 1 000 tokens a pass: the second prompt starts in the second pass, where the first sequence takes one of

@@ -1,13 +1,13 @@
 //! A deployment serves requests in time: what its users see, and how busy it is.
 
-use crate::execution::{Machine, Mapping, Step, mappings_for};
+use crate::execution::{Machine, Mapping, Step, front_end, mappings_for};
 use crate::footprint::{Duty, chip_power, inventory, power};
 use crate::input::document::{Length, Precisions, PrefixCache, Request};
 use crate::input::spec::{Spec, WorkloadSpec};
 use crate::network::{Network, Profile};
 use crate::serving::queueing::{
-    CacheTransfer, Deployment, Fleet, FleetOutcome, Made, PassPrices, Percentiles, PoolSize, RequestStage, RouterPolicy, SchedulerRules, Sequence,
-    Sessions, Trace, serve,
+    CacheTransfer, Deployment, Fleet, FleetOutcome, Made, PassPrices, Percentiles, Picoseconds, PoolSize, RequestStage, RouterPolicy, SchedulerRules,
+    Sequence, Sessions, Trace, serve,
 };
 use crate::serving::{Described, Infeasible, PhasePoint, Role, Tiers, cache_tokens, kv_transfer, search, tiers};
 use crate::units::{Bytes, Figure, Joules, Seconds, Watts};
@@ -175,6 +175,7 @@ impl<'a> ServePlan<'a> {
             pooled_units: units[1],
             drafts: speculation.map_or((0, 0.0), |speculation| (speculation.draft_tokens, speculation.acceptance.value.get())),
             concurrency: layout.concurrency,
+            front_end: Picoseconds::of(front_end(workload)),
             seed: layout.seed,
         };
         Ok(Self {

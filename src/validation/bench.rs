@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::input::cases::Unit;
+use crate::input::cases::{Settings, Unit};
 use crate::input::catalog::Mention;
-use crate::input::document::{Chip, Engine, Library, Model};
+use crate::input::document::{Chip, Engine, Library, Model, Precision};
 use crate::input::spec::{Spec, TrainingSpec, WorkloadSpec, load_engine, load_library, load_model, load_training, load_workload};
 use crate::network::{Network, Profile};
 use crate::serving::ReplayedService;
@@ -119,6 +119,22 @@ impl<'a> Bench<'a> {
             self.workloads.insert(name.to_owned(), workload);
         }
         Ok(self.workloads[name].clone())
+    }
+
+    /// The case's workload, with its own `model`, and its own formats of `weights`, `experts`, `attention` and `cache`, where it says so.
+    pub(super) fn restated(&mut self, settings: &Settings) -> Result<WorkloadSpec, String> {
+        let mut workload = self.workload(settings.text("workload")?)?;
+        if let Some(name) = settings.optional("model") {
+            workload.model = self.model(name)?;
+        }
+        let known = Precision::ALL.map(|format| (format.name(), format));
+        let stated = |key: &str| settings.optional(key).map(|_| settings.one_of(key, &known)).transpose();
+        let formats = &mut workload.workload.precision;
+        formats.weights = stated("weights")?.unwrap_or(formats.weights);
+        formats.experts = stated("experts")?.or(formats.experts);
+        formats.attention = stated("attention")?.unwrap_or(formats.attention);
+        formats.kv_cache = stated("cache")?.unwrap_or(formats.kv_cache);
+        Ok(workload)
     }
 
     /// A shipped training workload or a path.

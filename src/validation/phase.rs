@@ -5,24 +5,18 @@ use std::sync::Arc;
 use super::bench::{Bench, share_in, time_in, tokens_in};
 use crate::execution::{Machine, Mapping, mappings_for};
 use crate::input::cases::{Case, Settings};
-use crate::input::document::{CacheTier, DecodePhase, ExpertPlacement, Precision, PrefixCache, Speculation};
+use crate::input::document::{CacheTier, DecodePhase, ExpertPlacement, PrefixCache, Speculation};
 use crate::input::spec::{EngineSpec, WorkloadSpec};
 use crate::network::Pricing;
 use crate::serving::{OperatingPoint, Role, best as best_mapping, decode_at, prefill_at};
 use crate::units::{BytesPerSecond, Figure, Ratio, Seconds, TokensPerSecond};
-
-/// Formats of attention and cache.
-const FORMATS: [(&str, Precision); 2] = [("bf16", Precision::Bf16), ("fp8", Precision::Fp8)];
 
 /// One instance over all ranks of the case's chips, `tp` ranks an attention group (one if absent), with the case's workload. `imbalance` (per
 /// cent of the mean), `slots` (experts with their copies), `attention` and `cache` (formats), `prompt` (tokens) and `model` take the place of the
 /// workload's.
 fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Mapping), String> {
     let settings = &case.settings;
-    let mut workload = bench.workload(settings.text("workload")?)?;
-    if let Some(name) = settings.optional("model") {
-        workload.model = bench.model(name)?;
-    }
+    let mut workload = bench.restated(settings)?;
     let stated = &mut workload.workload;
     if settings.optional("imbalance").is_some() || settings.optional("slots").is_some() {
         let mut placement = stated.experts.clone().unwrap_or_else(ExpertPlacement::even);
@@ -32,12 +26,6 @@ fn instance(bench: &mut Bench<'_>, case: &Case) -> Result<(WorkloadSpec, u32, Ma
             placement.redundant = settings.count("slots")?.saturating_sub(routed);
         }
         stated.experts = Some(placement);
-    }
-    if settings.optional("attention").is_some() {
-        stated.precision.attention = settings.one_of("attention", &FORMATS)?;
-    }
-    if settings.optional("cache").is_some() {
-        stated.precision.kv_cache = settings.one_of("cache", &FORMATS)?;
     }
     if let (Some(phase), Some(_)) = (stated.prefill.as_mut(), settings.optional("prompt")) {
         phase.prompt.set(settings.count("prompt")?);

@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 43] = [
+pub const QUANTITIES: [MeasuredQuantity; 45] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -98,6 +98,8 @@ pub const QUANTITIES: [MeasuredQuantity; 43] = [
     MeasuredQuantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
     MeasuredQuantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
     MeasuredQuantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
+    MeasuredQuantity { name: "unseen_tpot", meaning: "as serving_tpot, of models that no engine's fit uses", predict: serving::serving },
+    MeasuredQuantity { name: "unseen_ttft", meaning: "as serving_ttft, of such models", predict: serving::serving },
     MeasuredQuantity {
         name: "serving_trace",
         meaning: "a figure of a run that was measured request by request: see docs/serving.md",

@@ -21,10 +21,15 @@ const SHORTEST: f64 = 80.0;
 /// Tokens that an engine takes into one pass.
 const BUDGET: u32 = 8192;
 
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 24] = [
     "engine",
     "release",
     "workload",
+    "model",
+    "weights",
+    "experts",
+    "attention",
+    "cache",
     "tp",
     "ep",
     "dp",
@@ -48,7 +53,7 @@ pub fn serving(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resul
     case.settings.only(&SETTINGS)?;
     let served = served(bench, case)?;
     match case.quantity.as_str() {
-        "serving_ttft" => time_in(case.unit, served.first_token),
+        "serving_ttft" | "unseen_ttft" => time_in(case.unit, served.first_token),
         "serving_gap" => time_in(case.unit, served.gap),
         "serving_rate" => tokens_in(case.unit, served.rate),
         "serving_power" => power_in(case.unit, served.power),
@@ -70,7 +75,7 @@ fn served(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, String>
 
 fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, String> {
     let settings = &case.settings;
-    let mut workload = bench.workload(settings.text("workload")?)?;
+    let mut workload = bench.restated(settings)?;
     let (tp, dp) = (settings.count("tp")?, settings.count("dp")?);
     let ranks = u64::from(tp) * u64::from(dp);
     let fabric = bench.network.fabric();
@@ -98,6 +103,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, Strin
         budget: or("budget", BUDGET)?,
         running: or("running", u32::MAX)?,
         cached: 0.0,
+        front_end: Seconds::ZERO,
         paged: settings.flag("paged")?,
         whole: settings.flag("whole")?,
         separate: settings.flag("separate")?,

@@ -60,6 +60,7 @@ pub fn fleet(rules: SchedulerRules, blocks: u64) -> Fleet {
         pooled_units: 0,
         drafts: (0, 0.0),
         concurrency: None,
+        front_end: Picoseconds(0),
         seed: 1,
     }
 }

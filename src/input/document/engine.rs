@@ -35,12 +35,12 @@ pub struct Engine {
     pub own_experts: BTreeMap<Precision, Precision>,
     /// Host time that a pass waits for, for each sequence of an attention group: batch assembly, sampling, detokenising.
     pub sequence: Figure<Seconds>,
-    /// Host time to launch the kernels of a layer with a dense block one by one, where a pass with prompts runs outside captured graphs.
-    /// The host runs ahead: the slower of it and the kernels counts.
-    pub dense_layer: Figure<Seconds>,
-    /// Host time that kernels wait for in a layer with experts of such a pass, since the host waits for counts of tokens; as
-    /// `dense_layer` if absent.
-    pub expert_layer: Option<Figure<Seconds>>,
+    /// Host time to launch one kernel or transfer, where a pass with prompts runs outside captured graphs. The host runs ahead: the slower of it and
+    /// the kernels counts.
+    pub launch: Figure<Seconds>,
+    /// Time that a request spends outside passes before its first token is seen, while passes go on: the server, the tokenizer and the queues
+    /// between processes, both ways; none if absent.
+    pub front_end: Option<Figure<Seconds>>,
     /// How it batches requests; as vLLM's API server does if absent.
     pub scheduler: Option<Scheduler>,
 }

@@ -58,6 +58,8 @@ pub struct Fleet {
     pub drafts: (u32, f64),
     /// Number of requests in flight (closed loop). If absent, requests arrive at the times of the trace.
     pub concurrency: Option<u32>,
+    /// Time by which clients see tokens later than the passes that make them end.
+    pub front_end: Picoseconds,
     /// Seed of accepted drafts.
     pub seed: u64,
 }
@@ -165,8 +167,9 @@ pub fn serve(fleet: &Fleet, trace: &Trace, prices: &mut dyn PassPricing) -> Flee
         }
     }
     run.outcome.blocks_left = run.instances.iter().map(|instance| instance.blocks()[0]).sum();
-    run.outcome.sequences =
-        run.requests.sequences.iter().zip(&run.requests.records).map(|(progress, record)| Sequence::of(progress, record)).collect();
+    let sequences = run.requests.sequences.iter().zip(&run.requests.records);
+    run.outcome.sequences = sequences.map(|(progress, record)| Sequence::of(progress, record).seen_after(fleet.front_end)).collect();
+    run.outcome.end += fleet.front_end;
     run.outcome
 }
 
@@ -330,8 +333,7 @@ impl<'a> FleetRun<'a> {
     }
 
     fn pass_ends(&mut self, now: Picoseconds, index: u32) {
-        let (drafts, chance) = self.fleet.drafts;
-        let seed = self.fleet.seed;
+        let Fleet { drafts: (drafts, chance), seed, front_end, .. } = *self.fleet;
         // A stream for every pass of every sequence: what is accepted does not depend on what else runs.
         let mut accepted = |request: u32, sequence: &RequestProgress| {
             if drafts == 0 {
@@ -347,7 +349,7 @@ impl<'a> FleetRun<'a> {
         let mut emit = |request: u32, (sequence, record): (&RequestProgress, &Record), gap: Picoseconds, made: u32| {
             tokens += f64::from(made);
             if sequence.made == made {
-                first = [first[0] + now.since(record.arrived).seconds(), first[1] + 1.0];
+                first = [first[0] + (now + front_end).since(record.arrived).seconds(), first[1] + 1.0];
             } else if gap == common {
                 times += 1;
             } else {

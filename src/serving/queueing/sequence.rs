@@ -81,6 +81,12 @@ impl Sequence {
         let Record { found, found_units, preempted, arrived, scheduled, first, stage, at, .. } = *record;
         Self { input, output, made, found, found_units, preempted, arrived, scheduled, first, last, stage, at }
     }
+
+    /// Its tokens as its client sees them, so much later than they are made.
+    #[must_use]
+    pub fn seen_after(self, front_end: Picoseconds) -> Self {
+        if self.made == 0 { self } else { Self { first: self.first + front_end, last: self.last + front_end, ..self } }
+    }
 }
 
 /// Where a request stands.

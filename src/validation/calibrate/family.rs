@@ -353,10 +353,10 @@ fn across_constants(across: &mut AcrossHosts) -> Vec<Named<'_>> {
 }
 
 fn engine_constants(engine: &mut Engine) -> Vec<Named<'_>> {
-    let mut found = vec![time("sequence", &mut engine.sequence), time("dense_layer", &mut engine.dense_layer)];
+    let mut found = vec![time("sequence", &mut engine.sequence), time("launch", &mut engine.launch)];
     found.extend(engine.gap.as_mut().map(|figure| Named { name: "gap", unit: ("", 1.0), highest: 10.0, figure }));
     found.extend(engine.matrix.as_mut().map(|figure| share("matrix", figure)));
-    found.extend(engine.expert_layer.as_mut().map(|figure| time("expert_layer", figure)));
+    found.extend(engine.front_end.as_mut().map(|figure| time("front_end", figure)));
     found
 }
 
