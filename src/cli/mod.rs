@@ -307,7 +307,7 @@ fn listed_tables() -> Option<String> {
         "simulate" if words.iter().any(|word| word == "--clip" || word.starts_with("--clip=")) => "simulate-clip",
         other => other,
     };
-    Some(report::tables_text(variant)).filter(|text| !text.is_empty())
+    Some(report::tables_text(variant, &words)).filter(|text| !text.is_empty())
 }
 
 /// What a command leaves behind.

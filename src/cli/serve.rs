@@ -15,6 +15,7 @@ use crate::network::Network;
 use crate::report::{self, Picture, RecordFormat, ServeReport, View, trace_file};
 use crate::serving::queueing::{Arrivals, Made, Trace};
 use crate::study::{ServePlan, made, replicate};
+use crate::units::counted;
 
 /// Serve requests in time: queues, percentiles, goodput, caches, power
 #[derive(Debug, clap::Args)]
@@ -139,7 +140,7 @@ enum RequestSource {
 fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(RequestSource, String), Problems> {
     if let Some(path) = &arguments.trace {
         let file = load_trace(path)?;
-        return Ok((RequestSource::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
+        return Ok((RequestSource::File(Trace::of(&file)), format!("{} of {path}", counted(file.rows.len(), "request"))));
     }
     let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
     let rate = match stated {
