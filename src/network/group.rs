@@ -132,7 +132,7 @@ impl fmt::Display for PlacementError {
             }
             Self::Twice { chip } => write!(out, "two ranks would be on chip {chip}; every rank needs a chip of its own"),
             Self::Length { ranks, listed } => {
-                write!(out, "{} listed for {}; leave --ranks out to use the whole list", counted(*listed, "chip"), counted(*ranks, "rank"))
+                write!(out, "the list has {} for {}; leave --ranks out to use the whole list", counted(*listed, "chip"), counted(*ranks, "rank"))
             }
         }
     }
