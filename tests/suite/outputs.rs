@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -244,4 +245,39 @@ fn tables_are_refused_where_there_are_none() {
     assert_eq!(project.run(&[&nodes[..], &["--full"]].concat()).output().lines().count(), 1 + 14, "8 chips, 4 switches, 2 hosts");
     assert!(project.run(&["describe", "hgx-h100", "--tables"]).output().contains("\n\nnodes, with --full\n"));
     assert!(project.run(&["describe", "hgx-h100", "--full", "--tables"]).output().contains("\n\nnodes\n"));
+}
+
+/// Names that sources of a folder return from `output`.
+fn outputs_in(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            outputs_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let bodies = text.split("fn output(&self) -> &'static str {").skip(1);
+            found.extend(bodies.filter_map(|body| body.split('}').next()?.split('"').nth(1).map(str::to_owned)));
+        }
+    }
+}
+
+/// What the how-to for a command asks for and no compiler holds: a schema for every output, a section of the book for every command.
+#[test]
+fn nothing_of_a_command_is_forgotten() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut outputs = Vec::new();
+    ["src/report", "src/cli"].iter().for_each(|folder| outputs_in(&root.join(folder), &mut outputs));
+    assert!(outputs.len() > 25, "{outputs:?}");
+    for output in outputs {
+        assert!(root.join(format!("schema/output/{output}.json")).exists(), "`{output}` has no schema in schema/output, and so no tables");
+    }
+    let help = Project::new("outputs-commands").run(&["--help"]).output();
+    let listed = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    let commands: Vec<&str> =
+        listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !["", "help"].contains(name)).collect();
+    assert!(commands.len() > 25, "{commands:?}");
+    let book = fs::read_to_string(root.join("docs/commands.md")).unwrap();
+    for command in commands {
+        assert!(book.contains(&format!("\n### {command}\n")), "docs/commands.md has no section on `{command}`");
+    }
 }
