@@ -22,9 +22,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Questions that end sooner show no progress.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a command answers.
+/// What a command answers, and how long the library took for it.
 #[pyclass(frozen, module = "supernode._native")]
-struct Result(Answer);
+struct Result(Answer, Duration);
 
 #[pymethods]
 impl Result {
@@ -38,6 +38,12 @@ impl Result {
     #[getter]
     fn text(&self) -> &str {
         self.0.text()
+    }
+
+    /// Seconds that the library took: what a caller waits beyond them is the package's own.
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.1.as_secs_f64()
     }
 
     /// Names of the tables, the main one first.
@@ -131,7 +137,9 @@ fn ask(py: Python<'_>, arguments: Vec<String>, progress: Option<Bound<'_, PyAny>
                 *far = Some((done, of, pieces));
             }
         };
-        let _ = sender.send(supernode::ask_heard(&words, hear));
+        let start = Instant::now();
+        let answer = supernode::ask_heard(&words, hear);
+        let _ = sender.send(answer.map(|answer| Result(answer, start.elapsed())));
     })?;
     // Waits without Python's lock; a lock of its own lets the waiting move.
     let receiver = Mutex::new(receiver);
@@ -146,7 +154,7 @@ fn ask(py: Python<'_>, arguments: Vec<String>, progress: Option<Bound<'_, PyAny>
             shown = now;
         }
         match found {
-            Ok(answer) => return answer.map(Result).map_err(|error| Error::new_err(error.to_string())),
+            Ok(answer) => return answer.map_err(|error| Error::new_err(error.to_string())),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the question ended without an answer")),
         }

@@ -9,6 +9,9 @@ class Result:
     @property
     def text(self) -> str: ...
     @property
+    def seconds(self) -> float:
+        """Seconds that the library took: what a caller waits beyond them is the package's own."""
+    @property
     def tables(self) -> list[str]: ...
     def table(self, name: str | None = None) -> Table: ...
 

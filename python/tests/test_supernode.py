@@ -82,22 +82,38 @@ def test_control_c_ends_the_waiting():
 
 
 def processor_seconds(who, ask):
-    """Processor time of a question, all threads, the least of many: what else runs on the machine does not count."""
-    times = []
-    for _ in range(15):
-        before = resource.getrusage(who)
-        ask()
-        after = resource.getrusage(who)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times)
+    """Processor time of a question, all threads."""
+    before = resource.getrusage(who)
+    ask()
+    after = resource.getrusage(who)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-@pytest.mark.parametrize("command, names, options", [QUESTIONS[0], QUESTIONS[3]])
-def test_a_question_takes_less_than_a_millisecond_more_than_the_program(command, names, options):
+def added_seconds(command, names, options):
+    """What a caller waits beyond the library's own time, up to the text of the JSON; and that of the library."""
+    start = time.perf_counter()
+    result = supernode.ask(command, *names, **options)
+    assert result.json
+    return time.perf_counter() - start - result._native.seconds, result._native.seconds
+
+
+@pytest.mark.parametrize("command, names, options", [QUESTIONS[0], QUESTIONS[1], QUESTIONS[3]])
+def test_the_package_adds_less_than_a_millisecond(command, names, options, capsys):
+    """Package and program have one optimisation level: `.ci/python-package` builds them so. Runs take turns, and the least of many counts: what else
+    runs on the machine makes a run longer, never shorter."""
     line = [*words(command, names, options), "--format", "json"]
-    of_program = processor_seconds(resource.RUSAGE_CHILDREN, lambda: program(*line))
-    of_package = processor_seconds(resource.RUSAGE_SELF, lambda: supernode.ask(command, *names, **options).json)
-    assert of_package < of_program + 0.001, (of_package, of_program)
+    of_program, of_package, added, library = [], [], [], []
+    for _ in range(15):
+        of_program.append(processor_seconds(resource.RUSAGE_CHILDREN, lambda: program(*line)))
+        of_package.append(processor_seconds(resource.RUSAGE_SELF, lambda: supernode.ask(command, *names, **options).json))
+        more, own = added_seconds(command, names, options)
+        added.append(more)
+        library.append(own)
+    with capsys.disabled():
+        times = [1000 * min(times) for times in (added, library, of_package, of_program)]
+        print("\n{}: added {:.3f} ms to {:.1f} ms of the library; processor time {:.1f} ms, of the program {:.1f} ms".format(command, *times))
+    assert min(added) < 0.001, added
+    assert min(of_package) < min(of_program) + 0.001, (of_package, of_program)
 
 
 def test_a_long_question_says_how_far_it_is():

@@ -24,6 +24,7 @@ use crate::input::spec::{load_clip, load_supernode, load_supernode_from, load_ta
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table};
 use crate::study::{Demands, MachineFacts, RuleFinding, Severity, Space, check_figures, check_machine, findings};
+use crate::units::counted;
 use crate::validation::load_bounds;
 
 /// Read and validate files: every problem is underlined, and design rules find machines that could not be built, priced or trusted
@@ -224,7 +225,7 @@ fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<R
 
 /// Contents of a `config.json`, and keys that were not read.
 fn configuration(model: &Model) -> String {
-    let mut holds = format!("model {}, {} layers", model.name, model.layers());
+    let mut holds = format!("model {}, {}", model.name, counted(model.layers(), "layer"));
     if !model.ignored.is_empty() {
         holds += &format!("; not read: {}", model.ignored.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "));
     }
@@ -250,7 +251,7 @@ fn check_supernode(path: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(Str
     let fabric = fabric::build(&spec)?;
     let measured = load_bounds("medians")?.iter().any(|bound| bound.system == spec.id);
     let findings = check_machine(&spec, &fabric, &MachineFacts { prices, measured });
-    Ok((format!("supernode {}, {} chips, {} links", spec.name, fabric.chips, fabric.link_count()), findings))
+    Ok((format!("supernode {}, {}, {}", spec.name, counted(fabric.chips, "chip"), counted(fabric.link_count(), "link")), findings))
 }
 
 /// The checks that `sweep` runs before it starts.
@@ -259,5 +260,5 @@ fn check_study(path: &str) -> Result<String, Problems> {
     let demands = Demands::of(&space)?;
     findings(&space, &demands, &[])?;
     space.preview()?;
-    Ok(format!("study {}, {} designs", space.spec.study.name, space.points))
+    Ok(format!("study {}, {}", space.spec.study.name, counted(space.points, "design")))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output_file::{OutputFile, cannot_write, write_file};
+use super::output_file::{OutputFile, cannot_write, record_format, write_file};
 use super::{CommandResult, Output, bad_option, fidelity, routing_policy};
 use crate::fabric::{self, node_names};
 use crate::input::catalog::read_foreign;
@@ -106,16 +106,6 @@ fn with_packets(network: &Network<'_>, flows: &[Flow], fair: &FlowRun, options: 
 
 fn flow(row: FlowRow) -> Flow {
     Flow { source: row.source, destination: row.destination, bytes: row.bytes, start: row.start, after: row.after, cap: row.cap }
-}
-
-/// The kind of file that a path's ending names.
-pub(super) fn record_format(option: &str, path: &Path) -> Result<RecordFormat, Problems> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(RecordFormat::Csv),
-        Some("jsonl") => Ok(RecordFormat::JsonLines),
-        Some("parquet") => Ok(RecordFormat::Parquet),
-        _ => Err(bad_option(option, format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
-    }
 }
 
 pub(super) fn write_records(option: &str, path: &Path, format: RecordFormat, records: &Records) -> Result<(), Problems> {

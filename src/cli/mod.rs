@@ -55,7 +55,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, Valu
 
 use crate::input::catalog::inputs;
 use crate::input::problem::{Problem, Problems};
-use crate::report::{self, Document, RecordFormat, Records, Report};
+use crate::report::{self, Document, Records, Report};
 
 pub(crate) use progress::heard;
 
@@ -129,6 +129,30 @@ enum FormatArgument {
     Infragraph,
     /// Every node and link as GraphML; `describe` only
     Graphml,
+}
+
+/// What a format asks for.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Report(report::Format),
+    Drawing(report::Drawing),
+    Graph(report::GraphFormat),
+}
+
+impl FormatArgument {
+    fn asked(self) -> Asked {
+        match self {
+            Self::Text => Asked::Report(report::Format::Text),
+            Self::Json => Asked::Report(report::Format::Json),
+            Self::Csv => Asked::Report(report::Format::Csv),
+            Self::Parquet => Asked::Report(report::Format::Parquet),
+            Self::Markdown => Asked::Report(report::Format::Markdown),
+            Self::Dot => Asked::Drawing(report::Drawing::Dot),
+            Self::Svg => Asked::Drawing(report::Drawing::Svg),
+            Self::Infragraph => Asked::Graph(report::GraphFormat::InfraGraph),
+            Self::Graphml => Asked::Graph(report::GraphFormat::GraphMl),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -240,36 +264,20 @@ pub fn run(commit: &str) -> Exit {
         // Fails only if the pool exists already, which nothing before this line makes.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
     }
-    let format = match arguments.format {
-        FormatArgument::Text => report::Format::Text,
-        FormatArgument::Json => report::Format::Json,
-        FormatArgument::Csv => report::Format::Csv,
-        FormatArgument::Parquet => report::Format::Parquet,
-        FormatArgument::Markdown => report::Format::Markdown,
-        FormatArgument::Dot | FormatArgument::Svg | FormatArgument::Infragraph | FormatArgument::Graphml => report::Format::Text,
-    };
-    let drawing = match arguments.format {
-        FormatArgument::Dot => Some(report::Drawing::Dot),
-        FormatArgument::Svg => Some(report::Drawing::Svg),
-        _ => None,
-    };
-    let graph = match arguments.format {
-        FormatArgument::Infragraph => Some(report::GraphFormat::InfraGraph),
-        FormatArgument::Graphml => Some(report::GraphFormat::GraphMl),
-        _ => None,
-    };
-    let result = match (&arguments.command, drawing) {
-        (Command::Describe(arguments), None) if graph.is_some() => match graph {
-            Some(graph) => describe::export(arguments, graph),
-            None => describe::run(arguments, format),
-        },
-        (_, None) if graph.is_some() => Err(bad_option("--format", "`infragraph` and `graphml` list nodes and links; only `describe` does")),
-        (Command::Describe(arguments), Some(drawing)) => describe::draw(arguments, drawing),
-        (Command::Plan(arguments), Some(report::Drawing::Svg)) => plan::draw(arguments),
-        (_, Some(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
+    let asked = arguments.format.asked();
+    let result = match (&arguments.command, asked) {
+        (Command::Describe(arguments), Asked::Graph(graph)) => describe::export(arguments, graph),
+        (_, Asked::Graph(_)) => Err(bad_option("--format", "`infragraph` and `graphml` list nodes and links; only `describe` does")),
+        (Command::Describe(arguments), Asked::Drawing(drawing)) => describe::draw(arguments, drawing),
+        (Command::Plan(arguments), Asked::Drawing(report::Drawing::Svg)) => plan::draw(arguments),
+        (_, Asked::Drawing(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
         // Said before work starts, not after it.
-        (_, None) if arguments.table.is_some() && !matches!(format, report::Format::Csv | report::Format::Parquet) => Err(no_tables()),
-        (command, None) => command.run(format),
+        (_, Asked::Report(format)) if arguments.table.is_some() && format.records().is_none() => Err(no_tables()),
+        (command, Asked::Report(format)) => command.run(format),
+    };
+    let format = match asked {
+        Asked::Report(format) => format,
+        Asked::Drawing(_) | Asked::Graph(_) => report::Format::Text,
     };
     match result.and_then(|output| Ok((output.exit, output.bytes(format, arguments.table.as_deref())?))) {
         Ok((exit, bytes)) => print(&bytes).map_or(exit, |failed| failed),
@@ -307,7 +315,7 @@ fn listed_tables() -> Option<String> {
         "simulate" if words.iter().any(|word| word == "--clip" || word.starts_with("--clip=")) => "simulate-clip",
         other => other,
     };
-    Some(report::tables_text(variant)).filter(|text| !text.is_empty())
+    Some(report::tables_text(variant, &words)).filter(|text| !text.is_empty())
 }
 
 /// What a command leaves behind.
@@ -349,17 +357,12 @@ impl Output {
 
     /// What goes to standard output.
     fn bytes(self, format: report::Format, table: Option<&str>) -> Result<Vec<u8>, Problems> {
-        let records = match format {
-            report::Format::Csv => RecordFormat::Csv,
-            report::Format::Parquet => RecordFormat::Parquet,
-            _ if table.is_some() => return Err(no_tables()),
-            _ => {
-                return Ok(match self.body {
-                    Body::Text(text) => text,
-                    Body::Document(document, _) => document.text(),
-                }
-                .into_bytes());
-            }
+        let Some(records) = format.records() else {
+            let text = match self.body {
+                Body::Text(text) => text,
+                Body::Document(document, _) => document.text(),
+            };
+            return if table.is_some() { Err(no_tables()) } else { Ok(text.into_bytes()) };
         };
         match self.body {
             Body::Text(text) => Ok(text.into_bytes()),

@@ -13,6 +13,7 @@ use crate::input::file_cache::FileReader;
 use crate::input::problem::Problems;
 use crate::input::spec::supernode_of;
 use crate::study::{NewMachine, NewStructure, structure};
+use crate::units::counted;
 
 /// Write the file of a machine made of these parts, planes and spines worked out
 #[derive(Debug, clap::Args)]
@@ -102,11 +103,19 @@ pub fn run(arguments: &Arguments) -> CommandResult {
 fn summary(found: NewStructure, chips: u32) -> String {
     let switches = found.switches(chips);
     match found {
-        NewStructure::OneTier { planes, links } => format!("one tier, {planes} planes, {links} links from a chip to each of {switches} switches"),
+        NewStructure::OneTier { planes, links } => {
+            let (planes, links) = (counted(planes, "plane"), counted(links, "link"));
+            format!("one tier, {planes}, {links} from a chip to each of {}", counted(switches, "switch"))
+        }
         NewStructure::TwoTiers { planes, leaf, spines, uplinks } => {
             format!(
-                "two tiers, {planes} planes of {} leaves with {leaf} chips and {spines} spines, {uplinks} links between each two, {switches} switches",
-                chips / leaf
+                "two tiers, {} of {} leaves with {} and {}, {} between each two, {}",
+                counted(planes, "plane"),
+                chips / leaf,
+                counted(leaf, "chip"),
+                counted(spines, "spine"),
+                counted(uplinks, "link"),
+                counted(switches, "switch")
             )
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::bad_option;
 use crate::input::problem::Problems;
+use crate::report::RecordFormat;
 
 /// A file under way.
 pub struct OutputFile {
@@ -118,4 +119,15 @@ pub fn cannot_write(option: &str, path: &Path, error: &io::Error) -> Problems {
 /// What the file system says.
 pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
     OutputFile::create(path)?.whole(content)
+}
+
+/// The kind of file that a path's ending names.
+pub(super) fn record_format(option: &str, path: &Path) -> Result<RecordFormat, Problems> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(RecordFormat::Csv),
+        Some("jsonl") => Ok(RecordFormat::JsonLines),
+        Some("parquet") if cfg!(feature = "parquet") => Ok(RecordFormat::Parquet),
+        Some("parquet") => Err(bad_option(option, "this build writes no Parquet; build it with `--features parquet`, or write .csv or .jsonl")),
+        _ => Err(bad_option(option, format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
+    }
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::flows::{record_format, write_records};
-use super::output_file::{cannot_write, write_file};
+use super::flows::write_records;
+use super::output_file::{cannot_write, record_format, write_file};
 use super::{CommandResult, Output, bad_option, routing_policy};
 use crate::execution::{ComputeTimes, GatherSize, ReplayOptions, replay};
 use crate::fabric;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::deployment::{DeploymentArguments, arrivals};
-use super::output_file::{OutputFile, cannot_write};
+use super::output_file::{OutputFile, cannot_write, record_format};
 use super::page::{PageArgument, fabric_picture};
 use super::{CommandResult, Exit, Output, bad_option};
 use crate::fabric;
@@ -12,9 +12,10 @@ use crate::input::problem::Problems;
 use crate::input::spec::WorkloadSpec;
 use crate::input::trace::load_trace;
 use crate::network::Network;
-use crate::report::{self, Picture, RecordFormat, ServeReport, View, trace_file};
+use crate::report::{self, Picture, ServeReport, View, trace_file};
 use crate::serving::queueing::{Arrivals, Made, Trace};
 use crate::study::{ServePlan, made, replicate};
+use crate::units::counted;
 
 /// Serve requests in time: queues, percentiles, goodput, caches, power
 #[derive(Debug, clap::Args)]
@@ -73,7 +74,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let records = arguments
         .requests_out
         .as_deref()
-        .map(|path| Ok::<_, Problems>((path, record_format(path)?, created("--requests-out", path)?)))
+        .map(|path| Ok::<_, Problems>((path, record_format("--requests-out", path)?, created("--requests-out", path)?)))
         .transpose()?;
     let trace_out = arguments.trace_out.as_deref().map(|path| created("--trace-out", path).map(|file| (path, file))).transpose()?;
     let plot = arguments.plot.as_deref().map(|path| created("--plot", path).map(|file| (path, file))).transpose()?;
@@ -139,7 +140,7 @@ enum RequestSource {
 fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(RequestSource, String), Problems> {
     if let Some(path) = &arguments.trace {
         let file = load_trace(path)?;
-        return Ok((RequestSource::File(Trace::of(&file)), format!("{} requests of {path}", file.rows.len())));
+        return Ok((RequestSource::File(Trace::of(&file)), format!("{} of {path}", counted(file.rows.len(), "request"))));
     }
     let stated = workload.workload.request.as_ref().and_then(|request| request.arrivals_per_second);
     let rate = match stated {
@@ -161,13 +162,4 @@ fn requests(arguments: &Arguments, workload: &WorkloadSpec) -> Result<(RequestSo
 
 fn created(option: &str, path: &Path) -> Result<OutputFile, Problems> {
     OutputFile::create(path).map_err(|error| cannot_write(option, path, &error))
-}
-
-fn record_format(path: &Path) -> Result<RecordFormat, Problems> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(RecordFormat::Csv),
-        Some("jsonl") => Ok(RecordFormat::JsonLines),
-        Some("parquet") => Ok(RecordFormat::Parquet),
-        _ => Err(bad_option("--requests-out", format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
-    }
 }

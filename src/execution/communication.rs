@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::input::document::{Library, TokenKernel};
-use crate::network::{AfdTraffic, CollectiveCall, ExpertTraffic, FarMemory, Network, Op, PacketPrices, Profile, Reach, Relay, TransferPrices};
+use crate::network::{
+    AfdTraffic, CollectiveCall, ExpertTraffic, FarMemory, Network, Op, PacketPrices, Profile, Reach, Relay, TransferPrices, computed,
+};
 use crate::units::{Bytes, Seconds};
 
 /// Ranks with attention and ranks with experts of attention-FFN disaggregation (AFD), in chips.
@@ -66,18 +68,6 @@ pub struct Communication<'a> {
     walks: Arc<Walks>,
     /// In the order of [`Reach::ALL`]; the rate depends on the library.
     far_memory: [OnceLock<Result<FarMemory, String>>; Reach::ALL.len()],
-}
-
-/// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a
-/// task that asks for the same cell. Two threads may then compute the same value, and one of the two is dropped.
-fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(value) => value,
-        None => {
-            let value = compute();
-            cell.get_or_init(|| value)
-        }
-    }
 }
 
 impl<'a> Communication<'a> {

@@ -55,11 +55,13 @@ thread_local! {
 
 /// Writes down that a file was read.
 fn note(path: &str, bytes: &[u8]) {
+    // `./own.toml` and `own.toml` are one file, under the name that was read first.
+    let key = path.trim_start_matches("./");
     READ.with_borrow_mut(|read| {
-        if !read.contains_key(path) {
+        if !read.contains_key(key) {
             let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             let text = str::from_utf8(bytes).ok().filter(|_| path.ends_with(".toml")).map(str::to_owned);
-            read.insert(path.to_owned(), InputFile { path: path.to_owned(), hash: format!("sha256:{digits}"), text });
+            read.insert(key.to_owned(), InputFile { path: path.to_owned(), hash: format!("sha256:{digits}"), text });
         }
     });
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::problem::{Place, Problem, Problems, Source, suggest};
-use crate::units::{Bytes, BytesPerSecond, Quantity, Seconds, parse};
+use crate::units::{Bytes, BytesPerSecond, Quantity, Seconds, counted, parse};
 
 /// Wrong cells that are shown.
 const SHOWN: usize = 10;
@@ -65,11 +65,10 @@ impl ChipNames<'_> {
 
     fn by_path(&self, text: &str, steps: &[&str]) -> Result<u32, String> {
         if steps.len() != self.sizes.len() {
-            let levels = self.sizes.len();
             return Err(format!(
-                "`{text}` has {} steps, the machine {levels} level{}: write {}",
-                steps.len(),
-                if levels == 1 { "" } else { "s" },
+                "`{text}` has {}, the machine {}: write {}",
+                counted(steps.len(), "step"),
+                counted(self.sizes.len(), "level"),
                 self.examples()
             ));
         }

@@ -23,7 +23,7 @@ use super::document::{
     Supply, Switch, Target, Training, Workload,
 };
 use super::problem::Place;
-use crate::units::{Date, TokensPerSecond};
+use crate::units::{Date, TokensPerSecond, counted};
 pub use asked::Asked;
 pub use load::{
     engine_text, library_text, load_clip, load_engine, load_library, load_link, load_model, load_prices, load_prices_from, load_reliability,
@@ -232,10 +232,10 @@ impl WorkloadSpec {
         let speculation = self.workload.decode.as_ref()?.speculation.as_ref()?;
         let proposer = self.draft.as_ref().map_or_else(|| "the model's own MTP layers".to_owned(), |draft| draft.model.name.clone());
         let (tokens, accepted) = (speculation.draft_tokens, 100.0 * speculation.acceptance.value.get());
-        let plural = if tokens == 1 { "" } else { "s" };
         Some(format!(
-            "{proposer} propose{} {tokens} token{plural} a step, {accepted:.0} % accepted: {:.2} tokens a step",
+            "{proposer} propose{} {} a step, {accepted:.0} % accepted: {:.2} tokens a step",
             if self.draft.is_some() { "s" } else { "" },
+            counted(tokens, "token"),
             speculation.tokens_per_step()
         ))
     }

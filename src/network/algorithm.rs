@@ -20,6 +20,37 @@ impl Algorithm {
     }
 }
 
+/// What carries an algorithm's pieces from rank to rank. It decides which of the library's shares of the wire applies, and what the steps wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// Neighbours of a ring, step by step.
+    Rings,
+    /// Peers that send to each other.
+    Peers,
+    /// Switches that add up or copy.
+    Switches,
+    /// Such switches inside hosts, trees of ranks between them.
+    SwitchesBelowTrees,
+}
+
+impl Carrier {
+    /// One arm for each algorithm, so that a new one is thought about.
+    pub fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Ring | Algorithm::MultiRing => Self::Rings,
+            Algorithm::HalvingDoubling | Algorithm::DoubleTree | Algorithm::Direct | Algorithm::OneShot => Self::Peers,
+            Algorithm::Hierarchical | Algorithm::Pairwise | Algorithm::Bruck | Algorithm::EngineKernel => Self::Peers,
+            Algorithm::InNetwork => Self::Switches,
+            Algorithm::SwitchTree => Self::SwitchesBelowTrees,
+        }
+    }
+
+    /// Whether switches add up.
+    pub fn reduces(self) -> bool {
+        matches!(self, Self::Switches | Self::SwitchesBelowTrees)
+    }
+}
+
 /// Rounds of one kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Phase {

@@ -9,7 +9,7 @@ use super::group::PlacementError;
 use super::op::Op;
 use super::profile::Peak;
 use crate::input::document::Algorithm;
-use crate::units::{Bytes, BytesPerSecond, Seconds};
+use crate::units::{Bytes, BytesPerSecond, Seconds, counted};
 
 /// A collective over a group of chips.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -150,7 +150,7 @@ impl fmt::Display for CollectiveError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooFewRanks => write!(out, "a collective needs at least 2 ranks"),
-            Self::TooManyRanks { ranks, chips } => write!(out, "{ranks} ranks asked for, the machine has {chips} chips"),
+            Self::TooManyRanks { ranks, chips } => write!(out, "{} asked for, the machine has {}", counted(*ranks, "rank"), counted(*chips, "chip")),
             Self::Placement(error) => error.fmt(out),
             Self::NoBytes => write!(out, "the size must be more than zero"),
             Self::TooManyBytes => write!(out, "the size must be at most 1e24 B"),

@@ -15,7 +15,7 @@
 //! fitted to measured tables; see `docs/model/collectives.md`. A chunk that crosses between hosts holds a part for every rank of a host, so that there R
 //! counts once a rank.
 
-use super::algorithm::Phase;
+use super::algorithm::{Carrier, Phase};
 use super::collective::{LibraryProtocol, Timing};
 use super::network::Network;
 use super::op::Op;
@@ -97,11 +97,6 @@ pub(super) fn best_efficiency(library: &Library) -> f64 {
     figures.into_iter().flatten().map(|figure| figure.value.get()).fold(0.0, f64::max)
 }
 
-/// Whether switches add up.
-pub(super) fn reduces(algorithm: Algorithm) -> bool {
-    matches!(algorithm, Algorithm::InNetwork | Algorithm::SwitchTree)
-}
-
 /// Demands of an algorithm's phases on the fabric, added up from the last phase to the first.
 pub(super) struct PhaseWork {
     op: Op,
@@ -121,8 +116,8 @@ pub(super) struct PhaseWork {
     /// evenly over several.
     width: f64,
     domains: f64,
-    /// Whether pieces go round a ring, and what its steps then wait longer in long messages.
-    ring: bool,
+    /// What carries the pieces, and what the steps of a ring wait longer in long messages.
+    carrier: Carrier,
     long_waits: Seconds,
     spans_domains: bool,
     bottleneck: Option<Peak>,
@@ -137,18 +132,19 @@ impl PhaseWork {
         let outside = across.map_or(bulk, |across| across.wire_efficiency.value.get());
         let reduction = library.reduction_efficiency.as_ref().map_or(bulk, |figure| figure.value.get());
         let with_trees = across.and_then(|across| across.reduction_share.as_ref()).map_or(1.0, |figure| figure.value.get());
-        let inside = match algorithm {
-            Algorithm::InNetwork => reduction,
-            Algorithm::SwitchTree => reduction * with_trees,
-            _ => bulk,
+        let carrier = Carrier::of(algorithm);
+        let inside = match carrier {
+            Carrier::Rings | Carrier::Peers => bulk,
+            Carrier::Switches => reduction,
+            Carrier::SwitchesBelowTrees => reduction * with_trees,
         };
-        let quick = library.low_latency_efficiency.as_ref().filter(|_| !reduces(algorithm)).map(|figure| {
+        let quick = library.low_latency_efficiency.as_ref().filter(|_| !carrier.reduces()).map(|figure| {
             let quick = figure.value.get();
             [quick, across.and_then(|across| across.low_latency_efficiency.as_ref()).map_or(quick, |figure| figure.value.get())]
         });
         Self {
             op,
-            launch: launch(call, reduces(algorithm), false),
+            launch: launch(call, carrier.reduces(), false),
             waits: Seconds::ZERO,
             propagation: Seconds::ZERO,
             bulk: [inside, outside],
@@ -158,7 +154,7 @@ impl PhaseWork {
             stages: [1.0; 2],
             width,
             domains,
-            ring: matches!(algorithm, Algorithm::Ring | Algorithm::MultiRing),
+            carrier,
             long_waits: Seconds::ZERO,
             spans_domains: false,
             bottleneck: None,
@@ -235,7 +231,9 @@ impl PhaseWork {
 
     /// Additional wait of a ring's step over NICs in long messages, compared with short ones.
     fn ring_wait(&self, library: &Library, leaves: bool) -> Seconds {
-        let Some(across) = library.across_hosts.as_ref().filter(|_| self.ring && self.domains > 1.0) else { return Seconds::ZERO };
+        let Some(across) = library.across_hosts.as_ref().filter(|_| self.carrier == Carrier::Rings && self.domains > 1.0) else {
+            return Seconds::ZERO;
+        };
         let (long, short) = if leaves { (&across.ring_step, across.round.value) } else { (&across.ring_step_inside, library.round.value) };
         long.as_ref().map_or(Seconds::ZERO, |long| (long.value - short).max(Seconds::ZERO))
     }
@@ -259,15 +257,16 @@ impl PhaseWork {
             if self.op == Op::AllToAll { busy.max(dies) } else { busy + dies }
         };
         let mut waits = self.waits + self.long_waits;
-        let mut chosen = if reduces(algorithm) {
+        let reduces = self.carrier.reduces();
+        let mut chosen = if reduces {
             // A few bytes through switches alone fill no pipeline.
-            let spared = if algorithm == Algorithm::InNetwork { fill } else { 0.0 };
+            let spared = if self.carrier == Carrier::Switches { fill } else { 0.0 };
             (LibraryProtocol::InSwitch, with_dies(bulk), ramp(bulk) - spared)
         } else {
             let busy = bulk + own.get() / inside;
             (LibraryProtocol::Bulk, with_dies(busy), ramp(busy))
         };
-        if self.quick.is_some() && !reduces(algorithm) {
+        if self.quick.is_some() && !reduces {
             let crowding = if self.op == Op::AllToAll { (LOW_LATENCY_CHANNELS / (ranks - 1.0)).max(1.0) } else { 1.0 };
             let quick = with_dies(quick * crowding);
             if quick < chosen.1 + chosen.2 + self.long_waits.get() {
@@ -279,7 +278,7 @@ impl PhaseWork {
         Timing {
             algorithm,
             protocol,
-            launch: launch(call, reduces(algorithm), self.spans_domains),
+            launch: launch(call, reduces, self.spans_domains),
             synchronisation: waits + library.round.value * die_rounds,
             propagation: self.propagation,
             serialisation: Seconds::new(stretched * on_ports),

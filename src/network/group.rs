@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fabric::Fabric;
+use crate::units::counted;
 
 /// The chips of a group in rank order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,7 +131,9 @@ impl fmt::Display for PlacementError {
                 write!(out, "rank {rank} would be on chip {chip}, the machine has chips 0 to {}", chips.saturating_sub(1))
             }
             Self::Twice { chip } => write!(out, "two ranks would be on chip {chip}; every rank needs a chip of its own"),
-            Self::Length { ranks, listed } => write!(out, "{listed} chips are listed for {ranks} ranks; leave --ranks out to use the whole list"),
+            Self::Length { ranks, listed } => {
+                write!(out, "the list has {} for {}; leave --ranks out to use the whole list", counted(*listed, "chip"), counted(*ranks, "rank"))
+            }
         }
     }
 }

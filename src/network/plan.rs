@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use super::algorithm::{GroupShape, Phase, RankRails, phases};
+use super::algorithm::{Carrier, GroupShape, Phase, RankRails, phases};
 use super::collective::{LibraryProtocol, Timing};
-use super::cost::{Call, Engines, PhaseWork, PlayedPhase, best_efficiency, launch, reduces};
+use super::cost::{Call, Engines, PhaseWork, PlayedPhase, best_efficiency, launch};
 use super::custom_all_reduce::{EngineCost, engine_cost, multicast_cost};
 use super::grid::{grid_dimensions, smallest_lines};
 use super::group::Group;
@@ -343,7 +343,7 @@ impl CollectivePlan {
         let (library, bytes) = (call.library, self.chip_bytes(call.bytes));
         let rate = call.network.egress() * best_efficiency(library);
         let round = library.round.value.min(library.across_hosts.as_ref().map_or(library.round.value, |across| across.round.value));
-        let reduces = reduces(offer.algorithm);
+        let reduces = Carrier::of(offer.algorithm).reduces();
         let waits = offer.phases.iter().map(|phase| if reduces { Seconds::ZERO } else { round * phase.rounds }).sum();
         // Phases follow each other, unless one runs beside those before it. Some chip sends at least one unit of every pattern's weight.
         let (mut done, mut open) = (0.0, 0.0_f64);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::computed_once::computed;
 use super::cost::{Call, Engines};
 use super::group::Group;
 use super::network::Network;
@@ -36,18 +37,6 @@ pub struct TransferPrices {
     members: Vec<OnceLock<Arc<Members>>>,
     /// By ranks and by the ranks from one to the next: the group of the first rank, beside all groups that lie like it.
     strided: RwLock<BTreeMap<(Op, u32, u32), Arc<CollectivePlan>>>,
-}
-
-/// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a
-/// task that asks for the same cell. Two threads may then compute the same value, and one of the two is dropped.
-pub(super) fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(value) => value,
-        None => {
-            let value = compute();
-            cell.get_or_init(|| value)
-        }
-    }
 }
 
 impl TransferPrices {

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::channel_class::channel_classes;
+use super::computed_once::computed;
 use super::pattern::TrafficPattern;
 use super::profile::Profile;
 use crate::fabric::{Fabric, Node, Orbits, Router, RoutingPolicy};
@@ -186,18 +187,6 @@ impl KnownLoads {
 
 fn fan_in_bits(fan_in: &document::FanIn) -> [u64; 2] {
     [&fan_in.limit, &fan_in.rest].map(|figure| figure.value.get().to_bits())
-}
-
-/// The value of `cell`, computed outside of its lock: a walk runs on all threads, and a thread that waits for its parts may be handed a
-/// task that asks for the same cell.
-fn computed<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(value) => value,
-        None => {
-            let value = compute();
-            cell.get_or_init(|| value)
-        }
-    }
 }
 
 fn kept<K: Ord, T: Clone>(known: &Mutex<BTreeMap<K, T>>, key: K, compute: impl FnOnce() -> T) -> T {

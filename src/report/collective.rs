@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::format::{Report, Section, Table};
 use crate::fabric::RoutingPolicy;
 use crate::network::{Collective, ConcurrentTiming, LevelUse, Op, PacketRounds, Timing};
-use crate::units::{Bytes, Seconds, render};
+use crate::units::{Bytes, Seconds, counted, render};
 
 /// One size.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl Report for CollectiveReport {
 
     fn sections(&self) -> Vec<Section> {
         let mut sections = vec![
-            Section::Title(format!("{} on {}, {} chips, {}", self.op.name(), self.supernode, self.ranks, self.library)),
+            Section::Title(format!("{} on {}, {}, {}", self.op.name(), self.supernode, counted(self.ranks, "chip"), self.library)),
             Section::Table(self.table()),
         ];
         let with_packets: Vec<&CollectiveRow> = self.rows.iter().filter(|row| row.packets.is_some()).collect();

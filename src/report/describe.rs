@@ -11,7 +11,7 @@ use crate::footprint::{Complexity, Inventory};
 use crate::input::document::{Chip, Precision, Standing};
 use crate::input::spec::PackageSpec;
 use crate::network::FabricMetrics;
-use crate::units::render;
+use crate::units::{counted, render};
 
 /// Counts, bandwidths and latencies of one supernode.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl Report for DescribeReport {
             ("optical modules".to_owned(), self.inventory.module_count().to_string()),
             ("injection".to_owned(), format!("{} a chip, one way", render(metrics.injection))),
             ("bisection".to_owned(), format!("{}, one way", render(metrics.bisection))),
-            ("diameter".to_owned(), format!("{} links", metrics.diameter)),
+            ("diameter".to_owned(), counted(metrics.diameter, "link")),
             (
                 "latency, chip to chip".to_owned(),
                 format!("{} nearest, {} mean, {} farthest", render(metrics.latency_min), render(metrics.latency_mean), render(metrics.latency_max)),
@@ -152,7 +152,7 @@ impl Report for DescribeReport {
             ("load, there and back".to_owned(), format!("{} nearest", render(metrics.latency_min * 2.0))),
         ];
         if !self.packages.is_empty() {
-            let each = |package: &PackageSpec| format!("{} x {} of {} chips", self.count_of(package), package.name, package.chips);
+            let each = |package: &PackageSpec| format!("{} x {} of {}", self.count_of(package), package.name, counted(package.chips, "chip"));
             facts.insert(1, ("packages".to_owned(), self.packages.iter().map(each).collect::<Vec<_>>().join(", ")));
         }
         let facts = standing.into_iter().chain(facts).collect();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::record_file::RecordFormat;
 use super::records::Records;
-use super::tables::{DataTable, tables};
+use super::tables::{DataTable, tables as schema_tables};
 use crate::input::catalog::InputFile;
 
 /// A result with what it was made from.
@@ -51,8 +51,8 @@ impl Document {
     pub fn tables(&self) -> Vec<(String, Records)> {
         let own = self.rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.clone()));
         let about = |key: &str| (key.to_owned(), self.json.get(key).and_then(Json::as_str).unwrap_or_default().to_owned());
-        let schema = tables(self.output, Some(&self.json));
-        own.chain(schema.iter().map(|table| {
+        let schema = schema_tables(self.output, Some(&self.json));
+        own.chain(schema.iter().filter(|table| table.option.is_none()).map(|table| {
             let records = Records { about: ["program", "version", "output"].map(about).to_vec(), ..table.records() };
             (table.name.clone(), records)
         }))
@@ -68,20 +68,25 @@ impl Document {
         let found = tables.iter().find(|(known, _)| name.is_none_or(|name| name == known));
         let Some((_, records)) = found else {
             let known: Vec<&str> = tables.iter().map(|(name, _)| name.as_str()).collect();
+            let in_schema = schema_tables(self.output, Some(&self.json));
+            if let Some(option) = in_schema.iter().find(|table| name == Some(table.name.as_str())).and_then(|table| table.option.as_ref()) {
+                return Err(io::Error::other(format!("add {option}, without which this answer has no such table")));
+            }
             return Err(io::Error::other(format!("no such table; there are {}", known.join(", "))));
         };
         records.write(format, out)
     }
 }
 
-/// The tables of an output and their columns, in words.
+/// The tables of an output and their columns, in words; a table is named with the option that it takes unless `given` has that.
 #[must_use]
-pub fn tables_text(output: &str) -> String {
+pub fn tables_text(output: &str, given: &[String]) -> String {
     let table = |table: &DataTable| {
+        let option = table.option.as_ref().filter(|option| !given.contains(option)).map_or_else(String::new, |option| format!(", with {option}"));
         let widest = table.columns.iter().map(|column| column.name.len()).max().unwrap_or(0);
         let columns =
             table.columns.iter().map(|column| format!("  {:widest$}  {:7}  {}", column.name, column.kind.name(), column.about).trim_end().to_owned());
-        format!("{}\n{}\n", table.name, columns.collect::<Vec<_>>().join("\n"))
+        format!("{}{option}\n{}\n", table.name, columns.collect::<Vec<_>>().join("\n"))
     };
-    tables(output, None).iter().map(table).collect::<Vec<_>>().join("\n")
+    schema_tables(output, None).iter().map(table).collect::<Vec<_>>().join("\n")
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Section, Table};
 use crate::study::{DrawnRanges, FigureRange, WORTH_SAYING, digits};
+use crate::units::counted;
 
 /// Figures that `simulate` shows: the others are these, per chip or per watt.
 const SHOWN: [&str; 4] = ["output_tokens_per_s", "served_tokens_per_s", "racks_w", "energy_per_token_j"];
@@ -13,7 +14,7 @@ pub(super) fn ranges_fact(ranges: &DrawnRanges, supernode: &str) -> Option<(Stri
     if ranges.assumptions == 0 {
         return None;
     }
-    let of = format!("{} draws of the {} values with a range, mappings kept", ranges.draws, ranges.assumptions);
+    let of = format!("{} draws of the {} with a range, mappings kept", ranges.draws, counted(ranges.assumptions, "value"));
     let wide: Vec<String> =
         SHOWN.iter().filter_map(|key| ranges.figure(key)).filter(|range| range.is_wide()).map(|range| sentence(range, ranges.draws)).collect();
     let text = if wide.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::collective::{binary_size, packets_json};
 use super::format::{Report, Section, Table};
 use crate::network::PacketRounds;
-use crate::units::{Bytes, Seconds};
+use crate::units::{Bytes, Seconds, counted};
 
 /// One kernel, one way, one size.
 #[derive(Clone, Debug)]
@@ -88,7 +88,8 @@ impl Report for ExpertsReport {
                 format!("{:.3}", row.sent.get() / 1e6),
             ]);
         }
-        let title = format!("experts on {}, {} ranks, {} tokens each, {}", self.supernode, self.ranks, self.tokens, self.library);
+        let title =
+            format!("experts on {}, {}, {} each, {}", self.supernode, counted(self.ranks, "rank"), counted(self.tokens, "token"), self.library);
         let note = "Sent is what one rank sends: direct to all others, relayed to other nodes only. Relayed takes the library's constants, \
                     which were fitted on direct kernels.";
         let mut sections = vec![Section::Title(title), Section::Table(table), Section::Note(note.to_owned())];

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
+use super::record_file::RecordFormat;
+
 /// How a report is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -17,6 +19,18 @@ pub enum Format {
     Parquet,
     /// Tables for a document.
     Markdown,
+}
+
+impl Format {
+    /// The kind of file, where the format holds one table alone.
+    #[must_use]
+    pub fn records(self) -> Option<RecordFormat> {
+        match self {
+            Self::Text | Self::Markdown | Self::Json => None,
+            Self::Csv => Some(RecordFormat::Csv),
+            Self::Parquet => Some(RecordFormat::Parquet),
+        }
+    }
 }
 
 /// Side on which a column's cells stand.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::input::document::{Attention, Ffn, Model, Precision, Precisions};
-use crate::units::Bytes;
+use crate::units::{Bytes, counted};
 use crate::workload::{Totals, sequence_cache, totals};
 
 /// A model added up.
@@ -79,9 +79,8 @@ impl ModelReport {
         let mut notes = Vec::new();
         if self.model.mtp_layers > 0 {
             notes.push(format!(
-                "{} MTP layer{} ({:.2} B parameters) not in the totals; they draft only where a workload has [speculation].",
-                self.model.mtp_layers,
-                if self.model.mtp_layers == 1 { "" } else { "s" },
+                "{} ({:.2} B parameters) not in the totals; they draft only where a workload has [speculation].",
+                counted(self.model.mtp_layers, "MTP layer"),
                 self.totals.mtp_parameters / 1e9,
             ));
         }
@@ -163,7 +162,7 @@ impl Report for ModelReport {
                 "cache, one more token".to_owned(),
                 format!("{} B in 16 bit, {} B in 8 bit", cache_per_token.get(), self.cache_growth(Precision::Fp8).get()),
             ),
-            (format!("cache, {} tokens", self.tokens), format!("{:.3} GB in 16 bit", self.sequence(Precision::Bf16).get() / 1e9)),
+            (format!("cache, {}", counted(self.tokens, "token")), format!("{:.3} GB in 16 bit", self.sequence(Precision::Bf16).get() / 1e9)),
         ];
         facts.extend(self.model.context.map(|context| ("longest context".to_owned(), format!("{context} tokens"))));
         if let Some(stored) = self.model.stored {

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::bars::cell;
 use super::format::{Report, Section, Table};
 use crate::study::{Better, Demands, Optimum, Space, Tried, columns};
+use crate::units::counted;
 
 /// A search and its study.
 pub struct OptimizeReport<'a> {
@@ -41,7 +42,8 @@ impl Report for OptimizeReport<'_> {
     fn sections(&self) -> Vec<Section> {
         let tried = self.found.tried.len();
         let how = if self.found.exhausted { "every design of the space" } else { "by differential evolution and steps to neighbours" };
-        let mut sections = vec![Section::Title(self.space.spec.study.name.clone()), Section::Note(format!("{tried} designs tried: {how}."))];
+        let mut sections =
+            vec![Section::Title(self.space.spec.study.name.clone()), Section::Note(format!("{} tried: {how}.", counted(tried, "design")))];
         let Some(best) = self.found.best else {
             sections.push(Section::Note("None of them runs and keeps to the constraints.".into()));
             return sections;

@@ -6,6 +6,7 @@
 //! - `x-key` on a figure: tables further in repeat it as a column.
 //! - `x-name`, `x-index`: column for the key, or the number, of an entry; tables further in repeat it.
 //! - `x-value`: column for entries that are plain figures. `x-beside`: columns taken from another list at the same number.
+//! - `x-option`: the option without which the result lacks this key, and so this table.
 //! - `x-default-table` at the root: what is written where no table is asked for.
 
 use std::sync::OnceLock;

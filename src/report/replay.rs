@@ -6,7 +6,7 @@ use super::format::{Report, Section, Table};
 use super::records::{Cells, Records};
 use super::trace_events::{Slice, TraceEvents};
 use crate::execution::{GatherSize, PlayedKind, PlayedNode, TraceReplay};
-use crate::units::{Seconds, render};
+use crate::units::{Seconds, counted, render};
 
 /// A trace played on one machine.
 #[derive(Clone, Debug)]
@@ -167,11 +167,11 @@ impl Report for ReplayReport {
             (
                 "trace".to_owned(),
                 format!(
-                    "{} nodes on {} ranks, {} collectives, {} transfers",
-                    replay.nodes.len(),
-                    replay.ranks.len(),
-                    replay.collectives,
-                    replay.transfers
+                    "{} on {}, {}, {}",
+                    counted(replay.nodes.len(), "node"),
+                    counted(replay.ranks.len(), "rank"),
+                    counted(replay.collectives, "collective"),
+                    counted(replay.transfers, "transfer")
                 ),
             ),
             (
@@ -199,8 +199,8 @@ impl Report for ReplayReport {
             vec![Section::Title(format!("{} on {}", self.trace, self.supernode)), Section::Facts(facts), Section::Table(ranks), Section::Table(path)];
         if !replay.unsized_nodes.is_empty() {
             sections.push(Section::Note(format!(
-                "{} collectives have no size: they take the time that was recorded, and are not priced.",
-                replay.unsized_nodes.len()
+                "{} without a size: the time that was recorded is taken, and nothing is priced.",
+                counted(replay.unsized_nodes.len(), "collective")
             )));
             let mut table = Table::new(&["<collective without a size", "rank", "node", "<is", "recorded µs"]);
             for node in replay.unsized_nodes.iter().take(LISTED) {

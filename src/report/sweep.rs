@@ -7,7 +7,7 @@ use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
 use crate::input::document::Chart;
 use crate::study::{Claim, Demands, Probability, Space, SweptRow, Validity, chosen, columns};
-use crate::units::si;
+use crate::units::{counted, si};
 
 /// A longer table shows nothing.
 const MOST_SHOWN: usize = 60;
@@ -117,7 +117,7 @@ impl Report for SweepReport<'_> {
         }
         let (table, all) = self.table();
         sections.push(Section::Table(table));
-        let count = format!("{} designs, {} that run and keep to the constraints.", self.rows.len(), self.feasible());
+        let count = format!("{}, {} that run and keep to the constraints.", counted(self.rows.len(), "design"), self.feasible());
         let listed = match (all, self.demands.objectives.is_empty()) {
             (true, _) => "",
             (false, true) => " The first of them are shown; --out writes all.",

@@ -65,6 +65,8 @@ pub struct DataColumn {
 pub struct DataTable {
     /// Name to ask for it.
     pub name: String,
+    /// The option without which an answer has no such table.
+    pub option: Option<String>,
     /// Columns.
     pub columns: Vec<DataColumn>,
     /// Rows; cells as JSON has them.
@@ -146,7 +148,18 @@ impl<'a> Walk<'a> {
         repeated.extend(keys.map(|(column, path, _)| (column.clone(), table.unwrap_or("of").to_owned(), cell(path).unwrap_or(Json::Null))));
         for (node, path) in inner {
             let name = path.last().cloned().unwrap_or_default();
-            self.entries(node, cell(&path).as_ref(), &name, &repeated);
+            let found = cell(&path);
+            self.entries(node, found.as_ref(), &name, &repeated);
+            self.needs_option(node, found.is_some());
+        }
+    }
+
+    /// Notes the option that an answer without this key lacks.
+    fn needs_option(&mut self, node: &Json, is_there: bool) {
+        let option = node.get("x-option").and_then(Json::as_str).filter(|_| !is_there);
+        let named = self.tables.iter_mut().find(|table| Some(table.name.as_str()) == table_name(node));
+        if let (Some(option), Some(table)) = (option, named) {
+            table.option = Some(option.to_owned());
         }
     }
 
@@ -221,7 +234,7 @@ impl<'a> Walk<'a> {
         cells.extend(own);
         let (columns, cells): (Vec<DataColumn>, Vec<Json>) = cells.into_iter().unzip();
         let at = self.tables.iter().position(|known| known.name == table).unwrap_or_else(|| {
-            self.tables.push(DataTable { name: table.to_owned(), columns: columns.clone(), rows: Vec::new() });
+            self.tables.push(DataTable { name: table.to_owned(), option: None, columns: columns.clone(), rows: Vec::new() });
             self.tables.len() - 1
         });
         debug_assert_eq!(self.tables[at].columns, columns, "two places of the schema disagree on the columns of `{table}`");

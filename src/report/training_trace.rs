@@ -40,7 +40,7 @@ fn power_event(at: Seconds, watts: Watts) -> Json {
 }
 
 fn event(moment: &TrainingTimelineEntry) -> Json {
-    // Name, thread, and one of the viewers' colours.
+    // Colours are among those that trace viewers know by name.
     let (name, thread, colour) = match moment.event {
         PipelineEvent::Forward => ("forward", 1, "thread_state_running"),
         PipelineEvent::Backward => ("backward", 1, "thread_state_iowait"),

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::study::{Uncertainty, digits};
+use crate::units::counted;
 
 /// One design, or two against each other.
 pub struct UncertaintyReport {
@@ -47,8 +48,11 @@ impl Report for UncertaintyReport {
         let mut sections = Vec::new();
         for design in &self.designs {
             sections.push(Section::Title(format!(
-                "{}: {} values with a range, {} draws, seed {}",
-                design.supernode, design.assumptions, self.draws, self.seed
+                "{}: {} with a range, {} draws, seed {}",
+                design.supernode,
+                counted(design.assumptions, "value"),
+                self.draws,
+                self.seed
             )));
             let mut table = Table::new(&["<figure", "as written", "5 %", "median", "95 %", "<driven by (rank correlation)"]);
             for figure in &design.figures {

@@ -5,6 +5,7 @@
 //! Scale factors live in this module only. `GB` is 10^9 bytes and `GiB` is 2^30; bits are spelt out
 //! (`Gbit/s`), and a lone `b` is refused because `400 Gb/s` is read both ways in this field.
 
+mod counted;
 mod date;
 mod figure;
 mod parse;
@@ -12,6 +13,7 @@ mod quantile;
 mod quantity;
 mod random;
 
+pub use counted::counted;
 pub use date::Date;
 pub use figure::{Confidence, Figure};
 pub use parse::{QuantityError, parse, parse_dimension, render, si, split};

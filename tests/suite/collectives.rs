@@ -363,7 +363,7 @@ fn placements_that_cannot_be_are_refused() {
         (error("diagonal", 2), "`diagonal` is not a placement; use `by-level`, `strided:8`, `strided:8+3` (from chip 3) or `chips:0,9,18`"),
         (error("strided:8", 3), "rank 2 would be on chip 16, the machine has chips 0 to 15"),
         (error("strided:0", 2), "two ranks would be on chip 0; every rank needs a chip of its own"),
-        (error("chips:0,1", 3), "2 chips are listed for 3 ranks; leave --ranks out to use the whole list"),
+        (error("chips:0,1", 3), "the list has 2 chips for 3 ranks; leave --ranks out to use the whole list"),
     ];
     for (found, expected) in cases {
         assert_eq!(found, expected);

@@ -9,7 +9,7 @@ fn model(name: &str) -> Model {
     load_model(name, &Mention::on_command_line()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-const BF16: Precisions = Precisions {
+pub(crate) const BF16: Precisions = Precisions {
     weights: Precision::Bf16,
     experts: None,
     attention: Precision::Bf16,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -129,7 +130,8 @@ fn listed(project: &Project, question: &[&str]) -> Vec<(String, Vec<(String, Str
         };
         (name, lines.map(column).collect())
     });
-    tables.collect()
+    // A table that takes an option stands with it: `nodes, with --full`.
+    tables.filter(|(name, _): &(String, _)| !name.contains(", with ")).collect()
 }
 
 fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
@@ -226,6 +228,10 @@ fn inputs_are_the_files_read_with_their_hashes() {
     assert_eq!(inputs["own.toml"], "sha256:64a0772eba30c179b99d77b807b6af742074cc9212eafe353ade82d8c563113e");
     assert!(inputs.contains_key("topologies/hgx-h100.toml") && inputs.contains_key("topologies/parts/chips/h100.toml"), "{inputs:?}");
     assert!(!inputs.keys().any(|path| path.contains("a100")), "only what was read: {inputs:?}");
+    // A file that is read twice, as it was given and as a path, stands once.
+    let checked: Value = serde_json::from_str(&project.run(&["check", "own.toml", "--format", "json"]).output()).unwrap();
+    let paths: Vec<&str> = checked["inputs"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert_eq!(paths.iter().filter(|path| path.ends_with("own.toml")).collect::<Vec<_>>(), [&"own.toml"], "{paths:?}");
 }
 
 #[test]
@@ -234,4 +240,44 @@ fn tables_are_refused_where_there_are_none() {
     let text = project.run(&["list", "--table", "names"]);
     text.fails("error: --table: text, Markdown and JSON hold all tables; add --format csv or parquet\n");
     project.run(&["list", "--table", "name", "--format", "csv"]).fails("error: --table: `name`: no such table; there are names, summary, inputs\n");
+    let nodes = ["describe", "hgx-h100", "--format", "csv", "--table", "nodes"];
+    project.run(&nodes).fails("error: --table: `nodes`: add --full, without which this answer has no such table\n");
+    assert_eq!(project.run(&[&nodes[..], &["--full"]].concat()).output().lines().count(), 1 + 14, "8 chips, 4 switches, 2 hosts");
+    assert!(project.run(&["describe", "hgx-h100", "--tables"]).output().contains("\n\nnodes, with --full\n"));
+    assert!(project.run(&["describe", "hgx-h100", "--full", "--tables"]).output().contains("\n\nnodes\n"));
+}
+
+/// Names that sources of a folder return from `output`.
+fn outputs_in(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            outputs_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let bodies = text.split("fn output(&self) -> &'static str {").skip(1);
+            found.extend(bodies.filter_map(|body| body.split('}').next()?.split('"').nth(1).map(str::to_owned)));
+        }
+    }
+}
+
+/// What the how-to for a command asks for and no compiler holds: a schema for every output, a section of the book for every command.
+#[test]
+fn nothing_of_a_command_is_forgotten() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut outputs = Vec::new();
+    ["src/report", "src/cli"].iter().for_each(|folder| outputs_in(&root.join(folder), &mut outputs));
+    assert!(outputs.len() > 25, "{outputs:?}");
+    for output in outputs {
+        assert!(root.join(format!("schema/output/{output}.json")).exists(), "`{output}` has no schema in schema/output, and so no tables");
+    }
+    let help = Project::new("outputs-commands").run(&["--help"]).output();
+    let listed = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    let commands: Vec<&str> =
+        listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !["", "help"].contains(name)).collect();
+    assert!(commands.len() > 25, "{commands:?}");
+    let book = fs::read_to_string(root.join("docs/commands.md")).unwrap();
+    for command in commands {
+        assert!(book.contains(&format!("\n### {command}\n")), "docs/commands.md has no section on `{command}`");
+    }
 }

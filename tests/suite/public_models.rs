@@ -11,21 +11,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use supernode::input::document::{Model, Precision, Precisions};
+use supernode::input::document::Model;
 use supernode::input::hugging_face;
 use supernode::input::problem::{Problems, Source};
 use supernode::workload::totals;
 
-const PUBLISHED: &str = include_str!("../models/published.csv");
+use crate::models::BF16;
 
-const BF16: Precisions = Precisions {
-    weights: Precision::Bf16,
-    experts: None,
-    attention: Precision::Bf16,
-    kv_cache: Precision::Bf16,
-    dispatch: Precision::Bf16,
-    combine: Precision::Bf16,
-};
+const PUBLISHED: &str = include_str!("../models/published.csv");
 
 /// Rows that miss the published figure by more than its last digit, and why.
 const MISSED: [(&str, &str); 1] =

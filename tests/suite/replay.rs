@@ -328,7 +328,7 @@ fn a_trace_on_the_command_line() {
     let gap: Json = serde_json::from_str(&gap.run(&["replay", "t", "hgx-h100", "--format", "json"]).output()).unwrap();
     assert!(notes(&gap).contains("no trace of rank 1, 2 is there; collectives without a group are among the 2 ranks that have one"), "{gap}");
     let text = project.run(&["replay", "t", "hgx-h100"]).output();
-    assert!(text.contains("2 collectives have no size") && text.contains("the host's call"), "{text}");
+    assert!(text.contains("2 collectives without a size") && text.contains("the host's call"), "{text}");
     assert!(project.run(&["replay", ".", "hgx-h100"]).error().contains("holds several traces"));
     assert!(project.run(&["replay", "none", "hgx-h100"]).error().contains("holds no Chakra trace"));
     assert!(project.run(&["replay", "u", "hgx-h100"]).error().contains("it has neither `nodes` nor `workload_graph`"));

@@ -14,7 +14,11 @@ pub fn set_version(version: &str) -> Outcome {
     if parts.len() != 3 || parts.iter().any(|part| part.parse::<u32>().is_err()) {
         return Err(format!("`{version}` is no version such as 0.2.0"));
     }
-    notes(&shell::read("CHANGELOG.md")?, version)?;
+    let changelog = shell::read("CHANGELOG.md")?;
+    notes(&changelog, version)?;
+    if has_unreleased(&changelog) {
+        return Err(format!("CHANGELOG.md has entries under `## Unreleased`: move them to `## {version}`"));
+    }
     for path in MANIFESTS {
         shell::write(path, &in_manifest(&shell::read(path)?, version)?)?;
     }
@@ -39,6 +43,11 @@ fn notes<'a>(changelog: &'a str, version: &str) -> Outcome<&'a str> {
     let start = changelog.find(&heading).ok_or_else(missing)? + heading.len();
     let (_, body) = changelog[start..].split_once('\n').ok_or_else(missing)?;
     Ok(body.split("\n## ").next().unwrap_or(body))
+}
+
+/// Whether something would be released that the section of its version does not name.
+fn has_unreleased(changelog: &str) -> bool {
+    notes(changelog, "Unreleased").is_ok_and(|entries| !entries.trim().is_empty())
 }
 
 /// The version of a package is the first in its manifest.
@@ -70,6 +79,13 @@ mod tests {
         assert_eq!(in_lock(lock, "0.2.0"), lock.replace("0.1.0", "0.2.0"));
         let manifest = "[package]\nname = \"a\"\nversion = \"0.1.0\"\n[dependencies]\nversion = \"1\"\n";
         assert_eq!(in_manifest(manifest, "0.2.0").unwrap(), manifest.replace("0.1.0", "0.2.0"));
+    }
+
+    #[test]
+    fn entries_without_a_version_are_noticed() {
+        assert!(has_unreleased("# Changelog\n\n## Unreleased\n\n- new\n\n## 0.2.0\n\n- old\n"));
+        assert!(!has_unreleased("# Changelog\n\n## Unreleased\n\n## 0.2.0\n\n- old\n"));
+        assert!(!has_unreleased("# Changelog\n\n## 0.2.0\n\n- old\n"));
     }
 
     #[test]

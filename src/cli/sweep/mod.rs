@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use super::output_file::OutputFile;
+use super::output_file::{OutputFile, record_format};
 use super::page::PageArgument;
 use super::progress::{Meter, progress as told_progress};
 use super::{CommandResult, Exit, Output, bad_option};
@@ -69,7 +69,7 @@ impl FromStr for ShardArgument {
 }
 
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
-    let out = arguments.out.as_deref().map(|out| record_format(out).map(|format| (out, format))).transpose()?;
+    let out = arguments.out.as_deref().map(|out| record_format("--out", out).map(|format| (out, format))).transpose()?;
     let space = Space::new(load_study(&arguments.study)?)?;
     let demands = Demands::of(&space)?;
     // Columns of findings and pictures are checked before work starts, on no rows.
@@ -142,16 +142,6 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
 #[cfg(feature = "internals")]
 pub fn read_journal(name: &str, text: &str) -> Result<usize, Problems> {
     journal::parse(Path::new(name), text).map(|(_, rows)| rows.len())
-}
-
-fn record_format(out: &Path) -> Result<RecordFormat, Problems> {
-    match out.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(RecordFormat::Csv),
-        Some("jsonl") => Ok(RecordFormat::JsonLines),
-        Some("parquet") if cfg!(feature = "parquet") => Ok(RecordFormat::Parquet),
-        Some("parquet") => Err(bad_option("--out", "this build writes no Parquet; build it with `--features parquet`, or write .csv or .jsonl")),
-        _ => Err(bad_option("--out", format!("`{}` should end in .csv, .jsonl or .parquet", out.display()))),
-    }
 }
 
 /// Rows of a small study, kept nowhere.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use roxmltree::Node;
 
 use super::{ForeignEdge, ForeignGraph, ForeignKind, ForeignLink, ForeignNode, ForeignPort};
+use crate::units::counted;
 
 /// PCI class of a bridge, which is what NCCL takes an NVSwitch for.
 const BRIDGE_CLASS: &str = "0x068000";
@@ -141,7 +142,11 @@ impl NcclReader {
         if let Some(&edge) = self.joined.get(&key) {
             // Between GPUs both ends state the link.
             if self.graph.edges[edge].count != Some(count) {
-                return Err(format!("GPU {bus} states {count} links where the other end states {}", self.graph.edges[edge].count.unwrap_or(0)));
+                return Err(format!(
+                    "GPU {bus} states {} where the other end states {}",
+                    counted(count, "link"),
+                    self.graph.edges[edge].count.unwrap_or(0)
+                ));
             }
             return Ok(());
         }

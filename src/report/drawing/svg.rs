@@ -6,6 +6,7 @@ use super::panel::{Below, Panel, PanelLine, PanelRow, PanelShape, panel};
 use super::{COLOURS, LOADS, colour, load_colour};
 use crate::fabric::Fabric;
 use crate::input::spec::Spec;
+use crate::units::counted;
 
 const WIDTH: f64 = 1080.0;
 const MARGIN: f64 = 30.0;
@@ -90,7 +91,8 @@ pub fn draw(spec: &Spec, fabric: &Fabric, loads: Option<&[f64]>) -> String {
         count => format!(", {count} racks"),
     });
     let packages: String = spec.packages.iter().map(|package| format!(", {} x {}", spec.chips() / package.chips.max(1), package.name)).collect();
-    let counts = format!("{} ({}): {} x {}, {} links{racks}{packages}", spec.name, spec.vendor, fabric.chips, fabric.chip.name, fabric.link_count());
+    let links = counted(fabric.link_count(), "link");
+    let counts = format!("{} ({}): {} x {}, {links}{racks}{packages}", spec.name, spec.vendor, fabric.chips, fabric.chip.name);
     text(&mut title, (MARGIN, MARGIN + 14.0), "start", "700 17", &counts);
     head + &title + &body + "</svg>\n"
 }

@@ -12,6 +12,7 @@ use super::document::Document;
 use super::format::{Align, Report, Section, Table};
 use super::records::{Cells, Records};
 use crate::input::catalog::InputFile;
+use crate::units::counted;
 
 pub use timeline::timeline_svg;
 
@@ -186,8 +187,8 @@ fn raw(tables: &[(String, Records)]) -> String {
         let head: String = records.columns.iter().map(|(name, cells)| format!("<th data-kind=\"{}\">{}</th>", kind(cells), escaped(name))).collect();
         let _ = writeln!(
             out,
-            "<details>\n<summary>{name}, {} rows</summary>\n<div class=\"scroll\"><table class=\"data\" data-name=\"{name}\">\n<thead><tr>{head}</tr></thead>\n<tbody>",
-            records.rows()
+            "<details>\n<summary>{name}, {}</summary>\n<div class=\"scroll\"><table class=\"data\" data-name=\"{name}\">\n<thead><tr>{head}</tr></thead>\n<tbody>",
+            counted(records.rows(), "row")
         );
         for row in records.objects() {
             let cells: String = row.as_object().into_iter().flatten().map(|(_, cell)| raw_cell(cell)).collect();

@@ -8,7 +8,7 @@ use crate::input::document::{ChipFile, CpuFile, FileKind, Kind, LibraryFile, Lin
 use crate::input::foreign_graph::{ForeignGraph, ForeignKind, ForeignLink, ForeignNode};
 use crate::input::problem::{Problem, Problems, suggest};
 use crate::input::spec::{LinkSpec, Spec, load_link, load_supernode};
-use crate::units::{Bytes, BytesPerSecond, render};
+use crate::units::{Bytes, BytesPerSecond, counted, render};
 
 /// A rate that differs from a part's by less is the same, rounded.
 const SAME_RATE: f64 = 0.02;
@@ -96,9 +96,9 @@ impl Joined {
             return;
         }
         self.notes.push(format!(
-            "left out, since the chips are joined without them: {} hosts with {} links",
-            self.hosts.len(),
-            self.links.len() - without.len()
+            "left out, since the chips are joined without them: {} with {}",
+            counted(self.hosts.len(), "host"),
+            counted(self.links.len() - without.len(), "link")
         ));
         self.links = without;
         self.hosts.clear();
@@ -184,12 +184,19 @@ impl Asking<'_> {
                     ends.sort();
                     ends.dedup();
                     ends.truncate(SHOWN);
-                    let counted = edges().find_map(|edge| edge.count).map_or_else(|| ":LINKS".to_owned(), |_| String::new());
+                    let unstated_count = edges().find_map(|edge| edge.count).map_or_else(|| ":LINKS".to_owned(), |_| String::new());
                     let about = stated(link).map_or_else(String::new, |about| format!(" The file says: {about}."));
                     self.problems.push(
-                        Problem::new(format!("link `{}` is no known part ({} edges, between {})", link.name, edges().count(), ends.join("; "))).help(
-                            format!("add --map {0}=PART{counted} (`supernode list links`), or --map {0}=omit to leave it out.{about}", link.name),
-                        ),
+                        Problem::new(format!(
+                            "link `{}` is no known part ({}, between {})",
+                            link.name,
+                            counted(edges().count(), "edge"),
+                            ends.join("; ")
+                        ))
+                        .help(format!(
+                            "add --map {0}=PART{unstated_count} (`supernode list links`), or --map {0}=omit to leave it out.{about}",
+                            link.name
+                        )),
                     );
                 }
             }
@@ -227,10 +234,11 @@ impl Asking<'_> {
         let message = format!("{what} `{component}` is no known part");
         if !self.problems.iter().any(|problem| problem.message == message) {
             let count = self.graph.nodes.iter().filter(|node| node.component == component).count();
-            self.problems.push(
-                Problem::new(message)
-                    .help(format!("add --map {component}=PART, a {what} part, for these {count} nodes (`supernode list {}`)", kinds::<K>())),
-            );
+            self.problems.push(Problem::new(message).help(format!(
+                "add --map {component}=PART, a {what} part, for {} (`supernode list {}`)",
+                counted(count, "node"),
+                kinds::<K>()
+            )));
         }
         String::new()
     }
@@ -308,7 +316,10 @@ impl Asking<'_> {
         if let (Some(stated), Some(mapped)) = (in_file, mapped)
             && stated != mapped
         {
-            self.note_once(format!("the file states {stated} links of `{}` where the map says {mapped}", link.name), "leave the number out of --map");
+            self.note_once(
+                format!("the file states {} of `{}` where the map says {mapped}", counted(stated, "link"), link.name),
+                "leave the number out of --map",
+            );
             return None;
         }
         if !counts.is_empty() && mapped.is_none() {

@@ -27,6 +27,7 @@ use crate::input::file_cache::FileReader;
 use crate::input::foreign_graph::{ForeignGraph, ForeignNode};
 use crate::input::problem::{Problem, Problems, Source};
 use crate::input::spec::{Spec, supernode_of};
+use crate::units::counted;
 
 pub use joined::Joined;
 pub use map::{Mapped, PartMap};
@@ -103,8 +104,8 @@ fn refuse_incomplete(graph: &ForeignGraph) -> Result<(), Problems> {
     }
     let names = |nodes: &[&ForeignNode]| nodes.iter().take(SHOWN).map(|node| format!("`{}`", node.name)).collect::<Vec<_>>().join(", ");
     let more = if lonely.len() > SHOWN { format!(" and {} more", lonely.len() - SHOWN) } else { String::new() };
-    let (plural, verb) = if lonely.len() == 1 { ("", "has") } else { ("s", "have") };
-    let problem = Problem::new(format!("{} node{plural} of `{}` {verb} no edge: {}{more}", lonely.len(), graph.name, names(&lonely)));
+    let verb = if lonely.len() == 1 { "has" } else { "have" };
+    let problem = Problem::new(format!("{} of `{}` {verb} no edge: {}{more}", counted(lonely.len(), "node"), graph.name, names(&lonely)));
     problems.insert(0, problem.help("the file does not say what they are joined to, so the machine is not known; add their links, or take them out"));
     Problems::check(problems, ())
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::joined::{Joined, JoinedLink};
+use crate::units::counted;
 
 /// Dimensions of a grid that are tried.
 const MOST_DIMENSIONS: usize = 4;
@@ -75,11 +76,13 @@ impl RecognisedStructure {
         let product = |dimensions: &[u32]| dimensions.iter().map(u32::to_string).collect::<Vec<_>>().join(" x ");
         match self {
             Self::Single => "one chip".to_owned(),
-            Self::FullMesh { links } => format!("full mesh, {links} links a pair"),
-            Self::Ring { links } => format!("ring, {links} links a pair"),
-            Self::Torus { dimensions, links } => format!("torus {}, {links} links a pair", product(dimensions)),
-            Self::Mesh { dimensions, links } => format!("mesh {}, {links} links a pair", product(dimensions)),
-            Self::Switch { links } => format!("every chip on {} switches, {} links a chip", links.len(), links.iter().sum::<u32>()),
+            Self::FullMesh { links } => format!("full mesh, {} a pair", counted(*links, "link")),
+            Self::Ring { links } => format!("ring, {} a pair", counted(*links, "link")),
+            Self::Torus { dimensions, links } => format!("torus {}, {} a pair", product(dimensions), counted(*links, "link")),
+            Self::Mesh { dimensions, links } => format!("mesh {}, {} a pair", product(dimensions), counted(*links, "link")),
+            Self::Switch { links } => {
+                format!("every chip on {}, {} a chip", counted(links.len(), "switch"), counted(links.iter().sum::<u32>(), "link"))
+            }
             Self::Clos { chips_per_leaf, leaves, spines, .. } => format!("{leaves} leaves of {chips_per_leaf} chips below {spines} spines"),
             Self::PcieTree { switches, hosts, .. } => format!("PCIe tree of {switches} switches below {hosts} hosts"),
             Self::Custom => "no known pattern: link by link".to_owned(),
