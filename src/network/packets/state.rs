@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::calendar::Calendar;
 use super::flow::PacketFlow;
-use super::model::{Allocator, ClassRule, Control, NEVER, PacketMachine, PacketNode, PicosecondTime, Queueing, Setting};
+use super::model::{ClassRule, Control, NEVER, PacketMachine, PacketNode, PicosecondTime, Queueing, Setting};
 use super::packet::{NONE, Packet};
 use super::port::PacketPort;
 use super::random::Random;
@@ -63,8 +63,6 @@ pub(super) struct PacketState<'a> {
     pub turn: Vec<u32>,
     /// Packets of its own that a chip has sent, by member of the sets of next hops, where it takes them in turn.
     pub own_sent: Vec<u64>,
-    /// Whether some node has a queue for each input and output, so that several outputs may wait for one input.
-    pub has_virtual_outputs: bool,
     /// Ports that choose at the end of this instant.
     pub pending: Vec<u32>,
     pub random: Random,
@@ -118,7 +116,6 @@ impl<'a> PacketState<'a> {
             channels_out,
             turn: vec![0; routes.sets()],
             own_sent: vec![0; routes.all_members()],
-            has_virtual_outputs: machine.nodes.iter().any(|node| node.queueing == Queueing::VirtualOutput && node.allocator == Allocator::Ideal),
             pending: Vec::new(),
             random: Random::new(setting.seed),
             flows: Vec::new(),

@@ -21,12 +21,6 @@ enum Readiness {
 impl PacketState<'_> {
     /// Has every port choose that something happened to.
     pub(super) fn flush(&mut self) {
-        if self.has_virtual_outputs && self.pending.len() > 1 {
-            // Of the outputs that wait for one input, the one that has sent nothing for longest goes first; otherwise an input would serve
-            // the lowest number, and the others once it has nothing left for that one.
-            let ports = &self.ports;
-            self.pending.sort_by_key(|&port| (ports[port as usize].free_at, port));
-        }
         let mut place = 0;
         while let Some(&port) = self.pending.get(place) {
             place += 1;

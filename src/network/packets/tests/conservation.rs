@@ -209,19 +209,3 @@ fn memory_is_bounded_by_packets_in_flight() {
     let most = machine.channels.len() as u64 * (2 * 3 * u64::from(room) + 5 * 4) + 12 * 2 * 11;
     assert!(long.slots <= most, "{} places, at most {most}", long.slots);
 }
-
-/// Inputs with a queue for each output serve their outputs in turn: equal messages between all hosts below two tiers, without bounds of buffers,
-/// take hardly longer than through output queues. If the lowest output always went first, the others' packets would be left to the end.
-#[test]
-fn inputs_serve_their_outputs_in_turn() {
-    let last = |queueing: Queueing| {
-        let machine = leaf_spine(4, 8, 8, &SampleParts { queueing, ..SampleParts::at(400.0) });
-        let pairs = (0..32).flat_map(|source| (1..32).map(move |step| message(source, (source + step) % 32, 200_000)));
-        let routes = RouteTable::shortest(&machine, false);
-        let outcome = simulate(&machine, &routes, &Setting::default(), PacketTraffic::Messages(pairs.collect()), &Watch::default()).unwrap();
-        outcome.arrivals.iter().map(|arrival| arrival.end).max().unwrap() as f64
-    };
-    let ratio = last(Queueing::VirtualOutput) / last(Queueing::Output);
-    println!("virtual output queues over output queues: {ratio:.3}");
-    assert!(ratio < 1.1, "{ratio}");
-}
