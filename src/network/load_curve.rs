@@ -64,6 +64,8 @@ pub struct LoadPoint {
     pub queues: Vec<QueuePlace>,
     /// What waited over time, warm-up included, if asked for.
     pub over_time: QueuesOverTime,
+    /// Packets that were damaged or found no room, each time they did; they were sent again, and their latency counts from their first start.
+    pub lost: u64,
     /// Packets over channels.
     pub hops: u64,
 }
@@ -220,6 +222,7 @@ fn point(network: &Network<'_>, level: &PacketLevel, pattern: LoadPattern, offer
         accepted: arrived / full,
         queues: queue_places(network.fabric(), &outcome),
         over_time: QueuesOverTime::new(kinds, &outcome.samples),
+        lost: outcome.counts.damaged + outcome.counts.dropped,
         hops: outcome.counts.hops,
         latency: outcome.latency,
     })

@@ -94,6 +94,7 @@ impl Report for LoadReport {
                 },
                 "over_flow_latency": mean(latency) / curve.flow_latency,
                 "packets": latency.count(),
+                "lost_packets": point.lost,
                 "hops": point.hops,
                 "queues": point.queues.iter().zip(places).take(PLACES).map(queue).collect::<Vec<_>>(),
             })
@@ -143,6 +144,12 @@ impl Report for LoadReport {
                 render(curve.flow_latency)
             )),
         ];
+        let lost: u64 = curve.points.iter().map(|point| point.lost).sum();
+        if lost > 0 {
+            let note =
+                format!("{lost} packets were lost on links or in full buffers and sent again; their latency counts from when they first came.");
+            sections.push(Section::Note(note));
+        }
         if let (Some(point), Some(places)) = (curve.points.last(), self.places.last()) {
             let mut queues = Table::new(&["<waiting for", "mean KiB", "peak KiB"]);
             for (queue, channels) in point.queues.iter().zip(places).take(PLACES) {

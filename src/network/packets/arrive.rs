@@ -28,11 +28,13 @@ impl PacketState<'_> {
         if packet.kind == PacketKind::Data && matches!(self.ports[packet.from as usize].control, Control::Credits { .. }) {
             self.release(packet.from, packet.lane, packet.bytes, tail);
         }
-        if packet.kind != PacketKind::Data || packet.flow == NONE || self.flows[packet.flow as usize].tree != NONE {
+        if packet.kind != PacketKind::Data || (packet.flow != NONE && self.flows[packet.flow as usize].tree != NONE) {
             return;
         }
         if self.setting.recovery == Recovery::Selective {
-            let header = Packet { kind: PacketKind::Trimmed, bytes: self.setting.header_bytes.max(1), marks: 0, ..packet };
+            // A packet of no flow has no place in one: what is asked for again is its length.
+            let sequence = if packet.flow == NONE { packet.bytes } else { packet.sequence };
+            let header = Packet { kind: PacketKind::Trimmed, bytes: self.setting.header_bytes.max(1), sequence, marks: 0, ..packet };
             let node = self.ports[packet.from as usize].to;
             if header.destination == node { self.deliver(node, header, tail) } else { self.pass(node, header, tail) }
         }
@@ -168,6 +170,7 @@ impl PacketState<'_> {
                 self.reopen(node, packet.sequence);
                 self.activate(packet.flow);
             }
+            PacketKind::Request if packet.flow == NONE => self.generate_again(&packet, time),
             PacketKind::Request => {
                 self.flows[packet.flow as usize].send_again(packet.sequence, &self.setting, time);
                 self.activate(packet.flow);
@@ -219,7 +222,7 @@ impl PacketState<'_> {
         };
         let node = packet.destination;
         let mut answer = Packet {
-            born: time,
+            born: if packet.flow == NONE { packet.born } else { time },
             ready: time,
             flow: packet.flow,
             sequence,

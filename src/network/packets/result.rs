@@ -72,6 +72,9 @@ pub struct PacketOutcome {
     pub queues: Vec<QueueUse>,
     /// Room of buffers that was not given back by the end, bytes: always 0.
     pub held_bytes: u64,
+    /// Places for packets, for flows and for credits under way in all queues and on all wires, in use or not: the most that the run needed at once, up to the doubling
+    /// of ring buffers.
+    pub slots: u64,
     /// Of the queues, if asked for.
     pub samples: Vec<Sample>,
     /// Last event.

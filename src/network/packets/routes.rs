@@ -154,6 +154,16 @@ impl RouteTable {
         &self.members[self.first[set as usize] as usize..self.first[set as usize + 1] as usize]
     }
 
+    /// Place of a set's first member among the members of all sets.
+    pub(super) fn first_member(&self, set: u32) -> usize {
+        self.first[set as usize] as usize
+    }
+
+    /// Members of all sets.
+    pub(super) fn all_members(&self) -> usize {
+        self.members.len()
+    }
+
     /// Sets of next hops.
     pub(super) fn sets(&self) -> usize {
         self.first.len() - 1

@@ -1,6 +1,7 @@
 //! The loop over events, and what is checked before and after it.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 use super::flow::PacketFlow;
 use super::model::{
@@ -258,13 +259,33 @@ fn finish(mut state: PacketState<'_>) -> Result<PacketOutcome, PacketError> {
     }
     let end = state.last;
     let held_bytes = held(&mut state);
+    let slots = slots(&state);
     let queues = state.ports.iter_mut().map(|port| {
         port.queue_shrinks(0, end);
         QueueUse { peak_bytes: port.queued_peak, mean_bytes: port.queued_area / end.max(1) as f64 }
     });
     let queues = queues.collect();
     let (latency, accepted_bytes) = state.source.map(|source| (source.latency, source.accepted_bytes)).unwrap_or_default();
-    Ok(PacketOutcome { arrivals: state.arrivals, counts: state.counts, latency, accepted_bytes, queues, held_bytes, samples: state.samples, end })
+    Ok(PacketOutcome {
+        arrivals: state.arrivals,
+        counts: state.counts,
+        latency,
+        accepted_bytes,
+        queues,
+        held_bytes,
+        slots,
+        samples: state.samples,
+        end,
+    })
+}
+
+/// Places that ring buffers have for packets, flows in turn and credits.
+fn slots(state: &PacketState<'_>) -> u64 {
+    let of_ports = state.ports.iter().map(|port| {
+        let packets = port.in_flight.capacity() + port.first_class.capacity() + port.generated.capacity();
+        packets + port.ready.capacity() + port.flows.capacity() + port.credits.capacity() + port.pauses.capacity()
+    });
+    of_ports.chain(state.queues.iter().map(VecDeque::capacity)).map(|places| places as u64).sum()
 }
 
 /// Bytes of room that are still taken when all credits are back.

@@ -1,6 +1,6 @@
 //! What hosts send: messages, and the packets of open-loop sources.
 
-use super::model::{FlowOrder, NEVER, PicosecondTime, Recovery};
+use super::model::{FlowOrder, NEVER, NextHopChoice, PicosecondTime, Recovery};
 use super::packet::{BODY, GOES_ON, NONE, Packet, PacketKind};
 use super::port::INJECTION;
 use super::result::Arrival;
@@ -87,22 +87,71 @@ impl PacketState<'_> {
         if let Some(packet) = self.ports[port as usize].generated.front() {
             return Some(*packet);
         }
-        while let Some(&flow) = self.ports[port as usize].flows.front() {
-            let own = &mut self.flows[flow as usize];
-            if own.can_send(&self.setting) {
-                let sequence = own.upcoming();
-                let payload = own.payload(sequence, &self.setting);
-                let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.packet_bytes(payload) };
-                let (source, destination) = (own.source, own.destination);
-                let sequence = if own.tree == NONE { sequence } else { self.trees[own.tree as usize].number(source, sequence) };
-                let mut packet = self.new_packet(source, destination, flow, sequence, bytes, port);
-                packet.class = self.class(&packet, port);
-                return Some(packet);
+        let mut place = 0;
+        while let Some(&flow) = self.ports[port as usize].flows.get(place) {
+            let own = &self.flows[flow as usize];
+            if !own.can_send(&self.setting) {
+                self.flows[flow as usize].ports &= !(1_u128 << self.place_out[port as usize]);
+                self.ports[port as usize].flows.remove(place);
+                continue;
             }
-            own.ports &= !(1_u128 << self.place_out[port as usize]);
-            self.ports[port as usize].flows.pop_front();
+            if !self.has_turn(flow, port) {
+                place += 1;
+                continue;
+            }
+            let sequence = own.upcoming();
+            let payload = own.payload(sequence, &self.setting);
+            let bytes = if payload == self.setting.payload_bytes { self.full_bytes } else { self.setting.packet_bytes(payload) };
+            let (source, destination) = (own.source, own.destination);
+            let sequence = if own.tree == NONE { sequence } else { self.trees[own.tree as usize].number(source, sequence) };
+            let mut packet = self.new_packet(source, destination, flow, sequence, bytes, port);
+            packet.class = self.class(&packet, port);
+            if place > 0 {
+                self.ports[port as usize].flows.remove(place);
+                self.ports[port as usize].flows.push_front(flow);
+            }
+            return Some(packet);
         }
         None
+    }
+
+    /// The set of next hops that a flow must take in turn: that of a chip which also passes packets on, and whose own packets are spread as
+    /// those that pass. A sender that is an end only gives its packets to whichever port is free.
+    fn turns_of(&self, flow: u32) -> Option<u32> {
+        let own = &self.flows[flow as usize];
+        if self.setting.choice != NextHopChoice::Spray || own.tree != NONE || !self.node(own.source).forwards {
+            return None;
+        }
+        Some(self.routes.set(own.source, own.destination)).filter(|&set| self.routes.members(set).len() > 1)
+    }
+
+    /// Whether a flow may send by a port now: of the packets that left for the same next hops, no port is more than a turn ahead of its share.
+    fn has_turn(&self, flow: u32, port: u32) -> bool {
+        let Some(set) = self.turns_of(flow) else { return true };
+        let (members, first) = (self.routes.members(set), self.routes.first_member(set));
+        let sent = &self.own_sent[first..first + members.len()];
+        let (mut own, mut weight) = (0, 0);
+        for (&member, &sent) in members.iter().zip(sent) {
+            if member == port {
+                own += sent;
+                weight += 1;
+            }
+        }
+        let turn = members.len() as u64;
+        own * turn < (sent.iter().sum::<u64>() + turn) * weight
+    }
+
+    /// A flow has sent by a port: others of its next hops may have their turn now.
+    fn take_turn(&mut self, flow: u32, port: u32) {
+        let Some(set) = self.turns_of(flow) else { return };
+        let (members, first) = (self.routes.members(set), self.routes.first_member(set));
+        let Some(place) = members.iter().position(|&member| member == port) else { return };
+        self.own_sent[first + place] += 1;
+        for &other in members {
+            if !self.ports[other as usize].flows.is_empty() {
+                self.compete(other);
+            }
+        }
     }
 
     fn new_packet(&self, source: u32, destination: u32, flow: u32, sequence: u32, bytes: u32, out: u32) -> Packet {
@@ -126,12 +175,14 @@ impl PacketState<'_> {
     /// Takes that packet off, and gives the next flow its turn.
     pub(super) fn inject(&mut self, port: u32) {
         self.counts.sent += 1;
+        let mut sent = NONE;
         let own = &mut self.ports[port as usize];
         if own.generated.pop_front().is_none()
             && let Some(flow) = own.flows.pop_front()
         {
             let sender = &mut self.flows[flow as usize];
             let is_new = sender.advance();
+            sent = flow;
             let is_answered = self.trees.get(sender.tree as usize).is_none_or(|tree| tree.adds && tree.copies);
             self.unacknowledged[sender.source as usize] += u32::from(is_new && is_answered);
             if sender.can_send(&self.setting) {
@@ -147,6 +198,9 @@ impl PacketState<'_> {
         own.injects = !own.generated.is_empty() || !own.flows.is_empty();
         if own.injects {
             own.ready.push_back(INJECTION);
+        }
+        if sent != NONE {
+            self.take_turn(sent, port);
         }
     }
 
@@ -167,7 +221,21 @@ impl PacketState<'_> {
         packet.out = self.next_hop(node, &packet);
         packet.class = self.class(&packet, packet.out);
         packet.ready = self.now + self.node(node).latency;
-        let out = packet.out;
+        self.offer_generated(packet);
+    }
+
+    /// A packet of an open-loop source was lost; its receiver asks for it again. Its latency counts from when it first came.
+    pub(super) fn generate_again(&mut self, request: &Packet, time: PicosecondTime) {
+        let mut packet = self.new_packet(request.destination, request.source, NONE, 0, request.sequence, NONE);
+        (packet.born, packet.ready) = (request.born, time);
+        packet.out = self.next_hop(packet.source, &packet);
+        packet.class = self.class(&packet, packet.out);
+        self.offer_generated(packet);
+    }
+
+    /// Has a packet of an open-loop source, or its flits, compete for the port by which it leaves.
+    fn offer_generated(&mut self, mut packet: Packet) {
+        let (out, bytes) = (packet.out, packet.bytes);
         let flit = if self.setting.flit_bytes > 0 { self.setting.flit_bytes } else { bytes };
         for first in (0..bytes).step_by(flit as usize) {
             packet.bytes = flit.min(bytes - first);

@@ -61,6 +61,8 @@ pub(super) struct PacketState<'a> {
     pub unacknowledged: Vec<u32>,
     /// Next member, by set of next hops.
     pub turn: Vec<u32>,
+    /// Packets of its own that a chip has sent, by member of the sets of next hops, where it takes them in turn.
+    pub own_sent: Vec<u64>,
     /// Ports that choose at the end of this instant.
     pub pending: Vec<u32>,
     pub random: Random,
@@ -113,6 +115,7 @@ impl<'a> PacketState<'a> {
             unacknowledged: vec![0; channels_out.len()],
             channels_out,
             turn: vec![0; routes.sets()],
+            own_sent: vec![0; routes.all_members()],
             pending: Vec::new(),
             random: Random::new(setting.seed),
             flows: Vec::new(),

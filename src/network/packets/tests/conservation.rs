@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::sample_machines::{SampleParts, leaf_spine, message, one_way_ring};
 use crate::network::packets::{
-    Control, Message, NextHopChoice, PacketError, PacketTraffic, Queueing, Recovery, RetryScheme, RouteTable, Setting, Watch, simulate,
+    Aim, Control, LinkErrors, Message, NextHopChoice, OfferedLoad, PacketError, PacketTraffic, Queueing, Recovery, RetryScheme, RouteTable, Setting,
+    Spacing, Watch, simulate,
 };
 
 const PACKET: u32 = 4160;
@@ -154,4 +155,57 @@ fn link_retry_keeps_the_order() {
         assert!(outcome.counts.link_retries > 100, "{:?}", outcome.counts);
         assert_eq!(outcome.counts.discarded, 0);
     }
+}
+
+/// Packets at a given rate over a link that damages one in ten: each is sent again until it is there, its latency counts from its first start,
+/// and as much is accepted as is offered.
+#[test]
+fn packets_at_a_given_rate_are_sent_again() {
+    let mut machine = leaf_spine(2, 2, 1, &SampleParts { control: Control::Credits { buffer_bytes: 9 * PACKET }, ..SampleParts::at(400.0) });
+    let routes = RouteTable::shortest(&machine, false);
+    let setting = Setting { recovery: Recovery::Selective, ..Setting::default() };
+    let load = OfferedLoad {
+        senders: vec![(0, Aim::At(2))],
+        interval: 4e5,
+        spacing: Spacing::Even,
+        payload_bytes: 4096,
+        warm_up: 0,
+        until: 4_000_000_000,
+        watched: None,
+    };
+    let run = |machine: &_| simulate(machine, &routes, &setting, PacketTraffic::Load(load.clone()), &Watch::default()).unwrap();
+    let whole = run(&machine);
+    assert_eq!((whole.latency.count(), whole.counts.damaged), (10_000, 0));
+    let first = machine.channels.iter_mut().find(|channel| channel.from == 0).unwrap();
+    let damaged = 0.1;
+    first.errors = Some(LinkErrors { bit_error_rate: 1.0 - f64::powf(1.0 - damaged, 1.0 / f64::from(PACKET * 8)), retry: RetryScheme::None });
+    let found = run(&machine);
+    let counts = found.counts;
+    assert_eq!((counts.sent, found.latency.count()), (counts.delivered + counts.damaged, 10_000));
+    assert!((counts.damaged as f64 / counts.sent as f64 - damaged).abs() < 0.01, "{counts:?}");
+    assert_eq!(found.held_bytes, 0);
+    // Nine in ten pass as on a sound link; what is sent again comes a request and a transmission later.
+    assert_eq!(found.latency.percentile(0.5), whole.latency.percentile(0.5));
+    assert!(found.latency.percentile(0.95) > 1.5 * whole.latency.percentile(0.95), "{:?}", found.latency.percentile(0.95));
+}
+
+/// What a run holds grows with the packets in flight, which credits bound, and not with the packets that are sent: eight times the
+/// bytes take as many places, and no more than twice the rooms of all buffers, the packets on all wires and the flows at all ports.
+#[test]
+fn memory_is_bounded_by_packets_in_flight() {
+    let room = 6;
+    let machine = leaf_spine(3, 4, 2, &SampleParts { control: Control::Credits { buffer_bytes: room * PACKET }, ..SampleParts::at(400.0) });
+    let routes = RouteTable::shortest(&machine, false);
+    let run = |bytes: u64| {
+        let pairs = (0..12).flat_map(|source| (1..12).map(move |step| message(source, (source + step) % 12, bytes)));
+        simulate(&machine, &routes, &Setting::default(), PacketTraffic::Messages(pairs.collect()), &Watch::default()).unwrap()
+    };
+    let (short, long) = (run(400_000), run(3_200_000));
+    println!("{} and {} packets, {} and {} places", short.counts.sent, long.counts.sent, short.slots, long.slots);
+    assert!(long.counts.sent > 7 * short.counts.sent);
+    assert_eq!(short.slots, long.slots);
+    // Each channel: a full buffer at its end, as many credits on their way back, and what is on the wire, in rings of at most twice that and of four places at least;
+    // each of 12 hosts' ports: 11 flows.
+    let most = machine.channels.len() as u64 * (2 * 3 * u64::from(room) + 5 * 4) + 12 * 2 * 11;
+    assert!(long.slots <= most, "{} places, at most {most}", long.slots);
 }
