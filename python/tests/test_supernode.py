@@ -97,7 +97,7 @@ def added_seconds(command, names, options):
     return time.perf_counter() - start - result._native.seconds, result._native.seconds
 
 
-@pytest.mark.parametrize("command, names, options", [QUESTIONS[0], QUESTIONS[1], QUESTIONS[3]])
+@pytest.mark.parametrize("command, names, options", [QUESTIONS[0], QUESTIONS[3]])
 def test_the_package_adds_less_than_a_millisecond(command, names, options, capsys):
     """Package and program have one optimisation level: `.ci/python-package` builds them so. Runs take turns, and the least of many counts: what else
     runs on the machine makes a run longer, never shorter."""

@@ -97,7 +97,7 @@ fn a_dump_of_rccl_is_a_full_mesh() {
     let project = Project::new("import-rccl").file("dump.xml", &text).file("pcie.xml", &nccl_dump().replace("nvlink", "other"));
     let map = ["--map", "gpu=mi300x", "--map", "xgmi=xgmi-mi300x", "--map", "library=rccl", "--map", "supply=mi300x-8"];
     let made = project.run(&[&["import", "dump.xml", "--out", "mesh.toml"][..], &map].concat()).output();
-    assert!(made.contains("full mesh, 1 links a pair"), "{made}");
+    assert!(made.contains("full mesh, 1 link a pair"), "{made}");
     assert_eq!(times(&project, "mesh.toml"), times(&project, "mi300x-8"));
     let pcie = project.run(&["import", "pcie.xml"]).error();
     assert!(pcie.contains("no <gpu> has an <nvlink> or <xgmi>") && pcie.contains("`lstopo --of xml`"), "{pcie}");
@@ -238,7 +238,7 @@ fn an_infragraph_is_a_torus() {
     let made = project.run(&[&["import", "rack.yaml", "--map", "ici=ici-v7-copper:1"][..], &TPU].concat()).output();
     assert!(made.contains("[level.torus]\ndimensions = [3, 4]"), "{made}");
     assert!(
-        made.contains("# conflict: the file gives `ici` 25.0 GB/s one way; `ici-v7-copper` signals at 100 GB/s and carries 100 GB/s, times 1 links."),
+        made.contains("# conflict: the file gives `ici` 25.0 GB/s one way; `ici-v7-copper` signals at 100 GB/s and carries 100 GB/s, times 1 link."),
         "{made}"
     );
     assert!(made.contains("# left out, since they join no chips: 3 host, 6 links."), "{made}");

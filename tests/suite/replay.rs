@@ -212,7 +212,7 @@ fn what_cannot_be_played_is_named() {
     assert_eq!(error(&traces([vec![reduce(8, Some("7"))], vec![]])), "process group `7`, which ranks 0 use, is not given");
     assert_eq!(
         error(&traces([vec![reduce(8, None)], vec![]])),
-        "rank 0 calls 1 collectives without a group, rank 1 calls 0: the others would wait for ever"
+        "rank 0 calls 1 collective without a group, rank 1 calls 0: the others would wait for ever"
     );
     assert_eq!(
         error(&traces([vec![reduce(8, None)], vec![reduce(16, None)]])),

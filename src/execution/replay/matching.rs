@@ -7,7 +7,7 @@ use super::{GatherSize, ReplayError, ReplayOptions};
 use crate::input::chakra::{ChakraTrace, NodeKind, TraceCollective, TraceNode};
 use crate::input::document::Library;
 use crate::network::{Network, Op, PricedStream, StreamPrices};
-use crate::units::{Bytes, Seconds};
+use crate::units::{Bytes, Seconds, counted};
 
 /// What a barrier moves: one number a rank, as libraries do it.
 const BARRIER: Bytes = Bytes::new(4.0);
@@ -152,8 +152,11 @@ impl Matching<'_, '_> {
         if let Some((odd, _)) = counts.iter().enumerate().find(|(_, count)| **count != counts[0]) {
             let group = name.map_or_else(|| "without a group".to_owned(), |name| format!("of process group `{name}`"));
             return Err(ReplayError::new(format!(
-                "rank {} calls {} collectives {group}, rank {} calls {}: the others would wait for ever",
-                ranks[0], counts[0], ranks[odd], counts[odd]
+                "rank {} calls {} {group}, rank {} calls {}: the others would wait for ever",
+                ranks[0],
+                counted(counts[0], "collective"),
+                ranks[odd],
+                counts[odd]
             )));
         }
         Ok((0..counts[0]).map(|call| ranks.iter().map(|&rank| calls(rank)[call]).collect()).collect())

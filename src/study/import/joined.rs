@@ -387,7 +387,12 @@ fn conflict(link: &ForeignLink, spec: &LinkSpec, count: u32) -> Option<String> {
     let all = [signalling, payload].into_iter().flat_map(|rate| [rate, rate * f64::from(count)]);
     all.clone().all(differs).then(|| {
         let [stated, signalling, payload] = [stated, signalling, payload].map(|rate| render(BytesPerSecond::new(rate)));
-        format!("the file gives `{}` {stated} one way; `{}` signals at {signalling} and carries {payload}, times {count} links", link.name, spec.id)
+        format!(
+            "the file gives `{}` {stated} one way; `{}` signals at {signalling} and carries {payload}, times {}",
+            link.name,
+            spec.id,
+            counted(count, "link")
+        )
     })
 }
 
