@@ -182,8 +182,7 @@ impl PacketState<'_> {
         }
         if packet.from != NONE {
             if is_input_limited {
-                let input = &mut self.ports[packet.from as usize];
-                input.input_busy = now + busy;
+                self.hold_input(packet.from, port, packet.bytes, busy);
             }
             if packet.kind == PacketKind::Data {
                 self.leave(&packet, now + busy);
@@ -197,6 +196,14 @@ impl PacketState<'_> {
             let next = own.next_event();
             self.calendar.set(port, next);
         }
+    }
+
+    /// An input sends one packet at a time, as fast as its own link brings them: a slower output does not hold it up for longer. Parallel links
+    /// to one neighbour are one fast channel, and feed as many single links at once.
+    fn hold_input(&mut self, input: u32, output: u32, bytes: u32, busy: PicosecondTime) {
+        let (from, to) = (&self.ports[input as usize], &self.ports[output as usize]);
+        let busy = if from.has_same_rate(to) { busy } else { busy.min(from.time_of(bytes)) };
+        self.ports[input as usize].input_busy = self.now + busy;
     }
 
     /// Sends a passing packet by a port where nothing is chosen: it leaves after all that came before.
