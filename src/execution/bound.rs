@@ -1,5 +1,7 @@
 //! Breakdown of the time of a pass: kernels by their bottleneck, exposed transfers, and the power limit.
 
+use std::rc::Rc;
+
 use super::pass::{FeedForward, Machine, Pass};
 use super::schedule::Resource;
 use super::streams::Streams;
@@ -47,6 +49,23 @@ impl Bound {
     }
 }
 
+/// One kernel's time.
+struct KernelSplit {
+    launch: Seconds,
+    body: Seconds,
+    /// Whether its arithmetic takes longer than its memory traffic, both at the device's peaks.
+    is_compute: bool,
+}
+
+impl KernelSplit {
+    fn of(device: &Device, operator: &Operator) -> Self {
+        let [time, body] = kernel::time_and_body(device, operator);
+        let arithmetic = operator.work.flop() / device.peak(operator.work.precision());
+        let traffic = operator.work.bytes() / device.memory_bandwidth;
+        Self { launch: time - body, body, is_compute: arithmetic > traffic }
+    }
+}
+
 /// Times of all kernels of a pass by bottleneck.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct BottleneckSplit {
@@ -61,9 +80,15 @@ impl BottleneckSplit {
     pub fn of(machine: &Machine<'_>, pass: &Pass, streams: &Streams<'_>) -> Self {
         let mut split = Self { launch: pass.launches, ..Self::default() };
         let mut apart = split;
+        // Groups of layers often share their attention, which is then priced once.
+        let mut attention: Option<(&Rc<Vec<Operator>>, Vec<KernelSplit>)> = None;
         for layers in &pass.layers {
             let times = pass.times(layers);
-            split.add(&streams.attention, &layers.attention, times);
+            let known = attention.take().filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
+            let kernels = known
+                .map_or_else(|| layers.attention.iter().map(|kernel| KernelSplit::of(&streams.attention, kernel)).collect(), |(_, kernels)| kernels);
+            kernels.iter().for_each(|kernel| split.add_kernel(kernel, times));
+            attention = Some((&layers.attention, kernels));
             match &layers.block {
                 FeedForward::Dense(block) => split.add(&streams.attention, block, times),
                 FeedForward::Experts { gate, shared, routed, .. } if streams.expert_resource == Resource::Compute => {
@@ -90,14 +115,14 @@ impl BottleneckSplit {
 
     fn add(&mut self, device: &Device, operators: &[Operator], times: f64) {
         for operator in operators {
-            let time = kernel::time(device, operator);
-            let body = kernel::body(device, operator, time);
-            let arithmetic = operator.work.flop() / device.peak(operator.work.precision());
-            let traffic = operator.work.bytes() / device.memory_bandwidth;
-            self.launch += (time - body) * times;
-            let bound = if arithmetic > traffic { &mut self.compute } else { &mut self.memory };
-            *bound += body * times;
+            self.add_kernel(&KernelSplit::of(device, operator), times);
         }
+    }
+
+    fn add_kernel(&mut self, kernel: &KernelSplit, times: f64) {
+        self.launch += kernel.launch * times;
+        let bound = if kernel.is_compute { &mut self.compute } else { &mut self.memory };
+        *bound += kernel.body * times;
     }
 
     /// As shares of a pass of `time` before the power limit stretches it by `power`.

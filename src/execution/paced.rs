@@ -3,6 +3,8 @@
 //! Kernels are priced at the highest clock and, where the chips would draw more than their limit, at the lowest. In between a stage takes
 //! `a + b / clock` through both: exact for what waits for cycles and for what waits for memory or wires, and for sums of the two.
 
+use std::cell::OnceCell;
+
 use super::activity::Activity;
 use super::bound::{BottleneckSplit, Bound};
 use super::chip_power::{ClockPace, lowest_clock, pace, work_power};
@@ -14,7 +16,6 @@ use crate::units::{Seconds, Watts};
 use crate::workload::{Device, kernel};
 
 /// Times of a pass's stages at one clock.
-#[derive(Clone)]
 pub(super) struct Timed {
     /// Stages of one micro-batch in one layer, for every group of layers.
     pub stages: Vec<Vec<Stage>>,
@@ -31,10 +32,8 @@ impl Timed {
 
     /// From this to `slow` by `place`.
     fn towards(&self, slow: &Self, place: f64) -> Self {
-        let mix = |fast: Seconds, slow: Seconds| fast + (slow - fast) * place;
-        let stage = |(fast, slow): (&Stage, &Stage)| Stage { time: mix(fast.time, slow.time), ..*fast };
-        let stages = self.stages.iter().zip(&slow.stages).map(|(fast, slow)| fast.iter().zip(slow).map(stage).collect()).collect();
-        Self { stages, head: mix(self.head, slow.head) }
+        let stages = self.stages.iter().zip(&slow.stages).map(|(fast, slow)| stages_towards(fast, slow, place).collect()).collect();
+        Self { stages, head: mix(self.head, slow.head, place) }
     }
 
     /// The whole pass.
@@ -42,6 +41,28 @@ impl Timed {
         let layers: Seconds = pass.layers.iter().zip(&self.stages).map(|(layers, stages)| layers_time(layers, stages, pass.micro_batches)).sum();
         pass.launches + layers + self.head * pass.heads + pass.handovers.0
     }
+
+    /// The whole pass by `place` from this towards `slow`, with room for the stages of a layer: the search for a clock asks for many.
+    fn time_towards(&self, slow: &Self, place: f64, pass: &Pass, room: &mut Vec<Stage>) -> Seconds {
+        let groups = pass.layers.iter().zip(self.stages.iter().zip(&slow.stages));
+        let layers: Seconds = groups
+            .map(|(layers, (fast, slow))| {
+                room.clear();
+                room.extend(stages_towards(fast, slow, place));
+                layers_time(layers, room, pass.micro_batches)
+            })
+            .sum();
+        pass.launches + layers + mix(self.head, slow.head, place) * pass.heads + pass.handovers.0
+    }
+}
+
+/// From `fast` to `slow` by `place`.
+fn mix(fast: Seconds, slow: Seconds, place: f64) -> Seconds {
+    fast + (slow - fast) * place
+}
+
+fn stages_towards<'a>(fast: &'a [Stage], slow: &'a [Stage], place: f64) -> impl Iterator<Item = Stage> + 'a {
+    fast.iter().zip(slow).map(move |(fast, slow)| Stage { time: mix(fast.time, slow.time, place), ..*fast })
 }
 
 /// Of a pass of `time` without rests, the time in which kernels hold a chip's cores: not between them, and a transfer that nothing hides holds the
@@ -80,22 +101,19 @@ impl Paced {
         }
         let bound = BottleneckSplit::of(machine, pass, streams).bound(unlimited, Seconds::ZERO);
         let lowest = lowest_clock(power);
-        let mut slow = None;
-        let at = |slow: &mut Option<Timed>, clock: f64| {
-            if clock >= 1.0 {
-                return fast.clone();
-            }
-            let slow = slow.get_or_insert_with(|| {
+        let slow = OnceCell::new();
+        let slow = || {
+            slow.get_or_init(|| {
                 let device = machine.device.at_clock(lowest);
                 Timed::new(&device, &Streams::choose(machine, &device, shape, pass), pass)
-            });
-            fast.towards(slow, ClockPace::place(clock, lowest))
+            })
         };
+        let mut room = Vec::new();
         let pace = pace(power, |clock| {
-            let time = at(&mut slow, clock).time(pass);
+            let time = if clock >= 1.0 { unlimited } else { fast.time_towards(slow(), ClockPace::place(clock, lowest), pass, &mut room) };
             draws(clock, held(machine, &bound, time), time)
         });
-        let timed = at(&mut slow, pace.clock);
+        let timed = if pace.clock >= 1.0 { fast } else { fast.towards(slow(), ClockPace::place(pace.clock, lowest)) };
         let time = timed.time(pass) * pace.rest;
         Self { timed, pace, time, unlimited }
     }

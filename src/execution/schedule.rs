@@ -68,18 +68,36 @@ struct StageRun {
     stages: usize,
 }
 
+impl StageRun {
+    const NONE: Self = Self { resource: Resource::Compute, time: 0.0, stages: 0 };
+}
+
+/// Stages of a layer of inference at most: their runs need no memory of their own, which a search would ask for millions of times.
+const FEW_STAGES: usize = 8;
+
 fn runs(stages: &[Stage]) -> Vec<StageRun> {
-    let mut runs: Vec<StageRun> = Vec::with_capacity(stages.len());
+    let mut runs = vec![StageRun::NONE; stages.len()];
+    let count = join_runs(stages, &mut runs);
+    runs.truncate(count);
+    runs
+}
+
+/// Writes the runs to the start of `runs`, which has room for as many as there are stages, and returns their number.
+fn join_runs(stages: &[Stage], runs: &mut [StageRun]) -> usize {
+    let mut count = 0;
     for stage in stages {
-        match runs.last_mut() {
+        match runs[..count].last_mut() {
             Some(run) if run.resource == stage.resource => {
                 run.time += stage.time.get();
                 run.stages += 1;
             }
-            _ => runs.push(StageRun { resource: stage.resource, time: stage.time.get(), stages: 1 }),
+            _ => {
+                runs[count] = StageRun { resource: stage.resource, time: stage.time.get(), stages: 1 };
+                count += 1;
+            }
         }
     }
-    runs
+    count
 }
 
 /// When each resource and each micro-batch is free again.
@@ -192,6 +210,9 @@ impl RunOrder for ScheduleEnd<'_> {
 
 /// The end with one lag; infinite where that is sure to be after `limit`.
 fn end(runs: &[StageRun], micro_batches: u32, layers: u32, lag: usize, limit: f64) -> f64 {
+    if micro_batches == 2 {
+        return TwoMicroBatches::new(runs, lag).end(layers, limit);
+    }
     let mut busy = [0.0; Resource::ALL.len()];
     // Cores and fabric count even where nothing is sent.
     let mut used = 2;
@@ -202,6 +223,97 @@ fn end(runs: &[StageRun], micro_batches: u32, layers: u32, lag: usize, limit: f6
     let mut order = ScheduleEnd { runs, micro_batches: micro_batches as usize, used, state: ScheduleState::START, earlier: None, busy, limit };
     in_order(runs.len(), micro_batches, layers, lag, &mut order);
     order.state.end()
+}
+
+/// The order of [`in_order`] for two micro-batches, which most searches ask for: layer by layer, without counting places.
+struct TwoMicroBatches<'a> {
+    runs: &'a [StageRun],
+    lag: usize,
+    /// Resources up to the last one that a run occupies.
+    used: usize,
+    resources: [f64; Resource::ALL.len()],
+    micro_batches: [f64; 2],
+}
+
+impl<'a> TwoMicroBatches<'a> {
+    fn new(runs: &'a [StageRun], lag: usize) -> Self {
+        let used = runs.iter().fold(2, |used, run| used.max(run.resource as usize + 1));
+        Self { runs, lag, used, resources: [0.0; Resource::ALL.len()], micro_batches: [0.0; 2] }
+    }
+
+    fn take(&mut self, micro_batch: usize, run: &StageRun) {
+        let resource = &mut self.resources[run.resource as usize];
+        let end = resource.max(self.micro_batches[micro_batch]) + run.time;
+        *resource = end;
+        self.micro_batches[micro_batch] = end;
+    }
+
+    /// The first micro-batch through runs of one layer, each followed by the second's run `lag` places behind: the last ones of its layer before, if
+    /// it has begun one, and the first ones of this.
+    fn layer(&mut self, second_has_begun: bool) {
+        let runs = self.runs;
+        let (first, rest) = runs.split_at(self.lag);
+        let before = &runs[runs.len() - self.lag..];
+        for (run, behind) in first.iter().zip(before) {
+            self.take(0, run);
+            if second_has_begun {
+                self.take(1, behind);
+            }
+        }
+        for (run, behind) in rest.iter().zip(runs) {
+            self.take(0, run);
+            self.take(1, behind);
+        }
+    }
+
+    /// Whether `left` more layers are sure to end after `limit`: those of each resource, and those of each micro-batch, of which neither has fewer.
+    fn is_late(&self, left: f64, busy: &[f64; Resource::ALL.len()], alone: f64, limit: f64) -> bool {
+        // Rounding stays far below the margin.
+        let late = |free: f64, work: f64| (free + work * left) * (1.0 - 1e-9) > limit;
+        self.resources.iter().zip(busy).any(|(free, work)| late(*free, *work)) || self.micro_batches.iter().any(|free| late(*free, alone))
+    }
+
+    /// Time by which everything advanced since `earlier`; `None` if by different times.
+    fn beat(&self, earlier: &([f64; Resource::ALL.len()], [f64; 2])) -> Option<f64> {
+        let advance = self.micro_batches[0] - earlier.1[0];
+        let same = |now: f64, before: f64| (now - before - advance).abs() <= 1e-12 * now;
+        let resources = self.resources.iter().zip(&earlier.0).take(self.used).all(|(now, before)| same(*now, *before));
+        (resources && same(self.micro_batches[0], earlier.1[0]) && same(self.micro_batches[1], earlier.1[1])).then_some(advance)
+    }
+
+    fn end(mut self, layers: u32, limit: f64) -> f64 {
+        let mut busy = [0.0; Resource::ALL.len()];
+        let mut alone = 0.0;
+        for run in self.runs {
+            busy[run.resource as usize] += run.time * 2.0;
+            alone += run.time;
+        }
+        let mut left = layers;
+        if self.lag > 0 && left > 0 {
+            self.layer(false);
+            left -= 1;
+        }
+        let mut earlier = None;
+        while left > 0 {
+            if self.is_late(f64::from(left), &busy, alone, limit) {
+                return f64::INFINITY;
+            }
+            let beat = earlier.as_ref().and_then(|earlier| self.beat(earlier));
+            earlier = Some((self.resources, self.micro_batches));
+            if let Some(beat) = beat.filter(|_| left > 1) {
+                let skipped = beat * f64::from(left - 1);
+                self.resources.iter_mut().chain(&mut self.micro_batches).for_each(|time| *time += skipped);
+                (left, earlier) = (1, None);
+            }
+            self.layer(true);
+            left -= 1;
+        }
+        let behind = if layers > 0 { self.lag } else { 0 };
+        for run in &self.runs[self.runs.len() - behind..] {
+            self.take(1, run);
+        }
+        self.micro_batches[0].max(self.micro_batches[1])
+    }
 }
 
 /// The lag that ends first, the smaller on a tie, and its end.
@@ -222,7 +334,14 @@ pub fn makespan(stages: &[Stage], micro_batches: u32, layers: u32) -> Seconds {
     if micro_batches <= 1 || layers == 0 {
         return stages.iter().map(|stage| stage.time).sum::<Seconds>() * f64::from(layers);
     }
-    Seconds::new(best_lag(&runs(stages), micro_batches, layers).1)
+    let mut few = [StageRun::NONE; FEW_STAGES];
+    let (_, end) = if stages.len() <= FEW_STAGES {
+        let count = join_runs(stages, &mut few);
+        best_lag(&few[..count], micro_batches, layers)
+    } else {
+        best_lag(&runs(stages), micro_batches, layers)
+    };
+    Seconds::new(end)
 }
 
 /// The same layers stage by stage, in the order of their start on each resource.
@@ -329,6 +448,22 @@ mod tests {
             longer[which] *= factor;
             let (before, after) = (makespan(&layer(times), 2, layers).get(), makespan(&layer(longer), 2, layers).get());
             prop_assert!(after >= before * (1.0 - 1e-9), "{before} became {after}");
+        }
+    }
+
+    proptest! {
+        /// Two micro-batches layer by layer have, to the last bit, the end that the order for any number has.
+        #[test]
+        fn two_micro_batches_end_as_any_number_does(times in times(), layers in 1..70_u32, lag in 0..4_usize, joined in 0..2_usize) {
+            let mut stages = layer(times);
+            stages[1].resource = [Resource::Fabric, Resource::Return][joined];
+            let runs = runs(&stages);
+            let busy = [0.0; Resource::ALL.len()];
+            let used = if joined == 1 { 4 } else { 2 };
+            let (state, limit) = (ScheduleState::START, f64::INFINITY);
+            let mut order = ScheduleEnd { runs: &runs, micro_batches: 2, used, state, earlier: None, busy, limit };
+            in_order(runs.len(), 2, layers, lag, &mut order);
+            prop_assert_eq!(TwoMicroBatches::new(&runs, lag).end(layers, f64::INFINITY), order.state.end());
         }
     }
 

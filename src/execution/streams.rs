@@ -21,6 +21,8 @@ pub(super) struct Streams<'a> {
     /// Whether shared experts run while tokens travel to routed ones: on cores that nothing else uses meanwhile, since the experts' stream has one
     /// micro-batch at a time. TensorRT-LLM, SGLang, vLLM and CANN start them on a second stream. Otherwise the cores work on another micro-batch.
     pub shared_beside_dispatch: bool,
+    /// Times of the kernels on these cores where the choice has already worked them out, by group of layers.
+    known: Vec<Times>,
 }
 
 /// Times of the operators of a group of layers for one micro-batch: attention, then dense block or gate, shared and routed experts.
@@ -50,7 +52,7 @@ impl<'a> Streams<'a> {
         }
         let taken = if overlaps { machine.communication.library().core_share.value.get() } else { 0.0 };
         let attention = if taken > 0.0 { Cow::Owned(device.with_cores(1.0 - taken)) } else { Cow::Borrowed(device) };
-        Self { attention, split_off: None, expert_resource: Resource::Compute, shared_beside_dispatch: !overlaps }
+        Self { attention, split_off: None, expert_resource: Resource::Compute, shared_beside_dispatch: !overlaps, known: Vec::new() }
     }
 
     /// What one rank does in each of the stages that [`Streams::stages`] gives, on average where ranks are of two kinds, in these shares.
@@ -89,7 +91,10 @@ impl<'a> Streams<'a> {
     /// Stages of one micro-batch in one layer, for every group of layers.
     pub fn stages<'p>(&'p self, pass: &'p Pass) -> impl Iterator<Item = Vec<Stage>> + 'p {
         let mut known: Option<(&Rc<Vec<Operator>>, Seconds)> = None;
-        pass.layers.iter().map(move |layers| {
+        pass.layers.iter().enumerate().map(move |(index, layers)| {
+            if let Some(times) = self.known.get(index) {
+                return self.layer_stages(layers, *times);
+            }
             let before = known.filter(|(operators, _)| Rc::ptr_eq(operators, &layers.attention));
             let attention = before.map_or_else(|| sum(&self.attention, &layers.attention), |(_, time)| time);
             known = Some((&layers.attention, attention));
@@ -187,8 +192,10 @@ impl<'a> CoreSplit<'a> {
             }
         }
         let for_attention = self.best.map_or(guess, |(_, for_attention)| for_attention);
+        self.know(for_attention, cores - for_attention);
+        let known = self.times(for_attention, cores - for_attention).collect();
         let (attention, experts) = (Cow::Owned(self.part(for_attention)), self.part(cores - for_attention));
-        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric, shared_beside_dispatch: true }
+        Streams { attention, split_off: Some(experts), expert_resource: Resource::Fabric, shared_beside_dispatch: true, known }
     }
 
     /// The split that balances the streams if their times go with the reciprocal of their cores: a good first one leaves most others out.
@@ -266,14 +273,17 @@ impl<'a> CoreSplit<'a> {
         }
     }
 
-    /// Every group of layers with its stages at known numbers of cores.
-    fn stages(&self, for_attention: u32, for_experts: u32) -> impl Iterator<Item = (&'a EqualLayers, Vec<Stage>)> {
+    /// The kernels' times at known numbers of cores, by group of layers.
+    fn times(&self, for_attention: u32, for_experts: u32) -> impl Iterator<Item = Times> {
         let attention = self.attention[for_attention as usize].iter().flatten();
         let experts = self.experts[for_experts as usize].iter().flatten();
-        self.pass.layers.iter().zip(attention).zip(experts).map(|((layers, attention), experts)| {
-            let times = Times { attention: attention.attention, dense: attention.dense, ..*experts };
-            (layers, stages(layers, times, Resource::Fabric, true))
-        })
+        attention.zip(experts).map(|(attention, experts)| Times { attention: attention.attention, dense: attention.dense, ..*experts })
+    }
+
+    /// Every group of layers with its stages at known numbers of cores.
+    fn stages(&self, for_attention: u32, for_experts: u32) -> impl Iterator<Item = (&'a EqualLayers, Vec<Stage>)> {
+        let times = self.times(for_attention, for_experts);
+        self.pass.layers.iter().zip(times).map(|(layers, times)| (layers, stages(layers, times, Resource::Fabric, true)))
     }
 }
 

@@ -81,7 +81,8 @@ impl Kernels {
     /// The entry for `precision`, or for the nearest wider format that has one; the widest of all if none is wider.
     #[must_use]
     pub fn nearest<T>(kernels: &BTreeMap<Precision, T>, precision: Precision) -> Option<&T> {
-        kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel)
+        let wider = || kernels.range(..=precision).next_back().or_else(|| kernels.iter().next()).map(|(_, kernel)| kernel);
+        kernels.get(&precision).or_else(wider)
     }
 
     /// Puts the kernels that `engine` brings in the place of the chip's.

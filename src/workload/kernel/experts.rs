@@ -74,6 +74,12 @@ pub(super) fn expert_body(device: &Device, work: &Work) -> Seconds {
     fastest(device, work)[1]
 }
 
+/// Both in one.
+pub(super) fn time_and_body(device: &Device, work: &Work) -> [Seconds; 2] {
+    let [launch, body] = fastest(device, work);
+    [launch + body, body]
+}
+
 /// Launch and body with the fastest kernel.
 fn fastest(device: &Device, work: &Work) -> [Seconds; 2] {
     let Work::Experts { local, active, copies, tokens, hidden, width, precision } = *work else { return [Seconds::ZERO; 2] };

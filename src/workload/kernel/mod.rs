@@ -51,6 +51,16 @@ pub fn body(device: &Device, operator: &Operator, time: Seconds) -> Seconds {
     if time > launch { time - launch } else { Seconds::ZERO }
 }
 
+/// Time of an operator and, of it, what is not launch: [`time`] and [`body`] without pricing experts twice.
+#[must_use]
+pub fn time_and_body(device: &Device, operator: &Operator) -> [Seconds; 2] {
+    if let Work::Experts { .. } = operator.work {
+        return experts::time_and_body(device, &operator.work);
+    }
+    let time = time(device, operator);
+    [time, body(device, operator, time)]
+}
+
 /// Added to a kernel's start where it is sparse: a dozen small kernels quantise and rotate the indexer's queries and keys, sort scores and convert choices.
 fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
     device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
