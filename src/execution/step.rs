@@ -115,11 +115,17 @@ fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, launched: f64, busy:
     machine.workload.engine.as_ref().map_or(Seconds::ZERO, |deployed| host_time(&deployed.engine, shape, launched, busy))
 }
 
-/// Time of a pass without the host's part, and the kernels launched in it.
+/// Whether an engine's host launches the kernels of a pass one by one.
+fn launches_count(workload: &WorkloadSpec, shape: &StepShape) -> bool {
+    workload.engine.is_some() && shape.bulk()
+}
+
+/// Time of a pass without the host's part, and the kernels that an engine's host launches one by one in it.
 fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Seconds, f64) {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
-    (Paced::new(machine, shape, &pass, &streams).time, pass.launched())
+    let launched = if launches_count(workload, shape) { pass.launched() } else { 0.0 };
+    (Paced::new(machine, shape, &pass, &streams).time, launched)
 }
 
 /// Runs one pass, and those of its draft model after it.
@@ -127,7 +133,7 @@ fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShap
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let step = pass(machine, machine.workload, shape);
     let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
-    let launched = Pass::new(machine, machine.workload, shape).launched();
+    let launched = if launches_count(machine.workload, shape) { Pass::new(machine, machine.workload, shape).launched() } else { 0.0 };
     let host = waits_for_host(machine, shape, launched, step.time);
     step.and_host(machine.device.power(), host)
 }
