@@ -27,6 +27,7 @@ mod foreign_machines;
 mod fuzz;
 mod fuzzing;
 mod golden;
+mod goodput;
 mod hosts;
 mod hugging_face;
 mod imports;

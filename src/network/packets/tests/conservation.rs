@@ -201,7 +201,6 @@ fn memory_is_bounded_by_packets_in_flight() {
         simulate(&machine, &routes, &Setting::default(), PacketTraffic::Messages(pairs.collect()), &Watch::default()).unwrap()
     };
     let (short, long) = (run(400_000), run(3_200_000));
-    println!("{} and {} packets, {} and {} places", short.counts.sent, long.counts.sent, short.slots, long.slots);
     assert!(long.counts.sent > 7 * short.counts.sent);
     // Each channel: a full buffer at its end, as many credits on their way back, and what is on the wire, in rings of at most twice that and of four places at least;
     // each of 12 hosts' ports: 11 flows.
@@ -229,7 +228,6 @@ fn a_fast_input_feeds_slow_outputs_side_by_side() {
     let output = last(Queueing::Output);
     for queueing in [Queueing::VirtualOutput, Queueing::InputFifo] {
         let ratio = last(queueing) / output;
-        println!("{queueing:?} over output queues: {ratio:.3}");
         assert!((0.99..1.1).contains(&ratio), "{queueing:?} {ratio}");
     }
 }
