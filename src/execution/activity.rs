@@ -100,7 +100,7 @@ impl Activity {
         Self::of(pass, pass.shares, Self::add_by_name)
     }
 
-    fn of(pass: &Pass, shares: [f64; 2], add: fn(&mut Self, &Operator, f64)) -> Self {
+    fn of(pass: &Pass, shares: [f64; 2], add: impl Fn(&mut Self, &Operator, f64)) -> Self {
         let mut activity = Self { sent: pass.handovers.1 * shares[0], ..Self::default() };
         for (operator, times) in pass.operators(shares) {
             add(&mut activity, operator, times);

@@ -80,11 +80,33 @@ pub fn running_energy(power: &ChipPower, clock: f64, [held, time]: [Seconds; 2])
 
 /// What a chip draws beyond waiting, on average over `time` at `clock`, while kernels hold its cores for a part of it.
 #[must_use]
-pub fn work_power(power: &ChipPower, activity: &Activity, ranks: f64, clock: f64, [held, time]: [Seconds; 2]) -> Watts {
-    if time <= Seconds::ZERO {
-        return Watts::ZERO;
+pub fn work_power(power: &ChipPower, activity: &Activity, ranks: f64, clock: f64, held_and_time: [Seconds; 2]) -> Watts {
+    WorkEnergy::new(power, activity, ranks).power(power, clock, held_and_time)
+}
+
+/// [`work_energy`] with all that does not depend on the clock worked out: the search for a clock asks for many.
+pub(super) struct WorkEnergy {
+    /// Operations at the highest clock.
+    operations: Joules,
+    memory: Joules,
+    ports: Joules,
+    ranks: f64,
+}
+
+impl WorkEnergy {
+    pub fn new(power: &ChipPower, activity: &Activity, ranks: f64) -> Self {
+        let operations = arithmetic_energy(power, &activity.flop, 1.0);
+        Self { operations, memory: memory_energy(power, activity.memory), ports: port_energy(power, activity.sent), ranks }
     }
-    (work_energy(power, activity, ranks, clock) + running_energy(power, clock, [held, time])) / time
+
+    /// As [`work_power`].
+    pub fn power(&self, power: &ChipPower, clock: f64, [held, time]: [Seconds; 2]) -> Watts {
+        if time <= Seconds::ZERO {
+            return Watts::ZERO;
+        }
+        let work = (self.operations * switching(power, clock) + self.memory + self.ports) * self.ranks;
+        (work + running_energy(power, clock, [held, time])) / time
+    }
 }
 
 /// How a chip keeps to its limit.

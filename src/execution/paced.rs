@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use super::activity::Activity;
 use super::bound::{BottleneckSplit, Bound};
-use super::chip_power::{ClockPace, lowest_clock, pace, work_power};
+use super::chip_power::{ClockPace, WorkEnergy, lowest_clock, pace};
 use super::pass::{Machine, Pass};
 use super::schedule::Stage;
 use super::shape::StepShape;
@@ -91,10 +91,9 @@ impl Paced {
         let unlimited = fast.time(pass);
         let (power, ranks) = (machine.device.power(), f64::from(machine.device.ranks_per_chip()));
         let kinds: &[[f64; 2]] = if pass.shares == [1.0; 2] { &[[1.0; 2]] } else { &[[1.0, 0.0], [0.0, 1.0]] };
-        let work: Vec<Activity> = kinds.iter().map(|shares| Activity::totals(pass, *shares)).collect();
-        let draws = |clock: f64, held: Seconds, time: Seconds| {
-            work.iter().map(|work| work_power(power, work, ranks, clock, [held, time])).fold(Watts::ZERO, Watts::max)
-        };
+        let work: Vec<WorkEnergy> = kinds.iter().map(|shares| WorkEnergy::new(power, &Activity::totals(pass, *shares), ranks)).collect();
+        let draws =
+            |clock: f64, held: Seconds, time: Seconds| work.iter().map(|work| work.power(power, clock, [held, time])).fold(Watts::ZERO, Watts::max);
         // Waits are counted only where it matters: kernels that always run draw most.
         if draws(1.0, unlimited, unlimited) <= power.limit() - power.idle.value {
             return Self { timed: fast, pace: ClockPace::FULL, time: unlimited, unlimited };
