@@ -133,24 +133,24 @@ enum FormatArgument {
 
 /// What a format asks for.
 #[derive(Clone, Copy, Debug)]
-enum Asked {
+enum AskedFormat {
     Report(report::Format),
     Drawing(report::Drawing),
     Graph(report::GraphFormat),
 }
 
 impl FormatArgument {
-    fn asked(self) -> Asked {
+    fn asked(self) -> AskedFormat {
         match self {
-            Self::Text => Asked::Report(report::Format::Text),
-            Self::Json => Asked::Report(report::Format::Json),
-            Self::Csv => Asked::Report(report::Format::Csv),
-            Self::Parquet => Asked::Report(report::Format::Parquet),
-            Self::Markdown => Asked::Report(report::Format::Markdown),
-            Self::Dot => Asked::Drawing(report::Drawing::Dot),
-            Self::Svg => Asked::Drawing(report::Drawing::Svg),
-            Self::Infragraph => Asked::Graph(report::GraphFormat::InfraGraph),
-            Self::Graphml => Asked::Graph(report::GraphFormat::GraphMl),
+            Self::Text => AskedFormat::Report(report::Format::Text),
+            Self::Json => AskedFormat::Report(report::Format::Json),
+            Self::Csv => AskedFormat::Report(report::Format::Csv),
+            Self::Parquet => AskedFormat::Report(report::Format::Parquet),
+            Self::Markdown => AskedFormat::Report(report::Format::Markdown),
+            Self::Dot => AskedFormat::Drawing(report::Drawing::Dot),
+            Self::Svg => AskedFormat::Drawing(report::Drawing::Svg),
+            Self::Infragraph => AskedFormat::Graph(report::GraphFormat::InfraGraph),
+            Self::Graphml => AskedFormat::Graph(report::GraphFormat::GraphMl),
         }
     }
 }
@@ -266,18 +266,18 @@ pub fn run(commit: &str) -> Exit {
     }
     let asked = arguments.format.asked();
     let result = match (&arguments.command, asked) {
-        (Command::Describe(arguments), Asked::Graph(graph)) => describe::export(arguments, graph),
-        (_, Asked::Graph(_)) => Err(bad_option("--format", "`infragraph` and `graphml` list nodes and links; only `describe` does")),
-        (Command::Describe(arguments), Asked::Drawing(drawing)) => describe::draw(arguments, drawing),
-        (Command::Plan(arguments), Asked::Drawing(report::Drawing::Svg)) => plan::draw(arguments),
-        (_, Asked::Drawing(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
+        (Command::Describe(arguments), AskedFormat::Graph(graph)) => describe::export(arguments, graph),
+        (_, AskedFormat::Graph(_)) => Err(bad_option("--format", "`infragraph` and `graphml` list nodes and links; only `describe` does")),
+        (Command::Describe(arguments), AskedFormat::Drawing(drawing)) => describe::draw(arguments, drawing),
+        (Command::Plan(arguments), AskedFormat::Drawing(report::Drawing::Svg)) => plan::draw(arguments),
+        (_, AskedFormat::Drawing(_)) => Err(bad_option("--format", "`dot` and `svg` draw; only `describe` does, and `plan` with `svg`")),
         // Said before work starts, not after it.
-        (_, Asked::Report(format)) if arguments.table.is_some() && format.records().is_none() => Err(no_tables()),
-        (command, Asked::Report(format)) => command.run(format),
+        (_, AskedFormat::Report(format)) if arguments.table.is_some() && format.records().is_none() => Err(no_tables()),
+        (command, AskedFormat::Report(format)) => command.run(format),
     };
     let format = match asked {
-        Asked::Report(format) => format,
-        Asked::Drawing(_) | Asked::Graph(_) => report::Format::Text,
+        AskedFormat::Report(format) => format,
+        AskedFormat::Drawing(_) | AskedFormat::Graph(_) => report::Format::Text,
     };
     match result.and_then(|output| Ok((output.exit, output.bytes(format, arguments.table.as_deref())?))) {
         Ok((exit, bytes)) => print(&bytes).map_or(exit, |failed| failed),

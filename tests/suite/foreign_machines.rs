@@ -66,9 +66,9 @@ fn what_a_dump_does_not_say_is_asked_for() {
         "error: link `nvlink` is no known part (48 edges, between gpu and nvswitch)",
         "add --map nvlink=PART (`supernode list links`), or --map nvlink=omit to leave it out.",
         "error: chip `gpu` is no known part",
-        "add --map gpu=PART, a chip part, for these 8 nodes (`supernode list chips`)",
+        "add --map gpu=PART, a chip part, for 8 nodes (`supernode list chips`)",
         "error: switch `nvswitch` is no known part",
-        "add --map nvswitch=PART, a switch part, for these 6 nodes (`supernode list switches`)",
+        "add --map nvswitch=PART, a switch part, for 6 nodes (`supernode list switches`)",
         "error: the file does not say which communication library the machine has",
         "error: the file does not say how power is supplied and heat taken away",
     ] {

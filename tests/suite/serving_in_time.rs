@@ -339,6 +339,7 @@ fn what_is_validated_is_what_is_served() {
             poll: 1,
             wait: 0,
             wait_share: 0.0,
+            front_end: Seconds::ZERO,
         };
         let replayed = benchmark(&machine, mapping, &traffic, &batching, &|_| Watts::ZERO).unwrap();
         let alike = |tokens| Length { mean: tokens, variation: 0.0 };
