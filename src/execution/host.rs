@@ -33,7 +33,7 @@ pub fn front_end(workload: &WorkloadSpec) -> Seconds {
     stated.map_or(Seconds::ZERO, |figure| figure.value)
 }
 
-/// Time that the host of `engine` adds to a pass whose kernels, so many of them, and transfers take `busy`.
+/// Time that the host of `engine` adds to a pass that takes `busy` on the chips; `launched` kernels and transfers are started in it.
 ///
 /// Launches run ahead of the kernels, so the slower of the two sets the pace. That happens only in passes that read prompts: others are captured
 /// graphs.

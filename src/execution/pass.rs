@@ -172,7 +172,8 @@ impl Pass {
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
-    /// Kernels and transfers that one rank's host starts in a pass.
+    /// Kernels and transfers that hosts start in a pass: operators, all-reduces, dispatch and combine. Exchanges of sequence parallelism and handovers
+    /// between stages are not counted.
     pub fn launched(&self) -> f64 {
         let transfers = |layers: &EqualLayers| {
             let reduces = layers.reduces.iter().flatten().count();

@@ -116,7 +116,7 @@ fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, launched: f64, busy:
 }
 
 /// Whether an engine's host launches the kernels of a pass one by one.
-fn launches_count(workload: &WorkloadSpec, shape: &StepShape) -> bool {
+fn launches_one_by_one(workload: &WorkloadSpec, shape: &StepShape) -> bool {
     workload.engine.is_some() && shape.bulk()
 }
 
@@ -124,7 +124,7 @@ fn launches_count(workload: &WorkloadSpec, shape: &StepShape) -> bool {
 fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Seconds, f64) {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
-    let launched = if launches_count(workload, shape) { pass.launched() } else { 0.0 };
+    let launched = if launches_one_by_one(workload, shape) { pass.launched() } else { 0.0 };
     (Paced::new(machine, shape, &pass, &streams).time, launched)
 }
 
@@ -133,7 +133,7 @@ fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShap
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
     let step = pass(machine, machine.workload, shape);
     let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
-    let launched = if launches_count(machine.workload, shape) { Pass::new(machine, machine.workload, shape).launched() } else { 0.0 };
+    let launched = if launches_one_by_one(machine.workload, shape) { Pass::new(machine, machine.workload, shape).launched() } else { 0.0 };
     let host = waits_for_host(machine, shape, launched, step.time);
     step.and_host(machine.device.power(), host)
 }

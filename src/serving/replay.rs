@@ -49,7 +49,7 @@ pub struct Batching {
     pub wait: u32,
     /// Share of the budget that waiting prompts of every group must fill for the wait to end early.
     pub wait_share: f64,
-    /// Time by which the client sees tokens later than the passes that make them end. Its next request is not held back by it.
+    /// Time from the end of a pass until the client sees its tokens. The next request is not held back for it.
     pub front_end: Seconds,
 }
 

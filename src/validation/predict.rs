@@ -98,8 +98,8 @@ pub const QUANTITIES: [MeasuredQuantity; 45] = [
     MeasuredQuantity { name: "serving_rate", meaning: "output tokens a second of such an engine", predict: serving::serving },
     MeasuredQuantity { name: "serving_power", meaning: "watts of its chips, without hosts and fabric", predict: serving::serving },
     MeasuredQuantity { name: "serving_energy", meaning: "joules of its chips for an output token", predict: serving::serving },
-    MeasuredQuantity { name: "unseen_tpot", meaning: "as serving_tpot, of models that no engine's fit uses", predict: serving::serving },
-    MeasuredQuantity { name: "unseen_ttft", meaning: "as serving_ttft, of such models", predict: serving::serving },
+    MeasuredQuantity { name: "unseen_tpot", meaning: "as serving_tpot, of models or formats that no engine's fit uses", predict: serving::serving },
+    MeasuredQuantity { name: "unseen_ttft", meaning: "as serving_ttft, of such models or formats", predict: serving::serving },
     MeasuredQuantity {
         name: "serving_trace",
         meaning: "a figure of a run that was measured request by request: see docs/serving.md",

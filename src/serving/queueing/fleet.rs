@@ -58,7 +58,7 @@ pub struct Fleet {
     pub drafts: (u32, f64),
     /// Number of requests in flight (closed loop). If absent, requests arrive at the times of the trace.
     pub concurrency: Option<u32>,
-    /// Time by which clients see tokens later than the passes that make them end.
+    /// Time from the end of a pass until clients see its tokens. A closed loop does not hold its next request back for it.
     pub front_end: Picoseconds,
     /// Seed of accepted drafts.
     pub seed: u64,
