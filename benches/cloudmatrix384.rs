@@ -71,7 +71,7 @@ fn stages(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(all.len() as u64 * 2));
         group.bench_function("mappings", |bencher| bencher.iter(|| black_box(search(&machine, Role::Decode(phase), &all, None, Described::Best))));
         let batch = AttentionBatch { sequences: 48.0, new_tokens: 2.0, context: 4096.0, prefill: false };
-        let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, drafts: 1 };
+        let shape = StepShape { mapping, batch, chunk: None, micro_batches: 1, sampled: 96.0, evenness: 1.0, drafts: 1 };
         group.throughput(Throughput::Elements(1));
         group.bench_function("price_one_mapping", |bencher| bencher.iter(|| black_box(step_time(&machine, &shape))));
     }

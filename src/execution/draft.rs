@@ -60,7 +60,15 @@ pub(crate) fn passes<'a>(spec: &'a WorkloadSpec, shape: &StepShape) -> impl Iter
         let one = |batch: AttentionBatch| if batch.prefill { batch } else { AttentionBatch { new_tokens: 1.0, ..batch } };
         let batch = part(one(shape.batch));
         let sampled = if shape.batch.prefill { shape.sampled * share } else { batch.sequences };
-        let reading = StepShape { mapping, batch, chunk: shape.chunk.map(part), micro_batches: shape.micro_batches, sampled, drafts: 0 };
+        let reading = StepShape {
+            mapping,
+            batch,
+            chunk: shape.chunk.map(part),
+            micro_batches: shape.micro_batches,
+            sampled,
+            evenness: shape.evenness,
+            drafts: 0,
+        };
         let more = StepShape { chunk: None, ..reading };
         [(draft, reading, 1.0), (draft, more, f64::from(shape.drafts) - 1.0)].into_iter().filter(|(_, _, times)| *times > 0.0)
     };

@@ -60,7 +60,7 @@ mod tests {
         let engine: Engine = toml::from_str("name = \"x\"\nsequence = \"5 us\"\nlaunch = \"10 us\"").unwrap();
         let decoding = AttentionBatch { sequences: 4.0, new_tokens: 1.0, context: 100.0, prefill: false };
         let prompt = AttentionBatch { sequences: 1.0, new_tokens: 100.0, context: 50.0, prefill: true };
-        let shape = |batch, chunk| StepShape { mapping: Mapping::ONE, batch, chunk, micro_batches: 1, sampled: 1.0, drafts: 0 };
+        let shape = |batch, chunk| StepShape { mapping: Mapping::ONE, batch, chunk, micro_batches: 1, sampled: 1.0, evenness: 1.0, drafts: 0 };
         let added = |shape: &StepShape, busy: f64| host_time(&engine, shape, 100.0, Seconds::new(busy * 1e-3)).get() * 1e6;
         assert!((added(&shape(prompt, None), 0.4) - 600.0).abs() < 1e-6);
         assert!((added(&shape(decoding, Some(prompt)), 0.4) - 620.0).abs() < 1e-6);

@@ -244,7 +244,7 @@ impl<'a> MicroBatch<'a> {
         let everywhere = mapping.tokens_on_every_rank();
         let tokens = if everywhere { self.tokens } else { self.tokens / f64::from(mapping.group()) };
         let group_tokens = if everywhere { tokens } else { tokens * f64::from(mapping.ep) };
-        let load = ExpertLoad::new(experts, placement, mapping.ep, group_tokens / f64::from(mapping.ep));
+        let load = ExpertLoad::new(experts, placement, mapping.ep, group_tokens * self.shape.evenness / f64::from(mapping.ep));
         let mut gate = gate(model, experts, &workload.precision, tokens);
         let mut shared = Vec::new();
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
@@ -278,7 +278,7 @@ impl<'a> MicroBatch<'a> {
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = &self.shape.mapping;
         let tokens = self.tokens / f64::from(mapping.group());
-        let arriving = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
+        let arriving = tokens * self.shape.evenness * f64::from(mapping.attention_ranks()) / f64::from(ranks);
         let load = ExpertLoad::new(experts, placement, ranks, arriving);
         let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
         let mut operators = Vec::with_capacity(4);

@@ -17,6 +17,8 @@ pub struct StepShape {
     pub micro_batches: u32,
     /// Tokens of one attention group whose next token is wanted.
     pub sampled: f64,
+    /// Mean tokens of an attention group over those of the group with most, which `batch` and `chunk` describe: at most 1. Experts serve all groups.
+    pub evenness: f64,
     /// Draft tokens: passes of a draft model or, without one, further passes through one more layer and the head, an MTP module.
     pub drafts: u32,
 }

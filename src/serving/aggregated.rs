@@ -91,7 +91,15 @@ impl<'a> Mixed<'a> {
         let context = f64::from(*request.decode().context);
         let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens: f64::from(1 + drafts), context, prefill: false };
         let fresh = known.fresh(hit);
-        let shape = StepShape { mapping: self.mapping, batch, chunk: None, micro_batches: self.micro_batches, sampled: batch.tokens(), drafts };
+        let shape = StepShape {
+            mapping: self.mapping,
+            batch,
+            chunk: None,
+            micro_batches: self.micro_batches,
+            sampled: batch.tokens(),
+            evenness: 1.0,
+            drafts,
+        };
         let Some(tokens) = tokens else { return shape };
         let prompts = (tokens / fresh).max(1.0);
         if fresh <= batch.new_tokens {

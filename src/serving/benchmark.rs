@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::infeasible::Infeasible;
-use super::replay::{Batching, ClientTraffic, ReplayPass, ReplayedService, replay};
+use super::replay::{Batching, ClientTraffic, ReplayLoad, ReplayPass, ReplayedService, replay};
 use crate::execution::{Machine, Mapping, Step, StepShape, cache_room, front_end, step, weight_bytes};
 use crate::units::Watts;
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -40,7 +40,7 @@ pub fn benchmark(
         budget: batching.budget,
         known: BTreeMap::new(),
     };
-    Ok(replay(traffic, &batching, |running, chunk| passes.price(running, chunk)))
+    Ok(replay(traffic, &batching, |load| passes.price(load)))
 }
 
 /// Prices passes on a grid, in powers of two of both their parts, and interpolates between.
@@ -56,29 +56,38 @@ struct Passes<'a> {
     most: u32,
     /// Most tokens of prompts in a pass.
     budget: u32,
-    known: BTreeMap<(u32, u32), ReplayPass>,
+    /// By sequences, tokens of prompts, and whether one group alone has them.
+    known: BTreeMap<(u32, u32, bool), ReplayPass>,
 }
 
 impl Passes<'_> {
-    fn price(&mut self, running: u32, chunk: u32) -> ReplayPass {
+    fn price(&mut self, load: &ReplayLoad) -> ReplayPass {
+        // Between tokens of all groups alike and of one group alone.
+        let least = 1.0 / f64::from(self.mapping.dp);
+        let alone = if least < 1.0 { ((1.0 - load.evenness) / (1.0 - least)).clamp(0.0, 1.0) } else { 0.0 };
+        let even = self.of(load.decoding, load.reading, false);
+        if alone > 0.0 { blend(even, self.of(load.decoding, load.reading, true), alone) } else { even }
+    }
+
+    fn of(&mut self, running: u32, chunk: u32, alone: bool) -> ReplayPass {
         let (few, many) = around(running, 1, self.most);
         let (short, long) = around(chunk, SHORT_CHUNK, self.budget);
         let share = |value: u32, low: u32, high: u32| if high > low { f64::from(value - low) / f64::from(high - low) } else { 0.0 };
         let (across, along) = (share(running, few, many), share(chunk, short, long));
-        let (near, far) = (self.between(few, short, long, along), self.between(many, short, long, along));
+        let [near, far] = [few, many].map(|running| self.between((running, alone), short, long, along));
         blend(near, far, across)
     }
 
-    fn between(&mut self, running: u32, short: u32, long: u32, share: f64) -> ReplayPass {
-        let near = self.at(running, short);
-        if share > 0.0 { blend(near, self.at(running, long), share) } else { near }
+    fn between(&mut self, (running, alone): (u32, bool), short: u32, long: u32, share: f64) -> ReplayPass {
+        let near = self.at(running, short, alone);
+        if share > 0.0 { blend(near, self.at(running, long, alone), share) } else { near }
     }
 
-    fn at(&mut self, running: u32, chunk: u32) -> ReplayPass {
+    fn at(&mut self, running: u32, chunk: u32, alone: bool) -> ReplayPass {
         if running == 0 && chunk == 0 {
             return ReplayPass::default();
         }
-        if let Some(known) = self.known.get(&(running, chunk)) {
+        if let Some(known) = self.known.get(&(running, chunk, alone)) {
             return *known;
         }
         let decoding = AttentionBatch { sequences: f64::from(running), new_tokens: 1.0, context: self.context, prefill: false };
@@ -90,10 +99,11 @@ impl Passes<'_> {
             _ => (decoding, Some(reading)),
         };
         let sampled = f64::from(running) + if chunk > 0 { prompts } else { 0.0 };
-        let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, drafts: 0 };
+        let evenness = if alone { 1.0 / f64::from(self.mapping.dp) } else { 1.0 };
+        let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, evenness, drafts: 0 };
         let step = step(self.machine, &shape);
         let pass = ReplayPass { time: step.time, energy: (self.draws)(&step) * step.time };
-        self.known.insert((running, chunk), pass);
+        self.known.insert((running, chunk, alone), pass);
         pass
     }
 }

@@ -36,7 +36,7 @@ fn shape(phase: &DecodePhase, mapping: Mapping, sequences: u32, micro_batches: u
     let drafts = phase.speculation.as_ref().map_or(0, |speculation| speculation.draft_tokens);
     let new_tokens = f64::from(1 + drafts);
     let batch = AttentionBatch { sequences: f64::from(sequences), new_tokens, context: f64::from(*phase.context), prefill: false };
-    StepShape { mapping, batch, chunk: None, micro_batches, sampled: batch.tokens(), drafts }
+    StepShape { mapping, batch, chunk: None, micro_batches, sampled: batch.tokens(), evenness: 1.0, drafts }
 }
 
 /// Time per output token, and tokens per second of the instance, from the time of a step.

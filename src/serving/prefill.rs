@@ -45,7 +45,7 @@ impl<'a> PromptReading<'a> {
         let fresh = known.fresh(found.hit);
         let batch =
             AttentionBatch { sequences: prompts.max(1.0), new_tokens: fresh * prompts.min(1.0), context: known.seen(found.hit), prefill: true };
-        let shape = StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, drafts: 0 };
+        let shape = StepShape { mapping, batch, chunk: None, micro_batches, sampled: prompts, evenness: 1.0, drafts: 0 };
         let mut reading = Self { machine, phase, mapping, prompts, prefixes: found, counted: known.fresh(known.unbounded) / fresh, shape };
         reading.prefixes = known.times(found, reading.prompts_of_instance());
         Ok(reading)

@@ -53,6 +53,17 @@ pub struct Batching {
     pub front_end: Seconds,
 }
 
+/// What one pass works on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReplayLoad {
+    /// Decoding sequences of the group with most.
+    pub decoding: u32,
+    /// Prompt tokens of the group with most.
+    pub reading: u32,
+    /// Mean tokens of a group over the sum of both.
+    pub evenness: f64,
+}
+
 /// Price of one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReplayPass {
@@ -117,12 +128,14 @@ struct PassReplay<'a> {
 struct PassReading {
     /// Tokens in the group with most of them.
     tokens: u32,
+    /// Tokens in all groups.
+    everywhere: f64,
     /// Requests whose prompt it ends.
     ended: Vec<usize>,
 }
 
-/// Replays `traffic` on `engine`. `pass` prices a pass by the decoding sequences and the prompt tokens of the group with the most work.
-pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(u32, u32) -> ReplayPass) -> ReplayedService {
+/// Replays `traffic` on `engine`; `pass` prices a pass.
+pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(&ReplayLoad) -> ReplayPass) -> ReplayedService {
     let mut replay = PassReplay {
         traffic,
         engine,
@@ -150,7 +163,9 @@ pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(u
             None => break,
         };
         let running: f64 = if decoding { replay.groups.iter().map(|group| f64::from(group.running)).sum() } else { 0.0 };
-        let price = pass(if decoding { fullest } else { 0 }, reading.tokens);
+        let most = if decoding { fullest } else { 0 };
+        let evenness = (running + reading.everywhere) / (replay.groups.len() as f64 * f64::from(most + reading.tokens)).max(1.0);
+        let price = pass(&ReplayLoad { decoding: most, reading: reading.tokens, evenness });
         let repeated = alike as f64;
         replay.now += price.time * repeated;
         if decoding {
@@ -330,6 +345,7 @@ impl PassReplay<'_> {
                 }
             }
             reading.tokens = reading.tokens.max(read);
+            reading.everywhere += f64::from(read);
         }
         reading
     }
@@ -354,8 +370,8 @@ mod tests {
     use super::*;
 
     /// A pass takes 1 s, and 1 ms more for each token of a prompt.
-    fn pass(_: u32, chunk: u32) -> ReplayPass {
-        ReplayPass { time: Seconds::new(1.0 + f64::from(chunk) / 1e3), energy: Joules::new(10.0) }
+    fn pass(load: &ReplayLoad) -> ReplayPass {
+        ReplayPass { time: Seconds::new(1.0 + f64::from(load.reading) / 1e3), energy: Joules::new(10.0) }
     }
 
     fn traffic(concurrency: u32, rounds: u32) -> ClientTraffic {

@@ -42,7 +42,7 @@ fn a_step_is_one_pass_of_the_model_and_k_of_the_draft() {
         let mut alone = load_workload_with("llama-3.1-70b-fp8", Some(model)).unwrap_or_else(|problems| panic!("{problems}"));
         alone.draft = None;
         let batch = AttentionBatch { sequences: 16.0, new_tokens, context: 2048.0, prefill: false };
-        let shape = StepShape { mapping: TP8, batch, chunk: None, micro_batches: 1, sampled: batch.tokens(), drafts: 0 };
+        let shape = StepShape { mapping: TP8, batch, chunk: None, micro_batches: 1, sampled: batch.tokens(), evenness: 1.0, drafts: 0 };
         on_h100(&alone, |machine, _| step(machine, &shape).time)
     };
     let (check, propose) = (alone("llama-3.1-70b", 5.0), alone("llama-3.2-1b", 1.0));

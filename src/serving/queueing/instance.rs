@@ -67,7 +67,7 @@ impl Instance {
         !self.groups.iter().any(AttentionGroup::has_work)
     }
 
-    /// Plans every group's part of a pass. Returns the maximum over the groups of each figure.
+    /// Plans every group's part of a pass. Returns the maximum over the groups of each figure, and the tokens of all.
     fn schedule(&mut self, context: &mut Context<'_>, now: Picoseconds, seen: Picoseconds) -> PassLoad {
         let mut fullest = PassLoad::default();
         self.loaded = [0; 2];
@@ -79,6 +79,7 @@ impl Instance {
                 context: fullest.context.max(load.context),
                 prompt_tokens: fullest.prompt_tokens.max(load.prompt_tokens),
                 twice_seen: fullest.twice_seen.max(load.twice_seen),
+                everywhere: fullest.everywhere + u64::from(load.decoding) + u64::from(load.prompt_tokens),
                 prompts: fullest.prompts.max(load.prompts),
                 loaded: [fullest.loaded[0].max(load.loaded[0]), fullest.loaded[1].max(load.loaded[1])],
             };

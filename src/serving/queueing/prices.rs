@@ -1,7 +1,7 @@
 //! Prices of passes: the step of `execution` at the corners of a grid, and linear interpolation between the corners.
 //!
 //! The grid has powers of two of four figures: decoding sequences, tokens in the cache of one, prompt tokens, and tokens that one of them
-//! sees. Each corner is priced once, when a pass first needs it.
+//! sees; the fifth is how the tokens are spread over the attention groups. Each corner is priced once, when a pass first needs it.
 
 use super::clock::Picoseconds;
 
@@ -29,8 +29,8 @@ pub struct Deployment<'a> {
 
 /// Smallest step of the grid for context, prompt chunk and tokens seen.
 const SMALLEST: f64 = 16.0;
-/// Powers of two of each figure; the last is far beyond any machine.
-const SIZES: [usize; 4] = [18, 22, 18, 22];
+/// Powers of two of each figure, the last far beyond any machine; last, tokens of all groups alike and of one group alone.
+const SIZES: [usize; 5] = [18, 22, 18, 22, 2];
 
 /// A corner of the grid.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,19 +72,32 @@ fn figure(place: usize, first: f64) -> f64 {
 }
 
 /// The figures at a corner of the grid, by its number.
-fn figures_at(index: usize, firsts: [f64; 4]) -> [f64; 4] {
-    let mut rest = index;
+fn figures_at(index: usize, firsts: [f64; 4]) -> ([f64; 4], bool) {
+    let alone = index % SIZES[4] > 0;
+    let mut rest = index / SIZES[4];
     let mut figures = [0.0; 4];
     for axis in (0..4).rev() {
         figures[axis] = figure(rest % SIZES[axis], firsts[axis]);
         rest /= SIZES[axis];
     }
-    figures
+    (figures, alone)
 }
 
 impl Deployment<'_> {
+    /// How much of the way from tokens of all groups alike to tokens of one group alone a pass is.
+    fn alone(&self, load: &PassLoad) -> f64 {
+        let groups = f64::from(self.mapping.dp);
+        let fullest = f64::from(load.decoding) + f64::from(load.prompt_tokens);
+        if groups < 2.0 || fullest <= 0.0 {
+            return 0.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a token count")]
+        let evenness = load.everywhere as f64 / (groups * fullest);
+        ((1.0 - evenness) / (1.0 - 1.0 / groups)).clamp(0.0, 1.0)
+    }
+
     /// A pass at a corner of the grid.
-    fn corner(&self, [decoding, context, prompt_tokens, seen]: [f64; 4]) -> Corner {
+    fn corner(&self, ([decoding, context, prompt_tokens, seen], alone): ([f64; 4], bool)) -> Corner {
         if decoding <= 0.0 && prompt_tokens <= 0.0 {
             return Corner::default();
         }
@@ -100,7 +113,8 @@ impl Deployment<'_> {
         };
         let sampled = decoding * new_tokens + if prompt_tokens > 0.0 { prompts } else { 0.0 };
         let micro_batches = self.micro_batches.min((batch.sequences as u32).max(1));
-        let found = step(self.machine, &StepShape { mapping: self.mapping, batch, chunk, micro_batches, sampled, drafts });
+        let evenness = if alone { 1.0 / f64::from(self.mapping.dp) } else { 1.0 };
+        let found = step(self.machine, &StepShape { mapping: self.mapping, batch, chunk, micro_batches, sampled, evenness, drafts });
         let chip = &self.machine.communication.network().fabric().chip;
         let sent = found.activity.sent.get() * f64::from(chip.ranks) / found.time.get();
         Corner {
@@ -120,9 +134,11 @@ impl PassPricing for PassPrices<'_> {
             [load.context as f64 / f64::from(load.decoding.max(1)), load.twice_seen as f64 / 2.0 / f64::from(load.prompt_tokens.max(1))];
         let figures = [f64::from(load.decoding), context, f64::from(load.prompt_tokens), seen];
         let firsts = [1.0, SMALLEST, SMALLEST, SMALLEST];
-        let ends: [(usize, usize, f64); 4] = std::array::from_fn(|axis| between(figures[axis], firsts[axis], SIZES[axis]));
+        let spread = deployment.alone(load);
+        let ends: [(usize, usize, f64); 5] =
+            std::array::from_fn(|axis| if axis < 4 { between(figures[axis], firsts[axis], SIZES[axis]) } else { (0, 1, spread) });
         // Corners with weight: one more axis at a time doubles them where the figure lies between two places.
-        let (mut corners, mut count) = ([(0, 1.0); 16], 1);
+        let (mut corners, mut count) = ([(0, 1.0); 32], 1);
         for (&(low, high, share), size) in ends.iter().zip(SIZES) {
             for corner in 0..count {
                 let (index, weight) = corners[corner];
