@@ -172,15 +172,18 @@ impl Pass {
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
-    /// Kernels and transfers that hosts start in a pass: operators, all-reduces, dispatch and combine. Exchanges of sequence parallelism and handovers
-    /// between stages are not counted.
-    pub fn launched(&self) -> f64 {
+    /// Kernels and transfers that hosts start in a pass, or operators in the place of kernels if the model is `compiled`. Of a handover between stages
+    /// each host starts two halves, a send and a receipt.
+    pub fn launched(&self, compiled: bool) -> f64 {
         let transfers = |layers: &EqualLayers| {
             let reduces = layers.reduces.iter().flatten().count();
-            reduces + if matches!(&layers.block, FeedForward::Experts { exchange: Some(_), .. } | FeedForward::Apart { .. }) { 2 } else { 0 }
+            let experts = if matches!(&layers.block, FeedForward::Experts { exchange: Some(_), .. } | FeedForward::Apart { .. }) { 2 } else { 0 };
+            reduces + experts + if layers.exchange.is_some() { 2 } else { 0 }
         };
-        let operators: f64 = self.operators([1.0; 2]).map(|(_, times)| times).sum();
-        operators + self.layers.iter().map(|layers| self.times(layers) * transfers(layers) as f64).sum::<f64>()
+        let started = |operator: &Operator| if compiled { 1 } else { operator.work.kernels() };
+        let kernels: f64 = self.operators([1.0; 2]).map(|(operator, times)| f64::from(started(operator)) * times).sum();
+        let handovers = if self.handovers.0 > Seconds::ZERO { 2.0 * f64::from(self.micro_batches) } else { 0.0 };
+        kernels + handovers + self.layers.iter().map(|layers| self.times(layers) * transfers(layers) as f64).sum::<f64>()
     }
 
     /// Times that a micro-batch passes through layers of this group.

@@ -106,7 +106,10 @@ impl Step {
 pub fn step_time(machine: &Machine<'_>, shape: &StepShape) -> Seconds {
     let (time, launched) = time_of_pass(machine, machine.workload, shape);
     let passes = draft::passes(machine.workload, shape);
-    let busy = passes.fold(time, |time, (draft, shape, times)| time + time_of_pass(machine, draft, &shape).0 * times);
+    let (busy, launched) = passes.fold((time, launched), |(busy, launched), (draft, shape, times)| {
+        let (time, more) = time_of_pass(machine, draft, &shape);
+        (busy + time * times, launched + more * times)
+    });
     busy + waits_for_host(machine, shape, launched, busy)
 }
 
@@ -115,30 +118,33 @@ fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, launched: f64, busy:
     machine.workload.engine.as_ref().map_or(Seconds::ZERO, |deployed| host_time(&deployed.engine, shape, launched, busy))
 }
 
-/// Whether an engine's host launches the kernels of a pass one by one.
-fn launches_one_by_one(workload: &WorkloadSpec, shape: &StepShape) -> bool {
-    workload.engine.is_some() && shape.bulk()
+/// Kernels and transfers of a pass that an engine's host launches one by one.
+fn launched(machine: &Machine<'_>, shape: &StepShape, pass: &Pass) -> f64 {
+    let engine = machine.workload.engine.as_ref().filter(|_| shape.bulk());
+    engine.map_or(0.0, |deployed| pass.launched(deployed.engine.compiled))
 }
 
 /// Time of a pass without the host's part, and the kernels that an engine's host launches one by one in it.
 fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Seconds, f64) {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
-    let launched = if launches_one_by_one(workload, shape) { pass.launched() } else { 0.0 };
-    (Paced::new(machine, shape, &pass, &streams).time, launched)
+    (Paced::new(machine, shape, &pass, &streams).time, launched(machine, shape, &pass))
 }
 
 /// Runs one pass, and those of its draft model after it.
 #[must_use]
 pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
-    let step = pass(machine, machine.workload, shape);
-    let step = draft::passes(machine.workload, shape).fold(step, |step, (draft, shape, times)| step.and(&pass(machine, draft, &shape), times));
-    let launched = if launches_one_by_one(machine.workload, shape) { Pass::new(machine, machine.workload, shape).launched() } else { 0.0 };
+    let (step, launched) =
+        draft::passes(machine.workload, shape).fold(pass(machine, machine.workload, shape), |(step, launched), (draft, shape, times)| {
+            let (more, kernels) = pass(machine, draft, &shape);
+            (step.and(&more, times), launched + kernels * times)
+        });
     let host = waits_for_host(machine, shape, launched, step.time);
     step.and_host(machine.device.power(), host)
 }
 
-fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> Step {
+/// A pass without the host's part, and the kernels that an engine's host launches one by one in it.
+fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Step, f64) {
     let pass = Pass::new(machine, workload, shape);
     let streams = Streams::choose(machine, &machine.device, shape, &pass);
     let Paced { timed, pace, time, unlimited } = Paced::new(machine, shape, &pass, &streams);
@@ -164,7 +170,7 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
     let bound = BottleneckSplit::of(machine, &pass, &streams).bound(unlimited, time - unlimited);
     let power = machine.device.power();
     let energy = |work: &OperatorWork| arithmetic_energy(power, &work.flop, pace.clock) + memory_energy(power, work.memory);
-    Step {
+    let step = Step {
         time,
         layer: layer * pace.rest,
         stages,
@@ -177,7 +183,8 @@ fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> St
         pace,
         unlimited,
         drafting: Seconds::ZERO,
-    }
+    };
+    (step, launched(machine, shape, &pass))
 }
 
 /// Launch, layers, head, the same again for draft tokens, and the handing over from pipeline stage to pipeline stage.

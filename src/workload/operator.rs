@@ -156,6 +156,27 @@ impl Work {
         }
     }
 
+    /// Kernels that a host starts for it where no captured graph does. Inputs in 8 or 4 bits are made by a kernel ahead. Prompts are rotated and stored
+    /// ahead of attention. Experts are a choice, a sort, a product, an activation, a product and a sum. The delta rule of prompts is six kernels: sums of
+    /// the decays, products of keys, their triangular inverse, weights, states, outputs (see flash-linear-attention).
+    #[must_use]
+    pub fn kernels(&self) -> u32 {
+        let quantised = |precision: Precision| u32::from(precision.activation_bytes() < Precision::Bf16.activation_bytes());
+        match *self {
+            Self::Gemm { precision, .. } => 1 + quantised(precision),
+            Self::Attention { prepared_bytes, .. } => 1 + u32::from(prepared_bytes > Bytes::ZERO),
+            Self::Experts { precision, .. } => 6 + 2 * quantised(precision),
+            Self::Recurrence { chunks, .. } => {
+                if chunks > 0.0 {
+                    6
+                } else {
+                    1
+                }
+            }
+            Self::Stream { .. } => 1,
+        }
+    }
+
     /// Number format of the multipliers; BF16 for work without any.
     #[must_use]
     pub fn precision(&self) -> Precision {

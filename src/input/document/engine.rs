@@ -35,9 +35,13 @@ pub struct Engine {
     pub own_experts: BTreeMap<Precision, Precision>,
     /// Host time that a pass waits for, for each sequence of an attention group: batch assembly, sampling, detokenising.
     pub sequence: Figure<Seconds>,
-    /// Host time to launch one kernel or transfer, where a pass with prompts runs outside captured graphs. The host runs ahead: the slower of it and
-    /// the kernels counts.
+    /// Host time to launch one kernel or transfer, where a pass with prompts runs outside captured graphs; of compiled code, one operator. The host
+    /// runs ahead: the slower of it and the kernels counts.
     pub launch: Figure<Seconds>,
+    /// Whether it compiles models, as vLLM does with torch.compile: its host then starts whole operators, with what is fused into them, rather than
+    /// kernel by kernel; false if absent.
+    #[serde(default)]
+    pub compiled: bool,
     /// Time that a request spends outside passes before its first token is seen, while passes go on: the server, the tokenizer and the queues
     /// between processes, both ways; none if absent.
     pub front_end: Option<Figure<Seconds>>,
