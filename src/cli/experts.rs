@@ -28,6 +28,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 8)]
     experts_per_token: u32,
 
+    /// Routed experts of the model, spread over the ranks, copies of one expert counted apart
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    experts: u32,
+
     /// Tokens at the busiest rank over the mean
     #[arg(long, default_value_t = 1.0)]
     imbalance: f64,
@@ -62,10 +66,13 @@ impl Arguments {
         if self.imbalance.is_nan() || self.imbalance < 1.0 || self.imbalance > f64::from(ranks) {
             return Err(bad_option("--imbalance", format!("{} is not between 1 (even) and {ranks} (all to one rank)", self.imbalance)));
         }
-        for (option, number) in [("--tokens", self.tokens), ("--experts-per-token", self.experts_per_token)] {
+        for (option, number) in [("--tokens", self.tokens), ("--experts-per-token", self.experts_per_token), ("--experts", self.experts)] {
             if number == 0 {
                 return Err(bad_option(option, "must be more than zero"));
             }
+        }
+        if self.experts_per_token > self.experts {
+            return Err(bad_option("--experts-per-token", format!("{} of {} experts (--experts)", self.experts_per_token, self.experts)));
         }
         Ok(ranks)
     }
@@ -103,6 +110,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
             copies: f64::from(arguments.experts_per_token),
             message,
             imbalance: arguments.imbalance,
+            routed: f64::from(arguments.experts),
         };
         for name in &arguments.kernel {
             let kernel = library.token_kernel(name).ok_or_else(|| {
@@ -134,6 +142,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         library: library.name.clone(),
         ranks,
         tokens: arguments.tokens,
+        experts: arguments.experts,
         notes: level.map_or_else(Vec::new, |level| level.notes().to_vec()),
         rows,
     };

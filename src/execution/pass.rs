@@ -266,6 +266,7 @@ impl<'a> MicroBatch<'a> {
             copies: load.copies,
             message: Bytes::new(f64::from(experts.stream(model.hidden)) * precision.activation_bytes()),
             imbalance: load.imbalance,
+            routed: f64::from(experts.routed + placement.redundant),
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
         let exchanges = [communication.dispatch(&out, bulk), communication.combine(&back, bulk)];
@@ -299,6 +300,7 @@ impl<'a> MicroBatch<'a> {
             copies,
             message: Bytes::new(width * precision.activation_bytes()),
             imbalance: load.imbalance,
+            routed: f64::from(experts.routed + placement.redundant),
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
         let communication = &self.machine.communication;

@@ -21,13 +21,15 @@ pub struct AfdTraffic {
     pub message: Bytes,
     /// Tokens at the busiest rank with experts over the mean.
     pub imbalance: f64,
+    /// Experts that tokens are routed to, copies of one expert counted apart.
+    pub routed: f64,
 }
 
 impl AfdTraffic {
     /// The same traffic as an exchange in one group of `ranks` equal ranks, with `tokens` tokens each.
     fn among(&self, ranks: u32, tokens: f64) -> ExpertTraffic {
-        let Self { copies, message, imbalance, .. } = *self;
-        ExpertTraffic { ranks, tokens, copies, message, imbalance }
+        let Self { copies, message, imbalance, routed, .. } = *self;
+        ExpertTraffic { ranks, tokens, copies, message, imbalance, routed }
     }
 
     /// Bytes from one attention rank to one expert rank.

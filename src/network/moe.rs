@@ -9,7 +9,7 @@ use super::packets::PacketError;
 use super::pattern::TrafficPattern;
 use super::profile::{Peak, Profile};
 use crate::input::document::TokenKernel;
-use crate::units::{Bytes, Seconds};
+use crate::units::{Bytes, Figure, Seconds};
 
 /// Traffic of dispatch or combine between the ranks of an expert-parallel group.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct ExpertTraffic {
     pub message: Bytes,
     /// Tokens at the busiest rank over the mean.
     pub imbalance: f64,
+    /// Experts of the group that tokens are routed to, copies of one expert counted apart.
+    pub routed: f64,
 }
 
 /// Expected number of different ranks among `copies` independent, uniform choices of `ranks`: `n (1 - (1 - 1/n)^k)`.
@@ -53,7 +55,8 @@ impl ExpertTraffic {
     }
 
     /// Time of the kernel, and the fabric's bottleneck:
-    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + path + x + sqrt(ramp x)` with `x = (wire^4 + local^4)^(1/4)`.
+    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + per_expert experts + message / first_token + path + x + sqrt(ramp x)` with
+    /// `x = (wire^4 + local^4)^(1/4) + per_token tokens`.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
     /// package, the die-to-die link's, and inside one scale-up domain that of the loads and stores in flight; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
@@ -115,8 +118,11 @@ impl ExpertTraffic {
         let wire = busy / efficiency;
         let ranks_per_chip = f64::from(network.fabric().chip.ranks);
         let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.sending_rate() * (efficiency / ranks_per_chip));
-        let moving = (wire.get().powi(4) + local.get().powi(4)).sqrt().sqrt();
+        let each = |figure: &Option<Figure<Seconds>>, times: f64| figure.as_ref().map_or(Seconds::ZERO, |figure| figure.value * times);
+        let moving = (wire.get().powi(4) + local.get().powi(4)).sqrt().sqrt() + each(&kernel.per_token, self.tokens).get();
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
+        let waiting =
+            waiting + each(&kernel.per_expert, self.routed) + kernel.first_token.as_ref().map_or(Seconds::ZERO, |rate| message / rate.value);
         let ramp = kernel.ramp.as_ref().map_or(0.0, |ramp| (ramp.value.get() * moving).sqrt());
         waiting + path + Seconds::new(moving + ramp)
     }

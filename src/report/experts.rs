@@ -35,6 +35,8 @@ pub struct ExpertsReport {
     pub ranks: u32,
     /// Tokens that each rank sends.
     pub tokens: u32,
+    /// Routed experts that the ranks hold.
+    pub experts: u32,
     /// What the packet level assumed.
     pub notes: Vec<String>,
     /// In the order asked for.
@@ -73,6 +75,7 @@ impl Report for ExpertsReport {
             "library": self.library,
             "ranks": self.ranks,
             "tokens": self.tokens,
+            "experts": self.experts,
             "results": self.rows.iter().map(row).collect::<Vec<_>>(),
         })
     }
@@ -88,8 +91,14 @@ impl Report for ExpertsReport {
                 format!("{:.3}", row.sent.get() / 1e6),
             ]);
         }
-        let title =
-            format!("experts on {}, {}, {} each, {}", self.supernode, counted(self.ranks, "rank"), counted(self.tokens, "token"), self.library);
+        let title = format!(
+            "{} experts on {}, {}, {} each, {}",
+            self.experts,
+            self.supernode,
+            counted(self.ranks, "rank"),
+            counted(self.tokens, "token"),
+            self.library
+        );
         let note = "Sent is what one rank sends: direct to all others, relayed to other nodes only. Relayed takes the library's constants, \
                     which were fitted on direct kernels.";
         let mut sections = vec![Section::Title(title), Section::Table(table), Section::Note(note.to_owned())];

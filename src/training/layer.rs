@@ -247,6 +247,7 @@ impl<'a> Task<'a> {
             copies: load.copies,
             message: Bytes::new(f64::from(experts.stream(model.hidden)) * bytes),
             imbalance: load.imbalance,
+            routed: f64::from(experts.routed + self.placement.redundant),
         };
         let [out, home] = [self.precisions.dispatch, self.precisions.combine].map(|format| traffic(format.activation_bytes()));
         let ((out, sent), (home, returned)) = (self.exchange(&out, false), self.exchange(&home, true));

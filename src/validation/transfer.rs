@@ -48,7 +48,7 @@ pub fn captured(bench: &mut Bench<'_>, pricing: &mut Pricing<'_>, case: &Case) -
 /// Time, or bandwidth of a rank as papers print it: all copies of all tokens, including copies that stay on the rank, divided by the time.
 pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
     let settings = &case.settings;
-    settings.only(&["kernel", "ranks", "tokens", "top_k", "bytes", "routing", "route", "nodes", "library"])?;
+    settings.only(&["kernel", "ranks", "tokens", "top_k", "experts", "bytes", "routing", "route", "nodes", "library"])?;
     let name = settings.text("kernel")?;
     let mut kernel = bench
         .parts
@@ -67,7 +67,8 @@ pub fn exchange(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Resu
     if ranks.div_ceil(fabric.chip.ranks) > fabric.chips {
         return Err(format!("{ranks} ranks do not fit on {} chips", fabric.chips));
     }
-    let traffic = ExpertTraffic { ranks, tokens, copies, message: Bytes::new(settings.number("bytes")?), imbalance: 1.0 };
+    let routed = settings.number("experts")?;
+    let traffic = ExpertTraffic { ranks, tokens, copies, message: Bytes::new(settings.number("bytes")?), imbalance: 1.0, routed };
     let network = bench.network;
     let relayed = settings.optional("route").is_some() && settings.one_of("route", &[("direct", false), ("relayed", true)])?;
     let time = if relayed {

@@ -30,7 +30,8 @@ fn tokens_between_the_two_kinds_by_hand() {
     let fabric = fabric::build(&spec).unwrap_or_else(|problems| panic!("{problems}"));
     let network = Network::new(&fabric);
     let communication = Communication::new(&network, &spec.library);
-    let traffic = |attention, experts| AfdTraffic { attention, experts, tokens: 64.0, copies: 4.0, message: Bytes::new(7168.0), imbalance: 1.0 };
+    let traffic =
+        |attention, experts| AfdTraffic { attention, experts, tokens: 64.0, copies: 4.0, message: Bytes::new(7168.0), imbalance: 1.0, routed: 256.0 };
     for (attention, experts, wire) in [(4, 4, 16.09), (6, 2, 48.28)] {
         let [there, _] = communication.afd_exchange(&traffic(attention, experts), &traffic(attention, experts));
         let expected = wire + 12.79 + 0.65;
@@ -52,7 +53,7 @@ fn tokens_between_hosts_by_hand() {
     let network = Network::new(&fabric);
     let communication = Communication::new(&network, &spec.library);
     for (tokens, expected) in [(32.0, 19.97 + 17.1), (1024.0, 290.1 + 1.245 + 5.453 * 17.0_f64.log2() + (6.779_f64 * 290.1).sqrt())] {
-        let traffic = AfdTraffic { attention: 16, experts: 16, tokens, copies: 4.0, message: Bytes::new(7168.0), imbalance: 1.0 };
+        let traffic = AfdTraffic { attention: 16, experts: 16, tokens, copies: 4.0, message: Bytes::new(7168.0), imbalance: 1.0, routed: 256.0 };
         let [there, _] = communication.afd_exchange(&traffic, &traffic);
         let beyond = there.time.microseconds() / expected - 1.0;
         assert!((0.0..0.15).contains(&beyond), "{there:?} is not {expected} µs, a path and headers");

@@ -178,7 +178,7 @@ fn relayed_tokens_cross_once_to_each_node() {
     let mut kernel = weightless().dispatch;
     kernel.merges_copies = true;
     kernel.message_overhead.value = Bytes::ZERO;
-    let traffic = ExpertTraffic { ranks: 32, tokens: 100.0, copies: 4.0, message: Bytes::new(1000.0), imbalance: 1.0 };
+    let traffic = ExpertTraffic { ranks: 32, tokens: 100.0, copies: 4.0, message: Bytes::new(1000.0), imbalance: 1.0, routed: 256.0 };
     let relayed = traffic.relayed(&network, &kernel).unwrap();
     assert_close(relayed.across.get(), 93_750.0);
     let distinct = 32.0 * (1.0 - (31.0_f64 / 32.0).powi(4));

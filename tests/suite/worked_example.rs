@@ -18,7 +18,7 @@ fn dispatch_by_hand() {
     let spec = load_supernode("cloudmatrix384").unwrap();
     let fabric = fabric::build(&spec).unwrap();
     let network = Network::new(&fabric);
-    let traffic = ExpertTraffic { ranks: 32, tokens: 128.0, copies: 8.0, message: Bytes::new(7168.0), imbalance: 1.0 };
+    let traffic = ExpertTraffic { ranks: 32, tokens: 128.0, copies: 8.0, message: Bytes::new(7168.0), imbalance: 1.0, routed: 256.0 };
     let profile = network.all_to_all(16);
     assert!((profile.latency.get() - 913.8e-9).abs() < 1e-15, "{:?}", profile.latency);
     let (time, _) = traffic.time(&network, &profile, &spec.library.dispatch);

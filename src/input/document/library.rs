@@ -177,6 +177,12 @@ pub struct TokenKernel {
     pub fan_out: Figure<Seconds>,
     /// Growth with each peer, where the kernel works through its peers one by one.
     pub per_peer: Figure<Seconds>,
+    /// Growth with each expert of the group, where the kernel counts and flags tokens expert by expert; none if absent.
+    pub per_expert: Option<Figure<Seconds>>,
+    /// Rate at which the threads that serve one token move it: what the first token takes on its way, through all stages; none if absent.
+    pub first_token: Option<Figure<BytesPerSecond>>,
+    /// Time that the cores of a rank take for each of its tokens beside moving its bytes: indices, queue heads and tails; none if absent.
+    pub per_token: Option<Figure<Seconds>>,
     /// Share of the payload rate that the copies reach.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub efficiency: Figure<Ratio>,

@@ -246,6 +246,11 @@ impl AttentionGroup {
         }
         let (sequence, record) = (&mut context.sequences[victim as usize], &mut context.records[victim as usize]);
         self.unread -= u64::from(sequence.unread());
+        if context.rules.finds_own() {
+            let whole = (sequence.computed.saturating_sub(sequence.covered) / context.rules.block).min(sequence.owned);
+            self.memory.pool.leave(victim, whole);
+            sequence.owned -= whole;
+        }
         self.memory.drop_all((sequence, record), context.trace.prefix(&context.trace.requests[victim as usize]));
         record.preempted += 1;
         sequence.computed = 0;
@@ -283,6 +288,7 @@ impl AttentionGroup {
             self.waiting.pop_front();
             let (open, record) = (&mut context.sequences[request as usize], &mut context.records[request as usize]);
             self.unread -= u64::from(open.unread());
+            open.owned += self.memory.pool.take_up(request, found.own);
             let read = self.memory.admit((open, record), units, found, [context.trace.block_tokens, context.rules.block], context.pooled);
             self.unread += u64::from(open.unread());
             self.load.loaded = [self.load.loaded[0] + read[0], self.load.loaded[1] + read[1]];
@@ -311,7 +317,12 @@ impl AttentionGroup {
         let mut found = self.memory.find(units, context.pooled.as_ref());
         // Of a prompt that is there whole, the last block is read again to have the next token.
         let most = (sequence.known() - 1) / context.rules.block * context.rules.block;
-        found.tokens = (found.units * context.trace.block_tokens).min(sequence.input).max(stated).min(most);
+        found.tokens = (found.units * context.trace.block_tokens).min(sequence.input);
+        if found.here as usize == units.len() {
+            found.own = self.memory.pool.left_by(request);
+            found.tokens = found.tokens.max(found.tokens / context.rules.block * context.rules.block + found.own * context.rules.block);
+        }
+        found.tokens = found.tokens.max(stated).min(most);
         found
     }
 

@@ -70,7 +70,7 @@ impl GroupMemory {
         let more = if self.host.is_some() || pooled.is_some() { units[here..].iter().take_while(|unit| beside(**unit)).count() } else { 0 };
         let shared = units[..here].iter().map(|unit| self.pool.held_blocks(*unit)).sum();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        CacheHits { tokens: 0, units: count(here + more), here: count(here), shared }
+        CacheHits { tokens: 0, units: count(here + more), here: count(here), own: 0, shared }
     }
 
     /// Lets a sequence hold the units that were found for it. Returns the tokens read from the hosts and from the shared memory.
@@ -154,6 +154,8 @@ pub struct CacheHits {
     pub units: u32,
     /// How many of these units the chips hold.
     pub here: u32,
+    /// Blocks that the sequence itself left when it was preempted.
+    pub own: u32,
     /// Blocks of these units that other sequences hold already. Holding them as well needs no free block.
     pub shared: u64,
 }

@@ -2,7 +2,10 @@
 //!
 //! A *unit* is a span of a prompt that other prompts may share (a block of the trace). A unit owns the cache blocks that end in it, because only
 //! whole blocks are shared. Sequences that use a unit hold it. A unit that no sequence holds is kept until its blocks are needed; the least
-//! recently used unit is evicted first. All other blocks belong to one sequence each and are only counted.
+//! recently used unit is evicted first. All other blocks belong to one sequence each and are only counted. Those that a preempted sequence gave up
+//! can still be found by the sequence itself until they are needed, the last of them first.
+
+use std::collections::VecDeque;
 
 /// No unit.
 const NONE: u32 = 0;
@@ -30,6 +33,9 @@ pub struct BlockPool {
     held: u64,
     /// Blocks of units that no sequence holds.
     idle: u64,
+    /// Blocks that preempted sequences gave up and may find again, by request, the oldest first. They are older than any idle unit: a sequence is
+    /// preempted when nothing is idle.
+    left: VecDeque<(u32, u32)>,
     /// By number; empty where nothing is shared.
     units: Vec<[u32; 4]>,
     /// Number of a unit plus one.
@@ -41,7 +47,7 @@ impl BlockPool {
     /// `capacity` blocks, for prompts with `distinct` units.
     #[must_use]
     pub fn new(capacity: u64, distinct: u32) -> Self {
-        Self { capacity, owned: 0, held: 0, idle: 0, units: vec![[0; 4]; distinct as usize], oldest: NONE, newest: NONE }
+        Self { capacity, owned: 0, held: 0, idle: 0, left: VecDeque::new(), units: vec![[0; 4]; distinct as usize], oldest: NONE, newest: NONE }
     }
 
     fn get(&self, unit: u32, word: Word) -> u32 {
@@ -100,6 +106,28 @@ impl BlockPool {
         self.owned -= blocks;
     }
 
+    /// Leaves blocks of a preempted sequence where it may find them.
+    pub fn leave(&mut self, request: u32, blocks: u32) {
+        self.give(u64::from(blocks));
+        if blocks > 0 {
+            self.left.push_back((request, blocks));
+        }
+    }
+
+    /// Blocks that the preempted sequence would find.
+    #[must_use]
+    pub fn left_by(&self, request: u32) -> u32 {
+        self.left.iter().find(|entry| entry.0 == request).map_or(0, |entry| entry.1)
+    }
+
+    /// Gives a preempted sequence back what it finds, at most `most` blocks; the rest is empty from now on.
+    pub fn take_up(&mut self, request: u32, most: u32) -> u32 {
+        let blocks = self.left_by(request).min(most);
+        self.left.retain(|entry| entry.0 != request);
+        self.owned += u64::from(blocks);
+        blocks
+    }
+
     /// Holds a unit that is here.
     pub fn hold(&mut self, unit: u32) {
         debug_assert!(self.has(unit), "the unit is here");
@@ -137,8 +165,20 @@ impl BlockPool {
         }
     }
 
-    /// Evicts units until all held, owned and kept blocks fit.
+    /// Overwrites what preempted sequences left, then evicts units, until all held, owned and kept blocks fit.
     fn make_room(&mut self, evicted: &mut Vec<u32>) {
+        let left: u64 = self.left.iter().map(|entry| u64::from(entry.1)).sum();
+        let mut excess = (self.in_use() + self.idle + left).saturating_sub(self.capacity);
+        while excess > 0
+            && let Some((_, blocks)) = self.left.front_mut()
+        {
+            let gone = u64::from(*blocks).min(excess);
+            excess -= gone;
+            *blocks -= u32::try_from(gone).unwrap_or(u32::MAX);
+            if *blocks == 0 {
+                self.left.pop_front();
+            }
+        }
         while self.in_use() + self.idle > self.capacity {
             let unit = self.oldest - 1;
             self.idle -= self.blocks(unit);

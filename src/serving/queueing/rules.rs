@@ -33,6 +33,13 @@ pub struct SchedulerRules {
 }
 
 impl SchedulerRules {
+    /// Whether a preempted sequence finds those of its blocks that were not overwritten, as vLLM's prefix cache lets it (`KVCacheManager.free` returns blocks to
+    /// the queue last block first). SGLang's retraction frees them at once.
+    #[must_use]
+    pub fn finds_own(&self) -> bool {
+        self.prefix_cache && self.victim == Victim::LastAdmitted
+    }
+
     /// The rules of an engine's file. A missing rule is that of vLLM's API server on a chip with at least 70 GiB.
     #[must_use]
     pub fn of(scheduler: Option<&Scheduler>) -> Self {
