@@ -203,7 +203,7 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     // Names that go on where this one ends are meant before one that differs in a letter: `nccl` is not `rccl`.
     let begun: Vec<String> =
         names.iter().filter(|known| known.to_lowercase().starts_with(&format!("{part}-"))).map(|known| format!("`{known}`")).collect();
-    if part.len() > 2 && (1..=8).contains(&begun.len()) {
+    if part.len() > 2 && (1..=12).contains(&begun.len()) {
         return format!("did you mean {}?", begun.join(" or "));
     }
     if let Some(near) = near_name(name, known) {

@@ -56,7 +56,7 @@ impl ExpertTraffic {
 
     /// Time of the kernel, and the fabric's bottleneck:
     /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + per_expert experts + message / first_token + path + x + sqrt(ramp x)` with
-    /// `x = (wire^4 + local^4)^(1/4) + per_token tokens`.
+    /// `x = (wire^4 + local^4)^(1/4) + per_token tokens + token_on_core tokens / cores`, where `cores = experts / ceil(experts / all)` of all cores.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
     /// package, the die-to-die link's, and inside one scale-up domain that of the loads and stores in flight; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
@@ -111,6 +111,12 @@ impl ExpertTraffic {
         Ok(PacketRounds { packets: played.time, flows, hops: played.hops, extrapolated_from: played.extrapolated_from })
     }
 
+    /// Cores that work where each serves the same number of experts.
+    fn cores(&self, network: &Network<'_>) -> f64 {
+        let each = (self.routed / f64::from(network.fabric().chip.cores)).ceil().max(1.0);
+        (self.routed / each).ceil().max(1.0)
+    }
+
     /// The form of [`ExpertTraffic::time`] for a given time on the wire, number of peers and path.
     pub(super) fn kernel_time(&self, network: &Network<'_>, kernel: &TokenKernel, busy: Seconds, peers: f64, path: Seconds) -> Seconds {
         let message = self.message + kernel.message_overhead.value;
@@ -119,7 +125,9 @@ impl ExpertTraffic {
         let ranks_per_chip = f64::from(network.fabric().chip.ranks);
         let local = message * (self.tokens * kernel.local_copies.value.get()) / (network.sending_rate() * (efficiency / ranks_per_chip));
         let each = |figure: &Option<Figure<Seconds>>, times: f64| figure.as_ref().map_or(Seconds::ZERO, |figure| figure.value * times);
-        let moving = (wire.get().powi(4) + local.get().powi(4)).sqrt().sqrt() + each(&kernel.per_token, self.tokens).get();
+        let moving = (wire.get().powi(4) + local.get().powi(4)).sqrt().sqrt()
+            + each(&kernel.per_token, self.tokens).get()
+            + each(&kernel.token_on_core, self.tokens / self.cores(network)).get();
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
         let waiting =
             waiting + each(&kernel.per_expert, self.routed) + kernel.first_token.as_ref().map_or(Seconds::ZERO, |rate| message / rate.value);

@@ -99,7 +99,7 @@ const HAND: [f64; 4] = [5.0, 0.1, 0.2, 0.01];
 /// up; A and B end; C is read again with its first token (11 tokens) beside 21 of D; and so on to the end at 85.55 ms.
 #[test]
 fn five_requests_and_a_preemption_step_by_step() {
-    let rules = SchedulerRules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, ..rules() };
+    let rules = SchedulerRules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, prefix_cache: false, ..rules() };
     let mut prices = Linear::new(HAND);
     let outcome = serve(&fleet(rules.clone(), 11), &trace(&FIVE), &mut prices);
     let passes: Vec<(u32, u32, u64, f64)> =
@@ -138,13 +138,34 @@ fn five_requests_and_a_preemption_step_by_step() {
     assert_eq!((short.end, told(&short)[2]), (Picoseconds(85_550_000_000), [17.85, 8.957_143, 80.55, 1.0]));
 }
 
+/// The same with a prefix cache. C gives two blocks up, with 10 tokens in them: the whole one of 8 tokens is still there when C comes back, because A
+/// and B take only the other. C reads 3 tokens where it read 11.
+#[test]
+fn a_preempted_sequence_finds_what_was_not_overwritten() {
+    let read = |prefix_cache, blocks| {
+        let rules = SchedulerRules { budget: 32, sequences: 4, block: 8, admission: Admission::FirstChunk, prefix_cache, ..rules() };
+        let mut prices = Linear::new(HAND);
+        let outcome = serve(&fleet(rules, blocks), &trace(&FIVE), &mut prices);
+        let read: u32 = prices.passes.iter().map(|(load, _)| load.prompt_tokens).sum();
+        (read, outcome.sequences.iter().map(|one| one.preempted).sum::<u32>())
+    };
+    let prompts = 24 + 40 + 10 + 30 + 6;
+    assert_eq!((read(false, 11), read(true, 11)), ((prompts + 11, 1), (prompts + 3, 1)));
+    assert_eq!(read(true, 100), (prompts, 0));
+}
+
 /// 14 blocks of 4 tokens for A (20 in, 12 out), B (44, 3) and C (4, 2). If the first chunk's blocks are enough to be admitted, B preempts
 /// itself five times; if those of the whole prompt must be free, nobody is preempted.
 #[test]
 fn a_request_may_preempt_itself() {
     let requests = trace(&[(0.0, 20, 12), (1.0, 44, 3), (2.0, 4, 2)]);
-    let run =
-        |admission| serve(&fleet(SchedulerRules { budget: 16, sequences: 8, block: 4, admission, ..rules() }, 14), &requests, &mut Linear::new(HAND));
+    let run = |admission| {
+        serve(
+            &fleet(SchedulerRules { budget: 16, sequences: 8, block: 4, admission, prefix_cache: false, ..rules() }, 14),
+            &requests,
+            &mut Linear::new(HAND),
+        )
+    };
     let first = run(Admission::FirstChunk);
     assert_eq!((first.end, told(&first)[1]), (Picoseconds(113_620_000_000), [101.06, 5.78, 112.62, 5.0]));
     let whole = run(Admission::Prompt);

@@ -134,7 +134,7 @@ fn an_engine_fitted_on_one_machine_predicts_another() {
     made_again(&calibration);
     // What first tokens of DeepSeek wait for beside the passes is no constant of this engine.
     for held in calibration.hold_outs.iter().filter(|held| held.left_out.starts_with("all of hgx")) {
-        assert!(held.median < 0.18, "{held:?}");
+        assert!(held.median < 0.19, "{held:?}");
     }
 }
 

@@ -183,6 +183,9 @@ pub struct TokenKernel {
     pub first_token: Option<Figure<BytesPerSecond>>,
     /// Time that the cores of a rank take for each of its tokens beside moving its bytes: indices, queue heads and tails; none if absent.
     pub per_token: Option<Figure<Seconds>>,
+    /// Time that one core takes for a token, where the kernel runs on as many cores as there are experts, or on the largest equal part of them that the
+    /// chip has; none if absent.
+    pub token_on_core: Option<Figure<Seconds>>,
     /// Share of the payload rate that the copies reach.
     #[schemars(extend("x-range" = [0.001, 1.0]))]
     pub efficiency: Figure<Ratio>,

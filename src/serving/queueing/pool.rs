@@ -245,3 +245,21 @@ impl OutsideTier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::BlockPool;
+
+    /// Of 10 blocks, two sequences leave 4 and 3. A third takes 8: the 3 empty ones, then the 4 of the first to leave, then one of the other.
+    #[test]
+    fn what_was_left_first_is_overwritten_first() {
+        let mut pool = BlockPool::new(10, 0);
+        pool.take(7, &mut Vec::new());
+        pool.leave(5, 4);
+        pool.leave(6, 3);
+        pool.take(8, &mut Vec::new());
+        assert_eq!([pool.left_by(5), pool.left_by(6)], [0, 2]);
+        // It comes back to one block only: the other is empty.
+        assert_eq!((pool.take_up(6, 1), pool.left_by(6), pool.in_use(), pool.available()), (1, 0, 9, 1));
+    }
+}
