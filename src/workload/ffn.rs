@@ -97,6 +97,20 @@ impl ExpertLoad {
     }
 }
 
+/// Chance that none of `tokens` tokens chooses an expert that one chooses with `chance` on average: `E[(1 - q)^T]` where the chance q of an expert has a
+/// beta distribution with that mean and the variance `skew` times its square, `G(b + T) G(a + b) / (G(b) G(a + b + T))` with the gamma function G.
+/// `(1 - chance)^tokens` if all experts are alike.
+fn unchosen(chance: f64, tokens: f64, skew: f64) -> f64 {
+    // No distribution on 0 to 1 has a larger variance than that of chances of 0 and 1 alone.
+    let skew = skew.min(0.99 * (1.0 - chance) / chance);
+    if chance <= 0.0 || skew < 1e-6 {
+        return (1.0 - chance).powf(tokens);
+    }
+    let both = (1.0 - chance) / (skew * chance) - 1.0;
+    let other = both * (1.0 - chance);
+    (libm::lgamma(other + tokens) - libm::lgamma(other) + libm::lgamma(both) - libm::lgamma(both + tokens)).exp()
+}
+
 /// The routed experts of the busiest rank, each divided over `shares` ranks.
 #[must_use]
 pub fn expert_block(
@@ -110,10 +124,9 @@ pub fn expert_block(
     let local = expert_slots(experts, placement, load.ranks).per_rank;
     let group_tokens = load.tokens_per_rank * f64::from(load.ranks);
     let copies = (load.tokens_per_rank * load.copies * load.imbalance).min(group_tokens * local);
-    // A token chooses an expert of the busiest rank with this chance (k/E where all are equally busy), and none of the group's tokens chooses a given
-    // one with (1 - chance)^tokens: copies of few tokens are as many different experts.
+    // A token chooses an expert of the busiest rank with this chance on average (k/E where all are equally busy).
     let chosen = if group_tokens > 0.0 { (copies / (group_tokens * local)).min(1.0) } else { 0.0 };
-    let active = (local * (1.0 - (1.0 - chosen).powf(group_tokens))).max(copies.min(1.0));
+    let active = (local * (1.0 - unchosen(chosen, group_tokens, experts.skew()))).max(copies.min(1.0));
     // Different tokens among the copies: choices of one token for experts on one rank are few, T (1 - exp(-copies / T)).
     let tokens = if group_tokens > 0.0 { group_tokens * (1.0 - (-copies / group_tokens).exp()) } else { 0.0 };
     let work = Work::Experts {
@@ -137,4 +150,23 @@ pub fn head(model: &Model, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let columns = f64::from(model.vocabulary) / f64::from(tensor_parallel);
     let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
     vec![norm(hidden, tokens), Operator::new("head", scores)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unchosen;
+
+    /// Chances spread evenly over 0 to 1 have the mean 1/2 and the variance 1/12, a third of its square: E[(1 - q)^T] = 1 / (T + 1).
+    #[test]
+    fn few_tokens_choose_few_experts() {
+        for tokens in [1.0_f64, 2.0, 7.0, 100.0] {
+            assert!((unchosen(0.5, tokens, 1.0 / 3.0) * (tokens + 1.0) - 1.0).abs() < 1e-12);
+            assert!((unchosen(0.25, tokens, 0.0) - 0.75_f64.powf(tokens)).abs() < 1e-15);
+        }
+        // One token leaves every expert out with one less its chance, however chances are spread; many leave out more the more they are.
+        assert!((unchosen(0.03125, 1.0, 1.3) - 0.96875).abs() < 1e-12);
+        let unchosen_by_64: Vec<f64> = [0.0, 0.5, 1.0, 2.0].iter().map(|skew| unchosen(0.03125, 64.0, *skew)).collect();
+        assert!(unchosen_by_64.is_sorted() && unchosen_by_64[0] < 0.14 && unchosen_by_64[2] > 0.3, "{unchosen_by_64:?}");
+        assert_eq!([unchosen(0.0, 5.0, 1.0), unchosen(1.0, 5.0, 1.0)], [1.0, 0.0]);
+    }
 }

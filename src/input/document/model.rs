@@ -181,9 +181,19 @@ pub struct Experts {
     /// Whether a gate multiplies each expert's activation: three matrices instead of two.
     #[serde(default = "gated")]
     pub gated: bool,
+    /// Variance of how often the router chooses each expert over the square of the mean: 0 if all are chosen alike. A few tokens then reach fewer
+    /// different experts, whose weights are read. 1 if absent: AIConfigurator's default, a power law, has 1.0 (exponent 1.01) to 1.3 (1.2) at 64 tokens.
+    #[schemars(extend("x-range" = [0.0, 100.0]))]
+    pub skew: Option<Figure<Ratio>>,
 }
 
 impl Experts {
+    /// See `skew`.
+    #[must_use]
+    pub fn skew(&self) -> f64 {
+        self.skew.as_ref().map_or(1.0, |figure| figure.value.get())
+    }
+
     /// Width of what is sent to routed experts, in a model whose residual stream is `hidden` wide.
     #[must_use]
     pub fn stream(&self, hidden: u32) -> u32 {

@@ -79,14 +79,23 @@ fn experts(table: &ConfigTable<'_>, layer: u32) -> Experts {
     if zero > 0 {
         let real = f64::from(top_k) * f64::from(routed) / f64::from(routed + zero);
         table.reader.warn(format!("{zero} of {} experts do nothing: of {top_k} choices {real:.1} compute on average", routed + zero));
-        return Experts { routed, top_k: real.round().max(1.0) as u32, shared, width, shared_width, latent: None, gated: table.family.gated };
+        return Experts {
+            routed,
+            top_k: real.round().max(1.0) as u32,
+            shared,
+            width,
+            shared_width,
+            latent: None,
+            gated: table.family.gated,
+            skew: None,
+        };
     }
     if top_k > routed {
         let key = TOP_KEYS.into_iter().find(|key| table.has(key)).unwrap_or(TOP_KEYS[0]);
         table.wrong(key, &format!("chooses {top_k} of {routed} experts"), format!("at most {routed}"));
     }
     let latent = table.positive_at(&["routed_expert_hidden_size", "moe_latent_size"], None);
-    Experts { routed, top_k, shared, width, shared_width, latent, gated: table.family.gated }
+    Experts { routed, top_k, shared, width, shared_width, latent, gated: table.family.gated, skew: None }
 }
 
 /// Shared experts and the width of one where a routed one has another: by number, by the width of all together, or a dense block beside
