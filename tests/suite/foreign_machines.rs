@@ -324,7 +324,7 @@ fn infragraphs_that_are_not_whole_are_refused() {
     assert!(error("old.yaml").contains("a form before 3.0"));
     assert!(error("typo.yaml").contains("no component of `rack` is named `hots`: did you mean `host`?"));
     assert!(error("range.yaml").contains("`tpu[0:40]`: there are 12"));
-    assert!(error("not.yaml").contains("cannot be read as YAML"));
+    assert!(error("not.yaml").contains("cannot be read as YAML: line "));
     assert!(error("not.xml").contains("it starts with <svg>"));
     assert!(error("none.xml").contains("cannot read `none.xml`"));
     assert!(error("empty.yaml").contains("`empty.yaml` is empty"));
