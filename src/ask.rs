@@ -78,6 +78,12 @@ impl Answer {
         let found = self.document.tables().into_iter().find(|(known, _)| name.is_none_or(|name| name == known));
         found.map(|(name, records)| AnswerTable { name, records })
     }
+
+    /// Why there is no table of a name: the option that it takes, or the names of those that are.
+    #[must_use]
+    pub fn no_table(&self, name: Option<&str>) -> String {
+        self.document.no_table(name)
+    }
 }
 
 /// A table of an answer.

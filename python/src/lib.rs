@@ -55,7 +55,7 @@ impl Result {
     /// A table; the main one if none is named.
     #[pyo3(signature = (name=None))]
     fn table(&self, name: Option<&str>) -> PyResult<Table> {
-        let unknown = || PyKeyError::new_err(format!("no such table; there are {}", self.0.table_names().join(", ")));
+        let unknown = || PyKeyError::new_err(self.0.no_table(name));
         self.0.table(name).map(Table).ok_or_else(unknown)
     }
 }

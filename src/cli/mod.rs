@@ -255,8 +255,8 @@ pub fn run(commit: &str) -> Exit {
             // Help and version are answers, everything else is misuse; clap knows which goes to which stream.
             let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Done };
             return match error.print() {
-                Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => Exit::BadInput,
-                _ => exit,
+                Err(failure) => not_written(&failure).unwrap_or(exit),
+                Ok(()) => exit,
             };
         }
     };
@@ -292,14 +292,16 @@ pub fn run(commit: &str) -> Exit {
 /// Writes standard output; how the program ends if that fails.
 fn print(bytes: &[u8]) -> Option<Exit> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        // A closed pipe (`supernode list | head`) is the reader's choice, not an error.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
-            Some(Exit::BadInput)
-        }
-        _ => None,
+    out.write_all(bytes).and_then(|()| out.flush()).err().and_then(|error| not_written(&error))
+}
+
+/// How the program ends if its output cannot be written. A closed pipe (`supernode list | head`) is the reader's choice, not an error.
+fn not_written(error: &std::io::Error) -> Option<Exit> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return None;
     }
+    let _ = writeln!(std::io::stderr(), "error: cannot write standard output: {error}");
+    Some(Exit::BadInput)
 }
 
 /// The tables of the command on the command line, if that is what is asked: the result's arguments need not be there.

@@ -113,6 +113,15 @@ fn files(folder: &str) -> impl Iterator<Item = &'static include_dir::File<'stati
     dir.into_iter().flat_map(Dir::files)
 }
 
+/// Whether the shipped file of that name gives this title to what it describes.
+fn has_title(folder: &str, name: &str, title: &str) -> bool {
+    let file = files(folder).find(|file| file.path().file_stem().is_some_and(|stem| stem == name));
+    // Reading a file as TOML takes far longer than looking for the words in it.
+    let text = file.and_then(|file| file.contents_utf8()).filter(|text| text.contains(title));
+    let table = text.and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| table.values().any(|head| head.get("name").and_then(toml::Value::as_str) == Some(title)))
+}
+
 /// Where a reference stands: the file that makes it and the words there.
 #[derive(Clone, Debug)]
 pub struct Mention {
@@ -151,6 +160,18 @@ impl FoundText {
     #[must_use]
     pub fn stem(&self) -> &str {
         Path::new(&self.source.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+    }
+
+    /// What the file is, wherever it lies and whatever it is called: the name of the shipped file of its kind with the same title, else its title.
+    #[must_use]
+    pub fn identity(&self, kind: &str, title: Option<&str>) -> String {
+        let folder = Kind::ALL.into_iter().find(|known| known.word() == kind).map_or("", Kind::folder);
+        if self.folder.is_none() && Path::new(&self.source.name).parent() == Some(Path::new(folder)) {
+            return self.stem().to_owned();
+        }
+        // A kind without titles has one file.
+        let title = title.unwrap_or(kind);
+        shipped_in(folder).into_iter().find(|name| has_title(folder, name, title)).unwrap_or_else(|| title.to_owned())
     }
 }
 

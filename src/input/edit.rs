@@ -307,6 +307,8 @@ fn stand_at<'t>(value: DeValue<'t>, span: &Range<usize>) -> Spanned<DeValue<'t>>
 pub struct LeafValue {
     /// Where it stands, files and items chosen by name.
     pub path: ValuePath,
+    /// The same with what the file is in place of what it is called, so that a copy elsewhere has the same: draws follow from it.
+    pub identity: String,
     /// As TOML text; the central value of a figure.
     pub value: String,
     /// The ends of a figure's range, as TOML text.
@@ -365,13 +367,21 @@ impl ValuePath {
     }
 }
 
-/// Every value of a file that is a number, a quantity, a figure or a text, in file order.
-pub(super) fn leaves(kind: &str, name: &str, table: &DeTable<'_>) -> Vec<LeafValue> {
+/// Every value of a file that is a number, a quantity, a figure or a text, in file order; `identity` is what the file is, whatever its name.
+pub(super) fn leaves(kind: &str, name: &str, identity: &str, table: &DeTable<'_>) -> Vec<LeafValue> {
     let mut found = Vec::new();
     let told = FileOrigin::by(table);
     for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
         let choice = value.get_ref().is_table().then(|| name.to_owned());
+        let (start, is_file) = (found.len(), choice.is_some());
         collect(value.get_ref(), &[PathStep { key: key.get_ref().to_string(), choice }], &told, &mut found);
+        for leaf in &mut found[start..] {
+            let mut path = leaf.path.clone();
+            if is_file {
+                path.0[0].choice = Some(identity.to_owned());
+            }
+            leaf.identity = path.to_string();
+        }
     }
     found
 }
@@ -385,7 +395,7 @@ fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, f
             });
             let [confidence, source] = told.of(Some(figure));
             let Some(value) = figure.get("value").and_then(|value| text(value.get_ref())) else { return };
-            found.push(LeafValue { path: ValuePath(steps.to_vec()), value, range: ends, confidence, source });
+            found.push(LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: ends, confidence, source });
         }
         DeValue::Table(table) => {
             for (key, value) in table {
@@ -405,7 +415,8 @@ fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, f
         }
         plain => {
             let [confidence, source] = told.of(None);
-            found.extend(text(plain).map(|value| LeafValue { path: ValuePath(steps.to_vec()), value, range: None, confidence, source }));
+            let leaf = |value| LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: None, confidence, source };
+            found.extend(text(plain).map(leaf));
         }
     }
 }

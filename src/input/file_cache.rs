@@ -150,7 +150,8 @@ impl<'a> FileReader<'a> {
         let Some(log) = self.log else { return };
         let mut log = open(log);
         if log.files.insert((kind, found.stem().to_owned()), text.to_owned()).is_none() {
-            log.leaves.extend(leaves(kind, found.stem(), table));
+            let title = table.values().find_map(|head| head.get_ref().as_table()?.get("name")?.get_ref().as_str());
+            log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table));
         }
     }
 }

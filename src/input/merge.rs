@@ -139,8 +139,11 @@ fn attribute_figure<'i>(figure: &mut Spanned<DeValue<'i>>, origin: &DeTable<'i>)
         *figure = Spanned::new(span.clone(), DeValue::Table(table));
     }
     let DeValue::Table(table) = figure.get_mut() else { return };
+    let is_assumed = table.get("confidence").is_some_and(|word| word.get_ref().as_str() == Some("assumed"));
     let assumed = || Spanned::new(span.clone(), DeValue::String("assumed".into()));
-    let left = [("source", origin.get("source").cloned()), ("confidence", Some(origin.get("confidence").cloned().unwrap_or_else(assumed)))];
+    // What is assumed has no source but its own.
+    let source = origin.get("source").filter(|_| !is_assumed).cloned();
+    let left = [("source", source), ("confidence", Some(origin.get("confidence").cloned().unwrap_or_else(assumed)))];
     for (key, value) in left {
         if let Some(value) = value.filter(|_| !table.contains_key(key)) {
             table.insert(Spanned::new(span.clone(), key.into()), value);

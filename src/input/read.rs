@@ -26,12 +26,12 @@ const LONG_TEXT: usize = 64 << 10;
 pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
     // Every error of a long text that is not TOML at all would take gigabytes: the first one is enough there.
     if text.len() > LONG_TEXT {
-        let first = error_of_the_beginning(text).map_or_else(|| DeTable::parse(text).err(), Some);
-        if let Some(error) = first {
+        let read = error_of_the_beginning(text).map_or_else(|| DeTable::parse(text), Err);
+        return read.map_err(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML");
             let problem = Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message);
-            return Err(problem.help("the file is long: further errors are not looked for").into());
-        }
+            problem.help("the file is long: further errors are not looked for").into()
+        });
     }
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let problems = syntax_errors

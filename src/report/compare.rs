@@ -48,7 +48,8 @@ impl Report for CompareReport {
             "supernodes": self.supernodes, "workload": self.workload.0, "target": self.target.0, "same_chip": self.same_chip, "figures": figures,
             "refusals": self.refusals, "pue": self.pue, "engines": self.engines, "prices": self.prices,
             "standing": self.standing.iter().map(|standing| standing_words(standing.as_ref())[0]).collect::<Vec<_>>(),
-            "draws": self.ranges.first().map(|ranges| ranges.draws), "uncertainty": ranges_rows(&self.supernodes, &self.ranges),
+            "draws": self.ranges.first().map(|ranges| ranges.draws),
+            "uncertainty": self.ranges.first().map(|_| ranges_rows(&self.supernodes, &self.ranges)),
         })
     }
 

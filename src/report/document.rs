@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::record_file::RecordFormat;
 use super::records::Records;
-use super::tables::{DataTable, tables as schema_tables};
+use super::tables::{DataTable, Lack, tables as schema_tables};
 use crate::input::catalog::InputFile;
 
 /// A result with what it was made from.
@@ -52,37 +52,41 @@ impl Document {
         let own = self.rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.clone()));
         let about = |key: &str| (key.to_owned(), self.json.get(key).and_then(Json::as_str).unwrap_or_default().to_owned());
         let schema = schema_tables(self.output, Some(&self.json));
-        own.chain(schema.iter().filter(|table| table.option.is_none()).map(|table| {
+        own.chain(schema.iter().filter(|table| table.lack.is_none()).map(|table| {
             let records = Records { about: ["program", "version", "output"].map(about).to_vec(), ..table.records() };
             (table.name.clone(), records)
         }))
         .collect()
     }
 
+    /// Why there is no table of this name: the option that it takes, or the names of those that are.
+    #[must_use]
+    pub fn no_table(&self, name: Option<&str>) -> String {
+        let in_schema = schema_tables(self.output, Some(&self.json));
+        let lack = in_schema.iter().find(|table| name == Some(table.name.as_str())).and_then(|table| table.lack.as_ref());
+        lack.map_or_else(
+            || format!("no such table; there are {}", self.tables().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")),
+            Lack::refusal,
+        )
+    }
+
     /// Writes one table.
     ///
     /// # Errors
-    /// What the writer says; that there is no such table, with the names of those that are.
+    /// What the writer says; why there is no such table.
     pub fn write_table(&self, name: Option<&str>, format: RecordFormat, out: &mut (impl Write + Send)) -> io::Result<()> {
         let tables = self.tables();
         let found = tables.iter().find(|(known, _)| name.is_none_or(|name| name == known));
-        let Some((_, records)) = found else {
-            let known: Vec<&str> = tables.iter().map(|(name, _)| name.as_str()).collect();
-            let in_schema = schema_tables(self.output, Some(&self.json));
-            if let Some(option) = in_schema.iter().find(|table| name == Some(table.name.as_str())).and_then(|table| table.option.as_ref()) {
-                return Err(io::Error::other(format!("add {option}, without which this answer has no such table")));
-            }
-            return Err(io::Error::other(format!("no such table; there are {}", known.join(", "))));
-        };
+        let Some((_, records)) = found else { return Err(io::Error::other(self.no_table(name))) };
         records.write(format, out)
     }
 }
 
-/// The tables of an output and their columns, in words; a table is named with the option that it takes unless `given` has that.
+/// The tables of an output and their columns, in words; a table is named with the option that it takes unless the command line's `words` have that.
 #[must_use]
-pub fn tables_text(output: &str, given: &[String]) -> String {
+pub fn tables_text(output: &str, words: &[String]) -> String {
     let table = |table: &DataTable| {
-        let option = table.option.as_ref().filter(|option| !given.contains(option)).map_or_else(String::new, |option| format!(", with {option}"));
+        let option = table.lack.as_ref().map_or_else(String::new, |lack| lack.listed(words));
         let widest = table.columns.iter().map(|column| column.name.len()).max().unwrap_or(0);
         let columns =
             table.columns.iter().map(|column| format!("  {:widest$}  {:7}  {}", column.name, column.kind.name(), column.about).trim_end().to_owned());

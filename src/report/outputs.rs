@@ -5,8 +5,10 @@
 //! - `x-table` on a list, a map or an object: its entries (or the object itself) are rows of that table; at the root, the summary.
 //! - `x-key` on a figure: tables further in repeat it as a column.
 //! - `x-name`, `x-index`: column for the key, or the number, of an entry; tables further in repeat it.
-//! - `x-value`: column for entries that are plain figures. `x-beside`: columns taken from another list at the same number.
-//! - `x-option`: the option without which the result lacks this key, and so this table.
+//! - `x-value`: column for entries that are plain figures. `x-beside`: columns taken from another list of the result at the same number.
+//! - `x-columns` on a list of fixed length: its entries are columns with these names, behind that of the list.
+//! - `x-column` with `false`: no column, since another table has it with `x-beside`.
+//! - `x-option`: the option without which the result lacks this key, and so the tables in it; `x-unless`: the option with which.
 //! - `x-default-table` at the root: what is written where no table is asked for.
 
 use std::sync::OnceLock;

@@ -35,11 +35,14 @@ impl Report for SensitivityReport {
                 })
             })
             .collect();
-        let sources: Vec<Json> = self.sources.iter().flatten().map(weakness_json).collect();
-        json!({
-            "supernode": self.case.supernode, "workload": self.case.serves.workload, "target": self.case.target, "gains": gains, "sources": sources,
-            "refusal": self.refusal,
-        })
+        let mut keys = json!({
+            "supernode": self.case.supernode, "workload": self.case.serves.workload, "target": self.case.target, "refusal": self.refusal,
+        });
+        match &self.sources {
+            Some(sources) => keys["sources"] = sources.iter().map(weakness_json).collect(),
+            None => keys["gains"] = gains.into(),
+        }
+        keys
     }
 
     fn sections(&self) -> Vec<Section> {

@@ -21,7 +21,7 @@ pub enum CellKind {
 }
 
 impl CellKind {
-    /// What the schema of a figure says; a list of figures becomes one text.
+    /// What the schema of a figure says; a list of words becomes one text.
     fn of(node: &Json) -> Self {
         let types = node.get("type");
         let is = |word: &str| match types {
@@ -60,13 +60,51 @@ pub struct DataColumn {
     pub about: String,
 }
 
+/// Options on which it depends whether an answer has a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// Without which there is none.
+    with: Option<String>,
+    /// With which there is none.
+    unless: Option<String>,
+}
+
+impl Lack {
+    fn of(node: &Json) -> Option<Self> {
+        let word = |name: &str| node.get(name).and_then(Json::as_str).map(str::to_owned);
+        let (with, unless) = (word("x-option"), word("x-unless"));
+        (with.is_some() || unless.is_some()).then_some(Self { with, unless })
+    }
+
+    /// What to change to have the table.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        match (&self.with, &self.unless) {
+            (Some(with), _) => format!("add {with}, without which this answer has no such table"),
+            (None, unless) => format!("leave out {}, with which this answer has no such table", unless.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// What stands behind the table's name where tables are listed, for a command line of these words.
+    #[must_use]
+    pub fn listed(&self, words: &[String]) -> String {
+        let line = format!(" {} ", words.join(" ").replace('=', " "));
+        let is_given = |options: &str| options.split(" or ").any(|option| line.contains(&format!(" {option} ")));
+        match (&self.unless, &self.with) {
+            (Some(unless), _) if is_given(unless) => format!(", without {unless}"),
+            (None, Some(with)) if !is_given(with) => format!(", with {with}"),
+            _ => String::new(),
+        }
+    }
+}
+
 /// A table with its rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataTable {
     /// Name to ask for it.
     pub name: String,
-    /// The option without which an answer has no such table.
-    pub option: Option<String>,
+    /// Why this answer has no such table; before there is an answer, what it takes to have one.
+    pub lack: Option<Lack>,
     /// Columns.
     pub columns: Vec<DataColumn>,
     /// Rows; cells as JSON has them.
@@ -91,10 +129,11 @@ impl DataTable {
     }
 }
 
-/// A list of figures stands in one cell.
+/// A list of words stands in one cell; one without words is absent.
 fn words(cell: &Json) -> Option<String> {
     match cell {
         Json::Null => None,
+        Json::Array(list) if list.is_empty() => None,
         Json::String(text) => Some(text.clone()),
         Json::Array(list) => Some(list.iter().map(|one| words(one).unwrap_or_default()).collect::<Vec<_>>().join("; ")),
         other => Some(other.to_string()),
@@ -112,8 +151,11 @@ fn whole(cell: &Json) -> Option<i64> {
 #[must_use]
 pub fn tables(output: &str, result: Option<&Json>) -> Vec<DataTable> {
     let Some(schema) = output_schema(output) else { return Vec::new() };
-    let mut walk = Walk { root: schema, result, tables: Vec::new() };
+    let mut walk = Walk { root: schema, result, tables: Vec::new(), lacks: Vec::new(), there: Vec::new() };
     walk.visit(schema, result, table_name(schema), &[]);
+    for table in walk.tables.iter_mut().filter(|table| !walk.there.contains(&table.name)) {
+        table.lack = walk.lacks.iter().find(|(name, _)| *name == table.name).map(|(_, lack)| lack.clone());
+    }
     let default = schema.get("x-default-table").and_then(Json::as_str);
     walk.tables.sort_by_key(|table| Some(table.name.as_str()) != default);
     walk.tables
@@ -129,6 +171,10 @@ struct Walk<'a> {
     root: &'a Json,
     result: Option<&'a Json>,
     tables: Vec<DataTable>,
+    /// Tables that a place of the answer could hold and does not, with what they depend on.
+    lacks: Vec<(String, Lack)>,
+    /// Tables that some place of the answer holds, with rows or without.
+    there: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -138,7 +184,7 @@ impl<'a> Walk<'a> {
         let (mut leaves, mut inner) = (Vec::new(), Vec::new());
         self.flatten(node, &[], &mut leaves, &mut inner);
         let value = value.filter(|value| value.is_object());
-        let cell = |path: &[String]| path.iter().try_fold(value?, |at, key| at.get(key)).cloned();
+        let cell = |path: &[String]| path.iter().try_fold(value?, |at, key| entry_of(at, key)).cloned();
         if let Some(table) = table {
             let own = leaves.iter().map(|(column, path, _)| (column.clone(), cell(path).unwrap_or(Json::Null)));
             self.row(table, repeated, own.collect(), value.is_some());
@@ -150,17 +196,25 @@ impl<'a> Walk<'a> {
             let name = path.last().cloned().unwrap_or_default();
             let found = cell(&path);
             self.entries(node, found.as_ref(), &name, &repeated);
-            self.needs_option(node, found.is_some());
+            self.note_lack(node, value, found.as_ref());
         }
     }
 
-    /// Notes the option that an answer without this key lacks.
-    fn needs_option(&mut self, node: &Json, is_there: bool) {
-        let option = node.get("x-option").and_then(Json::as_str).filter(|_| !is_there);
-        let named = self.tables.iter_mut().find(|table| Some(table.name.as_str()) == table_name(node));
-        if let (Some(option), Some(table)) = (option, named) {
-            table.option = Some(option.to_owned());
+    /// Notes whether a place of the answer holds a table. What is not there itself, such as a phase in which nothing fits, holds none with any option.
+    fn note_lack(&mut self, node: &Json, holder: Option<&Json>, found: Option<&Json>) {
+        if found.is_some_and(|found| !found.is_null()) {
+            self.there.extend(table_name(node).map(str::to_owned));
+        } else if let Some(lack) = Lack::of(node).filter(|_| self.result.is_none() || holder.is_some()) {
+            let mut names = Vec::new();
+            tables_in(self.root, node, &mut names);
+            self.lacks.extend(names.into_iter().map(|name| (name, lack.clone())));
         }
+    }
+
+    /// What the entries of a list of the result are.
+    fn kind_of_list(&self, list: &str) -> CellKind {
+        let items = self.root.get("properties").and_then(|keys| resolve(self.root, keys.get(list)?).get("items"));
+        items.map_or(CellKind::Text, |items| CellKind::of(resolve(self.root, items)))
     }
 
     /// What holds rows: a list, a map, or an object with a name of its own.
@@ -192,17 +246,16 @@ impl<'a> Walk<'a> {
             repeated.extend(label(word("x-name"), CellKind::Text, key.into()));
             repeated.extend(label(word("x-index"), CellKind::Whole, number.into()));
             for (name, list) in node.get("x-beside").and_then(Json::as_object).into_iter().flatten() {
-                let at = list.as_str().and_then(|list| self.result?.get(list)?.get(number)).cloned();
-                repeated.extend(label(Some(name), CellKind::Text, at.unwrap_or(Json::Null)));
+                let list = list.as_str().unwrap_or_default();
+                // The first turn has no entry, and so nothing beside it.
+                let at = entry.and_then(|_| self.result?.get(list)?.get(number)).cloned();
+                repeated.extend(label(Some(name), self.kind_of_list(list), at.unwrap_or(Json::Null)));
             }
-            match (is_object, table, word("x-value")) {
-                (true, ..) => self.visit(inner, entry, table, &repeated),
-                (false, Some(table), Some(column)) => {
-                    let about = node.get("description").and_then(Json::as_str).unwrap_or_default().to_owned();
-                    let column = DataColumn { name: column.to_owned(), kind: CellKind::of(inner), about };
-                    self.row(table, &repeated, vec![(column, entry.cloned().unwrap_or(Json::Null))], entry.is_some());
-                }
-                (false, ..) => {}
+            if is_object {
+                self.visit(inner, entry, table, &repeated);
+            } else if let Some(table) = table {
+                let own = plain_cells(node, resolve(self.root, inner), entry);
+                self.row(table, &repeated, own, entry.is_some());
             }
         }
     }
@@ -216,10 +269,17 @@ impl<'a> Walk<'a> {
                 inner.push((found, path));
             } else if found.get("properties").is_some() {
                 self.flatten(found, &path, leaves, inner);
-            } else {
+            } else if found.get("x-column") != Some(&Json::Bool(false)) {
                 let about = [written, found].into_iter().find_map(|node| node.get("description")?.as_str()).unwrap_or_default();
                 let is_key = found.get("x-key").is_some();
-                leaves.push((DataColumn { name: column_name(&path), kind: CellKind::of(found), about: about.to_owned() }, path, is_key));
+                let column = |path: &[String], kind: &Json| DataColumn { name: column_name(path), kind: CellKind::of(kind), about: about.to_owned() };
+                for (number, name) in columns_of(found).enumerate() {
+                    let below = |last: &str| path.iter().cloned().chain([last.to_owned()]).collect::<Vec<_>>();
+                    leaves.push((column(&below(name), resolve(self.root, &found["items"])), below(&number.to_string()), is_key));
+                }
+                if columns_of(found).next().is_none() {
+                    leaves.push((column(&path, found), path, is_key));
+                }
             }
         }
     }
@@ -234,7 +294,7 @@ impl<'a> Walk<'a> {
         cells.extend(own);
         let (columns, cells): (Vec<DataColumn>, Vec<Json>) = cells.into_iter().unzip();
         let at = self.tables.iter().position(|known| known.name == table).unwrap_or_else(|| {
-            self.tables.push(DataTable { name: table.to_owned(), option: None, columns: columns.clone(), rows: Vec::new() });
+            self.tables.push(DataTable { name: table.to_owned(), lack: None, columns: columns.clone(), rows: Vec::new() });
             self.tables.len() - 1
         });
         debug_assert_eq!(self.tables[at].columns, columns, "two places of the schema disagree on the columns of `{table}`");
@@ -246,6 +306,36 @@ impl<'a> Walk<'a> {
 
 fn table_name(node: &Json) -> Option<&str> {
     node.get("x-table").and_then(Json::as_str)
+}
+
+/// The table that a key becomes and those further in.
+fn tables_in(root: &Json, node: &Json, found: &mut Vec<String>) {
+    let node = resolve(root, node);
+    found.extend(table_name(node).map(str::to_owned));
+    let keys = node.get("properties").and_then(Json::as_object).into_iter().flatten().map(|(_, inner)| inner);
+    let entries = ["items", "additionalProperties"].into_iter().filter_map(|word| node.get(word).filter(|inner| inner.is_object()));
+    keys.chain(entries).for_each(|inner| tables_in(root, inner, found));
+}
+
+/// Names of the columns of a list of fixed length.
+fn columns_of(node: &Json) -> impl Iterator<Item = &str> {
+    node.get("x-columns").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+}
+
+/// What stands under a key of an object, or under a number of a list.
+fn entry_of<'j>(value: &'j Json, key: &str) -> Option<&'j Json> {
+    value.get(key).or_else(|| value.get(key.parse::<usize>().ok()?))
+}
+
+/// The cells of an entry that is no object: one, or one for each name of `x-columns`.
+fn plain_cells(node: &Json, inner: &Json, entry: Option<&Json>) -> Vec<(DataColumn, Json)> {
+    let about = node.get("description").and_then(Json::as_str).unwrap_or_default();
+    let cell = |name: &str, kind: &Json, cell: Option<&Json>| {
+        (DataColumn { name: name.to_owned(), kind: CellKind::of(kind), about: about.to_owned() }, cell.cloned().unwrap_or(Json::Null))
+    };
+    let parts = columns_of(inner).enumerate().map(|(number, name)| cell(name, &inner["items"], entry.and_then(|entry| entry.get(number))));
+    let whole = node.get("x-value").and_then(Json::as_str).map(|name| cell(name, inner, entry));
+    parts.chain(whole).collect()
 }
 
 /// Units at the end of a key, the longest first.
@@ -282,6 +372,47 @@ mod tests {
         assert_eq!(name(&["racks", "count"]), "racks_count");
         assert_eq!(name(&["tokens_per_s_per_chip"]), "tokens_per_s_per_chip");
         assert_eq!(name(&["remaining", "all_reduce_bytes_per_s"]), "remaining_all_reduce_bytes_per_s");
+    }
+
+    /// What a cell cannot hold without becoming a text: several figures, a figure that may be absent among others, objects.
+    fn lists_of_figures(root: &Json, node: &Json, at: &str, found: &mut Vec<String>) {
+        let node = resolve(root, node);
+        let entries = node.get("items").or_else(|| node.get("additionalProperties").filter(|entries| entries.is_object()));
+        if let Some(entries) = entries {
+            let becomes_rows = ["x-table", "x-name", "x-columns", "x-column"].iter().any(|word| node.get(word).is_some());
+            if !becomes_rows && resolve(root, entries).get("type") != Some(&Json::from("string")) {
+                found.push(at.to_owned());
+            }
+            lists_of_figures(root, entries, &format!("{at}[]"), found);
+        }
+        for (key, inner) in node.get("properties").and_then(Json::as_object).into_iter().flatten() {
+            lists_of_figures(root, inner, &format!("{at}.{key}"), found);
+        }
+    }
+
+    #[test]
+    fn no_cell_holds_several_figures() {
+        let mut found = Vec::new();
+        outputs().iter().for_each(|(output, schema)| lists_of_figures(schema, schema, output, &mut found));
+        assert!(found.is_empty(), "name their columns with `x-columns`, or their rows with `x-table` and `x-value`: {found:#?}");
+    }
+
+    #[test]
+    fn a_table_says_which_option_it_takes() {
+        let lack = |with: Option<&str>, unless: Option<&str>| Lack { with: with.map(str::to_owned), unless: unless.map(str::to_owned) };
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let fills = lack(Some("--beside or --groups"), None);
+        assert_eq!(fills.refusal(), "add --beside or --groups, without which this answer has no such table");
+        assert_eq!(fills.listed(&words("collective --op all_reduce")), ", with --beside or --groups");
+        assert_eq!(fills.listed(&words("collective --groups all --tables")), "");
+        let empties = lack(None, Some("--sources"));
+        assert_eq!(empties.refusal(), "leave out --sources, with which this answer has no such table");
+        assert_eq!(empties.listed(&words("sensitivity hgx-h100 --tables")), "");
+        assert_eq!(empties.listed(&words("sensitivity hgx-h100 --sources --tables")), ", without --sources");
+        let drawn = lack(Some("--draws 24"), Some("--draws 0"));
+        assert_eq!(drawn.refusal(), "add --draws 24, without which this answer has no such table");
+        assert_eq!(drawn.listed(&words("simulate hgx-h100 --tables")), "");
+        assert_eq!(drawn.listed(&words("simulate hgx-h100 --draws=0 --tables")), ", without --draws 0");
     }
 
     #[test]

@@ -146,9 +146,8 @@ impl Report for TrainingReport {
         let simulation = &self.simulation;
         let best = simulation.best();
         let rate = best.map_or(TokensPerSecond::ZERO, |step| simulation.rate(step));
-        let shown = if self.explain { SHOWN } else { 0 };
         let search = &simulation.search;
-        json!({
+        let mut keys = json!({
             "supernode": self.supernode,
             "workload": self.workload.0,
             "model": self.workload.2,
@@ -161,7 +160,6 @@ impl Report for TrainingReport {
             "fit": search.found.len(),
             "verdict": { "meets": best.is_some(), "reason": best.is_none().then(|| self.refusal()) },
             "best": best.map(|step| self.step_json(step)),
-            "layouts": search.found.iter().take(shown).map(|step| self.step_json(step)).collect::<Vec<_>>(),
             "nearest": search.nearest.filter(|_| best.is_none() || self.explain)
                 .map(|(layout, bytes)| json!({ "mapping": layout.to_string(), "memory_bytes": bytes, "usable_bytes": self.usable_memory })),
             "works": simulation.remedy
@@ -173,7 +171,11 @@ impl Report for TrainingReport {
             "joules_per_token": best.map(|step| simulation.energy_per_token(step)),
             "power": power_json(&simulation.power, rate, &self.levels),
             "transients": transients_json(&self.swings(), &simulation.power),
-        })
+        });
+        if self.explain {
+            keys["layouts"] = search.found.iter().take(SHOWN).map(|step| self.step_json(step)).collect();
+        }
+        keys
     }
 
     fn sections(&self) -> Vec<Section> {

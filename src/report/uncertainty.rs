@@ -41,7 +41,11 @@ impl Report for UncertaintyReport {
             json!({ "supernode": design.supernode, "assumptions": design.assumptions, "figures": figures, "refusal": design.refusal })
         };
         let beats: serde_json::Map<String, Json> = self.beats.iter().map(|(key, chance)| ((*key).to_owned(), json!(chance))).collect();
-        json!({ "draws": self.draws, "seed": self.seed, "designs": self.designs.iter().map(design).collect::<Vec<_>>(), "first_beats_second": beats })
+        let mut keys = json!({ "draws": self.draws, "seed": self.seed, "designs": self.designs.iter().map(design).collect::<Vec<_>>() });
+        if self.designs.len() > 1 {
+            keys["first_beats_second"] = beats.into();
+        }
+        keys
     }
 
     fn sections(&self) -> Vec<Section> {

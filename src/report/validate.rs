@@ -15,8 +15,8 @@ pub struct ValidateReport {
     pub scores: Vec<Score>,
     /// Errors inside and outside the fit, by quantity and by machine and quantity.
     pub summaries: Vec<Summary>,
-    /// Scores that are worse than their committed bound.
-    pub exceeded: Vec<(Score, MedianBound)>,
+    /// Scores that are worse than their committed bound; nothing where they were not compared with bounds.
+    pub exceeded: Option<Vec<(Score, MedianBound)>>,
     /// Whether the cases themselves are left out of tables; JSON has them always.
     pub summary: bool,
 }
@@ -113,14 +113,16 @@ impl Report for ValidateReport {
     }
 
     fn json(&self) -> Json {
-        json!({
+        let mut keys = json!({
             "cases": self.cases.iter().map(comparison_json).collect::<Vec<_>>(),
             "summary": self.summaries.iter().map(summary_json).collect::<Vec<_>>(),
             "scores": self.scores.iter().map(score_json).collect::<Vec<_>>(),
-            "exceeded": self.exceeded.iter().map(|(score, bound)| json!({
-                "system": bound.system, "quantity": bound.quantity, "median_absolute_error": score.median, "bound": bound.median,
-            })).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(exceeded) = &self.exceeded {
+            let worse = |(score, bound): &(Score, MedianBound)| json!({ "system": bound.system, "quantity": bound.quantity, "median_absolute_error": score.median, "bound": bound.median });
+            keys["exceeded"] = exceeded.iter().map(worse).collect();
+        }
+        keys
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -142,7 +144,7 @@ impl Report for ValidateReport {
             sections.push(Section::Title("Not predicted, and why".into()));
             sections.push(Section::Facts(left_out));
         }
-        for (score, bound) in &self.exceeded {
+        for (score, bound) in self.exceeded.iter().flatten() {
             sections.push(Section::Note(format!(
                 "{} on {}: the median error is {}, committed is {}.",
                 bound.quantity,

@@ -26,6 +26,8 @@ pub const FOLLOWED: [&str; 6] = [
 pub struct Assumption {
     /// Where it stands.
     pub path: ValuePath,
+    /// What its draws follow from.
+    identity: String,
     /// Lowest, most likely, highest, as numbers of `unit`.
     ends: (f64, f64, f64),
     unit: String,
@@ -53,7 +55,15 @@ impl Assumption {
         let scale = if number > 0.0 { value / number } else { si(&format!("1 {unit}")).unwrap_or(1.0) };
         let ends = (low / scale, value / scale, high / scale);
         let (confidence, source) = (leaf.confidence.clone(), leaf.source.clone());
-        (low < high).then(|| Self { path: leaf.path.clone(), ends, unit, like: "1.0".to_owned(), confidence, source })
+        (low < high).then(|| Self {
+            path: leaf.path.clone(),
+            identity: leaf.identity.clone(),
+            ends,
+            unit,
+            like: "1.0".to_owned(),
+            confidence,
+            source,
+        })
     }
 
     /// The value at a quantile of the triangular distribution with these three points.
@@ -68,10 +78,10 @@ impl Assumption {
         }
     }
 
-    /// Draw number `draw` of a seed: the same for every design that uses the part, whatever else it uses.
+    /// Draw number `draw` of a seed: the same for every design that uses the part, whatever else it uses and wherever the part's file lies.
     #[must_use]
     pub fn drawn(&self, seed: u64, draw: u64) -> f64 {
-        let name = self.path.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let name = self.identity.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
         self.quantile(SplitMix64::new(seed ^ name, draw).uniform())
     }
 
@@ -236,6 +246,7 @@ mod tests {
     fn a_triangle_has_its_corners_and_its_median() {
         let leaf = LeafValue {
             path: ValuePath::parse("chip[x].launch").unwrap(),
+            identity: "chip[x].launch".to_owned(),
             value: "\"2 us\"".to_owned(),
             range: Some(("\"1000 ns\"".to_owned(), "\"4 us\"".to_owned())),
             confidence: None,

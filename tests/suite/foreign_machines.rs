@@ -58,6 +58,62 @@ fn a_dump_of_nccl_is_the_machine_that_ships() {
     assert_eq!(times(&project, "a100.toml"), times(&project, "hgx-a100"));
 }
 
+/// A file without `[supply]` that has the tables of a shipped one; a figure that names no source has that of its file.
+const OWN_SUPPLY: &str = r#"extends = "hgx-a100"
+
+[supernode]
+name = "hall"
+
+[supply]
+conversion_efficiency = { value = 0.9, range = [0.85, 0.95], source = "HALL", confidence = "measured" }
+cooling = "cold-plate"
+racks = { count = 2, limit = { value = "20 kW", range = ["18 kW", "22 kW"], confidence = "assumed" } }
+
+[sources]
+HALL = "https://example.org/hall"
+"#;
+
+/// Ranges, sources and confidence of what another machine lends are those of its file.
+#[test]
+fn nothing_of_a_borrowed_supply_is_lost() {
+    let project = Project::new("import-supply").file("dump.xml", &nccl_dump()).file("hall.toml", OWN_SUPPLY);
+    let supply = |name: &str, of: &str| {
+        let map: Vec<&str> = A100.iter().map(|text| if text.starts_with("supply") { of } else { *text }).collect();
+        project.run(&[&["import", "dump.xml", "--out", name][..], &map].concat()).output();
+        project.text(name).split_once("\n[supply]\n").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        supply("shipped.toml", "supply=hgx-a100"),
+        "# As hgx-a100, which --map names.\n\
+         conversion_efficiency = { value = 0.94, range = [0.92, 0.97], confidence = \"assumed\" }\n\
+         cooling_share = { value = 0.12, range = [0.08, 0.18], confidence = \"assumed\" }\n\
+         pue = { value = 1.3, range = [1.1, 1.58], confidence = \"assumed\" }\n"
+    );
+    assert_eq!(
+        supply("own.toml", "supply=./hall.toml"),
+        "# As ./hall.toml, which --map names.\n\
+         conversion_efficiency = { value = 0.9, range = [0.85, 0.95], source = \"SUPPLY1\", confidence = \"measured\" }\n\
+         cooling_share = { value = 0.12, range = [0.08, 0.18], confidence = \"assumed\" }\n\
+         pue = { value = 1.3, range = [1.1, 1.58], confidence = \"assumed\" }\n\
+         cooling = \"cold-plate\"\n\
+         racks = { count = 2, limit = { value = \"20 kW\", range = [\"18 kW\", \"22 kW\"], confidence = \"assumed\" } }\n\n\
+         [sources]\nSUPPLY1 = \"https://example.org/hall\"\n"
+    );
+    // What is drawn and where it comes from follows from the file, not from who wrote it.
+    let sources = |machine: &str| {
+        let all = json(&project, &["sensitivity", machine, "--sources", "--workload", "llama-3.1-8b-bf16"])["sources"].as_array().unwrap().clone();
+        let of_supply = |row: &&Json| row["value"].as_str().unwrap().starts_with("supply[");
+        let told = |row: &Json| ["low", "high", "confidence", "source"].map(|key| row[key].clone());
+        let mut rows: Vec<_> = all.iter().filter(of_supply).map(told).collect();
+        rows.sort_by_key(|row| row[0].to_string());
+        rows
+    };
+    assert!(!sources("hall.toml").is_empty());
+    assert_eq!(sources("own.toml"), sources("hall.toml"));
+    // Racks of 72 chips say nothing of a host of 8.
+    assert!(supply("small.toml", "supply=gb200-nvl72").contains("# Its racks are not taken: they hold 72 chips, and these are 8.\n"));
+}
+
 #[test]
 fn what_a_dump_does_not_say_is_asked_for() {
     let project = Project::new("import-asks").file("dump.xml", &nccl_dump());
@@ -268,7 +324,7 @@ fn infragraphs_that_are_not_whole_are_refused() {
     assert!(error("old.yaml").contains("a form before 3.0"));
     assert!(error("typo.yaml").contains("no component of `rack` is named `hots`: did you mean `host`?"));
     assert!(error("range.yaml").contains("`tpu[0:40]`: there are 12"));
-    assert!(error("not.yaml").contains("cannot be read as YAML"));
+    assert!(error("not.yaml").contains("cannot be read as YAML: line "));
     assert!(error("not.xml").contains("it starts with <svg>"));
     assert!(error("none.xml").contains("cannot read `none.xml`"));
     assert!(error("empty.yaml").contains("`empty.yaml` is empty"));

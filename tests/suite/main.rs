@@ -3,6 +3,7 @@
 
 mod afd;
 mod aggregated;
+mod all_tables;
 mod architecture;
 mod bad_input;
 mod best_batch;

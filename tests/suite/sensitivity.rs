@@ -126,6 +126,28 @@ fn a_design_beats_itself_half_the_time() {
     assert_eq!(found["designs"][0]["figures"]["racks_per_chip_w"]["median"].as_f64(), other.figures[4].quantiles.map(|quantiles| quantiles[1]));
 }
 
+/// A copy of a machine's files is the machine, whatever the copies are called and wherever they lie.
+#[test]
+fn draws_follow_from_what_files_hold_and_not_from_their_paths() {
+    let project = Project::new("uncertainty-paths").folder("deep").folder("deep/down");
+    let machine = project.run(&["list", "supernodes", "hgx-h100"]).output();
+    let chip = project.run(&["list", "chips", "h100"]).output();
+    let own = |part: &str| machine.replace("chip = \"h100\"", &format!("chip = \"{part}\"")).replace("HGX H100", "our machine");
+    let project = project
+        .file("copy.toml", &machine)
+        .file("first.toml", &own("./part.toml"))
+        .file("part.toml", &chip.replace("\"H100 SXM\"", "\"our chip\""))
+        .file("deep/second.toml", &own("down/another.toml"))
+        .file("deep/down/another.toml", &chip.replace("\"H100 SXM\"", "\"our chip\""));
+    let figures = |machine: &str| {
+        let arguments = ["uncertainty", machine, "--workload", "llama-3.1-70b-fp8", "--draws", "20", "--format", "csv", "--table", "figures"];
+        project.run(&arguments).output().replace(machine, "MACHINE")
+    };
+    assert_eq!(figures("copy.toml"), figures("hgx-h100"));
+    assert_eq!(figures("deep/second.toml"), figures("first.toml"));
+    assert_ne!(figures("first.toml"), figures("copy.toml"), "another part has draws of its own");
+}
+
 /// The range of a figure moves the result as far as the same figure set by hand, and what moves it most stands first with its source.
 #[test]
 fn the_weakest_sources_are_those_whose_ranges_move_most() {

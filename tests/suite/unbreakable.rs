@@ -92,6 +92,7 @@ fn devices_end_in_an_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let run = Command::new(env!("CARGO_BIN_EXE_supernode")).arg("--help").stdout(Stdio::from(full)).output().unwrap();
     assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).starts_with("error: cannot write standard output: "), "{run:?}");
     let project = Project::new("named-pipe");
     let pipe = project.path().join("pipe.toml");
     if Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {

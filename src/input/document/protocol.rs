@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Origin;
-use crate::units::{Bytes, Figure, Ratio};
+use crate::units::{Bytes, Figure, Ratio, render};
 
 /// A link protocol, as far as bandwidth goes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -77,14 +77,37 @@ pub enum Semantics {
     LoadsAndStores,
 }
 
-/// Fixed-size units on the wire.
+/// Fixed-size units on the wire, which hold no more payload than they are long.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenFlit")]
 pub struct Flit {
     /// On the wire.
-    #[schemars(extend("x-positive" = true))]
     pub size: Figure<Bytes>,
     /// Of it, room for packets.
-    #[schemars(extend("x-positive" = true))]
     pub payload: Figure<Bytes>,
+}
+
+/// Fixed-size units on the wire.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Flit")]
+struct WrittenFlit {
+    /// On the wire.
+    #[schemars(extend("x-positive" = true))]
+    size: Figure<Bytes>,
+    /// Of it, room for packets.
+    #[schemars(extend("x-positive" = true))]
+    payload: Figure<Bytes>,
+}
+
+impl TryFrom<WrittenFlit> for Flit {
+    type Error = String;
+
+    fn try_from(WrittenFlit { size, payload }: WrittenFlit) -> Result<Self, String> {
+        // A link would carry more than its lanes signal, without a bound.
+        if payload.value > size.value {
+            return Err(format!("a flit of {} has no room for {} of payload", render(size.value), render(payload.value)));
+        }
+        Ok(Self { size, payload })
+    }
 }

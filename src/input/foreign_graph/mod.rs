@@ -190,7 +190,7 @@ pub fn parse_foreign_graph(source: &Source) -> Result<ForeignGraph, Problems> {
         // As the package infragraph has it, `y` and `on` are names.
         let options = serde_saphyr::options! { strict_booleans: true };
         serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| wrong("YAML", error.to_string().lines().next().unwrap_or("not YAML").to_owned()))?
+            .map_err(|error| wrong("YAML", error.to_string().lines().next().unwrap_or("not YAML").trim_start_matches("error: ").to_owned()))?
     };
     if value.get("nodes").is_some() && value.get("edges").is_some() {
         return own_json::graph(&value).map_err(|reason| wrong("the JSON of `describe --full`", reason));

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::supply::BorrowedSupply;
 use super::{PartMap, SHOWN, network};
 use crate::input::catalog::shipped;
-use crate::input::document::{ChipFile, CpuFile, FileKind, Kind, LibraryFile, LinkFile, SupernodeFile, SwitchFile};
+use crate::input::document::{ChipFile, CpuFile, FileKind, Kind, LibraryFile, LinkFile, SwitchFile};
 use crate::input::foreign_graph::{ForeignGraph, ForeignKind, ForeignLink, ForeignNode};
 use crate::input::problem::{Problem, Problems, suggest};
-use crate::input::spec::{LinkSpec, Spec, load_link, load_supernode};
+use crate::input::spec::{LinkSpec, load_link};
 use crate::units::{Bytes, BytesPerSecond, counted, render};
 
 /// A rate that differs from a part's by less is the same, rounded.
@@ -21,7 +22,7 @@ pub struct Joined {
     /// Communication library part.
     pub library: String,
     /// A machine whose power supply and cooling this one shares.
-    pub supply: Spec,
+    pub supply: BorrowedSupply,
     /// Chips.
     pub chips: usize,
     /// Parts of the switches; their numbers follow the chips'.
@@ -253,19 +254,18 @@ impl Asking<'_> {
         })
     }
 
-    fn supply(&mut self) -> Spec {
+    fn supply(&mut self) -> BorrowedSupply {
         let named = self.map.of_name.get("supply").and_then(|mapped| mapped.part.clone());
-        let loaded = named.as_deref().map(load_supernode);
-        match loaded {
-            Some(Ok(spec)) => return spec,
+        match named.as_deref().map(BorrowedSupply::of) {
+            Some(Ok(supply)) => return supply,
             Some(Err(problems)) => self.problems.extend(problems.into_list()),
             None => self.problems.push(
                 Problem::new("the file does not say how power is supplied and heat taken away")
                     .help("add --map supply=SUPERNODE to take the losses of a shipped machine (`supernode list supernodes`)"),
             ),
         }
-        // Never used: a problem is noted. Any shipped machine fills the place.
-        shipped::<SupernodeFile>().iter().find_map(|name| load_supernode(name).ok()).unwrap_or_else(|| unreachable!("machines ship with the program"))
+        // Never written: a problem is noted.
+        BorrowedSupply::default()
     }
 
     /// Every kept edge with its part and number of links; what they say against what the parts say.

@@ -7,7 +7,7 @@
 //! | which pattern is it? | `recognise.rs` |
 //! | how many switches is one address? | `unseen.rs` |
 //! | what joins hosts that only network cards join? | `network.rs` |
-//! | how is it written? | `toml_text.rs` |
+//! | how is it written? | `toml_text.rs`; what a machine that the map names has as supply: `supply.rs` |
 //! | does a file that `describe --full` wrote still say what it was expanded from? | `own.rs` |
 
 mod joined;
@@ -15,7 +15,9 @@ mod map;
 mod network;
 mod own;
 mod recognise;
+mod supply;
 mod toml_text;
+mod toml_words;
 mod unseen;
 
 use std::path::PathBuf;

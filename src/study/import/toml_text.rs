@@ -5,18 +5,8 @@ use std::fmt::Write as _;
 use super::joined::Joined;
 use super::network::HostNetwork;
 use super::recognise::RecognisedStructure;
+use super::toml_words::{comment, quoted};
 use crate::input::foreign_graph::ForeignGraph;
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-/// A comment, whatever a source puts into its names.
-fn comment(out: &mut String, text: &str) {
-    let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    let _ = writeln!(out, "# {clean}");
-}
 
 /// Writes the file.
 pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &RecognisedStructure, network: Option<&HostNetwork>) -> String {
@@ -41,17 +31,7 @@ pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Recognise
     }
     levels(&mut out, joined, structure);
     out += &network.map_or_else(String::new, cluster);
-    let supply = &joined.supply.supply;
-    let figures = [
-        ("conversion_efficiency", supply.conversion_efficiency.value.get()),
-        ("cooling_share", supply.cooling_share.value.get()),
-        ("pue", supply.pue.value.get()),
-    ];
-    out += "\n[supply]\n";
-    comment(&mut out, &format!("As {}, which --map names.", joined.supply.id));
-    for (name, value) in figures {
-        let _ = writeln!(out, "{name} = {{ value = {value:?}, confidence = \"assumed\" }}");
-    }
+    out += &joined.supply.toml(joined.chips * network.map_or(1, |network| network.hosts as usize));
     out
 }
 

@@ -55,3 +55,12 @@ fn messages_are_cut_into_packets() {
     assert_eq!(wire_bytes(&rocev2, Bytes::new(1024.0)).get(), 1106.0);
     assert_eq!(wire_bytes(&rocev2, Bytes::new(1025.0)).get(), 1189.0);
 }
+
+#[test]
+fn a_flit_holds_no_more_than_it_is_long() {
+    let protocol = "schema = 1\n\n[protocol]\nname = \"p\"\ncoding = 1.0\nmax_payload = \"64 B\"\npacket_overhead = \"16 B\"\n";
+    let project =
+        crate::command::Project::new("framing-flit").file("p.toml", &format!("{protocol}flit = {{ size = \"200 B\", payload = \"240 B\" }}\n"));
+    let error = project.run(&["check", "p.toml"]).error();
+    assert!(error.contains("p.toml:8") && error.contains("a flit of 200 B has no room for 240 B of payload"), "{error}");
+}
