@@ -31,4 +31,6 @@ pub use framing::{payload_rate, payload_rate_of, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
 pub use node_names::{kind_name, node_names};
-pub use routing::{Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, PolicyError, Route, Router, Routes, RoutingPolicy};
+pub use routing::{
+    AT_ONCE, Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, PolicyError, Route, RouteBlock, Router, Routes, RoutingPolicy, WalkEnd,
+};

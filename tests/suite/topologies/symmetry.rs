@@ -2,7 +2,7 @@
 
 use crate::topologies::machine::build;
 use proptest::prelude::*;
-use supernode::fabric::Fabric;
+use supernode::fabric::{AT_ONCE, Fabric, WalkEnd};
 use supernode::footprint::{Damage, FailedPart, all_parts, damaged};
 use supernode::network::{Group, Network, TrafficPattern, fabric_metrics};
 use supernode::units::{Bytes, Seconds};
@@ -135,6 +135,38 @@ proptest! {
         }
         for (channel, (a, b)) in walked.bytes.iter().zip(&searched).enumerate() {
             prop_assert!(close(*a, *b), "channel {channel}: {a} and {b}\n{text}");
+        }
+    }
+
+    /// Walks made together are, to the last bit, those made one after the other: hops, latencies and loads, also where not all chips send and
+    /// where a part is lost.
+    #[test]
+    fn walks_together_are_walks_alone(text in levels(), silent in 0u32..4, lost in 0usize..100) {
+        let Some(fabric) = fitting(&text).filter(|fabric| fabric.chips >= 2) else { return Ok(()) };
+        let parts = all_parts(&fabric);
+        for fabric in [&damaged(&fabric, &Damage::of(&[parts[lost % parts.len()]])), &fabric] {
+            let network = Network::new(fabric);
+            let router = network.router();
+            let sends = |node: u32| node < fabric.chips && node % 4 != silent;
+            let senders = |receiver: u32| (0..fabric.chips).filter(move |&chip| sends(chip) && chip != receiver);
+            let (mut walks, mut together, mut alone) = (router.route_block(), router.routes(), router.routes());
+            let receivers: Vec<u32> = (0..fabric.chips).collect();
+            for block in receivers.chunks(AT_ONCE) {
+                walks.aim(block.iter().map(|&node| WalkEnd { node, is_set: false }), sends);
+                for (place, &receiver) in block.iter().enumerate() {
+                    walks.lead(place, &mut together);
+                    alone.towards(receiver, senders(receiver).count(), sends);
+                    for chip in senders(receiver) {
+                        prop_assert_eq!((together.hops(chip), together.slowest(chip)), (alone.hops(chip), alone.slowest(chip)));
+                    }
+                    let loads = [&mut together, &mut alone].map(|routes| {
+                        let mut loads = vec![0.0; router.channels().len()];
+                        routes.push(senders(receiver).map(|chip| (chip, 1.0 + f64::from(chip))), &mut loads);
+                        loads
+                    });
+                    prop_assert_eq!(&loads[0], &loads[1], "towards {}\n{}", receiver, text);
+                }
+            }
         }
     }
 
