@@ -8,6 +8,7 @@
 //! | how do levels become a graph? | `build.rs`, with the nodes and edges so far in `builder.rs` |
 //! | how does one pattern join its children? | `patterns/`, one file each |
 //! | do the parts have enough ports? | `budget.rs` |
+//! | what of a machine does traffic among its first chips see? | `first_children.rs` |
 //! | what do flows lose that a hash places? | `collisions.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
@@ -18,6 +19,7 @@ mod budget;
 mod build;
 mod builder;
 mod collisions;
+mod first_children;
 mod framing;
 mod graph;
 mod latency;

@@ -1,6 +1,6 @@
 //! The collapsed forms rest on the symmetry classes that the patterns claim; here the full walk judges them on every pattern.
 
-use crate::topologies::machine::build;
+use crate::topologies::machine::{build, machine};
 use proptest::prelude::*;
 use supernode::fabric::{AT_ONCE, Fabric, WalkEnd};
 use supernode::footprint::{Damage, FailedPart, all_parts, damaged};
@@ -288,4 +288,40 @@ fn moves_of_the_levels_find_what_a_lost_chip_leaves_alike() {
     let places = network.level_places(network.router().nodes(), Some);
     let orbits = network.router().orbits(|_| 0, Some(&places)).unwrap();
     assert_eq!(distinct(orbits.nodes[..rest.chips as usize].to_vec()), 5);
+}
+
+/// Groups on the first children of a large level, which are played on a machine of a few children, against walks over the whole machine; where
+/// traffic may pass other children there is no such machine.
+#[test]
+fn first_children_see_nothing_of_the_others() {
+    let switch = |per_plane: u32| format!("[level.switch]\npart = \"PART(switch)\"\nplanes = 2\nswitches_per_plane = {per_plane}");
+    let clos = "[level.clos]\nspine = \"PART(switch)\"\nspines_per_plane = 3";
+    let rail = "[level.rail]\npart = \"PART(switch)\"";
+    let [flat, two, ring] = [switch(1), switch(2), "[level.ring]".to_owned()];
+    for (inner, outer, apart) in [
+        (&flat, clos, true),
+        (&ring, rail, true),
+        (&flat, rail, true),
+        (&two, clos, false),
+        (&ring, &flat, false),
+        (&flat, "[level.full-mesh]", false),
+    ] {
+        let fabric = machine(&(level(4, inner) + &level(32, outer)));
+        assert_eq!(fabric.children_stay_apart(), apart, "{inner} below {outer}");
+        let network = Network::new(&fabric);
+        for ranks in [2, 3, 4, 7, 12, 20, 28] {
+            for pattern in [TrafficPattern::AllPairs, TrafficPattern::Ring, TrafficPattern::Trees, TrafficPattern::FromRoot] {
+                let group = Group::first(ranks);
+                let (quick, full) = (network.play(&group, pattern), network.profile(&network.full_loads(&group, pattern)));
+                assert_eq!((quick.peaks.len(), quick.hops, quick.latency), (full.peaks.len(), full.hops, full.latency), "{pattern:?} over {ranks}");
+                for peak in &full.peaks {
+                    let other = quick.peaks.iter().find(|other| other.is_of_the_kind_of(peak));
+                    let alike = other.is_some_and(|other| {
+                        close(other.bytes_per_link, peak.bytes_per_link) && (other.channels, other.saturated) == (peak.channels, peak.saturated)
+                    });
+                    assert!(alike, "{pattern:?} over {ranks}: {other:?}, not {peak:?}; {inner} below {outer}");
+                }
+            }
+        }
+    }
 }
