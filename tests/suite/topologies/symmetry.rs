@@ -3,7 +3,7 @@
 use crate::topologies::machine::{build, machine};
 use proptest::prelude::*;
 use supernode::fabric::{AT_ONCE, Fabric, WalkEnd};
-use supernode::footprint::{Damage, FailedPart, all_parts, damaged};
+use supernode::footprint::{Damage, FailedPart, SpareParts, all_parts, damaged};
 use supernode::network::{Group, Network, TrafficPattern, fabric_metrics};
 use supernode::units::{Bytes, Seconds};
 
@@ -167,6 +167,17 @@ proptest! {
                     prop_assert_eq!(&loads[0], &loads[1], "towards {}\n{}", receiver, text);
                 }
             }
+        }
+    }
+
+    /// Parts that one search over the machine finds to be spare, against the machine without each of them.
+    #[test]
+    fn spare_parts_cut_no_chip_off(text in levels()) {
+        let Some(fabric) = fitting(&text) else { return Ok(()) };
+        let Some(spare) = SpareParts::of(&fabric) else { return Ok(()) };
+        for part in all_parts(&fabric).into_iter().filter(|part| spare.is_spare(*part)) {
+            let itself = u32::from(matches!(part, FailedPart::Node(node) if node < fabric.chips));
+            prop_assert_eq!(damaged(&fabric, &Damage::of(&[part])).chips, fabric.chips - itself, "{:?}\n{}", part, text);
         }
     }
 
