@@ -28,6 +28,18 @@ fn all_to_all_full(criterion: &mut Criterion) {
     }
 }
 
+/// The same on graphs without symmetry, where nothing can be merged.
+fn all_to_all_random_graph(criterion: &mut Criterion) {
+    for chips in sizes(&[64, 1000, 4000]) {
+        let fabric = cases::random_graph(chips);
+        let network = Network::new(&fabric);
+        println!("all_to_all_random_graph/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
+        let mut group = criterion.benchmark_group("all_to_all_random_graph");
+        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
+        group.finish();
+    }
+}
+
 /// The same by symmetry. The answer must be that of the full walk.
 fn all_to_all_collapsed(criterion: &mut Criterion) {
     for chips in sizes(&[64, 384, 1024, 8192, 100_000]) {
@@ -136,6 +148,7 @@ fn preparing(criterion: &mut Criterion) {
 criterion_group!(
     benches,
     all_to_all_full,
+    all_to_all_random_graph,
     all_to_all_collapsed,
     ring,
     multi_ring,

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use supernode::fabric::{Fabric, build};
-use supernode::input::spec::{PatternSpec, Spec, load_supernode};
+use supernode::input::spec::{Cable, CustomEnd, CustomSpec, PatternSpec, Spec, load_supernode};
 use supernode::network::Profile;
 
 /// A machine of `chips` chips in nodes of 8.
@@ -29,6 +29,23 @@ pub fn spec(chips: u32) -> Spec {
 /// Its fabric.
 pub fn fabric(chips: u32) -> Fabric {
     build(&spec(chips)).unwrap()
+}
+
+/// Chips with six links each, three rings through all of them in random orders laid over each other: a graph of which no two parts are alike.
+pub fn random_graph(chips: u32) -> Fabric {
+    let mut spec = load_supernode("tpu-v5p-pod").unwrap();
+    let cable = Cable { link: spec.levels[0].link.clone(), count: 1 };
+    let mut random = supernode::units::SplitMix64::new(7, 0);
+    let mut links = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let mut order: Vec<(u64, u32)> = (0..chips).map(|chip| (random.uniform().to_bits(), chip)).collect();
+        order.sort_unstable();
+        links.extend((0..order.len()).map(|place| (order[place].1, order[(place + 1) % order.len()].1)));
+    }
+    let links = links.into_iter().map(|(a, b)| (CustomEnd::Child(a), CustomEnd::Child(b), cable.clone())).collect();
+    spec.levels[0].size = chips;
+    spec.levels[0].pattern = PatternSpec::Custom(CustomSpec { switches: Vec::new(), links });
+    build(&spec).unwrap()
 }
 
 /// A fingerprint of a profile: the same answer to ten digits has the same one, on every machine and with every number of threads.

@@ -8,6 +8,7 @@
 //! | how do levels become a graph? | `build.rs`, with the nodes and edges so far in `builder.rs` |
 //! | how does one pattern join its children? | `patterns/`, one file each |
 //! | do the parts have enough ports? | `budget.rs` |
+//! | what of a machine does traffic among its first chips see? | `first_children.rs` |
 //! | what do flows lose that a hash places? | `collisions.rs` |
 //! | how many payload bytes a second does a channel carry? | `framing.rs` |
 //! | where is the latency of a hop added? | `latency.rs` |
@@ -18,6 +19,7 @@ mod budget;
 mod build;
 mod builder;
 mod collisions;
+mod first_children;
 mod framing;
 mod graph;
 mod latency;
@@ -31,4 +33,6 @@ pub use framing::{payload_rate, payload_rate_of, wire_bytes};
 pub use graph::{Channel, ChannelId, Edge, Endpoint, Fabric, Node};
 pub use latency::{channel_latency, node_latency};
 pub use node_names::{kind_name, node_names};
-pub use routing::{Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, PolicyError, Route, Router, Routes, RoutingPolicy};
+pub use routing::{
+    AT_ONCE, Hop, LevelPlaces, Merge, Merged, Orbits, PathLatency, Pathfinder, PolicyError, Route, RouteBlock, Router, Routes, RoutingPolicy, WalkEnd,
+};

@@ -6,6 +6,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex};
 
 use super::damage::{Damage, FailedPart, damaged, part_classes};
 use super::inventory::Inventory;
+use super::spare_parts::SpareParts;
 use crate::fabric::{Endpoint, Fabric};
 use crate::units::Metres;
 
@@ -51,6 +52,9 @@ pub struct Blast {
     /// Share of all lanes of the fabric that go dark.
     pub bandwidth: f64,
 }
+
+/// Above so many classes of parts, one search for all that cut nothing off costs less than a damaged machine for each.
+const CLASSES_PER_SEARCH_FOR_SPARES: usize = 64;
 
 /// Counts a fabric.
 #[must_use]
@@ -105,12 +109,17 @@ fn lanes(fabric: &Fabric) -> Vec<LaneUse> {
 fn blast_radius(fabric: &Fabric) -> Vec<Blast> {
     let all: u64 = fabric.graph.edge_indices().map(|edge| u64::from(fabric.graph[edge].count) * link_lanes(fabric, edge)).sum();
     let (classes, _) = part_classes(fabric);
+    let spare = if classes.len() > CLASSES_PER_SEARCH_FOR_SPARES { SpareParts::of(fabric) } else { None };
     let blasts = classes.into_iter().map(|class| {
         let dark = match class.example {
             FailedPart::Node(node) => node_lanes(fabric, NodeIndex::new(node as usize)),
             FailedPart::Link(edge) => link_lanes(fabric, EdgeIndex::new(edge as usize)),
         };
-        let chips = fabric.chips - damaged(fabric, &Damage::of(&[class.example])).chips;
+        let chips = if spare.as_ref().is_some_and(|spare| spare.is_spare(class.example)) {
+            u32::from(matches!(class.example, FailedPart::Node(node) if node < fabric.chips))
+        } else {
+            fabric.chips - damaged(fabric, &Damage::of(&[class.example])).chips
+        };
         #[expect(clippy::cast_precision_loss, reason = "lane counts are far below 2^53")]
         let bandwidth = if all > 0 { dark as f64 / all as f64 } else { 0.0 };
         Blast { part: class.name, count: class.count, chips, bandwidth }

@@ -9,6 +9,7 @@ mod inventory;
 mod over_time;
 mod power;
 mod reliability;
+mod spare_parts;
 mod transients;
 
 pub use complexity::{Blast, Complexity, LaneUse, complexity};
@@ -18,4 +19,5 @@ pub use inventory::{Inventory, LinkLine, NicLinks, SwitchLine, inventory};
 pub use over_time::{DutyStretch, PowerStretch, duty_over_time, power_over_time};
 pub use power::{Duty, Power, PowerLine, PowerPlace, chip_power, mixed, power};
 pub use reliability::{Failures, failures};
+pub use spare_parts::SpareParts;
 pub use transients::{Transients, rack_watts, transients};

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::network::Network;
 use super::routed::{Carried, Distance};
-use crate::fabric::{Channel, ChannelId, Fabric, Node, payload_rate};
+use crate::fabric::{AT_ONCE, Channel, ChannelId, Fabric, Node, WalkEnd, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
 /// Bandwidths are one direction; latencies are one way between chips, endpoints included, without software.
@@ -82,41 +82,66 @@ fn distances(network: &Network<'_>) -> Vec<Distance> {
     let fabric = network.fabric();
     let chips = fabric.chips;
     let representatives = representatives(fabric, 0..chips, |number| chip(fabric, number).class);
-    let found: Vec<BTreeMap<u32, (f64, f64, f64, f64)>> = representatives
+    let found: Vec<Vec<HopBand>> = representatives
         .par_chunks(representatives.len().div_ceil(PARTS).max(1))
         .map(|part| {
-            let mut routes = network.router().routes();
-            let mut bands = BTreeMap::new();
-            for &(destination, members) in part {
-                routes.towards(destination, chips as usize - 1, |node| node < chips);
-                for (_, path) in routes.latencies(|node| node < chips) {
-                    let pairs = f64::from(members);
-                    add(&mut bands, path.hops, (pairs, path.mean.get() * pairs, path.mean.get(), path.max.get()));
+            let (mut walks, mut routes) = (network.router().route_block(), network.router().routes());
+            let mut bands = Vec::new();
+            for block in part.chunks(AT_ONCE) {
+                let together = block.len() >= CLASSES_PER_BLOCK;
+                if together {
+                    walks.aim(block.iter().map(|&(node, _)| WalkEnd { node, is_set: false }), |node| node < chips);
+                }
+                for (place, &(destination, members)) in block.iter().enumerate() {
+                    if together {
+                        walks.lead(place, &mut routes);
+                    } else {
+                        routes.towards(destination, chips as usize - 1, |node| node < chips);
+                    }
+                    for (_, path) in routes.latencies(|node| node < chips) {
+                        let (pairs, mean, max) = (f64::from(members), path.mean.get(), path.max.get());
+                        add(&mut bands, path.hops as usize, HopBand { pairs, sum: mean * pairs, min: mean, max });
+                    }
                 }
             }
             bands
         })
         .collect();
-    let mut bands = BTreeMap::new();
-    for (hops, band) in found.into_iter().flatten() {
+    let mut bands = Vec::new();
+    for (hops, band) in found.into_iter().flat_map(|part| part.into_iter().enumerate()) {
         add(&mut bands, hops, band);
     }
-    let all: f64 = bands.values().map(|band| band.0).sum();
-    let distance = |(hops, (pairs, sum, min, max)): (u32, (f64, f64, f64, f64))| Distance {
+    let all: f64 = bands.iter().map(|band| band.pairs).sum();
+    let distance = |(hops, band): (u32, HopBand)| Distance {
         hops,
-        share: pairs / all,
-        latency_min: Seconds::new(min),
-        latency_mean: Seconds::new(sum / pairs),
-        latency_max: Seconds::new(max),
+        share: band.pairs / all,
+        latency_min: Seconds::new(band.min),
+        latency_mean: Seconds::new(band.sum / band.pairs),
+        latency_max: Seconds::new(band.max),
     };
-    bands.into_iter().map(distance).collect()
+    (0..).zip(bands).filter(|(_, band)| band.pairs > 0.0).map(distance).collect()
 }
 
-/// Adds pairs, their summed latency, the least and the greatest to a band of equal hops.
-fn add(bands: &mut BTreeMap<u32, (f64, f64, f64, f64)>, hops: u32, (pairs, sum, min, max): (f64, f64, f64, f64)) {
-    let band = bands.entry(hops).or_insert((0.0, 0.0, f64::INFINITY, 0.0));
-    *band = (band.0 + pairs, band.1 + sum, band.2.min(min), band.3.max(max));
+/// Pairs of chips with equally many links between them: how many, the sum of their mean latencies, the fastest and the slowest.
+#[derive(Clone, Copy)]
+struct HopBand {
+    pairs: f64,
+    sum: f64,
+    min: f64,
+    max: f64,
 }
+
+/// Adds pairs to the band of so many hops.
+fn add(bands: &mut Vec<HopBand>, hops: usize, more: HopBand) {
+    if bands.len() <= hops {
+        bands.resize(hops + 1, HopBand { pairs: 0.0, sum: 0.0, min: f64::INFINITY, max: 0.0 });
+    }
+    let HopBand { pairs, sum, min, max } = bands[hops];
+    bands[hops] = HopBand { pairs: pairs + more.pairs, sum: sum + more.sum, min: min.min(more.min), max: max.max(more.max) };
+}
+
+/// Below this many classes of chips, a walk towards one of each costs less than aiming at all of them together.
+const CLASSES_PER_BLOCK: usize = 16;
 
 /// Destinations are walked in this many fixed parts, so that sums do not depend on the number of threads.
 const PARTS: usize = 16;

@@ -12,6 +12,8 @@ pub struct Group {
     in_level_order: bool,
     /// Where each chip stood in level order before others were lost; empty if there its number says so.
     places: Vec<u32>,
+    /// Whether ranks follow each other in the order of their places.
+    rising: bool,
 }
 
 /// How ranks are laid on chips.
@@ -144,21 +146,23 @@ impl Group {
     /// The first `ranks` chips in level order.
     #[must_use]
     pub fn first(ranks: u32) -> Self {
-        Self { chips: (0..ranks).collect(), in_level_order: true, places: Vec::new() }
+        Self { chips: (0..ranks).collect(), in_level_order: true, places: Vec::new(), rising: true }
     }
 
     /// These chips, all different, in rank order.
     #[must_use]
     pub fn of(chips: Vec<u32>) -> Self {
         let in_level_order = chips.iter().zip(0..).all(|(&chip, rank)| chip == rank);
-        Self { chips, in_level_order, places: Vec::new() }
+        let rising = chips.is_sorted();
+        Self { chips, in_level_order, places: Vec::new(), rising }
     }
 
     /// The same ranks, if chips moved up for lost ones: patterns that ask for positions then find the positions that the chips had.
     #[must_use]
     pub(super) fn standing_in(self, fabric: &Fabric) -> Self {
         let places = if fabric.places.is_empty() { Vec::new() } else { self.chips.iter().map(|&chip| fabric.place(chip)).collect() };
-        Self { places, ..self }
+        let rising = if places.is_empty() { self.chips.is_sorted() } else { places.is_sorted() };
+        Self { places, rising, ..self }
     }
 
     /// Position of a rank's chip in level order, lost chips counted.
@@ -174,7 +178,7 @@ impl Group {
             return (place < self.ranks()).then_some(place);
         }
         let places = if self.places.is_empty() { &self.chips } else { &self.places };
-        let rank = if places.is_sorted() { places.binary_search(&place).ok() } else { places.iter().position(|&taken| taken == place) };
+        let rank = if self.rising { places.binary_search(&place).ok() } else { places.iter().position(|&taken| taken == place) };
         rank.and_then(|rank| u32::try_from(rank).ok())
     }
 
@@ -208,10 +212,15 @@ impl Group {
         self.in_level_order
     }
 
-    /// The ranks on some positions of the machine, in rising order if those are.
+    /// The ranks on some positions of the machine, which rise; in rising order.
     pub(super) fn ranks_on(&self, places: impl Iterator<Item = u32>, mut each: impl FnMut(u32)) {
         if self.in_level_order && self.places.is_empty() {
             places.take_while(|&place| place < self.ranks()).for_each(each);
+            return;
+        }
+        if self.rising {
+            // In a large group a line is short.
+            places.filter_map(|place| self.rank_at(place)).for_each(each);
             return;
         }
         let wanted: Vec<u32> = places.collect();

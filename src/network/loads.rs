@@ -12,7 +12,7 @@ use super::group::Group;
 use super::network::Network;
 use super::pattern::TrafficPattern;
 use super::switch_trees::SwitchTree;
-use crate::fabric::{Merge, Pathfinder, Routes, RoutingPolicy};
+use crate::fabric::{AT_ONCE, Merge, Merged, Pathfinder, Routes, RoutingPolicy, WalkEnd};
 
 /// Receivers are walked in at most this many fixed parts, each added up on its own, so that sums do not depend on the number of
 /// threads.
@@ -26,11 +26,14 @@ const SEARCHES_PER_PART: usize = 256;
 /// Below this many senders to a receiver, searching each pair's own paths costs less than a walk over the whole fabric.
 const DENSE_SENDERS: u32 = 16;
 
+/// Below this many receivers of a part, aiming at all of them together costs as much as a walk towards each.
+const RECEIVERS_PER_BLOCK: usize = 8;
+
 /// Number of receivers whose walks cost about as much as the search for equivalent nodes.
 const RECEIVERS_PER_MERGE: usize = 4;
 
 /// Walks times channels that cost several times what looking for symmetries does.
-const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 24;
+const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 26;
 
 /// Halvings of the interval in which the best mix of two ways lies; 2^-40 is far below any effect.
 const MIX_STEPS: u32 = 60;
@@ -189,32 +192,7 @@ impl Network<'_> {
             Some(orbits) => one_of_each(&receiving, |set| orbits.nodes[set as usize], orbits.nodes.len()),
             None => all_once(&receiving),
         };
-        let mut loads = in_parts(
-            merged.router.channels().len(),
-            &standing,
-            WALKS_PER_PART,
-            || merged.router.routes(),
-            |routes: &mut Routes<'_>, &(set, likes), loads| {
-                let receivers = members(set);
-                // How many receivers each of a set's members sends to.
-                let hear = |source: u32| (receivers.len() - usize::from(source == set)) as f64;
-                let sources = || sending.iter().copied().filter(|&source| hear(source) > 0.0);
-                let wants = |node: u32| role(node).0;
-                match receivers {
-                    [_] => routes.towards(set, sources().count(), wants),
-                    _ => routes.towards_set(set, sources().count(), wants),
-                }
-                let weight = |source: u32| members(source).len() as f64 * hear(source) * likes;
-                for source in sources() {
-                    loads.sent += weight(source);
-                    match (routes.slowest(source), routes.hops(source)) {
-                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
-                        _ => loads.unreachable = loads.unreachable.or(pair_of(members(source), receivers)),
-                    }
-                }
-                routes.push(sources().map(|source| (source, weight(source))), &mut loads.bytes);
-            },
-        );
+        let mut loads = walked_over_sets(&merged, &sending, &standing);
         if let Some(orbits) = orbits {
             loads.average_over(&orbits.channels);
         }
@@ -357,6 +335,43 @@ impl Network<'_> {
     }
 }
 
+/// One walk for each set of receivers, over the merged fabric; many walks are made together.
+fn walked_over_sets(merged: &Merged, sending: &[u32], standing: &[(u32, f64)]) -> ChannelLoads {
+    let members = |set: u32| &merged.sets[set as usize][..];
+    let mut sends = vec![false; merged.sets.len()];
+    sending.iter().for_each(|&set| sends[set as usize] = true);
+    let sends = |node: u32| sends[node as usize];
+    added_up(merged.router.channels().len(), standing, WALKS_PER_PART, |part, loads| {
+        let (mut walks, mut routes) = (merged.router.route_block(), merged.router.routes());
+        let together = part.len() >= RECEIVERS_PER_BLOCK;
+        for block in part.chunks(AT_ONCE) {
+            if together {
+                walks.aim(block.iter().map(|&(set, _)| WalkEnd { node: set, is_set: members(set).len() > 1 }), sends);
+            }
+            for (place, &(set, likes)) in block.iter().enumerate() {
+                let receivers = members(set);
+                // How many receivers each of a set's members sends to.
+                let hear = |source: u32| (receivers.len() - usize::from(source == set)) as f64;
+                let sources = || sending.iter().copied().filter(|&source| hear(source) > 0.0);
+                match receivers {
+                    _ if together => walks.lead(place, &mut routes),
+                    [_] => routes.towards(set, sources().count(), sends),
+                    _ => routes.towards_set(set, sources().count(), sends),
+                }
+                let weight = |source: u32| members(source).len() as f64 * hear(source) * likes;
+                for source in sources() {
+                    loads.sent += weight(source);
+                    match (routes.slowest(source), routes.hops(source)) {
+                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
+                        _ => loads.unreachable = loads.unreachable.or(pair_of(members(source), receivers)),
+                    }
+                }
+                routes.push(sources().map(|source| (source, weight(source))), &mut loads.bytes);
+            }
+        }
+    })
+}
+
 /// Runs `send` for every item, in parallel, and adds up what it leaves behind in an order that does not depend on the threads.
 fn in_parts<Item: Sync, Scratch>(
     channels: usize,
@@ -365,12 +380,20 @@ fn in_parts<Item: Sync, Scratch>(
     scratch: impl Fn() -> Scratch + Sync,
     send: impl Fn(&mut Scratch, &Item, &mut ChannelLoads) + Sync,
 ) -> ChannelLoads {
+    added_up(channels, items, items_per_part, |part, loads| {
+        let mut scratch = scratch();
+        for item in part {
+            send(&mut scratch, item, loads);
+        }
+    })
+}
+
+/// The same with `send` given all items of a part.
+fn added_up<Item: Sync>(channels: usize, items: &[Item], items_per_part: usize, send: impl Fn(&[Item], &mut ChannelLoads) + Sync) -> ChannelLoads {
     let parts = (items.len() / items_per_part).clamp(1, PARTS_MAX);
     let one_part = |part: &[Item]| {
-        let (mut scratch, mut loads) = (scratch(), ChannelLoads::silent(channels));
-        for item in part {
-            send(&mut scratch, item, &mut loads);
-        }
+        let mut loads = ChannelLoads::silent(channels);
+        send(part, &mut loads);
         loads
     };
     let size = items.len().div_ceil(parts).max(1);

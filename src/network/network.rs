@@ -7,7 +7,7 @@ use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use super::group::Group;
-use super::routed::{KnownLoads, RoutedFabric, RoutedFabrics};
+use super::routed::{KnownLoads, PartOfMachine, RoutedFabric, RoutedFabrics};
 use crate::fabric::{Endpoint, Fabric, LevelPlaces, Orbits, Router, RoutingPolicy, payload_rate};
 use crate::units::{Bytes, BytesPerSecond, Seconds};
 
@@ -81,6 +81,11 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn among(fabric: &'a Fabric, known: &RoutedFabrics) -> Self {
         Self::over(fabric, known.like(RoutedFabric::new(fabric, fabric.routing.into())))
+    }
+
+    /// The network of the first children of a machine.
+    pub(super) fn of_part(part: &'a PartOfMachine) -> Self {
+        Self::over(&part.fabric, (Arc::clone(&part.routed), Arc::clone(&part.known)))
     }
 
     fn over(fabric: &'a Fabric, (routed, known): (Arc<RoutedFabric>, Arc<KnownLoads>)) -> Self {

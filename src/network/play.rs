@@ -1,10 +1,16 @@
 //! Patterns of traffic played on a network: by symmetry where the fabric has it, else by a walk for each destination.
 
+use std::sync::Arc;
+
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
 use super::pattern::TrafficPattern;
 use super::profile::Profile;
+use super::routed::{LevelProperty, PartOfMachine, RoutedFabric};
+
+/// A machine of the first children is laid out if it is smaller by this factor.
+const SMALLER: u32 = 4;
 
 impl Network<'_> {
     /// Plays a pattern once and sums up what it does to the fabric.
@@ -18,7 +24,28 @@ impl Network<'_> {
             None => self.profile(&self.uncollapsed(group, pattern)),
         };
         let play = || self.with_fan_in(play(), group, pattern);
+        let play = || self.play_on_first_children(group, pattern).unwrap_or_else(play);
         if group.in_level_order() { self.known().profile(pattern, group.ranks(), play) } else { play() }
+    }
+
+    /// Plays a pattern among the first chips on a machine of just the children that hold them, and at least one more, so that the group is as
+    /// little a whole machine there as here; `None` where that is not much smaller or not the same.
+    fn play_on_first_children(&self, group: &Group, pattern: TrafficPattern) -> Option<Profile> {
+        let fabric = self.fabric();
+        let (level, children) = (fabric.level_sizes.len().checked_sub(1)?, *fabric.level_sizes.last()?);
+        let few = (group.ranks().div_ceil(fabric.child_chips()) + 1).next_power_of_two();
+        let policy = self.router().policy();
+        if few > children / SMALLER || !group.in_level_order() || !(policy.respects_symmetry() && policy.stays_on_shortest_paths()) {
+            return None;
+        }
+        if !self.known().level_has(level, LevelProperty::ChildrenStayApart, || fabric.children_stay_apart()) {
+            return None;
+        }
+        let part = self.known().part(few, || {
+            let fabric = fabric.first_children(few);
+            PartOfMachine { routed: Arc::new(RoutedFabric::new(&fabric, policy)), known: Arc::default(), fabric }
+        });
+        Some(Network::of_part(&part).play(group, pattern))
     }
 
     /// Sums up channel loads.

@@ -72,13 +72,23 @@ pub(super) struct RoutedFabric {
     ranks: [u32; 2],
 }
 
-/// What symmetry asks of the links of a level.
+/// What is asked of the links of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LevelProperty {
     /// Any two children may be exchanged.
     Interchangeable,
     /// Positions under a cut meet apart from each other further up.
     ReachesAbove,
+    /// Traffic among some children does not pass the others.
+    ChildrenStayApart,
+}
+
+/// The first children of a machine as one of their own.
+#[derive(Debug)]
+pub(super) struct PartOfMachine {
+    pub fabric: Fabric,
+    pub routed: Arc<RoutedFabric>,
+    pub known: Arc<KnownLoads>,
 }
 
 /// What has been walked on a fabric.
@@ -90,6 +100,8 @@ pub(super) struct KnownLoads {
     one_sided: Mutex<BTreeMap<[u32; 4], Profile>>,
     /// By level, what its links allow a cut to do.
     level_cuts: Mutex<BTreeMap<(usize, LevelProperty), bool>>,
+    /// By children.
+    parts: Mutex<BTreeMap<u32, Arc<PartOfMachine>>>,
     /// By the unit of their steps.
     rotations: Mutex<BTreeMap<u32, Option<Arc<ChipRotation>>>>,
     distances: OnceLock<Vec<Distance>>,
@@ -141,6 +153,11 @@ impl KnownLoads {
     /// Whether a level has a property.
     pub fn level_has(&self, level: usize, property: LevelProperty, judge: impl FnOnce() -> bool) -> bool {
         kept(&self.level_cuts, (level, property), judge)
+    }
+
+    /// The machine of the first so many children.
+    pub fn part(&self, children: u32, make: impl FnOnce() -> PartOfMachine) -> Arc<PartOfMachine> {
+        kept(&self.parts, children, || Arc::new(make()))
     }
 
     /// The shortest rotation by a multiple of `unit` chips.

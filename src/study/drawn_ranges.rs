@@ -125,10 +125,10 @@ pub fn drawn_ranges(case: &SensitivityCase, nominal: &Simulation, draws: u64) ->
     Ok(DrawnRanges { draws, assumptions: assumptions.len(), figures })
 }
 
-/// The mappings of a simulation, and no others to choose from.
+/// The mappings of a simulation and no others to choose from, and nothing but the figures that are followed.
 fn kept(nominal: &Simulation) -> MappingChoice {
     let mapping = |found: &PhaseResult| Some(found.as_ref()?.as_ref().ok()?.point.mapping);
     let mut candidates: Vec<Mapping> = [&nominal.decode, &nominal.prefill, &nominal.aggregated].into_iter().filter_map(mapping).collect();
     candidates.dedup();
-    MappingChoice { candidates: (!candidates.is_empty()).then_some(candidates), ..MappingChoice::default() }
+    MappingChoice { candidates: (!candidates.is_empty()).then_some(candidates), serving_alone: true, ..MappingChoice::default() }
 }

@@ -131,6 +131,9 @@ impl Router {
 
     /// What a channel adds to the latency of a path: its link and the node at its sending end, seconds.
     pub(super) fn hop_latency(&self, channel: u32) -> f64 {
+        if let [same] = self.latencies[..] {
+            return same;
+        }
         self.latencies[self.latency_of[channel as usize] as usize]
     }
 

@@ -22,11 +22,11 @@ pub struct PathLatency {
 
 /// One channel of the acyclic graph: it leads from `tail` one hop nearer to the destination, to `head`.
 #[derive(Clone, Copy, Debug)]
-struct WalkStep {
-    tail: u32,
-    head: u32,
-    channel: u32,
-    count: u32,
+pub(super) struct WalkStep {
+    pub tail: u32,
+    pub head: u32,
+    pub channel: u32,
+    pub count: u32,
 }
 
 /// What the walk knows of a node; together in memory, since every step reads all of it.
@@ -123,6 +123,37 @@ impl<'a> Routes<'a> {
             }
             self.visit(node, if node == destination { like } else { node }, &reaches);
         }
+        self.share_out();
+    }
+
+    /// Aims at `destination`, which has the latency of `like`, over steps that another search has found, nearest heads first; the steps of the
+    /// last walk are left in their place.
+    pub(super) fn follow(&mut self, destination: u32, like: u32, steps: &mut Vec<WalkStep>) {
+        self.forget();
+        std::mem::swap(&mut self.steps, steps);
+        let end = &mut self.nodes[destination as usize];
+        (end.distance, end.slowest) = (0, self.router.end_latency[like as usize]);
+        self.order.push(destination);
+        // Every tail is written down and kept if it is new: a branch would be guessed wrong half of the time.
+        self.order.resize(self.steps.len() + 2, 0);
+        let mut found = 1;
+        for group in self.steps.chunk_by(|a, b| a.head == b.head) {
+            let NodeState { distance, slowest, .. } = self.nodes[group[0].head as usize];
+            for step in group {
+                let tail = &mut self.nodes[step.tail as usize];
+                self.order[found] = step.tail;
+                found += usize::from(tail.distance == UNREACHED);
+                tail.distance = distance + 1;
+                tail.links += step.count;
+                tail.slowest = tail.slowest.max(slowest + self.router.hop_latency(step.channel));
+            }
+        }
+        self.order.truncate(found);
+        self.share_out();
+    }
+
+    /// Once all steps are known: which of them are taken, and how a node's bytes divide over them.
+    fn share_out(&mut self) {
         if self.router.policy == RoutingPolicy::DimensionOrder {
             self.keep_lowest_dimension();
         }

@@ -1,9 +1,9 @@
 //! The collapsed forms rest on the symmetry classes that the patterns claim; here the full walk judges them on every pattern.
 
-use crate::topologies::machine::build;
+use crate::topologies::machine::{build, machine};
 use proptest::prelude::*;
-use supernode::fabric::Fabric;
-use supernode::footprint::{Damage, FailedPart, all_parts, damaged};
+use supernode::fabric::{AT_ONCE, Fabric, WalkEnd};
+use supernode::footprint::{Damage, FailedPart, SpareParts, all_parts, damaged};
 use supernode::network::{Group, Network, TrafficPattern, fabric_metrics};
 use supernode::units::{Bytes, Seconds};
 
@@ -138,6 +138,49 @@ proptest! {
         }
     }
 
+    /// Walks made together are, to the last bit, those made one after the other: hops, latencies and loads, also where not all chips send and
+    /// where a part is lost.
+    #[test]
+    fn walks_together_are_walks_alone(text in levels(), silent in 0u32..4, lost in 0usize..100) {
+        let Some(fabric) = fitting(&text).filter(|fabric| fabric.chips >= 2) else { return Ok(()) };
+        let parts = all_parts(&fabric);
+        for fabric in [&damaged(&fabric, &Damage::of(&[parts[lost % parts.len()]])), &fabric] {
+            let network = Network::new(fabric);
+            let router = network.router();
+            let sends = |node: u32| node < fabric.chips && node % 4 != silent;
+            let senders = |receiver: u32| (0..fabric.chips).filter(move |&chip| sends(chip) && chip != receiver);
+            let (mut walks, mut together, mut alone) = (router.route_block(), router.routes(), router.routes());
+            let receivers: Vec<u32> = (0..fabric.chips).collect();
+            for block in receivers.chunks(AT_ONCE) {
+                walks.aim(block.iter().map(|&node| WalkEnd { node, is_set: false }), sends);
+                for (place, &receiver) in block.iter().enumerate() {
+                    walks.lead(place, &mut together);
+                    alone.towards(receiver, senders(receiver).count(), sends);
+                    for chip in senders(receiver) {
+                        prop_assert_eq!((together.hops(chip), together.slowest(chip)), (alone.hops(chip), alone.slowest(chip)));
+                    }
+                    let loads = [&mut together, &mut alone].map(|routes| {
+                        let mut loads = vec![0.0; router.channels().len()];
+                        routes.push(senders(receiver).map(|chip| (chip, 1.0 + f64::from(chip))), &mut loads);
+                        loads
+                    });
+                    prop_assert_eq!(&loads[0], &loads[1], "towards {}\n{}", receiver, text);
+                }
+            }
+        }
+    }
+
+    /// Parts that one search over the machine finds to be spare, against the machine without each of them.
+    #[test]
+    fn spare_parts_cut_no_chip_off(text in levels()) {
+        let Some(fabric) = fitting(&text) else { return Ok(()) };
+        let Some(spare) = SpareParts::of(&fabric) else { return Ok(()) };
+        for part in all_parts(&fabric).into_iter().filter(|part| spare.is_spare(*part)) {
+            let itself = u32::from(matches!(part, FailedPart::Node(node) if node < fabric.chips));
+            prop_assert_eq!(damaged(&fabric, &Damage::of(&[part])).chips, fabric.chips - itself, "{:?}\n{}", part, text);
+        }
+    }
+
     /// Whatever symmetries of the graph map onto each other carries the same when all chips but some send to each other, on a machine that has
     /// lost a part or not, found by the graph alone or by the moves that its levels suggest.
     #[test]
@@ -256,4 +299,40 @@ fn moves_of_the_levels_find_what_a_lost_chip_leaves_alike() {
     let places = network.level_places(network.router().nodes(), Some);
     let orbits = network.router().orbits(|_| 0, Some(&places)).unwrap();
     assert_eq!(distinct(orbits.nodes[..rest.chips as usize].to_vec()), 5);
+}
+
+/// Groups on the first children of a large level, which are played on a machine of a few children, against walks over the whole machine; where
+/// traffic may pass other children there is no such machine.
+#[test]
+fn first_children_see_nothing_of_the_others() {
+    let switch = |per_plane: u32| format!("[level.switch]\npart = \"PART(switch)\"\nplanes = 2\nswitches_per_plane = {per_plane}");
+    let clos = "[level.clos]\nspine = \"PART(switch)\"\nspines_per_plane = 3";
+    let rail = "[level.rail]\npart = \"PART(switch)\"";
+    let [flat, two, ring] = [switch(1), switch(2), "[level.ring]".to_owned()];
+    for (inner, outer, apart) in [
+        (&flat, clos, true),
+        (&ring, rail, true),
+        (&flat, rail, true),
+        (&two, clos, false),
+        (&ring, &flat, false),
+        (&flat, "[level.full-mesh]", false),
+    ] {
+        let fabric = machine(&(level(4, inner) + &level(32, outer)));
+        assert_eq!(fabric.children_stay_apart(), apart, "{inner} below {outer}");
+        let network = Network::new(&fabric);
+        for ranks in [2, 3, 4, 7, 12, 20, 28] {
+            for pattern in [TrafficPattern::AllPairs, TrafficPattern::Ring, TrafficPattern::Trees, TrafficPattern::FromRoot] {
+                let group = Group::first(ranks);
+                let (quick, full) = (network.play(&group, pattern), network.profile(&network.full_loads(&group, pattern)));
+                assert_eq!((quick.peaks.len(), quick.hops, quick.latency), (full.peaks.len(), full.hops, full.latency), "{pattern:?} over {ranks}");
+                for peak in &full.peaks {
+                    let other = quick.peaks.iter().find(|other| other.is_of_the_kind_of(peak));
+                    let alike = other.is_some_and(|other| {
+                        close(other.bytes_per_link, peak.bytes_per_link) && (other.channels, other.saturated) == (peak.channels, peak.saturated)
+                    });
+                    assert!(alike, "{pattern:?} over {ranks}: {other:?}, not {peak:?}; {inner} below {outer}");
+                }
+            }
+        }
+    }
 }
