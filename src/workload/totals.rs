@@ -140,8 +140,7 @@ pub fn shared_weights(experts: &Experts, hidden: u32) -> f64 {
 /// Parameters outside the decoder.
 #[must_use]
 pub fn tower_weights(model: &Model) -> f64 {
-    // Below 2^53: every file limits them.
-    model.tower.iter().map(|tower| tower.parameters).sum::<u64>() as f64
+    model.tower.iter().map(|tower| tower.parameters as f64).sum()
 }
 
 /// Weights of both embeddings, or of the one that serves as both.
