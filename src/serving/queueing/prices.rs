@@ -73,7 +73,7 @@ fn figure(place: usize, first: f64) -> f64 {
 
 /// The figures at a corner of the grid, by its number.
 fn figures_at(index: usize, firsts: [f64; 4]) -> ([f64; 4], bool) {
-    let alone = index % SIZES[4] > 0;
+    let alone = !index.is_multiple_of(SIZES[4]);
     let mut rest = index / SIZES[4];
     let mut figures = [0.0; 4];
     for axis in (0..4).rev() {
