@@ -121,6 +121,8 @@ pub(super) struct Pass {
     pub launches: Seconds,
     /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
     pub handovers: (Seconds, Bytes),
+    /// Stages of the pipeline after the first.
+    pub stages_after: f64,
     pub micro_batches: u32,
     /// Fractions of the ranks that are attention ranks and expert ranks. Both are 1 if the two share ranks.
     pub shares: [f64; 2],
@@ -150,6 +152,7 @@ impl Pass {
             heads: f64::from(1 + own_drafts),
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + own_drafts),
             handovers: part.handovers(),
+            stages_after: f64::from(shape.mapping.pp - 1),
             micro_batches: shape.micro_batches,
             shares: shape.mapping.shares(),
         }
@@ -172,8 +175,8 @@ impl Pass {
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
-    /// Kernels and transfers that hosts start in a pass, or operators in the place of kernels if the model is `compiled`. Of a handover between stages
-    /// each host starts two halves, a send and a receipt.
+    /// Kernels and transfers that the hosts of all stages start in a pass, or operators in the place of kernels if the model is `compiled`. A handover
+    /// to the next stage is a send and a receipt.
     pub fn launched(&self, compiled: bool) -> f64 {
         let transfers = |layers: &EqualLayers| {
             let reduces = layers.reduces.iter().flatten().count();
@@ -182,7 +185,7 @@ impl Pass {
         };
         let started = |operator: &Operator| if compiled { 1 } else { operator.work.kernels() };
         let kernels: f64 = self.operators([1.0; 2]).map(|(operator, times)| f64::from(started(operator)) * times).sum();
-        let handovers = if self.handovers.0 > Seconds::ZERO { 2.0 * f64::from(self.micro_batches) } else { 0.0 };
+        let handovers = 2.0 * self.stages_after * f64::from(self.micro_batches);
         kernels + handovers + self.layers.iter().map(|layers| self.times(layers) * transfers(layers) as f64).sum::<f64>()
     }
 
@@ -247,7 +250,8 @@ impl<'a> MicroBatch<'a> {
         let everywhere = mapping.tokens_on_every_rank();
         let tokens = if everywhere { self.tokens } else { self.tokens / f64::from(mapping.group()) };
         let group_tokens = if everywhere { tokens } else { tokens * f64::from(mapping.ep) };
-        let load = ExpertLoad::new(experts, placement, mapping.ep, group_tokens * self.shape.evenness / f64::from(mapping.ep));
+        let [all_full, load] = [1.0, self.shape.evenness]
+            .map(|evenness| ExpertLoad::new(experts, placement, mapping.ep, group_tokens * evenness / f64::from(mapping.ep)));
         let mut gate = gate(model, experts, &workload.precision, tokens);
         let mut shared = Vec::new();
         if experts.shared > 0 && !expert_slots(experts, placement, mapping.ep).shared_on_own_ranks {
@@ -265,7 +269,8 @@ impl<'a> MicroBatch<'a> {
             tokens,
             copies: load.copies,
             message: Bytes::new(f64::from(experts.stream(model.hidden)) * precision.activation_bytes()),
-            imbalance: load.imbalance,
+            // The fullest group sets the pace of the exchange, whatever others send: as if all were as full.
+            imbalance: all_full.imbalance,
             routed: f64::from(experts.routed + placement.redundant),
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));
@@ -282,8 +287,9 @@ impl<'a> MicroBatch<'a> {
         let placement = workload.experts.as_ref().unwrap_or(&even);
         let mapping = &self.shape.mapping;
         let tokens = self.tokens / f64::from(mapping.group());
-        let arriving = tokens * self.shape.evenness * f64::from(mapping.attention_ranks()) / f64::from(ranks);
-        let load = ExpertLoad::new(experts, placement, ranks, arriving);
+        let full = tokens * f64::from(mapping.attention_ranks()) / f64::from(ranks);
+        let arriving = full * self.shape.evenness;
+        let [all_full, load] = [full, arriving].map(|arriving| ExpertLoad::new(experts, placement, ranks, arriving));
         let beside = experts.shared > 0 && !expert_slots(experts, placement, ranks).shared_on_own_ranks;
         let mut operators = Vec::with_capacity(4);
         if beside {
@@ -299,7 +305,7 @@ impl<'a> MicroBatch<'a> {
             tokens,
             copies,
             message: Bytes::new(width * precision.activation_bytes()),
-            imbalance: load.imbalance,
+            imbalance: all_full.imbalance,
             routed: f64::from(experts.routed + placement.redundant),
         };
         let (out, back) = (traffic(workload.precision.dispatch), traffic(workload.precision.combine));

@@ -55,8 +55,8 @@ impl ExpertTraffic {
     }
 
     /// Time of the kernel, and the fabric's bottleneck:
-    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + per_expert experts + message / first_token + path + x + sqrt(ramp x)` with
-    /// `x = (wire^4 + local^4)^(1/4) + per_token tokens + token_on_core tokens / cores`, where `cores = experts / ceil(experts / all)` of all cores.
+    /// `base + fan_out log2(ranks) + per_peer (ranks - 1) + per_expert experts + message / token_rate + path + x + sqrt(ramp x)` with
+    /// `x = (wire^4 + local^4)^(1/4) + per_token tokens + token_on_core tokens / cores`, where `cores = ceil(experts / ceil(experts / all))` of all cores of the rank.
     ///
     /// `profile` is the all-to-all of [`ExpertTraffic::chips`]. The wire time is the longer of the fabric's and, between ranks of one
     /// package, the die-to-die link's, and inside one scale-up domain that of the loads and stores in flight; the busiest rank receives `imbalance` times the mean. The local pass over the tokens runs beside
@@ -111,9 +111,10 @@ impl ExpertTraffic {
         Ok(PacketRounds { packets: played.time, flows, hops: played.hops, extrapolated_from: played.extrapolated_from })
     }
 
-    /// Cores that work where each serves the same number of experts.
+    /// Cores of the rank that work where each serves the same number of experts.
     fn cores(&self, network: &Network<'_>) -> f64 {
-        let each = (self.routed / f64::from(network.fabric().chip.cores)).ceil().max(1.0);
+        let chip = &network.fabric().chip;
+        let each = (self.routed * f64::from(chip.ranks) / f64::from(chip.cores)).ceil().max(1.0);
         (self.routed / each).ceil().max(1.0)
     }
 
@@ -129,8 +130,7 @@ impl ExpertTraffic {
             + each(&kernel.per_token, self.tokens).get()
             + each(&kernel.token_on_core, self.tokens / self.cores(network)).get();
         let waiting = kernel.base.value + kernel.fan_out.value * f64::from(self.ranks).log2() + kernel.per_peer.value * peers;
-        let waiting =
-            waiting + each(&kernel.per_expert, self.routed) + kernel.first_token.as_ref().map_or(Seconds::ZERO, |rate| message / rate.value);
+        let waiting = waiting + each(&kernel.per_expert, self.routed) + kernel.token_rate.as_ref().map_or(Seconds::ZERO, |rate| message / rate.value);
         let ramp = kernel.ramp.as_ref().map_or(0.0, |ramp| (ramp.value.get() * moving).sqrt());
         waiting + path + Seconds::new(moving + ramp)
     }

@@ -92,8 +92,8 @@ impl Report for ExpertsReport {
             ]);
         }
         let title = format!(
-            "{} experts on {}, {}, {} each, {}",
-            self.experts,
+            "{} on {}, {}, {} each, {}",
+            counted(self.experts, "expert"),
             self.supernode,
             counted(self.ranks, "rank"),
             counted(self.tokens, "token"),

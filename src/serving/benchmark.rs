@@ -63,7 +63,8 @@ struct Passes<'a> {
 impl Passes<'_> {
     fn price(&mut self, load: &ReplayLoad) -> ReplayPass {
         // Between tokens of all groups alike and of one group alone.
-        let least = 1.0 / f64::from(self.mapping.dp);
+        let groups = if self.machine.workload.model.experts().is_some() { self.mapping.dp } else { 1 };
+        let least = 1.0 / f64::from(groups);
         let alone = if least < 1.0 { ((1.0 - load.evenness) / (1.0 - least)).clamp(0.0, 1.0) } else { 0.0 };
         let even = self.of(load.decoding, load.reading, false);
         if alone > 0.0 { blend(even, self.of(load.decoding, load.reading, true), alone) } else { even }

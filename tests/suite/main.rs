@@ -65,6 +65,7 @@ mod topologies;
 mod training;
 mod training_bad_input;
 mod unbreakable;
+mod uneven_groups;
 mod validate;
 mod verdicts;
 mod whole_systems;

@@ -180,7 +180,7 @@ pub struct TokenKernel {
     /// Growth with each expert of the group, where the kernel counts and flags tokens expert by expert; none if absent.
     pub per_expert: Option<Figure<Seconds>>,
     /// Rate at which the threads that serve one token move it: what the first token takes on its way, through all stages; none if absent.
-    pub first_token: Option<Figure<BytesPerSecond>>,
+    pub token_rate: Option<Figure<BytesPerSecond>>,
     /// Time that the cores of a rank take for each of its tokens beside moving its bytes: indices, queue heads and tails; none if absent.
     pub per_token: Option<Figure<Seconds>>,
     /// Time that one core takes for a token, where the kernel runs on as many cores as there are experts, or on the largest equal part of them that the

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of vLLM's engine core (`vllm/v1/core/sched/scheduler.py`). There are no phases: a sequence has a number of tokens and a
 //! number of tokens whose cache is computed. Running sequences go first, in the order of their admission. When blocks run out, a victim gives up
-//! all of its blocks and waits at the front of the queue to be read again. If nothing was preempted, waiting requests follow in their order; the
+//! all of its blocks and waits at the front of the queue to be read again, but for what a prefix cache still has of it. If nothing was preempted, waiting requests follow in their order; the
 //! first one that does not fit blocks those behind it. Engines that read prompts in separate passes (SGLang) admit requests first, and decode
 //! only if there is no prompt to read.
 
@@ -318,6 +318,7 @@ impl AttentionGroup {
         // Of a prompt that is there whole, the last block is read again to have the next token.
         let most = (sequence.known() - 1) / context.rules.block * context.rules.block;
         found.tokens = (found.units * context.trace.block_tokens).min(sequence.input);
+        // Its own blocks follow the units of its prompt: without all of those they are of no use.
         if found.here as usize == units.len() {
             found.own = self.memory.pool.left_by(request);
             found.tokens = found.tokens.max(found.tokens / context.rules.block * context.rules.block + found.own * context.rules.block);

@@ -79,7 +79,9 @@ impl Instance {
                 context: fullest.context.max(load.context),
                 prompt_tokens: fullest.prompt_tokens.max(load.prompt_tokens),
                 twice_seen: fullest.twice_seen.max(load.twice_seen),
-                everywhere: fullest.everywhere + u64::from(load.decoding) + u64::from(load.prompt_tokens),
+                tokens_of_all_groups: fullest.tokens_of_all_groups
+                    + u64::from(load.decoding) * u64::from(1 + context.drafts)
+                    + u64::from(load.prompt_tokens),
                 prompts: fullest.prompts.max(load.prompts),
                 loaded: [fullest.loaded[0].max(load.loaded[0]), fullest.loaded[1].max(load.loaded[1])],
             };

@@ -43,8 +43,8 @@ pub struct PassLoad {
     pub prompt_tokens: u32,
     /// Twice the sum over them of the tokens that each sees.
     pub twice_seen: u64,
-    /// Tokens of all attention groups, each of its decoding sequences and of its prompts, where this is the load of the fullest.
-    pub everywhere: u64,
+    /// Tokens of all attention groups, of decoding sequences with those of drafts. Zero in the load of one group.
+    pub tokens_of_all_groups: u64,
     /// Prompts that are read to the end.
     pub prompts: u32,
     /// Prompt tokens read from memory outside the chips: `[own hosts, shared]`.

@@ -33,8 +33,8 @@ pub struct BlockPool {
     held: u64,
     /// Blocks of units that no sequence holds.
     idle: u64,
-    /// Blocks that preempted sequences gave up and may find again, by request, the oldest first. They are older than any idle unit: a sequence is
-    /// preempted when nothing is idle.
+    /// Blocks that preempted sequences gave up and may find again, by request, the oldest first. They are overwritten before idle units: a sequence is
+    /// preempted when next to none is idle.
     left: VecDeque<(u32, u32)>,
     /// By number; empty where nothing is shared.
     units: Vec<[u32; 4]>,

@@ -29,7 +29,7 @@ pub struct Deployment<'a> {
 
 /// Smallest step of the grid for context, prompt chunk and tokens seen.
 const SMALLEST: f64 = 16.0;
-/// Powers of two of each figure, the last far beyond any machine; last, tokens of all groups alike and of one group alone.
+/// Places on each axis: powers of two of four figures, far beyond any machine, and the two ways to spread tokens over groups (all alike, one group alone).
 const SIZES: [usize; 5] = [18, 22, 18, 22, 2];
 
 /// A corner of the grid.
@@ -86,13 +86,14 @@ fn figures_at(index: usize, firsts: [f64; 4]) -> ([f64; 4], bool) {
 impl Deployment<'_> {
     /// How much of the way from tokens of all groups alike to tokens of one group alone a pass is.
     fn alone(&self, load: &PassLoad) -> f64 {
-        let groups = f64::from(self.mapping.dp);
-        let fullest = f64::from(load.decoding) + f64::from(load.prompt_tokens);
+        // Nothing but experts works for all groups.
+        let groups = if self.machine.workload.model.experts().is_some() { f64::from(self.mapping.dp) } else { 1.0 };
+        let fullest = f64::from(load.decoding) * f64::from(1 + self.drafts) + f64::from(load.prompt_tokens);
         if groups < 2.0 || fullest <= 0.0 {
             return 0.0;
         }
         #[expect(clippy::cast_precision_loss, reason = "a token count")]
-        let evenness = load.everywhere as f64 / (groups * fullest);
+        let evenness = load.tokens_of_all_groups as f64 / (groups * fullest);
         ((1.0 - evenness) / (1.0 - 1.0 / groups)).clamp(0.0, 1.0)
     }
 

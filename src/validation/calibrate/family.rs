@@ -372,7 +372,7 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
     found.extend(kernel.per_expert.as_mut().map(|figure| nanoseconds("per_expert", figure)));
     found.extend(kernel.per_token.as_mut().map(|figure| nanoseconds("per_token", figure)));
     found.extend(kernel.token_on_core.as_mut().map(|figure| time("token_on_core", figure)));
-    found.extend(kernel.first_token.as_mut().map(|figure| Named { name: "first_token", unit: GIGABYTES, highest: 1e13, figure }));
+    found.extend(kernel.token_rate.as_mut().map(|figure| Named { name: "token_rate", unit: GIGABYTES, highest: 1e13, figure }));
     found.extend(kernel.ramp.as_mut().map(|figure| time("ramp", figure)));
     found.extend(kernel.relay_rate.as_mut().map(|figure| Named { name: "relay_rate", unit: GIGABYTES, highest: 1e13, figure }));
     found
