@@ -1,9 +1,10 @@
 //! The first children of a machine's outermost level as a smaller machine, for traffic among their chips.
 //!
 //! Shortest paths among these chips never pass another child if every node that joins the children serves all of them and has links to one node of
-//! each. Proof: let a path go from node a of child A over the joining node s to node c of child C, and leave C later. The symmetry that exchanges A
-//! and C keeps s and maps c onto a, because a is the only node of A with a link to s. It maps the part of the path inside C into A, where that
-//! part starts at a: the two links of s are not needed, and the path is shorter by two links.
+//! each. Children are copies of one another, joined at the same place in each (the patterns of levels make them so), so exchanging two of them is a
+//! symmetry that keeps all joining nodes. Proof: let a path go from node a of child A over the joining node s to node c of child C, and leave C later.
+//! The symmetry that exchanges A and C keeps s and maps c onto a, because a is the only node of A with a link to s. It maps the part of the path
+//! inside C into A, where that part starts at a: the two links of s are not needed, and the path is shorter by two links.
 
 use std::collections::BTreeMap;
 
