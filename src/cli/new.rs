@@ -1,7 +1,7 @@
 //! `supernode new`: a machine from its parts, as a file to start from.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::output_file::{cannot_write, write_file};
 use super::{CommandResult, Output, bad_option};
@@ -93,7 +93,10 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let text = text(arguments, uplink_name, found)?;
     // What is written loads and builds: its lanes, ports and names are right.
     let name = arguments.out.as_ref().map_or_else(|| "new.toml".to_owned(), |path| path.display().to_string());
-    fabric::build(&supernode_of(&FileReader::default(), FoundText::in_memory(&name, &text), &name)?)?;
+    // Paths of parts are read from where the file will lie.
+    let folder = arguments.out.as_ref().and_then(|path| path.parent()).map(Path::to_owned).unwrap_or_default();
+    let written = FoundText { folder: Some(folder), ..FoundText::in_memory(&name, &text) };
+    fabric::build(&supernode_of(&FileReader::default(), written, &name)?)?;
     let Some(path) = &arguments.out else { return Ok(Output::done(text)) };
     write_file(path, &text).map_err(|error| cannot_write("--out", path, &error))?;
     let shown = path.display();

@@ -221,3 +221,15 @@ fn new_works_planes_and_spines_out() {
         .error();
     assert!(error.contains("256 chips do not fit one tier"), "{error}");
 }
+
+/// A part of one's own is named by its path, from the folder that the machine's file lies in.
+#[test]
+fn new_takes_parts_of_ones_own() {
+    let chip = "schema = 1\nextends = \"reference\"\n\n[chip]\nname = \"Ours\"\norigin = { confidence = \"assumed\" }\n";
+    let project = Project::new("new-own-part").file("ours-chip.toml", chip);
+    let arguments =
+        ["new", "Own", "--chip", "ours-chip.toml", "--chips", "64", "--switch", "tomahawk-6", "--link", "sue-800g-copper", "--out", "own.toml"];
+    project.run(&arguments).output();
+    let described: Value = serde_json::from_str(&project.run(&["describe", "own.toml", "--format", "json"]).output()).unwrap();
+    assert_eq!(described["chips"].as_u64(), Some(64));
+}
