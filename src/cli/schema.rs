@@ -67,7 +67,8 @@ fn write_all(folder: &Path) -> Result<String, Problems> {
     let written = written.and_then(|()| all.iter().try_for_each(|(path, schema)| write_file(path, text(schema))));
     written.map_err(|error| bad_option("--all", format!("cannot write into `{}`: {error}", folder.display())))?;
     let shown = folder.display();
-    Ok(format!("{} schemas in `{shown}`; a file beside that folder begins with `#:schema ./{shown}/chip.json`\n", all.len()))
+    let here = if folder.is_absolute() { "" } else { "./" };
+    Ok(format!("{} schemas in `{shown}`; a file beside that folder begins with `#:schema {here}{shown}/chip.json`\n", all.len()))
 }
 
 /// Asks for the required keys only where a file does not extend another: what it leaves out stands there.

@@ -52,11 +52,17 @@ impl Document {
         let own = self.rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.clone()));
         let about = |key: &str| (key.to_owned(), self.json.get(key).and_then(Json::as_str).unwrap_or_default().to_owned());
         let schema = schema_tables(self.output, Some(&self.json));
-        own.chain(schema.iter().filter(|table| table.lack.is_none()).map(|table| {
-            let records = Records { about: ["program", "version", "output"].map(about).to_vec(), ..table.records() };
-            (table.name.clone(), records)
-        }))
-        .collect()
+        let mut tables: Vec<(String, Records)> = own
+            .chain(schema.iter().filter(|table| table.lack.is_none()).map(|table| {
+                let records = Records { about: ["program", "version", "output"].map(about).to_vec(), ..table.records() };
+                (table.name.clone(), records)
+            }))
+            .collect();
+        // An option that leaves the usual table out asks for another: not for the summary of the answer.
+        if schema.first().is_some_and(|usual| usual.lack.is_some()) {
+            tables.sort_by_key(|(name, _)| name == "summary");
+        }
+        tables
     }
 
     /// Why there is no table of this name: the option that it takes, or the names of those that are.

@@ -188,3 +188,15 @@ fn draws_lose_nothing_by_leaving_out_poor_mappings() {
         }
     }
 }
+
+/// An option that leaves the usual table out asks for another, which is then written if none is named.
+#[test]
+fn sources_are_the_table_of_their_option() {
+    let project = Project::new("sources-table");
+    let ask = |options: &[&str]| {
+        let line = [&["sensitivity", "hgx-h100", "--workload", "llama-3.1-8b-bf16", "--format", "csv"], options].concat();
+        project.run(&line).output()
+    };
+    assert_eq!(ask(&["--sources"]), ask(&["--sources", "--table", "sources"]));
+    assert_ne!(ask(&["--sources"]), ask(&["--sources", "--table", "summary"]));
+}
