@@ -7,7 +7,7 @@ mod cases;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use supernode::fabric::RoutingPolicy;
+use supernode::fabric::{Fabric, RoutingPolicy};
 use supernode::footprint::{Damage, FailedPart, damaged};
 use supernode::network::{Group, Network, TrafficPattern};
 
@@ -18,24 +18,21 @@ fn sizes(all: &[u32]) -> impl Iterator<Item = u32> + '_ {
 
 /// Equal all-to-all with every destination walked: no use of symmetry.
 fn all_to_all_full(criterion: &mut Criterion) {
-    for chips in sizes(&[64, 384, 1024]) {
-        let fabric = cases::fabric(chips);
-        let network = Network::new(&fabric);
-        println!("all_to_all_full/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
-        let mut group = criterion.benchmark_group("all_to_all_full");
-        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
-        group.finish();
-    }
+    all_to_all_walked(criterion, "all_to_all_full", &[64, 384, 1024], cases::fabric);
 }
 
 /// The same on graphs without symmetry, where nothing can be merged.
 fn all_to_all_random_graph(criterion: &mut Criterion) {
-    for chips in sizes(&[64, 1000, 4000]) {
-        let fabric = cases::random_graph(chips);
+    all_to_all_walked(criterion, "all_to_all_random_graph", &[64, 1000, 4000], cases::random_graph);
+}
+
+fn all_to_all_walked(criterion: &mut Criterion, name: &str, chips: &[u32], fabric: fn(u32) -> Fabric) {
+    for chips in sizes(chips) {
+        let fabric = fabric(chips);
         let network = Network::new(&fabric);
-        println!("all_to_all_random_graph/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
-        let mut group = criterion.benchmark_group("all_to_all_random_graph");
-        group.sample_size(10).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
+        println!("{name}/{chips}: answer {:016x}", cases::fingerprint(&network.full_all_to_all(chips)));
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(20).bench_function(chips.to_string(), |bench| bench.iter(|| network.full_all_to_all(black_box(chips))));
         group.finish();
     }
 }

@@ -121,8 +121,6 @@ pub(super) struct Pass {
     pub launches: Seconds,
     /// Handing the residual stream from stage to stage of the pipeline, and the bytes that one rank sends for it.
     pub handovers: (Seconds, Bytes),
-    /// Stages of the pipeline after the first.
-    pub stages_after: f64,
     pub micro_batches: u32,
     /// Fractions of the ranks that are attention ranks and expert ranks. Both are 1 if the two share ranks.
     pub shares: [f64; 2],
@@ -152,7 +150,6 @@ impl Pass {
             heads: f64::from(1 + own_drafts),
             launches: machine.device.kernels.graph_launch.value * f64::from(1 + own_drafts),
             handovers: part.handovers(),
-            stages_after: f64::from(shape.mapping.pp - 1),
             micro_batches: shape.micro_batches,
             shares: shape.mapping.shares(),
         }
@@ -175,9 +172,9 @@ impl Pass {
         layers.chain(self.head.iter().map(move |operator| (operator, self.heads * attention)))
     }
 
-    /// Kernels and transfers that the hosts of all stages start in a pass, or operators in the place of kernels if the model is `compiled`. A handover
-    /// to the next stage is a send and a receipt.
-    pub fn launched(&self, compiled: bool) -> f64 {
+    /// Kernels and transfers that the hosts of all `stages` of a pipeline start in a pass, or operators in the place of kernels if the model is
+    /// `compiled`. A handover to the next stage is a send and a receipt.
+    pub fn launched(&self, stages: u32, compiled: bool) -> f64 {
         let transfers = |layers: &EqualLayers| {
             let reduces = layers.reduces.iter().flatten().count();
             let experts = if matches!(&layers.block, FeedForward::Experts { exchange: Some(_), .. } | FeedForward::Apart { .. }) { 2 } else { 0 };
@@ -185,7 +182,7 @@ impl Pass {
         };
         let started = |operator: &Operator| if compiled { 1 } else { operator.work.kernels() };
         let kernels: f64 = self.operators([1.0; 2]).map(|(operator, times)| f64::from(started(operator)) * times).sum();
-        let handovers = 2.0 * self.stages_after * f64::from(self.micro_batches);
+        let handovers = 2.0 * f64::from(stages - 1) * f64::from(self.micro_batches);
         kernels + handovers + self.layers.iter().map(|layers| self.times(layers) * transfers(layers) as f64).sum::<f64>()
     }
 

@@ -121,7 +121,7 @@ fn waits_for_host(machine: &Machine<'_>, shape: &StepShape, launched: f64, busy:
 /// Kernels and transfers of a pass that an engine's host launches one by one.
 fn launched(machine: &Machine<'_>, shape: &StepShape, pass: &Pass) -> f64 {
     let engine = machine.workload.engine.as_ref().filter(|_| shape.bulk());
-    engine.map_or(0.0, |deployed| pass.launched(deployed.engine.compiled))
+    engine.map_or(0.0, |deployed| pass.launched(shape.mapping.pp, deployed.engine.compiled))
 }
 
 /// Time of a pass without the host's part, and the kernels that an engine's host launches one by one in it.

@@ -158,7 +158,7 @@ fn merged<K: FileKind>(
     }
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, &first, &whole.text, merged.get_ref());
+    reader.note(K::KIND, &first, &whole.text, merged.get_ref())?;
     match typed::<K>(&whole, merged) {
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {

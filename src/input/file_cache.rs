@@ -11,7 +11,7 @@ use super::catalog::{FoundText, Mention, find};
 use super::document::{FileKind, Sources};
 use super::edit::{Edit, Edits, LeafValue, apply, leaves};
 use super::layers::FileLayers;
-use super::problem::Problems;
+use super::problem::{Problem, Problems};
 
 /// Kind of a file, a name for it, and the folder that the name is followed from.
 type FileKey = (&'static str, String, Option<PathBuf>);
@@ -146,12 +146,23 @@ impl<'a> FileReader<'a> {
     }
 
     /// Writes down a file that was read; its text is that of all its layers.
-    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, table: &DeTable<'_>) {
-        let Some(log) = self.log else { return };
+    ///
+    /// # Errors
+    /// That another file of the kind has the same name: values are put into files by name.
+    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, table: &DeTable<'_>) -> Result<(), Problem> {
+        let Some(log) = self.log else { return Ok(()) };
         let mut log = open(log);
-        if log.files.insert((kind, found.stem().to_owned()), text.to_owned()).is_none() {
-            let title = table.values().find_map(|head| head.get_ref().as_table()?.get("name")?.get_ref().as_str());
-            log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table));
+        match log.files.insert((kind, found.stem().to_owned()), text.to_owned()) {
+            None => {
+                let title = table.values().find_map(|head| head.get_ref().as_table()?.get("name")?.get_ref().as_str());
+                log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table));
+                Ok(())
+            }
+            Some(known) if known == text => Ok(()),
+            Some(_) => {
+                let problem = Problem::new(format!("`{}` is the second {kind} file called `{}`", found.source.name, found.stem()));
+                Err(problem.help("ranges are drawn and studies put values in by the name of a file: give one of the two another name"))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::infeasible::Infeasible;
 use super::replay::{Batching, ClientTraffic, ReplayLoad, ReplayPass, ReplayedService, replay};
+use super::uneven_groups::UnevenGroups;
 use crate::execution::{Machine, Mapping, Step, StepShape, cache_room, front_end, step, weight_bytes};
 use crate::units::Watts;
 use crate::workload::{AttentionBatch, sequence_cache};
@@ -62,10 +63,7 @@ struct Passes<'a> {
 
 impl Passes<'_> {
     fn price(&mut self, load: &ReplayLoad) -> ReplayPass {
-        // Between tokens of all groups alike and of one group alone.
-        let groups = if self.machine.workload.model.experts().is_some() { self.mapping.dp } else { 1 };
-        let least = 1.0 / f64::from(groups);
-        let alone = if least < 1.0 { ((1.0 - load.evenness) / (1.0 - least)).clamp(0.0, 1.0) } else { 0.0 };
+        let alone = UnevenGroups::of(self.machine, &self.mapping).alone(load.evenness);
         let even = self.of(load.decoding, load.reading, false);
         if alone > 0.0 { blend(even, self.of(load.decoding, load.reading, true), alone) } else { even }
     }
@@ -100,7 +98,7 @@ impl Passes<'_> {
             _ => (decoding, Some(reading)),
         };
         let sampled = f64::from(running) + if chunk > 0 { prompts } else { 0.0 };
-        let evenness = if alone { 1.0 / f64::from(self.mapping.dp) } else { 1.0 };
+        let evenness = UnevenGroups::of(self.machine, &self.mapping).evenness(alone);
         let shape = StepShape { mapping: self.mapping, batch, chunk: beside, micro_batches: 1, sampled, evenness, drafts: 0 };
         let step = step(self.machine, &shape);
         let pass = ReplayPass { time: step.time, energy: (self.draws)(&step) * step.time };

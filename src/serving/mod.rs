@@ -14,6 +14,7 @@
 //! | how is the largest batch found? | `batch.rs` |
 //! | what has an operating point, whatever the role of the instance? | `operating_point.rs` |
 //! | which mapping is best? | `search.rs` |
+//! | what if attention groups have unequal work? | `uneven_groups.rs` |
 //! | why does a mapping not work? | `infeasible.rs` |
 
 mod aggregated;
@@ -31,6 +32,7 @@ mod prefix_cache;
 pub mod queueing;
 mod replay;
 mod search;
+mod uneven_groups;
 
 pub use aggregated::{aggregated_at, most_requests};
 pub use benchmark::benchmark;

@@ -129,7 +129,7 @@ struct PassReading {
     /// Tokens in the group with most of them.
     tokens: u32,
     /// Tokens in all groups.
-    everywhere: f64,
+    of_all_groups: f64,
     /// Requests whose prompt it ends.
     ended: Vec<usize>,
 }
@@ -164,7 +164,7 @@ pub fn replay(traffic: &ClientTraffic, engine: &Batching, mut pass: impl FnMut(&
         };
         let running: f64 = if decoding { replay.groups.iter().map(|group| f64::from(group.running)).sum() } else { 0.0 };
         let most = if decoding { fullest } else { 0 };
-        let evenness = (running + reading.everywhere) / (replay.groups.len() as f64 * f64::from(most + reading.tokens)).max(1.0);
+        let evenness = (running + reading.of_all_groups) / (replay.groups.len() as f64 * f64::from(most + reading.tokens)).max(1.0);
         let price = pass(&ReplayLoad { decoding: most, reading: reading.tokens, evenness });
         let repeated = alike as f64;
         replay.now += price.time * repeated;
@@ -345,7 +345,7 @@ impl PassReplay<'_> {
                 }
             }
             reading.tokens = reading.tokens.max(read);
-            reading.everywhere += f64::from(read);
+            reading.of_all_groups += f64::from(read);
         }
         reading
     }

@@ -166,13 +166,7 @@ impl Work {
             Self::Gemm { precision, .. } => 1 + quantised(precision),
             Self::Attention { prepared_bytes, .. } => 1 + u32::from(prepared_bytes > Bytes::ZERO),
             Self::Experts { precision, .. } => 6 + 2 * quantised(precision),
-            Self::Recurrence { chunks, .. } => {
-                if chunks > 0.0 {
-                    6
-                } else {
-                    1
-                }
-            }
+            Self::Recurrence { chunks, .. } => 1 + 5 * u32::from(chunks > 0.0),
             Self::Stream { .. } => 1,
         }
     }

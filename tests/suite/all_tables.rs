@@ -107,7 +107,7 @@ fn figures_of_all_tables_are_figures() {
     assert!(seen > 150, "{seen} tables");
 }
 
-/// What the issue was: the table of an option that was not given came as a bare header.
+/// Without the option that fills it a table would be a header alone.
 #[test]
 fn a_table_without_its_option_is_refused() {
     let project = Project::new("all-tables-refused").file("flows.csv", "src,dst,bytes\n0,1,1MB\n");

@@ -200,3 +200,20 @@ fn sources_are_the_table_of_their_option() {
     assert_eq!(ask(&["--sources"]), ask(&["--sources", "--table", "sources"]));
     assert_ne!(ask(&["--sources"]), ask(&["--sources", "--table", "summary"]));
 }
+
+/// Values are put into files by their names: two switches called `sw` would get each other's draws.
+#[test]
+fn two_files_of_one_kind_have_two_names() {
+    let project = Project::new("two-names").folder("one").folder("two");
+    let [machine, leaf, spine] = [["supernodes", "cloudmatrix384"], ["switches", "ub-l1"], ["switches", "ub-l2"]]
+        .map(|[kind, name]| project.run(&["list", kind, name]).output());
+    let machine = |spine: &str| machine.replace("\"ub-l1\"", "\"./one/sw.toml\"").replace("\"ub-l2\"", &format!("\"./two/{spine}.toml\""));
+    let project = project.file("one/sw.toml", &leaf).file("two/sw.toml", &spine).file("two/spine.toml", &spine);
+    let project = project.file("clash.toml", &machine("sw")).file("apart.toml", &machine("spine"));
+    let draws = |machine: &str| project.run(&["uncertainty", machine, "--draws", "20", "--format", "csv"]);
+    let error = draws("clash.toml").error();
+    assert!(error.contains("is the second switch file called `sw`") && error.contains("give one of the two another name"), "{error}");
+    assert!(draws("apart.toml").output().starts_with("supernode,"));
+    // Without draws nothing is put in.
+    project.run(&["collective", "clash.toml", "--op", "all_reduce", "--size", "1MiB"]).output();
+}

@@ -2,9 +2,9 @@
 //!
 //! The rules are those of vLLM's engine core (`vllm/v1/core/sched/scheduler.py`). There are no phases: a sequence has a number of tokens and a
 //! number of tokens whose cache is computed. Running sequences go first, in the order of their admission. When blocks run out, a victim gives up
-//! all of its blocks and waits at the front of the queue to be read again, but for what a prefix cache still has of it. If nothing was preempted, waiting requests follow in their order; the
-//! first one that does not fit blocks those behind it. Engines that read prompts in separate passes (SGLang) admit requests first, and decode
-//! only if there is no prompt to read.
+//! all of its blocks and waits at the front of the queue to be read again, but for what a prefix cache still has of it. If nothing was preempted,
+//! waiting requests follow in their order; the first one that does not fit blocks those behind it. Engines that read prompts in separate passes
+//! (SGLang) admit requests first, and decode only if there is no prompt to read.
 
 use std::collections::VecDeque;
 

@@ -8,6 +8,7 @@ use super::clock::Picoseconds;
 use super::instance::{PassCost, PassPricing};
 use super::pass::PassLoad;
 use crate::execution::{Machine, Mapping, Step, StepShape, step};
+use crate::serving::uneven_groups::UnevenGroups;
 use crate::units::{Seconds, Watts};
 use crate::workload::AttentionBatch;
 
@@ -84,17 +85,13 @@ fn figures_at(index: usize, firsts: [f64; 4]) -> ([f64; 4], bool) {
 }
 
 impl Deployment<'_> {
-    /// How much of the way from tokens of all groups alike to tokens of one group alone a pass is.
+    /// How much of the way from groups that are all alike to one group alone a pass is.
     fn alone(&self, load: &PassLoad) -> f64 {
-        // Nothing but experts works for all groups.
-        let groups = if self.machine.workload.model.experts().is_some() { f64::from(self.mapping.dp) } else { 1.0 };
+        let groups = f64::from(self.mapping.dp);
         let fullest = f64::from(load.decoding) * f64::from(1 + self.drafts) + f64::from(load.prompt_tokens);
-        if groups < 2.0 || fullest <= 0.0 {
-            return 0.0;
-        }
         #[expect(clippy::cast_precision_loss, reason = "a token count")]
-        let evenness = load.tokens_of_all_groups as f64 / (groups * fullest);
-        ((1.0 - evenness) / (1.0 - 1.0 / groups)).clamp(0.0, 1.0)
+        let evenness = load.tokens_of_all_groups as f64 / (groups * fullest).max(1.0);
+        UnevenGroups::of(self.machine, &self.mapping).alone(evenness)
     }
 
     /// A pass at a corner of the grid.
@@ -114,7 +111,7 @@ impl Deployment<'_> {
         };
         let sampled = decoding * new_tokens + if prompt_tokens > 0.0 { prompts } else { 0.0 };
         let micro_batches = self.micro_batches.min((batch.sequences as u32).max(1));
-        let evenness = if alone { 1.0 / f64::from(self.mapping.dp) } else { 1.0 };
+        let evenness = UnevenGroups::of(self.machine, &self.mapping).evenness(alone);
         let found = step(self.machine, &StepShape { mapping: self.mapping, batch, chunk, micro_batches, sampled, evenness, drafts });
         let chip = &self.machine.communication.network().fabric().chip;
         let sent = found.activity.sent.get() * f64::from(chip.ranks) / found.time.get();

@@ -99,6 +99,10 @@ fn time<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
     Named { name, unit: MICROSECONDS, highest: 1.0, figure }
 }
 
+fn nanoseconds<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
+    Named { name, unit: ("ns", 1e-9), highest: 1e-3, figure }
+}
+
 fn share<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
     Named { name, unit: ("", 1.0), highest: 1.0, figure }
 }
@@ -318,9 +322,7 @@ impl ConstantFamily {
             Self::Gap => vec![time("launch", &mut kernels.launch)],
             Self::SparsePrompts => {
                 let kernel = kernels.sparse_prompts.as_mut().ok_or_else(missing)?;
-                let nanoseconds = |name, figure| Named { name, unit: ("ns", 1e-9), highest: 1e-3, figure };
-                let (token, entry): (&mut dyn Constant, &mut dyn Constant) = (&mut kernel.token, &mut kernel.entry);
-                vec![time("launch", &mut kernel.launch), nanoseconds("token", token), nanoseconds("entry", entry)]
+                vec![time("launch", &mut kernel.launch), nanoseconds("token", &mut kernel.token), nanoseconds("entry", &mut kernel.entry)]
             }
             Self::Sparse => {
                 let start = kernels.sparse_launch.as_mut().ok_or_else(missing)?;
@@ -368,7 +370,6 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
         share("efficiency", &mut kernel.efficiency),
         Named { name: "local_copies", unit: ("", 1.0), highest: 100.0, figure: &mut kernel.local_copies },
     ];
-    let nanoseconds = |name, figure| Named { name, unit: ("ns", 1e-9), highest: 1e-3, figure };
     found.extend(kernel.per_expert.as_mut().map(|figure| nanoseconds("per_expert", figure)));
     found.extend(kernel.per_token.as_mut().map(|figure| nanoseconds("per_token", figure)));
     found.extend(kernel.token_on_core.as_mut().map(|figure| time("token_on_core", figure)));
