@@ -36,15 +36,14 @@ pub fn front_end(workload: &WorkloadSpec) -> Seconds {
 /// Time that the host of `engine` adds to a pass that takes `busy` on the chips; `launched` kernels and transfers are started in it.
 ///
 /// Launches run ahead of the kernels, so the slower of the two sets the pace. That happens only in passes that read prompts: others are captured
-/// graphs.
+/// graphs. What the host does for each sequence comes between two passes, unless it prepares a pass while the one before runs.
 pub(super) fn host_time(engine: &Engine, shape: &StepShape, launched: f64, busy: Seconds) -> Seconds {
     let decoding = if shape.batch.prefill { 0.0 } else { shape.batch.sequences };
     let batch = engine.sequence.value * decoding;
-    if !shape.bulk() {
-        return batch;
-    }
-    let launches = engine.launch.value * launched;
-    (busy.max(launches) - busy) + batch
+    let launches = if shape.bulk() { engine.launch.value * launched } else { Seconds::ZERO };
+    let ahead = if engine.prepares_ahead() { launches.max(batch) } else { launches };
+    let between = if engine.prepares_ahead() { Seconds::ZERO } else { batch };
+    (busy.max(ahead) - busy) + between
 }
 
 #[cfg(test)]
@@ -66,5 +65,15 @@ mod tests {
         assert!((added(&shape(decoding, Some(prompt)), 0.4) - 620.0).abs() < 1e-6);
         assert!(added(&shape(prompt, None), 2.0).abs() < 1e-6);
         assert!((added(&shape(decoding, None), 0.4) - 20.0).abs() < 1e-6);
+    }
+
+    /// A host that prepares the next pass meanwhile holds up only a pass that is shorter than its work for four sequences, 20 us.
+    #[test]
+    fn an_asynchronous_scheduler_hides_its_work() {
+        let engine: Engine = toml::from_str("name = \"x\"\nsequence = \"5 us\"\nlaunch = \"10 us\"\nscheduler.overlapped = true").unwrap();
+        let batch = AttentionBatch { sequences: 4.0, new_tokens: 1.0, context: 100.0, prefill: false };
+        let shape = StepShape { mapping: Mapping::ONE, batch, chunk: None, micro_batches: 1, sampled: 1.0, evenness: 1.0, drafts: 0 };
+        let added = |busy: f64| host_time(&engine, &shape, 100.0, Seconds::new(busy * 1e-6)).get() * 1e6;
+        assert!(added(20.0).abs() < 1e-6 && (added(15.0) - 5.0).abs() < 1e-6);
     }
 }

@@ -271,8 +271,26 @@ fn chosen_within(
         };
         return Ok((vec![(mapping, parts)], vec![layout.instances.unwrap_or(u32::MAX).min(instances(&mapping)).max(1)]));
     }
+    apart_within(machine, spec, workload, lengths, layout, request.as_ref())
+}
+
+/// The same where prompts are read on chips of their own.
+fn apart_within(
+    machine: &Machine<'_>,
+    spec: &Spec,
+    workload: &WorkloadSpec,
+    lengths: [f64; 2],
+    layout: &Layout,
+    request: Option<&Request>,
+) -> Result<ChosenMappings, Infeasible> {
+    let fabric = machine.communication.network().fabric();
+    let all = || mappings_for(workload, fabric.chips, spec.levels[0].size, fabric.chip.ranks);
+    let candidates = layout.candidates.clone().unwrap_or_else(all);
+    let best = |role: Role<'_>, candidates: &[Mapping]| -> Result<PhasePoint, Infeasible> {
+        search(machine, role, candidates, layout.micro_batches, Described::Best).best()
+    };
     let asked = workload.workload.decode.clone().zip(workload.workload.prefill.clone());
-    let Some((decode, prefill)) = request.as_ref().map(|request| (request.decode(), request.prefill())).or(asked) else {
+    let Some((decode, prefill)) = request.map(|request| (request.decode(), request.prefill())).or(asked) else {
         return Err(Infeasible::Cache { mapping: Mapping::ONE, sequences: 0 });
     };
     // Both kinds must fit side by side: one instance of each at least.
@@ -285,6 +303,15 @@ fn chosen_within(
     let reading_candidates = within(reading_candidates, fabric.chips.saturating_sub(smallest));
     if reading_candidates.is_empty() {
         return Err(too_few(first));
+    }
+    if let ([reading], [writing], Some(parts), Some(readers), Some(writers)) =
+        (&reading_candidates[..], &candidates[..], layout.micro_batches, layout.prefill_instances, layout.instances)
+    {
+        // Nothing is left to choose.
+        let most = fabric.chips.saturating_sub(chips(writing)) / chips(reading);
+        let readers = readers.min(most);
+        let writers = writers.min((fabric.chips - readers * chips(reading)) / chips(writing));
+        return Ok((vec![(*reading, parts), (*writing, parts)], vec![readers, writers]));
     }
     let reading = best(Role::Prefill(&prefill), &reading_candidates)?;
     let writing_candidates = within(candidates, fabric.chips.saturating_sub(chips(&reading.point.mapping)));

@@ -31,7 +31,7 @@ pub(super) fn routed_block(
     framework: HandledTokens,
 ) -> Vec<Operator> {
     let block = expert_block(model, experts, placement, precisions, load, 1);
-    let Work::Experts { local, active, copies, tokens, hidden, width, precision } = block.work else { return vec![block] };
+    let Work::Experts { local, active, copies, tokens, hidden, width, precision, .. } = block.work else { return vec![block] };
     // One expert's tokens need no sorting.
     let again = if framework.sorted_again && local > 1.0 { 2.0 * copies } else { 0.0 };
     let gemm = |name, columns, depth| Operator::new(name, Work::Gemm { batch: active, rows: copies / active, columns, depth, precision });

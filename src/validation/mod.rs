@@ -11,6 +11,7 @@
 //! | how fast is a phase of a whole model? | `phase.rs` |
 //! | how fast is a training step? | `training.rs` |
 //! | what do clients of an engine see? | `serving.rs` |
+//! | what do clients of several instances see? | `fleet.rs` |
 //! | what does the fabric look like? | `fabric.rs` |
 //! | what does the machine draw? | `power.rs` |
 //! | how large are the errors? | `score.rs` |
@@ -21,6 +22,7 @@ mod bench;
 mod bound;
 pub mod calibrate;
 mod fabric;
+mod fleet;
 mod operator;
 mod outside;
 mod phase;

@@ -241,7 +241,7 @@ fn grouped(device: &Device, case: &Case) -> Result<f64, String> {
     }
     let mut rows = rows(&routed, settings.text("routing")?)?;
     let precision = format(settings, "format")?;
-    let [hidden, width] = [settings.number("hidden")?, settings.number("width")?];
+    let (widths, spread) = ([settings.number("hidden")?, settings.number("width")?], routed.ranks > 1);
     // Benchmarks of the kernel alone give every rank all tokens of the group; behind a dispatch only those that were sent arrive.
     if settings.one_of("present", &[("all", false), ("sent", true)])? {
         rows.tokens = distinct_tokens(routed.tokens, rows.copies);
@@ -250,10 +250,10 @@ fn grouped(device: &Device, case: &Case) -> Result<f64, String> {
     if settings.optional("multiplied").is_some() && settings.one_of("multiplied", &[("local", false), ("all", true)])? {
         rows = kernel::GroupedRows::even(rows.local, rows.active, routed.tokens * routed.top_k, rows.tokens);
     }
-    let mut time = kernel::grouped_time(device, &rows, hidden, width, precision);
+    let mut time = kernel::grouped_time(device, &rows, widths, precision, spread);
     if has_low_latency(&device.kernels, case) {
         let limited = routed.group_limited(&rows);
-        let other = kernel::low_latency_time(device, &limited, hidden, width, precision);
+        let other = kernel::low_latency_time(device, &limited, widths, precision, spread);
         time = other.filter(|other| *other < time).unwrap_or(time);
     }
     time_in(case.unit, time)

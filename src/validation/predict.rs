@@ -1,7 +1,7 @@
 //! The list of quantities that a case may name, with the meaning of each and the function that predicts it.
 
 use super::bench::Bench;
-use super::{fabric, operator, phase, power, serving, training, transfer};
+use super::{fabric, fleet, operator, phase, power, serving, training, transfer};
 use crate::input::cases::Case;
 use crate::input::problem::suggest;
 use crate::network::Pricing;
@@ -19,7 +19,7 @@ pub struct MeasuredQuantity {
 }
 
 /// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 45] = [
+pub const QUANTITIES: [MeasuredQuantity; 47] = [
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
@@ -101,9 +101,15 @@ pub const QUANTITIES: [MeasuredQuantity; 45] = [
     MeasuredQuantity { name: "unseen_tpot", meaning: "as serving_tpot, of models or formats that no engine's fit uses", predict: serving::serving },
     MeasuredQuantity { name: "unseen_ttft", meaning: "as serving_ttft, of such models or formats", predict: serving::serving },
     MeasuredQuantity {
+        name: "disaggregated_tpot",
+        meaning: "time per output token where instances of their own read the prompts",
+        predict: fleet::disaggregated,
+    },
+    MeasuredQuantity { name: "disaggregated_ttft", meaning: "time to first token of the same", predict: fleet::disaggregated },
+    MeasuredQuantity {
         name: "serving_trace",
         meaning: "a figure of a run that was measured request by request: see docs/serving.md",
-        predict: serving::trace,
+        predict: fleet::trace,
     },
     MeasuredQuantity {
         name: "training_step",

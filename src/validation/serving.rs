@@ -7,17 +7,14 @@ use crate::execution::{Machine, Mapping, Step};
 use crate::footprint::chip_power;
 use crate::input::cases::{Case, Settings};
 use crate::input::spec::{EngineSpec, WorkloadSpec};
-use crate::input::trace::load_trace;
 use crate::network::Pricing;
-use crate::serving::queueing::{RouterPolicy, SchedulerRules, Trace};
 use crate::serving::{Batching, ClientTraffic, ReplayedService, benchmark};
-use crate::study::{Layout, Metric, ServePlan, ServeResult};
-use crate::units::{Joules, Seconds, TokensPerSecond};
+use crate::units::{Joules, Seconds};
 
 /// Requests of public benchmarks over those in flight.
-const ROUNDS: u32 = 10;
+pub(super) const ROUNDS: u32 = 10;
 /// Shortest over longest length in public benchmarks, in per cent.
-const SHORTEST: f64 = 80.0;
+pub(super) const SHORTEST: f64 = 80.0;
 /// Tokens that an engine takes into one pass.
 const BUDGET: u32 = 8192;
 
@@ -82,7 +79,8 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, Strin
     if ranks > u64::from(fabric.chips) * u64::from(fabric.chip.ranks) {
         return Err(format!("{ranks} ranks do not fit on {} chips", fabric.chips));
     }
-    let mapping = mapping(&workload, settings, [tp, dp])?;
+    let ep = settings.optional("ep").map(|_| settings.count("ep")).transpose()?;
+    let mapping = mapping(&workload, [tp, dp], ep)?;
     let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
     let traffic = ClientTraffic {
         concurrency: settings.count("concurrency")?,
@@ -94,9 +92,7 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, Strin
     if u64::from(traffic.concurrency) * u64::from(traffic.rounds) > MOST_REQUESTS {
         return Err(format!("more than {MOST_REQUESTS} requests"));
     }
-    let engine =
-        settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
-    workload.engine = engine.transpose()?.map(Arc::new);
+    deploy_engine(bench, settings, &mut workload)?;
     let machine = Machine::new(bench.network, &bench.spec.library, &bench.parts.chip, &workload);
     let batching = Batching {
         groups: dp,
@@ -117,10 +113,18 @@ fn replayed(bench: &mut Bench<'_>, case: &Case) -> Result<ReplayedService, Strin
     benchmark(&machine, mapping, &traffic, &batching, &draws).map_err(|no| no.to_string())
 }
 
+/// Puts the engine that the case names, with the bench's constants, in the place of the workload's; none if it names none.
+pub(super) fn deploy_engine(bench: &mut Bench<'_>, settings: &Settings, workload: &mut WorkloadSpec) -> Result<(), String> {
+    let engine =
+        settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
+    workload.engine = engine.transpose()?.map(Arc::new);
+    Ok(())
+}
+
 /// TP and DP as given, and EP: over all ranks where the case does not say, or 1 where every expert is divided.
-fn mapping(workload: &WorkloadSpec, settings: &Settings, [tp, dp]: [u32; 2]) -> Result<Mapping, String> {
+pub(super) fn mapping(workload: &WorkloadSpec, [tp, dp]: [u32; 2], ep: Option<u32>) -> Result<Mapping, String> {
     let spread = if workload.model.experts().is_some() { tp * dp } else { 1 };
-    let ep = if settings.optional("ep").is_some() { settings.count("ep")? } else { spread };
+    let ep = ep.unwrap_or(spread);
     let mapping = Mapping { tp, ep, dp, ..Mapping::ONE };
     if ep == spread || (ep == 1 && mapping.tokens_on_every_rank()) {
         Ok(mapping)
@@ -130,83 +134,4 @@ fn mapping(workload: &WorkloadSpec, settings: &Settings, [tp, dp]: [u32; 2]) -> 
 }
 
 /// A replay of more requests is a slip of the finger.
-const MOST_REQUESTS: u64 = 1_000_000;
-
-const TRACE_SETTINGS: [&str; 12] =
-    ["trace", "figure", "engine", "workload", "tp", "dp", "instances", "budget", "running", "block", "router", "found"];
-
-/// A figure of a run that an engine measured request by request: its arrivals and lengths are replayed, `figure` says what is compared, as
-/// `ttft_p99`, `tpot_mean`, `output_rate` or `makespan`.
-pub fn trace(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
-    case.settings.only(&TRACE_SETTINGS)?;
-    let figure = case.settings.text("figure")?;
-    let key: Vec<String> =
-        TRACE_SETTINGS.iter().filter(|key| **key != "figure").map(|key| format!("{key}={:?}", case.settings.optional(key))).collect();
-    let key = key.join(";");
-    if !bench.traced.contains_key(&key) {
-        let found = traced(bench, case);
-        bench.traced.insert(key.clone(), found);
-    }
-    let served = bench.traced[&key].as_ref().map_err(Clone::clone)?;
-    let time = |metric: Metric, percentile: &str| {
-        let found = metric.of(served).and_then(|times| times.named(percentile));
-        time_in(case.unit, Seconds::new(found.ok_or_else(|| format!("`{figure}` is not a figure of a run"))?))
-    };
-    match figure {
-        "makespan" => time_in(case.unit, served.makespan),
-        "output_rate" => tokens_in(case.unit, TokensPerSecond::new(served.output_rate)),
-        _ => {
-            let (metric, percentile) = figure.split_once('_').unwrap_or((figure, "mean"));
-            let metric = Metric::ALL.iter().find(|entry| entry.1 == metric).ok_or_else(|| format!("`{figure}` is not a figure of a run"))?;
-            time(metric.0, percentile)
-        }
-    }
-}
-
-/// The router with this name.
-fn router(name: &str) -> Result<RouterPolicy, String> {
-    let known = RouterPolicy::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0);
-    known.ok_or_else(|| format!("`router={name}` is not a router: {}", RouterPolicy::ALL.map(|entry| entry.1).join(", ")))
-}
-
-fn traced(bench: &mut Bench<'_>, case: &Case) -> Result<ServeResult, String> {
-    let settings = &case.settings;
-    let mut workload = bench.workload(settings.text("workload")?)?;
-    let engine =
-        settings.optional("engine").map(|name| Ok::<_, String>(EngineSpec { id: name.to_owned(), engine: bench.parts.engine(name)?.clone() }));
-    workload.engine = engine.transpose()?.map(Arc::new);
-    let file = load_trace(settings.text("trace")?)
-        .map_err(|problems| problems.list().first().map_or_else(String::new, |problem| problem.message.clone()))?;
-    let or = |key: &str, absent: u32| if settings.optional(key).is_some() { settings.count(key) } else { Ok(absent) };
-    let (tp, dp) = (or("tp", 1)?, or("dp", 1)?);
-    let ep = if workload.model.experts().is_some() { tp * dp } else { 1 };
-    let mut rules = SchedulerRules::of(workload.engine.as_ref().and_then(|deployed| deployed.engine.scheduler.as_ref()));
-    (rules.budget, rules.sequences, rules.block) = (or("budget", rules.budget)?, or("running", rules.sequences)?, or("block", rules.block)?);
-    let policy = settings.optional("router").map_or(Ok(RouterPolicy::LeastLoaded), router)?;
-    let chips = bench.spec.chips() * bench.spec.chip.ranks;
-    let asked = u64::from(tp) * u64::from(dp) * u64::from(or("instances", 1)?);
-    if asked > u64::from(chips) {
-        return Err(format!("tp x dp x instances is {asked} ranks, the machine has {chips}"));
-    }
-    let layout = Layout {
-        candidates: Some(vec![Mapping { tp, ep, dp, ..Mapping::ONE }]),
-        micro_batches: Some(1),
-        instances: Some(or("instances", 1)?),
-        policy,
-        rules: Some(rules),
-        ..Layout::default()
-    };
-    let mut trace = Trace::of(&file);
-    // A file with time stamps has no tokens: those that the engine's prefix cache found are spread over all prompts.
-    let all: f64 = trace.requests.iter().map(|request| f64::from(request.input)).sum();
-    let found = settings.number_or("found", 0.0)? / all;
-    if found > 1.0 {
-        return Err(format!("`found` is more than the {all} prompt tokens of the run"));
-    }
-    for request in &mut trace.requests {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a prompt")]
-        let tokens = (f64::from(request.input) * found) as u32;
-        request.found = tokens;
-    }
-    Ok(ServePlan::new(bench.spec, bench.network, &workload, &trace, &layout)?.serve(&trace))
-}
+pub(super) const MOST_REQUESTS: u64 = 1_000_000;

@@ -139,6 +139,7 @@ pub fn expert_block(
         // and operations.
         width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true) * shares),
         precision: precisions.experts(),
+        spread: load.ranks > 1,
     };
     Operator::new("experts", work)
 }

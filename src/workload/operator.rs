@@ -101,6 +101,8 @@ pub enum Work {
         width: f64,
         /// Number format.
         precision: Precision,
+        /// Whether other ranks hold further experts.
+        spread: bool,
     },
     /// Linear attention that carries a state from token to token.
     Recurrence {

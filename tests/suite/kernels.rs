@@ -171,7 +171,7 @@ fn routed_experts() {
     kernel.compute_efficiency.value = Ratio::new(0.4081);
     kernel.memory_efficiency.value = Ratio::new(0.7973);
     let device = Device::new(&chip);
-    let time = |rows: GroupedRows| grouped_time(&device, &rows, 7168.0, 2048.0, Precision::Fp8Block).microseconds();
+    let time = |rows: GroupedRows| grouped_time(&device, &rows, [7168.0, 2048.0], Precision::Fp8Block, false).microseconds();
     let routed = |ranks, tokens| RoutedTokens { tokens, experts: 256, top_k: 8.0, ranks, slots: 256 };
     close(time(routed(64, 1024.0).balanced()), 68.577);
     let skewed = GroupedRows { local: 8.0, active: 8.0, copies: 18_000.0, padded: 18_112.0, tokens: 16_384.0 };

@@ -67,9 +67,11 @@ fn published_limits_hold() {
     assert!(limits.len() >= 4 && broken.is_empty(), "{broken:?}");
 }
 
+/// But for runs of many instances, which take minutes: `.ci/run` compares theirs.
 #[test]
 fn no_median_is_worse_than_committed() {
-    let scores = scores(&validate(&all_cases()));
+    let cases: Vec<Case> = all_cases().into_iter().filter(|case| !case.quantity.starts_with("disaggregated")).collect();
+    let scores = scores(&validate(&cases));
     let bounds = load_bounds("medians").expect("shipped medians are readable");
     assert!(bounds.len() > 40);
     let worse = exceeded(&scores, &bounds);

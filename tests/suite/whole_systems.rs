@@ -46,12 +46,23 @@ fn cloudmatrix_keeps_its_rate_under_a_limit() {
     }
 }
 
+/// Runs of up to 64 requests whose prompts are read on chips of their own, by TensorRT-LLM, SGLang and vLLM on five systems; no fit uses them.
+#[test]
+fn instances_that_only_answer_keep_the_measured_pace() {
+    let cases = load_cases("disaggregated").expect("shipped measurements are readable");
+    let few = |case: &Case| case.quantity == "disaggregated_tpot" && case.settings.count("concurrency").is_ok_and(|count| count <= 64);
+    let cases: Vec<Case> = cases.into_iter().filter(few).collect();
+    let mut errors: Vec<f64> = validate(&cases).iter().filter_map(Comparison::error).map(f64::abs).collect();
+    errors.sort_by(f64::total_cmp);
+    assert!(errors.len() > 100 && quantile(&errors, 0.5) < 0.1, "{} runs, median {}", errors.len(), quantile(&errors, 0.5));
+}
+
 /// No kernel of a chip and no engine has more than four constants that measurements fixed.
 #[test]
 fn no_family_has_more_constants_than_it_may() {
     for machine in ["hgx-a100", "hgx-h100", "hgx-h200", "hgx-b200", "gb200-nvl72", "l40s-8", "rtx-pro-6000-8", "cloudmatrix384"] {
         let mut parts = FittedParts::of(&load_supernode(machine).expect("a shipped supernode"));
-        for engine in ["trtllm", "vllm", "sglang"] {
+        for engine in ["trtllm", "vllm-0.11", "vllm", "sglang"] {
             parts.engine(engine).expect("a shipped engine");
             let family = ConstantFamily::Engine(engine.to_owned());
             assert!(family.constants(&mut parts).expect("constants").len() <= 4, "{engine}");

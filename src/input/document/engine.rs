@@ -33,7 +33,8 @@ pub struct Engine {
     /// chip's measured kernel of the format named beside it, and pays nothing for experts without tokens.
     #[serde(default)]
     pub own_experts: BTreeMap<Precision, Precision>,
-    /// Host time that a pass waits for, for each sequence of an attention group: batch assembly, sampling, detokenising.
+    /// Host time for each sequence of an attention group: batch assembly, sampling, detokenising. A pass waits for all of it, or, where the scheduler is
+    /// `overlapped`, for what is longer than the pass before.
     pub sequence: Figure<Seconds>,
     /// Host time to launch one kernel or transfer, where a pass with prompts runs outside captured graphs; of compiled code, one operator. The host
     /// runs ahead: the slower of it and the kernels counts.
@@ -47,6 +48,14 @@ pub struct Engine {
     pub front_end: Option<Figure<Seconds>>,
     /// How it batches requests; as vLLM's API server does if absent.
     pub scheduler: Option<Scheduler>,
+}
+
+impl Engine {
+    /// Whether the host prepares a pass while the one before runs.
+    #[must_use]
+    pub fn prepares_ahead(&self) -> bool {
+        self.scheduler.as_ref().and_then(|scheduler| scheduler.overlapped).unwrap_or(false)
+    }
 }
 
 /// How an engine batches requests.

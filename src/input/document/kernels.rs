@@ -238,6 +238,8 @@ pub struct DeltaPromptKernels {
 pub struct ExpertKernel {
     /// Fixed cost: routing, permutation, two grouped GEMMs, finalisation.
     pub launch: Figure<Seconds>,
+    /// What a start takes more on a rank that holds only a part of the experts, where the kernel sorts out the copies for other ranks; none if absent.
+    pub spread_launch: Option<Figure<Seconds>>,
     /// Scheduling and descriptors of one local expert.
     pub per_expert: Figure<Seconds>,
     /// Sorting one token that the rank sees to its experts and adding up its results, beyond the bytes moved; none if absent.

@@ -428,6 +428,7 @@ fn expert_constants(kernel: &mut ExpertKernel) -> Vec<Named<'_>> {
         share("memory_efficiency", &mut kernel.memory_efficiency),
     ];
     found.extend(kernel.per_token.as_mut().map(|figure| Named { name: "per_token", unit: ("ns", 1e-9), highest: 1e-6, figure }));
+    found.extend(kernel.spread_launch.as_mut().map(|figure| time("spread_launch", figure)));
     found
 }
 

@@ -5,7 +5,7 @@
 //! t_c = rows padded to 32 an expert x 2 x 3 hidden width / (peak x e_c)
 //! t_a = bytes of activations that are permuted, quantised, activated and added up / (0.6 x memory bandwidth x e_m), or / the last-level cache's
 //!       bandwidth for those that fit there, on a chip that states it
-//! t   = launch + per_expert x local experts + per_token x tokens + (t_w^2 + t_c^2)^(1/2) + t_a
+//! t   = launch + spread_launch (where other ranks hold further experts) + per_expert x local experts + per_token x tokens + (t_w^2 + t_c^2)^(1/2) + t_a
 //! ```
 //!
 //! Activations: tokens are read (2 B an element) and written at the end; each copy of a token is written and read in the products' format before both
@@ -82,12 +82,12 @@ pub(super) fn time_and_body(device: &Device, work: &Work) -> [Seconds; 2] {
 
 /// Launch and body with the fastest kernel.
 fn fastest(device: &Device, work: &Work) -> [Seconds; 2] {
-    let Work::Experts { local, active, copies, tokens, hidden, width, precision } = *work else { return [Seconds::ZERO; 2] };
+    let Work::Experts { local, active, copies, tokens, hidden, width, precision, spread } = *work else { return [Seconds::ZERO; 2] };
     let Some(kernel) = Kernels::nearest(&device.kernels.experts, precision) else { return [Seconds::ZERO; 2] };
     if copies <= 0.0 {
         return [Seconds::ZERO; 2];
     }
-    let product = Product { rows: GroupedRows::even(local, active, copies, tokens), hidden, width, precision };
+    let product = Product { rows: GroupedRows::even(local, active, copies, tokens), hidden, width, precision, spread };
     let mut best = product.with(device, kernel);
     let mut offer = |other: [Seconds; 2]| {
         if other[0] + other[1] < best[0] + best[1] {
@@ -105,18 +105,18 @@ fn fastest(device: &Device, work: &Work) -> [Seconds; 2] {
     best
 }
 
-/// Time of the grouped GEMMs of one rank, launch included, with the kernel for any number of tokens.
+/// Time of the grouped GEMMs of one rank, launch included, with the kernel for any number of tokens; `spread` if other ranks hold further experts.
 #[must_use]
-pub fn grouped_time(device: &Device, rows: &GroupedRows, hidden: f64, width: f64, precision: Precision) -> Seconds {
+pub fn grouped_time(device: &Device, rows: &GroupedRows, [hidden, width]: [f64; 2], precision: Precision, spread: bool) -> Seconds {
     let kernel = Kernels::nearest(&device.kernels.experts, precision);
-    kernel.map_or(Seconds::ZERO, |kernel| total(Product { rows: *rows, hidden, width, precision }.with(device, kernel)))
+    kernel.map_or(Seconds::ZERO, |kernel| total(Product { rows: *rows, hidden, width, precision, spread }.with(device, kernel)))
 }
 
 /// The same with the kernel for few tokens; `None` if the chip has none in this format.
 #[must_use]
-pub fn low_latency_time(device: &Device, rows: &GroupedRows, hidden: f64, width: f64, precision: Precision) -> Option<Seconds> {
+pub fn low_latency_time(device: &Device, rows: &GroupedRows, [hidden, width]: [f64; 2], precision: Precision, spread: bool) -> Option<Seconds> {
     let kernel = device.kernels.experts_low_latency.get(&precision)?;
-    Some(total(Product { rows: *rows, hidden, width, precision }.with(device, kernel)))
+    Some(total(Product { rows: *rows, hidden, width, precision, spread }.with(device, kernel)))
 }
 
 fn total([launch, body]: [Seconds; 2]) -> Seconds {
@@ -129,6 +129,8 @@ struct Product {
     hidden: f64,
     width: f64,
     precision: Precision,
+    /// Whether other ranks hold further experts.
+    spread: bool,
 }
 
 impl Product {
@@ -162,7 +164,8 @@ impl Product {
 
     fn launch(&self, kernel: &ExpertKernel) -> Seconds {
         let sorting = kernel.per_token.as_ref().map_or(Seconds::ZERO, |figure| figure.value * self.rows.tokens);
-        kernel.launch.value + kernel.per_expert.value * self.rows.local + sorting
+        let spread = kernel.spread_launch.as_ref().filter(|_| self.spread).map_or(Seconds::ZERO, |figure| figure.value);
+        kernel.launch.value + spread + kernel.per_expert.value * self.rows.local + sorting
     }
 
     /// Launch and body with a grouped kernel.

@@ -63,6 +63,16 @@ const WORLD: &[Published] = &[
     // Servers of eight GPUs of 80 GB; the shape of the InfiniBand fabrics behind the measurements is not published.
     Published { name: "hgx-h100-ib-64", chips: 64, page: "https://www.nvidia.com/en-us/data-center/h100/", memory: Some((5.12, 0.01)), ..NOTHING },
     Published { name: "hgx-h100-ib-256", chips: 256, page: "https://www.nvidia.com/en-us/data-center/h100/", memory: Some((20.48, 0.01)), ..NOTHING },
+    Published { name: "hgx-h200-ib-128", chips: 128, page: "https://www.nvidia.com/en-us/data-center/h200/", memory: Some((18.05, 0.01)), ..NOTHING },
+    // 24 GB a card, of which the driver reports 25.25 * 10^9 bytes.
+    Published {
+        name: "rtx-4090-2",
+        chips: 2,
+        page: "https://www.nvidia.com/en-us/geforce/graphics-cards/40-series/rtx-4090/",
+        compute: Some((Precision::Bf16, 0.3304, 0.01)),
+        memory: Some((0.0505, 0.01)),
+        ..NOTHING
+    },
     Published { name: "hgx-h800-ib-256", chips: 256, page: "https://arxiv.org/abs/2412.19437", memory: Some((20.48, 0.01)), ..NOTHING },
     // DeepSeek-V3's cluster.
     Published { name: "hgx-h800-ib-2048", chips: 2048, page: "https://arxiv.org/abs/2412.19437", memory: Some((163.84, 0.01)), ..NOTHING },
