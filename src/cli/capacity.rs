@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         seed: arguments.deployment.seed,
         replications: arguments.replications,
     };
-    Ok(Output::report(&report, format))
+    Ok(Output::noted(&report, arguments.deployment.serving.chosen_for([&spec]), format))
 }
 
 impl Arguments {

@@ -39,6 +39,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;
     let workload = arguments.serving.load_for_all(&mut specs)?;
+    let chosen = arguments.serving.chosen_for(specs.first());
     if let Some(printed) = arguments.serving.printed(&workload) {
         return printed;
     }
@@ -83,7 +84,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let view = View { table: "designs", x: "racks_w", y: "served_tokens_per_s", by: "supernode", lines: false };
     let pictures = || designs.iter().map(|(spec, fabric)| fabric_picture(spec, fabric)).collect();
     arguments.page.write(&report, Some(("designs", report.records())), view, pictures)?;
-    Ok(Output::report(&report, format).with_rows("designs", || report.records()))
+    Ok(Output::noted(&report, chosen, format).with_rows("designs", || report.records()))
 }
 
 /// By design: what is open where its chip is a guess. Where all have the same chip only the interconnect is compared.

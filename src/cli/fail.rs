@@ -91,5 +91,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
             chances(&patient, &reliability, draws, arguments.seed, arguments.level, Progress::to(&hear))
         }),
     };
-    Ok(Output::report(&report, format))
+    Ok(Output::noted(&report, arguments.serving.chosen_for([&spec]), format))
 }

@@ -52,6 +52,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let target = load_target(&arguments.target)?.target;
     let mut specs = arguments.serving.money.machines(&arguments.supernodes)?;
     let common = arguments.serving.load_for_all(&mut specs)?;
+    let chosen = arguments.serving.chosen_for(specs.first());
     if let Some(printed) = arguments.serving.printed(&common) {
         return printed;
     }
@@ -80,5 +81,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     }
     let view = View { table: "points", x: "tokens_per_s_per_user", y: "tokens_per_s_per_chip", by: "supernode", lines: false };
     arguments.page.write(&report, None, view, || pictures)?;
-    Ok(Output::report(&report, format))
+    Ok(Output::noted(&report, chosen, format))
 }

@@ -349,6 +349,11 @@ impl Output {
         }
     }
 
+    /// A report that says below its first heading what the command chose.
+    fn noted(report: &dyn Report, note: Option<String>, format: report::Format) -> Self {
+        Self::report(&report::Noted { report, note }, format)
+    }
+
     /// Puts a table first whose columns follow from the question.
     fn with_rows(mut self, name: &'static str, rows: impl FnOnce() -> Records) -> Self {
         if let Body::Document(document, _) = &mut self.body {

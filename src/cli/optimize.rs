@@ -32,5 +32,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     space.preview()?;
     let found =
         optimize(&space, &demands, SearchBudget { designs: arguments.budget as usize, seed: arguments.seed }, Progress::to(&progress("designs")));
-    Ok(Output::report(&OptimizeReport { space: &space, demands: &demands, found }, format))
+    Ok(Output::noted(&OptimizeReport { space: &space, demands: &demands, found }, space.chosen_workload(), format))
 }

@@ -121,13 +121,22 @@ pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
     OutputFile::create(path)?.whole(content)
 }
 
+/// Endings as a sentence: `.csv, .jsonl or .parquet`.
+fn one_of(endings: &[&str]) -> String {
+    let dotted: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
+    match dotted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => dotted.concat(),
+    }
+}
+
 /// The kind of file that a path's ending names.
 pub(super) fn record_format(option: &str, path: &Path) -> Result<RecordFormat, Problems> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(RecordFormat::Csv),
-        Some("jsonl") => Ok(RecordFormat::JsonLines),
-        Some("parquet") if cfg!(feature = "parquet") => Ok(RecordFormat::Parquet),
-        Some("parquet") => Err(bad_option(option, "this build writes no Parquet; build it with `--features parquet`, or write .csv or .jsonl")),
-        _ => Err(bad_option(option, format!("`{}` should end in .csv, .jsonl or .parquet", path.display()))),
+    match path.extension().and_then(|extension| RecordFormat::of_ending(extension.to_str()?)) {
+        Some(RecordFormat::Parquet) if !cfg!(feature = "parquet") => {
+            Err(bad_option(option, "this build writes no Parquet; build it with `--features parquet`, or write .csv or .jsonl"))
+        }
+        Some(format) => Ok(format),
+        None => Err(bad_option(option, format!("`{}` should end in {}", path.display(), one_of(RecordFormat::ENDINGS)))),
     }
 }

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         let workload = arguments.serving.load(&mut load_supernode(first)?)?;
         return arguments.serving.printed(&workload).unwrap_or_else(|| Ok(Output::done(String::new())));
     }
-    let report = planned(arguments)?;
+    let (report, chosen) = planned(arguments)?;
     if let Some(path) = &arguments.plot {
         let svg = picture(&report)?;
         write_file(path, svg).map_err(|error| cannot_write("--plot", path, &error))?;
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let view = View { table: "fleets", x: "date", y: "power_w", by: "supernode", lines: true };
     let pictures = || report.svg().map(|svg| Picture { title: "Demand and capacity over time", note: String::new(), svg }).into_iter().collect();
     arguments.page.write(&report, None, view, pictures)?;
-    Ok(Output::report(&report, format))
+    Ok(Output::noted(&report, chosen, format))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -75,18 +75,21 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// The picture alone.
 pub fn draw(arguments: &Arguments) -> CommandResult {
-    planned(arguments).and_then(|report| picture(&report)).map(Output::done)
+    planned(arguments).and_then(|(report, _)| picture(&report)).map(Output::done)
 }
 
 fn picture(report: &PlanReport) -> Result<String, Problems> {
     report.svg().ok_or_else(|| bad_option("plan", "a picture needs at least two days; give --from and --to"))
 }
 
-fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
+/// The plan, and which workloads it chose.
+fn planned(arguments: &Arguments) -> Result<(PlanReport, Option<String>), Problems> {
     let target = load_target(&arguments.target)?;
     let days = days(&target, (arguments.from, arguments.to), arguments.extrapolate).map_err(|message| bad_option("plan", message))?;
     let (prices, reliability) = (arguments.serving.money.prices()?, load_reliability()?);
-    let designs = arguments.serving.money.machines(&arguments.supernodes)?.into_iter().map(|mut spec| {
+    let specs = arguments.serving.money.machines(&arguments.supernodes)?;
+    let chosen = arguments.serving.chosen_for(&specs);
+    let designs = specs.into_iter().map(|mut spec| {
         let workload = arguments.serving.load(&mut spec)?;
         let fabric = fabric::build(&spec)?;
         let hear = progress("classes of parts");
@@ -97,11 +100,12 @@ fn planned(arguments: &Arguments) -> Result<PlanReport, Problems> {
         let fleets = designs.iter().map(|design| fleet(design, demand)).collect();
         PlanDay { day, demand, basis, fleets }
     });
-    Ok(PlanReport {
+    let report = PlanReport {
         days: days.collect(),
         designs,
         peak_to_mean: target.target.peak_to_mean.value.get(),
         prices: prices.date.clone(),
         target: (target.id.clone(), target.target.name.clone()),
-    })
+    };
+    Ok((report, chosen))
 }

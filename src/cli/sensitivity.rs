@@ -37,6 +37,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         target: arguments.target.clone(),
         chip_of: None,
     };
+    let chosen = arguments.serving.chosen_for([&spec]);
     let name = spec.name;
     let (before, gains, sources) = if arguments.sources {
         let (before, sources) = weakest(&case, Progress::to(&progress("figures")))?;
@@ -45,5 +46,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         let (before, gains) = sensitivity(&case, Progress::to(&progress("changes")))?;
         (before, gains, None)
     };
-    Ok(Output::report(&SensitivityReport { case, name, gains, sources, refusal: before.serves_nothing() }, format))
+    Ok(Output::noted(&SensitivityReport { case, name, gains, sources, refusal: before.serves_nothing() }, chosen, format))
 }

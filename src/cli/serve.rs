@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let pictures =
         || vec![Picture { title: "Queue and time to first token", note: String::new(), svg: report.svg() }, fabric_picture(&spec, &fabric)];
     arguments.page.write(&report, None, view, pictures)?;
-    let mut output = Output::report(&report, format);
+    let mut output = Output::noted(&report, arguments.deployment.serving.chosen_for([&spec]), format);
     if arguments.strict && (report.served.overloaded || report.served.counts[1] == 0) {
         output.exit = Exit::Missed;
     }

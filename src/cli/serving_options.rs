@@ -123,6 +123,26 @@ impl ServingOptions {
         Ok(workload)
     }
 
+    /// Which workload is served on these machines, and who chose it; `None` if the command line names it.
+    pub fn chosen_for<'a>(&self, machines: impl IntoIterator<Item = &'a Spec>) -> Option<String> {
+        if self.workload.is_some() {
+            return None;
+        }
+        let mut chosen: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
+        for spec in machines {
+            let own = spec.workload.as_deref();
+            match chosen.iter_mut().find(|(name, _)| *name == own) {
+                Some((_, machines)) => machines.push(&spec.id),
+                None => chosen.push((own, vec![&spec.id])),
+            }
+        }
+        let chosen = chosen.into_iter().map(|(own, machines)| match own {
+            Some(name) => format!("{name}, which {} names", machines.join(", ")),
+            None => format!("{DEFAULT_WORKLOAD}, the default"),
+        });
+        Some(format!("Workload: {}. --workload takes another.", chosen.collect::<Vec<_>>().join("; ")))
+    }
+
     fn named(&self, name: &str) -> Result<WorkloadSpec, Problems> {
         let workload = load_workload_with(name, self.model.as_deref())?;
         let workload = workload.asked(&self.asked()).map_err(|why| bad_option(self.first_given(), why))?;

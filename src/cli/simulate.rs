@@ -71,6 +71,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         return run_clip(spec, clip, &arguments.page, format);
     }
     let workload = arguments.serving.load(&mut spec)?;
+    let chosen = arguments.serving.chosen_for([&spec]);
     if let Some(printed) = arguments.serving.printed(&workload) {
         return printed;
     }
@@ -117,7 +118,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let view = View { table: "mappings", x: "latency_s", y: "tokens_per_s", by: "phase", lines: false };
     arguments.page.write(&report, None, view, || pictures)?;
     let report = SimulateReport { explain: arguments.explain, ..report };
-    let mut output = Output::report(&report, format);
+    let mut output = Output::noted(&report, chosen, format);
     if arguments.strict && !meets {
         output.exit = Exit::Missed;
     }

@@ -37,6 +37,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     if let Some(printed) = arguments.serving.printed(&arguments.serving.load(&mut first.clone())?) {
         return printed;
     }
+    let chosen = arguments.serving.chosen_for([&first]);
     let mut serves = arguments.serving.serves()?;
     serves.workload = serves.workload.or(first.workload);
     let cases = arguments.supernodes.iter().map(|name| SensitivityCase {
@@ -49,5 +50,5 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
         .map(|case| uncertainty(&case, arguments.draws, arguments.seed, Progress::to(&progress("draws"))))
         .collect::<Result<Vec<_>, Problems>>()?;
     let beats = if let [first, second] = designs.as_slice() { beats(first, second) } else { Vec::new() };
-    Ok(Output::report(&UncertaintyReport { designs, beats, draws: arguments.draws, seed: arguments.seed }, format))
+    Ok(Output::noted(&UncertaintyReport { designs, beats, draws: arguments.draws, seed: arguments.seed }, chosen, format))
 }

@@ -317,6 +317,8 @@ pub struct LeafValue {
     pub confidence: Option<String>,
     /// Address of its source, where it or its file names one.
     pub source: Option<String>,
+    /// Whether it comes from a file that this one extends.
+    pub inherited: bool,
 }
 
 /// What a file says of the figures that say nothing themselves, and where its keys of sources lead.
@@ -367,14 +369,15 @@ impl ValuePath {
     }
 }
 
-/// Every value of a file that is a number, a quantity, a figure or a text, in file order; `identity` is what the file is, whatever its name.
-pub(super) fn leaves(kind: &str, name: &str, identity: &str, table: &DeTable<'_>) -> Vec<LeafValue> {
+/// Every value of a file that is a number, a quantity, a figure or a text, in file order; `identity` is what the file is, whatever its name. What stands
+/// before `own` in the text of all layers comes from a file that this one extends.
+pub(super) fn leaves(kind: &str, name: &str, identity: &str, table: &DeTable<'_>, own: usize) -> Vec<LeafValue> {
     let mut found = Vec::new();
     let told = FileOrigin::by(table);
     for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
         let choice = value.get_ref().is_table().then(|| name.to_owned());
         let (start, is_file) = (found.len(), choice.is_some());
-        collect(value.get_ref(), &[PathStep { key: key.get_ref().to_string(), choice }], &told, &mut found);
+        collect(value, &[PathStep { key: key.get_ref().to_string(), choice }], &told, own, &mut found);
         for leaf in &mut found[start..] {
             let mut path = leaf.path.clone();
             if is_file {
@@ -386,8 +389,9 @@ pub(super) fn leaves(kind: &str, name: &str, identity: &str, table: &DeTable<'_>
     found
 }
 
-fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, found: &mut Vec<LeafValue>) {
-    match value {
+fn collect(value: &Spanned<DeValue<'_>>, steps: &[PathStep], told: &FileOrigin<'_, '_>, own: usize, found: &mut Vec<LeafValue>) {
+    let inherited = value.span().start < own;
+    match value.get_ref() {
         DeValue::Table(figure) if figure.contains_key("value") => {
             let ends = figure.get("range").and_then(|range| match range.get_ref().as_array()?.as_ref() {
                 [low, high] => Some((text(low.get_ref())?, text(high.get_ref())?)),
@@ -395,12 +399,12 @@ fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, f
             });
             let [confidence, source] = told.of(Some(figure));
             let Some(value) = figure.get("value").and_then(|value| text(value.get_ref())) else { return };
-            found.push(LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: ends, confidence, source });
+            found.push(LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: ends, confidence, source, inherited });
         }
         DeValue::Table(table) => {
             for (key, value) in table {
                 let step = PathStep { key: key.get_ref().to_string(), choice: None };
-                collect(value.get_ref(), &[steps, &[step]].concat(), told, found);
+                collect(value, &[steps, &[step]].concat(), told, own, found);
             }
         }
         DeValue::Array(items) => {
@@ -410,12 +414,13 @@ fn collect(value: &DeValue<'_>, steps: &[PathStep], told: &FileOrigin<'_, '_>, f
                 if let Some(last) = steps.last_mut() {
                     last.choice = Some(name.unwrap_or_else(|| index.to_string()));
                 }
-                collect(item.get_ref(), &steps, told, found);
+                collect(item, &steps, told, own, found);
             }
         }
         plain => {
             let [confidence, source] = told.of(None);
-            let leaf = |value| LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: None, confidence, source };
+            let leaf =
+                |value| LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: None, confidence, source, inherited };
             found.extend(text(plain).map(leaf));
         }
     }

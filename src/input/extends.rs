@@ -131,6 +131,8 @@ fn merged<K: FileKind>(
         layers.push(FileLayer { start, found });
     }
     let whole = if alone { Arc::clone(&first.source) } else { Arc::new(Source { name: String::new(), text: joined }) };
+    // Values before this place are those of what the file extends.
+    let own = layers.last().map_or(0, |layer| layer.start);
     let behind = whole.text.len() + 1;
     layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| FileLayer { start: behind + layer.start, found: layer.found.clone() }));
     let layers = FileLayers(layers);
@@ -158,7 +160,7 @@ fn merged<K: FileKind>(
     }
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, &first, &whole.text, merged.get_ref())?;
+    reader.note(K::KIND, &first, &whole.text, (merged.get_ref(), own))?;
     match typed::<K>(&whole, merged) {
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {

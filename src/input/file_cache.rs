@@ -149,13 +149,13 @@ impl<'a> FileReader<'a> {
     ///
     /// # Errors
     /// That another file of the kind has the same name: values are put into files by name.
-    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, table: &DeTable<'_>) -> Result<(), Problem> {
+    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, (table, own): (&DeTable<'_>, usize)) -> Result<(), Problem> {
         let Some(log) = self.log else { return Ok(()) };
         let mut log = open(log);
         match log.files.insert((kind, found.stem().to_owned()), text.to_owned()) {
             None => {
                 let title = table.values().find_map(|head| head.get_ref().as_table()?.get("name")?.get_ref().as_str());
-                log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table));
+                log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table, own));
                 Ok(())
             }
             Some(known) if known == text => Ok(()),

@@ -44,8 +44,8 @@ pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<
     Problems::check(problems, table)
 }
 
-/// A syntax error in the first lines of a long text. Megabytes that are no TOML at all are refused before they are read to their end; what may be
-/// wrong only because the text is cut, such as an array over many lines, does not count.
+/// A syntax error in the first lines of a long text, so that megabytes that are not TOML are refused without reading all of them. An error that the
+/// cut itself may cause, such as an array over many lines without its end, is ignored.
 fn error_of_the_beginning(text: &str) -> Option<toml::de::Error> {
     let cut = text.as_bytes()[..LONG_TEXT].iter().rposition(|byte| *byte == b'\n')? + 1;
     let error = DeTable::parse(&text[..cut]).err()?;

@@ -55,8 +55,8 @@ impl<'a> Pricing<'a> {
         Self { captured: true, engines, ..self }
     }
 
-    /// With times below which algorithms are known not to end, as on a machine that has lost parts: those that cannot be the fastest are not
-    /// played.
+    /// With a lower bound of the time of each algorithm, known for instance from the machine before it lost parts. An algorithm whose bound is
+    /// above the best time so far is not simulated.
     #[must_use]
     pub fn no_faster_than(self, floors: Vec<(Algorithm, Seconds)>) -> Self {
         Self { floors, ..self }

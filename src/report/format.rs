@@ -103,6 +103,31 @@ pub trait Report {
     fn sections(&self) -> Vec<Section>;
 }
 
+/// A report with a sentence below its first heading.
+pub struct Noted<'a> {
+    /// The report.
+    pub report: &'a dyn Report,
+    /// The sentence.
+    pub note: Option<String>,
+}
+
+impl Report for Noted<'_> {
+    fn output(&self) -> &'static str {
+        self.report.output()
+    }
+
+    fn json(&self) -> Json {
+        self.report.json()
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let mut sections = self.report.sections();
+        let below = usize::from(matches!(sections.first(), Some(Section::Title(_))));
+        sections.splice(below..below, self.note.clone().map(Section::Note));
+        sections
+    }
+}
+
 /// Lays a report out for a document.
 #[must_use]
 pub fn render_markdown(report: &dyn Report) -> String {

@@ -82,7 +82,7 @@ pub use fabric_export::{FabricExport, FullReport};
 pub use fail::FailReport;
 pub use fan_in::FanInReport;
 pub use flows::FlowsReport;
-pub use format::{Align, Column, Format, Report, Section, Table, render_markdown};
+pub use format::{Align, Column, Format, Noted, Report, Section, Table, render_markdown};
 pub use frontier::{FrontierReport, UpAxis};
 pub use graph_file::{GraphFormat, graph_file};
 pub use import::ImportReport;

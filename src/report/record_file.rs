@@ -6,15 +6,38 @@ use serde_json::{Map, Value as Json, json};
 
 use super::records::{Cells, Records};
 
-/// A kind of file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordFormat {
+/// Makes the kinds of files of one list, each with the ending of its names.
+macro_rules! record_formats {
+    ($($(#[doc = $meaning:literal])* $name:ident($ending:literal)),* $(,)?) => {
+        /// A kind of file.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum RecordFormat {
+            $($(#[doc = $meaning])* $name,)*
+        }
+
+        impl RecordFormat {
+            /// Endings of file names.
+            pub const ENDINGS: &'static [&'static str] = &[$($ending),*];
+
+            /// The kind of file whose names end so.
+            #[must_use]
+            pub fn of_ending(ending: &str) -> Option<Self> {
+                match ending {
+                    $($ending => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+record_formats! {
     /// Comma-separated, with a header.
-    Csv,
+    Csv("csv"),
     /// One JSON object a line.
-    JsonLines,
+    JsonLines("jsonl"),
     /// Apache Parquet; needs the feature `parquet`, which is on by default.
-    Parquet,
+    Parquet("parquet"),
 }
 
 impl Records {

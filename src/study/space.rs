@@ -197,6 +197,14 @@ impl Space {
         self.at(&shares)
     }
 
+    /// Which workload serves, where the study names none.
+    #[must_use]
+    pub fn chosen_workload(&self) -> Option<String> {
+        let sentence =
+            || format!("Workload: that of each supernode, or {DEFAULT_WORKLOAD} if it names none. `workloads` of the study takes another.");
+        self.spec.workloads.is_empty().then(sentence)
+    }
+
     /// Reads the files of a design with its values and draws in them; prices where the study states money.
     ///
     /// # Errors

@@ -251,6 +251,7 @@ mod tests {
             range: Some(("\"1000 ns\"".to_owned(), "\"4 us\"".to_owned())),
             confidence: None,
             source: None,
+            inherited: false,
         };
         let launch = Assumption::of(&leaf).unwrap();
         // Corners 1, 2, 4: a third of the area lies left of the mode; half of it left of 4 - sqrt(0.5 * 3 * 2) = 2.268.

@@ -10,7 +10,7 @@
 
 use crate::input::document::{ExpertPlacement, Experts, Model, Precisions};
 use crate::units::Bytes;
-use crate::workload::{ExpertLoad, Operator, Work, expert_block};
+use crate::workload::{ExpertLoad, ExpertWork, GemmWork, Operator, StreamWork, Work, expert_block};
 
 /// What a framework does with the tokens of routed experts beside the products.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +31,11 @@ pub(super) fn routed_block(
     framework: HandledTokens,
 ) -> Vec<Operator> {
     let block = expert_block(model, experts, placement, precisions, load, 1);
-    let Work::Experts { local, active, copies, tokens, hidden, width, precision, .. } = block.work else { return vec![block] };
+    let Work::Experts(ExpertWork { local, active, copies, tokens, hidden, width, precision, .. }) = block.work else { return vec![block] };
     // One expert's tokens need no sorting.
     let again = if framework.sorted_again && local > 1.0 { 2.0 * copies } else { 0.0 };
-    let gemm = |name, columns, depth| Operator::new(name, Work::Gemm { batch: active, rows: copies / active, columns, depth, precision });
-    let stream = |name, bytes| Operator::new(name, Work::Stream { bytes: Bytes::new(bytes) });
+    let gemm = |name, columns, depth| Operator::new(name, Work::Gemm(GemmWork { batch: active, rows: copies / active, columns, depth, precision }));
+    let stream = |name, bytes| Operator::new(name, Work::Stream(StreamWork { bytes: Bytes::new(bytes) }));
     let mut found = vec![
         stream("permute", (tokens + copies + again) * hidden * precisions.dispatch.activation_bytes()),
         gemm("experts gate and up", 2.0 * width, hidden),
@@ -52,7 +52,7 @@ pub(super) fn routed_block(
 /// The bias of `active` experts on `results` elements in 16 bit: weighted (written), added (two read, one written), joined (read and written).
 fn biases(active: f64, results: f64) -> Vec<Operator> {
     let experts = active.ceil();
-    let stream = |bytes: f64| Operator::new("expert biases", Work::Stream { bytes: Bytes::new(bytes) });
+    let stream = |bytes: f64| Operator::new("expert biases", Work::Stream(StreamWork { bytes: Bytes::new(bytes) }));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of experts")]
     let mut found: Vec<Operator> = std::iter::repeat_n([2.0, 6.0], experts as usize).flatten().map(|each| stream(each * results / experts)).collect();
     found.push(stream(results * 4.0));

@@ -1,9 +1,8 @@
 //! Time that a training framework adds to the kernels: host time to start kernels, and waiting for the slowest rank.
 
-use super::backward::backward;
-use crate::input::document::{Captured, HostCosts, Precision};
+use crate::input::document::{Captured, HostCosts};
 use crate::units::Seconds;
-use crate::workload::{Operator, Work};
+use crate::workload::Operator;
 
 /// Which part of a layer an operator belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,20 +11,6 @@ pub(super) enum LayerPart {
     Fixed,
     /// Routed experts: shapes that follow the tokens.
     Routed,
-}
-
-/// Kernels that a framework starts for an operator, forward: a product for each expert, and before a product in 8 or 4 bits the cast of its input
-/// with the transposed copy that the backward pass reads.
-fn kernels(operator: &Operator) -> f64 {
-    match operator.work {
-        Work::Gemm { batch, precision, .. } => {
-            let cast = if matches!(precision.computes_in(), Precision::Bf16) { 0.0 } else { 1.0 };
-            batch * (1.0 + cast)
-        }
-        // Two products with a cast each, for every expert.
-        Work::Experts { active, .. } => active * 4.0,
-        Work::Attention { .. } | Work::Recurrence { .. } | Work::Stream { .. } => 1.0,
-    }
 }
 
 /// Host time to start the kernels of a layer, forward and backward.
@@ -39,8 +24,8 @@ pub(super) fn host_time(host: Option<&HostCosts>, operators: &[Operator], part: 
     if captured {
         return [Seconds::ZERO; 2];
     }
-    let ahead: f64 = operators.iter().map(kernels).sum();
-    let back: f64 = operators.iter().flat_map(|operator| backward(operator, 0.0)).map(|operator| kernels(&operator)).sum();
+    let ahead: f64 = operators.iter().map(|operator| operator.work.started_in_training()).sum();
+    let back: f64 = operators.iter().flat_map(|operator| operator.work.undone(0.0)).map(|work| work.started_in_training()).sum();
     [ahead, back].map(|count| host.kernel.value * count)
 }
 
@@ -59,7 +44,9 @@ pub fn expected_largest(count: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::document::Precision;
     use crate::units::Figure;
+    use crate::workload::{GemmWork, StreamWork, Work};
 
     /// Tables of order statistics have 1.539 for 10 draws, 2.508 for 100 and 3.241 for 1 000 (Harter 1961).
     #[test]
@@ -73,8 +60,8 @@ mod tests {
     /// Sixteen experts, 8 bits: a cast and a product each forward, two of both backward; the norm one and one. Captured, nothing.
     #[test]
     fn every_expert_is_started() {
-        let experts = Operator::new("experts", Work::Gemm { batch: 16.0, rows: 8.0, columns: 8.0, depth: 8.0, precision: Precision::Fp8 });
-        let norm = Operator::new("norm", Work::Stream { bytes: crate::units::Bytes::new(8.0) });
+        let experts = Operator::new("experts", Work::Gemm(GemmWork { batch: 16.0, rows: 8.0, columns: 8.0, depth: 8.0, precision: Precision::Fp8 }));
+        let norm = Operator::new("norm", Work::Stream(StreamWork { bytes: crate::units::Bytes::new(8.0) }));
         let mut host = HostCosts { kernel: Figure::plain(Seconds::new(1.0)), captured: Captured::Nothing, spread: 0.0 };
         let operators = [experts, norm];
         // Backward, the gradient's sum is one kernel more for each operator with products.

@@ -4,7 +4,7 @@
 //! (Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models", section 4.2.2). Its input is kept as the
 //! rank's part alone and gathered again in the backward pass, beside the product that makes the gradient of that input.
 
-use super::backward::{Products, again_time, backward_time};
+use super::backward::{Products, again_time};
 use super::experts::{HandledTokens, routed_block};
 use super::framework::{LayerPart, host_time};
 use super::saved_activations::kept;
@@ -13,8 +13,8 @@ use crate::input::document::{Attention, ExpertPlacement, Experts, Ffn, HostCosts
 use crate::network::{ExpertTraffic, Op};
 use crate::units::{Bytes, Flop, Seconds};
 use crate::workload::{
-    AttentionBatch, Device, ExpertLoad, Operator, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel, layer_attention,
-    shared_block, totals,
+    AttentionBatch, Device, ExpertLoad, Operator, StreamWork, Work, attention_weights, dense_block, expert_weights, ffn_weights, gate, kernel,
+    layer_attention, shared_block, totals,
 };
 
 /// Workload and machine of a training step.
@@ -80,7 +80,7 @@ pub fn model_flop_per_token(model: &Model, precisions: &Precisions, sequence: f6
     let batch = [whole_sequences(1.0, sequence)];
     let attention = |group: &LayerGroup| -> f64 {
         let block = layer_attention(&group.attention, model.hidden, precisions, 1, &batch);
-        let over_context = block.iter().filter(|operator| matches!(operator.work, Work::Attention { .. }));
+        let over_context = block.iter().filter(|operator| operator.work.over_context());
         over_context.map(|operator| operator.work.flop().get()).sum::<f64>() * f64::from(group.count) / sequence
     };
     let attention: f64 = model.layer.iter().map(attention).sum();
@@ -156,7 +156,7 @@ impl<'a> Task<'a> {
     /// Forward and backward of the same kernels.
     fn both(&self, name: &'static str, operators: &[Operator]) -> [Stage; 2] {
         let ahead = operators.iter().map(|operator| kernel::time(&self.device, operator)).sum();
-        let back = operators.iter().map(|operator| backward_time(&self.device, operator, self.gradient_bytes)).sum();
+        let back = operators.iter().map(|operator| kernel::undone_time(&self.device, operator, self.gradient_bytes)).sum();
         [Self::compute(name, ahead), Self::compute(name, back)]
     }
 
@@ -194,16 +194,13 @@ impl<'a> Task<'a> {
         if cp < 2 {
             return;
         }
-        let kept = |operator: &Operator| match operator.work {
-            Work::Attention { sequences, sequence_bytes, .. } => sequence_bytes * (sequences * self.sequence),
-            Work::Gemm { .. } | Work::Experts { .. } | Work::Recurrence { .. } | Work::Stream { .. } => Bytes::ZERO,
-        };
-        let over_context = |operator: &&Operator| matches!(operator.work, Work::Attention { .. });
-        let sent = attention.iter().map(kept).sum::<Bytes>() * (f64::from(cp - 1) / f64::from(cp));
+        let over_context = |operator: &&Operator| operator.work.over_context();
+        let sent = attention.iter().map(|operator| operator.work.keys_and_values(self.sequence)).sum::<Bytes>() * (f64::from(cp - 1) / f64::from(cp));
         let time = self.communication.all_to_all(tp * cp, sent / f64::from(tp * cp - 1));
         let share = f64::from(cp - 1) / f64::from(cp);
         let ahead: Seconds = attention.iter().filter(over_context).map(|operator| kernel::time(&self.device, operator)).sum();
-        let back: Seconds = attention.iter().filter(over_context).map(|operator| backward_time(&self.device, operator, self.gradient_bytes)).sum();
+        let back: Seconds =
+            attention.iter().filter(over_context).map(|operator| kernel::undone_time(&self.device, operator, self.gradient_bytes)).sum();
         let exposed = [less(time, ahead * share), less(time * 2.0, back * share)];
         stages.push(exposed.map(|time| transfer("keys and values", time)));
         stages.beside[0] += time - exposed[0];
@@ -322,7 +319,7 @@ impl<'a> Task<'a> {
 /// Norms around a divided block work on the rank's part of the sequence.
 fn in_sequence_parts(mut block: Vec<Operator>, tp: f64) -> Vec<Operator> {
     for operator in block.iter_mut().filter(|operator| operator.name == "norm") {
-        if let Work::Stream { bytes } = &mut operator.work {
+        if let Work::Stream(StreamWork { bytes }) = &mut operator.work {
             *bytes = *bytes / tp;
         }
     }
@@ -338,8 +335,8 @@ pub(super) fn busy(stages: &[Stage], resource: Resource) -> Seconds {
 mod tests {
     use super::*;
 
-    /// Eight ranks and a product of 8 s: seven chunks of 1 s hide beside what remains of it, of seven of 2 s the sum of 14 s leaves 7, and
-    /// seven of half a second leave nothing. Without a product all is left.
+    /// Eight ranks and a product of 8 s, so 7 s of it run beside the transfers: seven chunks of 1 s or half a second are hidden, and of seven chunks of
+    /// 2 s, 14 s together, 7 s remain. Without a product nothing is hidden.
     #[test]
     fn chunks_hide_beside_a_product() {
         let exposed = |time, product| exposed_in_chunks(Seconds::new(time), Seconds::new(product), 8.0).get();

@@ -10,7 +10,7 @@
 //! micro-batch goes backward, and fetch weights layer by layer while the first one goes forward; the last layer's part is always exposed.
 //! Fully sharded, every micro-batch does that, and fetches weights backward too.
 
-use super::backward::{backward, backward_time, runs_again};
+use super::backward::{backward, runs_again};
 use super::framework::expected_largest;
 use super::layer::{Task, TrainingLayer, busy, less};
 use super::layout::{Recompute, TrainingLayout};
@@ -23,7 +23,7 @@ use crate::execution::{
 use crate::input::document::{PipelineSchedule, Training};
 use crate::network::{Op, Reach};
 use crate::units::{Bytes, Joules, Seconds};
-use crate::workload::{Device, Operator, Work, head, kernel};
+use crate::workload::{Device, Operator, StreamWork, Work, head, kernel};
 
 /// One micro-batch in one direction on the slowest stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -180,7 +180,7 @@ fn beside(exchange: Seconds, room: Seconds, layers: f64) -> DataExchange {
 fn head_and_loss(task: &Task<'_>, layout: &TrainingLayout, tokens: f64) -> Vec<Operator> {
     let mut operators = head(task.model, layout.tp, tokens);
     let scores = tokens * f64::from(task.model.vocabulary) / f64::from(layout.tp);
-    operators.push(Operator::new("loss", Work::Stream { bytes: Bytes::new(scores * 6.0) }));
+    operators.push(Operator::new("loss", Work::Stream(StreamWork { bytes: Bytes::new(scores * 6.0) })));
     operators
 }
 
@@ -217,7 +217,7 @@ fn passes(task: &Task<'_>, device: &Device, layers: &[TrainingLayer], layout: &T
     let beside_again = if layout.recompute == Recompute::Layers { beside[0] } else { Seconds::ZERO };
     let heads: [Seconds; 2] = [
         head.iter().map(|operator| kernel::time(device, operator)).sum(),
-        head.iter().map(|operator| backward_time(device, operator, task.gradient_bytes)).sum(),
+        head.iter().map(|operator| kernel::undone_time(device, operator, task.gradient_bytes)).sum(),
     ];
     let slowest = |layers: Seconds, head: Seconds| (layers * share).max((layers + head) / p);
     // Transfers that another micro-batch's kernels hide hold cores; those in chunks beside a product are copied by engines of their own.
@@ -247,7 +247,7 @@ fn waiting(
 ) -> Seconds {
     let [p, v] = [layout.pp, layout.interleave].map(f64::from);
     let unit = ahead.time + back.time + hop * (2.0 * v);
-    let products = |operator: &Operator| matches!(operator.work, Work::Gemm { .. } | Work::Experts { .. });
+    let products = |operator: &Operator| operator.work.has_weights();
     let flop = |only: bool| -> f64 {
         let kept = |layer: &TrainingLayer| {
             layer.operators.iter().filter(|operator| !only || products(operator)).map(|operator| operator.work.flop().get()).sum::<f64>()

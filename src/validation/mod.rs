@@ -7,7 +7,7 @@
 //! | which quantities are there, and what predicts each? | `predict.rs` |
 //! | what does a measurement need of its machine? | `bench.rs` |
 //! | how long do transfers between chips take? | `transfer.rs` |
-//! | how long do kernels take? | `operator.rs` |
+//! | how long do kernels take, and which constants does that fix? | `kernels/`, one family a file |
 //! | how fast is a phase of a whole model? | `phase.rs` |
 //! | how fast is a training step? | `training.rs` |
 //! | what do clients of an engine see? | `serving.rs` |
@@ -21,13 +21,15 @@
 mod bench;
 mod bound;
 pub mod calibrate;
+mod constant;
 mod fabric;
 mod fleet;
-mod operator;
+mod kernels;
 mod outside;
 mod phase;
 mod power;
 mod predict;
+mod quantity;
 mod score;
 mod serving;
 mod training;
@@ -37,9 +39,9 @@ use std::collections::BTreeMap;
 
 pub use bench::{Bench, FittedParts};
 pub use bound::{MedianBound, bounds_text, exceeded, load_bounds};
-pub use operator::{has_low_latency, runs_single_heads};
 pub use outside::{OutsideError, OutsideErrors, load_outside, outside_text};
-pub use predict::QUANTITIES;
+pub use predict::quantities;
+pub use quantity::MeasuredQuantity;
 use rayon::prelude::*;
 pub use score::{Score, Summary, scores, summaries};
 

@@ -7,7 +7,7 @@ use crate::input::cases::{Case, Unit};
 use crate::input::document::Precision;
 use crate::network::{Pricing, Profile};
 use crate::units::{Figure, Watts};
-use crate::workload::{Device, Operator, Work, kernel};
+use crate::workload::{Device, GemmWork, Operator, Work, kernel};
 
 /// What the racks draw: every part at its rating (the number on the plate), or powered and waiting.
 pub fn machine(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case) -> Result<f64, String> {
@@ -44,7 +44,7 @@ pub fn sustained_product(bench: &mut Bench<'_>, _: &mut Pricing<'_>, case: &Case
         device.kernels.gemm.values_mut().for_each(|kernel| kernel.quantise_bytes = 0.0);
     }
     let (rows, columns, depth) = (settings.number("rows")?, settings.number("columns")?, settings.number("depth")?);
-    let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision };
+    let work = Work::Gemm(GemmWork { batch: 1.0, rows, columns, depth, precision });
     let mut activity = Activity::default();
     activity.add_by_name(&Operator::new("product", work), if zeros { device.power().on_zeros() } else { 1.0 });
     let ranks = f64::from(device.ranks_per_chip());

@@ -1,72 +1,21 @@
 //! The list of quantities that a case may name, with the meaning of each and the function that predicts it.
 
 use super::bench::Bench;
-use super::{fabric, fleet, operator, phase, power, serving, training, transfer};
+use super::quantity::MeasuredQuantity;
+use super::{fabric, fleet, kernels, phase, power, serving, training, transfer};
 use crate::input::cases::Case;
 use crate::input::problem::suggest;
 use crate::network::Pricing;
 
-/// Predicts one measurement.
-type Predict = fn(&mut Bench<'_>, &mut Pricing<'_>, &Case) -> Result<f64, String>;
-
-/// Something that can be measured.
-pub struct MeasuredQuantity {
-    /// Name in files of cases.
-    pub name: &'static str,
-    /// What it is.
-    pub meaning: &'static str,
-    predict: Predict,
-}
-
-/// Every quantity that a case may name.
-pub const QUANTITIES: [MeasuredQuantity; 47] = [
+/// Quantities that are not of one family of kernels; those are in `kernels/`.
+const OTHERS: &[MeasuredQuantity] = &[
     MeasuredQuantity { name: "collective", meaning: "a call of the communication library, as nccl-tests times it", predict: transfer::collective },
     MeasuredQuantity { name: "captured_all_reduce", meaning: "an engine's all-reduce inside a captured graph", predict: transfer::captured },
     MeasuredQuantity { name: "exchange", meaning: "tokens to experts, or back", predict: transfer::exchange },
-    MeasuredQuantity { name: "gemm", meaning: "matrix multiplication with the quantisation of its input", predict: operator::gemm },
     MeasuredQuantity {
         name: "sustained_product",
         meaning: "matrix multiplication that is repeated until the chip's clock has settled: operations a second, or watts",
         predict: power::sustained_product,
-    },
-    MeasuredQuantity { name: "mla_decode", meaning: "attention kernel over a latent cache, one layer", predict: operator::mla_decode },
-    MeasuredQuantity {
-        name: "mla_module",
-        meaning: "attention block over a latent cache with its projections, one layer",
-        predict: operator::mla_module,
-    },
-    MeasuredQuantity {
-        name: "dsa_module",
-        meaning: "block of sparse attention over a latent cache with its indexer and projections, one layer",
-        predict: operator::mla_module,
-    },
-    MeasuredQuantity {
-        name: "dsa_prefill",
-        meaning: "block of sparse attention over whole prompts with its indexer and projections, one layer",
-        predict: operator::mla_prefill,
-    },
-    MeasuredQuantity { name: "gqa_decode", meaning: "attention kernel over grouped keys and values, one layer", predict: operator::gqa_decode },
-    MeasuredQuantity {
-        name: "gqa_prefill",
-        meaning: "attention over grouped keys and values of whole prompts, one layer",
-        predict: operator::gqa_prefill,
-    },
-    MeasuredQuantity {
-        name: "delta_decode",
-        meaning: "linear attention with the gated delta rule, one token a sequence, one layer",
-        predict: operator::delta_decode,
-    },
-    MeasuredQuantity {
-        name: "delta_prefill",
-        meaning: "linear attention with the gated delta rule over whole prompts, one layer",
-        predict: operator::delta_prefill,
-    },
-    MeasuredQuantity { name: "experts", meaning: "grouped multiplications of one rank's routed experts, one layer", predict: operator::experts },
-    MeasuredQuantity { name: "engine_gemm", meaning: "matrix multiplication with the kernel of an engine's release", predict: operator::engine_gemm },
-    MeasuredQuantity {
-        name: "engine_experts",
-        meaning: "routed experts of one rank with the kernels of an engine's release, one layer",
-        predict: operator::engine_experts,
     },
     MeasuredQuantity { name: "tpot", meaning: "time per output token of one decode instance", predict: phase::decode },
     MeasuredQuantity { name: "decode_rate", meaning: "output tokens a second and chip", predict: phase::decode },
@@ -145,6 +94,11 @@ pub const QUANTITIES: [MeasuredQuantity; 47] = [
     MeasuredQuantity { name: "node_loss", meaning: "bandwidth that a pair in different nodes has less", predict: fabric::node_loss },
 ];
 
+/// Every quantity that a case may name.
+pub fn quantities() -> impl Iterator<Item = &'static MeasuredQuantity> + Clone {
+    kernels::families().flat_map(|family| family.quantities).chain(OTHERS)
+}
+
 impl Bench<'_> {
     /// Predicts each case, or says why not.
     #[must_use]
@@ -153,11 +107,11 @@ impl Bench<'_> {
         let mut pricing = Pricing::new(self.network, &library);
         cases
             .iter()
-            .map(|case| match QUANTITIES.iter().find(|known| known.name == case.quantity) {
+            .map(|case| match quantities().find(|known| known.name == case.quantity) {
                 Some(quantity) => (quantity.predict)(self, &mut pricing, case),
                 None if case.quantity == "unsupported" => Err(case.settings.optional("because").unwrap_or("no reason is given").to_owned()),
                 None => {
-                    let hint = suggest(&case.quantity, QUANTITIES.iter().map(|known| known.name));
+                    let hint = suggest(&case.quantity, quantities().map(|known| known.name));
                     Err(format!("no quantity is named `{}`; {hint}", case.quantity))
                 }
             })

@@ -1,16 +1,17 @@
 //! Feed-forward blocks, experts and the language-model head as operators.
 
 use super::attention::norm;
-use super::operator::{Operator, Work};
+use super::kernel::{ExpertWork, GemmWork, StreamWork, Work};
+use super::operator::Operator;
 use crate::input::document::{Dense, ExpertPlacement, Experts, Model, Precision, Precisions, ffn_matrices};
 use crate::units::Bytes;
 
 /// A block: up projection (beside it the gate, if there is one), activation, down projection.
 fn block(names: [&'static str; 3], gated: bool, tokens: f64, [hidden, width]: [f64; 2], precision: Precision) -> [Operator; 3] {
-    let gemm = |name, columns, depth| Operator::new(name, Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision });
+    let gemm = |name, columns, depth| Operator::new(name, Work::Gemm(GemmWork { batch: 1.0, rows: tokens, columns, depth, precision }));
     let into = if gated { 2.0 } else { 1.0 };
     // Reads up and gate in 16 bit, writes what goes down.
-    let activation = Work::Stream { bytes: Bytes::new(tokens * width * (2.0 * into + precision.activation_bytes())) };
+    let activation = Work::Stream(StreamWork { bytes: Bytes::new(tokens * width * (2.0 * into + precision.activation_bytes())) });
     [gemm(names[0], into * width, hidden), Operator::new(names[1], activation), gemm(names[2], hidden, width)]
 }
 
@@ -30,13 +31,14 @@ pub fn dense_block(model: &Model, dense: &Dense, precisions: &Precisions, tensor
 pub fn gate(model: &Model, experts: &Experts, precisions: &Precisions, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
     let columns = f64::from(experts.routed);
-    let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
+    let scores = Work::Gemm(GemmWork { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 });
     // Room for projections and shared experts.
     let mut operators = Vec::with_capacity(7);
     operators.extend([norm(hidden, tokens), Operator::new("gate", scores)]);
     if let Some(latent) = experts.latent.map(f64::from) {
-        let project =
-            |name, columns, depth| Operator::new(name, Work::Gemm { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights });
+        let project = |name, columns, depth| {
+            Operator::new(name, Work::Gemm(GemmWork { batch: 1.0, rows: tokens, columns, depth, precision: precisions.weights }))
+        };
         operators.extend([project("narrow for experts", latent, hidden), project("widen after experts", hidden, latent)]);
     }
     operators
@@ -129,7 +131,7 @@ pub fn expert_block(
     let active = (local * (1.0 - unchosen(chosen, group_tokens, experts.skew()))).max(copies.min(1.0));
     // Different tokens among the copies: choices of one token for experts on one rank are few, T (1 - exp(-copies / T)).
     let tokens = if group_tokens > 0.0 { group_tokens * (1.0 - (-copies / group_tokens).exp()) } else { 0.0 };
-    let work = Work::Experts {
+    let work = Work::Experts(ExpertWork {
         local,
         active,
         copies,
@@ -140,7 +142,7 @@ pub fn expert_block(
         width: f64::from(experts.width * experts.matrices()) / f64::from(ffn_matrices(true) * shares),
         precision: precisions.experts(),
         spread: load.ranks > 1,
-    };
+    });
     Operator::new("experts", work)
 }
 
@@ -149,7 +151,7 @@ pub fn expert_block(
 pub fn head(model: &Model, tensor_parallel: u32, tokens: f64) -> Vec<Operator> {
     let hidden = f64::from(model.hidden);
     let columns = f64::from(model.vocabulary) / f64::from(tensor_parallel);
-    let scores = Work::Gemm { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 };
+    let scores = Work::Gemm(GemmWork { batch: 1.0, rows: tokens, columns, depth: hidden, precision: Precision::Bf16 });
     vec![norm(hidden, tokens), Operator::new("head", scores)]
 }
 

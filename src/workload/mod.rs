@@ -25,7 +25,8 @@ pub use attention::{
 };
 pub use device::Device;
 pub use ffn::{ExpertLoad, dense_block, expert_block, expert_slots, gate, head, shared_block};
-pub use operator::{Chosen, Operator, Work};
+pub use kernel::{AttentionWork, Chosen, ExpertWork, FamilyName, GemmWork, RecurrenceWork, StreamWork, Work};
+pub use operator::Operator;
 pub use routing::{RoutedTokens, distinct_tokens};
 pub use totals::{ParameterParts, Totals, attention_weights, embedding_weights, expert_weights, ffn_weights, shared_weights, totals, tower_weights};
 pub use video::{sequence, video_block, video_flop, video_weights};

@@ -2,7 +2,8 @@
 
 use super::AttentionBatch;
 use super::attention::{heads_attention, norm};
-use super::operator::{Operator, Work};
+use super::kernel::{GemmWork, StreamWork, Work};
+use super::operator::Operator;
 use crate::input::document::{Clip, Precision, Precisions, Text};
 use crate::units::{Bytes, Flop};
 
@@ -30,8 +31,9 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
         dispatch: Precision::Bf16,
         combine: Precision::Bf16,
     };
-    let gemm =
-        |name, rows: f64, columns: f64, depth: f64| Operator::new(name, Work::Gemm { batch: 1.0, rows, columns, depth, precision: clip.precision });
+    let gemm = |name, rows: f64, columns: f64, depth: f64| {
+        Operator::new(name, Work::Gemm(GemmWork { batch: 1.0, rows, columns, depth, precision: clip.precision }))
+    };
     let look = |new_tokens: f64, context: f64, heads: f64| {
         let batch = AttentionBatch { sequences: 1.0, new_tokens, context, prefill: true };
         heads_attention(&batch, heads, heads, [dim, dim], &precisions)
@@ -53,7 +55,7 @@ pub fn video_block(clip: &Clip, ranks: u32) -> Vec<Operator> {
         ]);
     }
     let width = f64::from(shape.ffn_width);
-    let activation = Work::Stream { bytes: Bytes::new(own * width * 4.0) };
+    let activation = Work::Stream(StreamWork { bytes: Bytes::new(own * width * 4.0) });
     operators.extend([
         norm(hidden, own),
         gemm("widen", own, width, hidden),

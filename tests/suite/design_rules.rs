@@ -141,6 +141,47 @@ fn racks_hold_what_their_supply_gives() {
     assert_eq!(fires(&project, "cooling").as_deref(), Some("warning"));
 }
 
+/// A chip with a new BF16 peak has its base's other peaks unless the file states them or takes them out.
+#[test]
+fn peaks_of_the_base_are_found() {
+    let chip =
+        |head: &str, peaks: &str, rest: &str| format!("schema = 1\nextends = \"h100\"\n{head}\nname = \"Mine\"\n[chip.compute]\n{peaks}\n{rest}\n");
+    let one = "bf16 = \"800 TFLOP/s\"";
+    let all = "bf16 = \"800 TFLOP/s\"\nint8 = \"1600 TOP/s\"\nfp8 = \"1600 TFLOP/s\"";
+    let rest = "[chip.memory]\ncapacity = \"96 GB\"\nbandwidth = \"4 TB/s\"\n[chip.power]\ntdp = \"650 W\"";
+    let removed = "remove = [\"chip.compute.int8\", \"chip.compute.fp8\"]\n[chip]";
+    for (name, text, severities) in [
+        ("one", chip("[chip]", one, ""), vec!["warning", "note"]),
+        ("all", chip("[chip]", all, ""), vec!["note"]),
+        ("removed", chip(removed, one, ""), vec!["note"]),
+        ("whole", chip("[chip]\ncores = 100", all, rest), vec![]),
+        ("none", chip("[chip]", "", ""), vec![]),
+    ] {
+        let project = Project::new(&format!("inherited-{name}")).file("machine.toml", &text);
+        let found = found(&project, &[]).0.into_iter().filter(|(rule, _)| rule == "inherited-figures");
+        assert_eq!(found.map(|(_, severity)| severity).collect::<Vec<_>>(), severities, "{name}");
+    }
+    let project = Project::new("inherited-text").file("machine.toml", &chip("[chip]", one, ""));
+    let error = project.run(&["check", "machine.toml", "--deny", "warnings"]).error();
+    assert!(error.contains("the file states chip[machine].compute.bf16 and inherits chip[machine].compute.int8 = \"1979 TOP/s\""), "{error}");
+}
+
+/// Eight chips of 64 lanes with a link to each of four switches of 1024 lanes.
+#[test]
+fn ports_without_links_are_found() {
+    let messages = |text: &str, rule: &str| -> Vec<String> {
+        let project = Project::new("rules-idle").file("machine.toml", text);
+        let json: Value = serde_json::from_str(&project.run(&["check", "machine.toml", "--format", "json"]).code_and_output().1).unwrap();
+        let findings = json["files"][0]["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule);
+        findings.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let (full, half) = (machine("reference", "sue-1600g-copper", "tomahawk-6"), machine("reference", "sue-800g-copper", "tomahawk-6"));
+    assert_eq!(messages(&full, "idle-ports"), ["no switch `tomahawk-6` uses more than 128 of its 1024 lanes"]);
+    assert_eq!(messages(&full, "idle-lanes"), [""; 0]);
+    assert_eq!(messages(&half, "idle-lanes"), ["no chip uses more than 32 of its 64 lanes"]);
+    assert_eq!(messages(&without_hosts(&full), "idle-lanes"), ["no link uses the 32 host lanes of a chip"]);
+}
+
 /// A file that is wrong is reported in JSON as well, with its place.
 #[test]
 fn json_has_the_place_of_an_error() {

@@ -4,7 +4,7 @@ use supernode::input::catalog::Mention;
 use supernode::input::document::{Attention, Chip, GatedDelta, Gqa, Precision, Precisions, SplitRule};
 use supernode::input::spec::{load_model, load_supernode};
 use supernode::units::{BytesPerSecond, Figure, Ratio, Seconds};
-use supernode::workload::kernel::{self, GroupedRows, attention_time, gemm_time, grouped_time};
+use supernode::workload::kernel::{self, GroupedRows, gemm_time, grouped_time};
 use supernode::workload::{AttentionBatch, Device, RoutedTokens, Work, layer_attention};
 
 fn chip(supernode: &str) -> Chip {
@@ -54,8 +54,8 @@ fn attention(supernode: &str, kind: &Attention, cache: Precision, constants: [f6
     let precisions = Precisions { weights: bf16, experts: None, attention: cache, kv_cache: cache, dispatch: bf16, combine: bf16 };
     let batch = AttentionBatch { sequences, new_tokens: 1.0, context, prefill: false };
     let block = layer_attention(kind, 7168, &precisions, kind.heads() / heads, &[batch]);
-    let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).expect("attention");
-    attention_time(&Device::new(&chip), &operator.work).microseconds()
+    let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention(_))).expect("attention");
+    kernel::time(&Device::new(&chip), operator).microseconds()
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn grouped(supernode: &str, cache: Precision, [launch, block, row, memory]: [f64
     let precisions = Precisions { weights: bf16, experts: None, attention: cache, kv_cache: cache, dispatch: bf16, combine: bf16 };
     let block =
         layer_attention(&Attention::Gqa(gqa), 7168, &precisions, 1, &[AttentionBatch { sequences, new_tokens: 1.0, context, prefill: false }]);
-    let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).expect("attention");
-    attention_time(&Device::new(&chip), &operator.work).microseconds()
+    let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention(_))).expect("attention");
+    kernel::time(&Device::new(&chip), operator).microseconds()
 }
 
 /// Worked in a spreadsheet's arithmetic from the head of `workload/kernel/attention.rs`.
@@ -129,7 +129,7 @@ fn gated_delta_rule() {
     let precisions = Precisions { weights: bf16, experts: None, attention: bf16, kv_cache: bf16, dispatch: bf16, combine: bf16 };
     let time = |sequences: f64, tokens: f64, prefill: bool| {
         let block = layer_attention(&attention, 2048, &precisions, 1, &[AttentionBatch { sequences, new_tokens: tokens, context: tokens, prefill }]);
-        let operator = block.iter().find(|operator| matches!(operator.work, Work::Recurrence { .. })).expect("a recurrence");
+        let operator = block.iter().find(|operator| matches!(operator.work, Work::Recurrence(_))).expect("a recurrence");
         kernel::time(&Device::new(&chip), operator).microseconds()
     };
     // 134.2 MB at 3.015 TB/s.
@@ -155,8 +155,8 @@ fn attention_of_prompts() {
         let precisions = Precisions { weights: bf16, experts: None, attention: format, kv_cache: format, dispatch: bf16, combine: bf16 };
         let batch = AttentionBatch { sequences, new_tokens: prompt, context: prompt / 2.0, prefill: true };
         let block = layer_attention(&Attention::Gqa(grouped), 7168, &precisions, 1, &[batch]);
-        let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention { .. })).expect("attention");
-        attention_time(&Device::new(&chip), &operator.work).microseconds()
+        let operator = block.iter().find(|operator| matches!(operator.work, Work::Attention(_))).expect("attention");
+        kernel::time(&Device::new(&chip), operator).microseconds()
     };
     close(time("hgx-h100", Precision::Bf16, [13.43, 0.5873, 2284.0, 0.8069], 64, 8.0, 1024.0), 534.054);
     close(time("hgx-b200", Precision::Fp8, [16.32, 0.3382, 2012.0, 0.9303], 32, 1.0, 8192.0), 481.277);

@@ -136,7 +136,7 @@ fn operators_do_two_operations_for_each_active_weight() {
             let count = f64::from(group.count);
             let attention = layer_attention(&group.attention, model.hidden, &BF16, 1, &[batch]);
             // The state of a recurrence is worked on for each token, whatever the context.
-            let weighted = attention.iter().filter(|operator| !matches!(operator.work, Work::Recurrence { .. }));
+            let weighted = attention.iter().filter(|operator| !matches!(operator.work, Work::Recurrence(_)));
             flop += weighted.map(|operator| operator.work.flop().get()).sum::<f64>() * count;
             ffn += 2.0 * supernode::workload::ffn_weights(&group.ffn, model.hidden).1 * count;
         }

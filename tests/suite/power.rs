@@ -10,7 +10,7 @@ use supernode::input::spec::{Spec, load_supernode, load_target, load_training, l
 use supernode::network::{Network, Profile};
 use supernode::study::{COMPARED, simulate, simulate_training, training_watts, watts_over_a_step};
 use supernode::units::{BytesPerSecond, Figure, Seconds, Watts};
-use supernode::workload::{Device, Operator, Work, kernel};
+use supernode::workload::{Device, GemmWork, Operator, Work, kernel};
 
 struct Machine {
     spec: Spec,
@@ -177,7 +177,7 @@ fn settled(chip: &Chip, cap: f64, check: impl FnOnce(f64, f64, f64)) -> Seconds 
     let mut chip = chip.clone();
     chip.power.cap = Some(Figure::plain(Watts::new(cap)));
     let device = Device::new(&chip);
-    let work = Work::Gemm { batch: 1.0, rows: 8192.0, columns: 8192.0, depth: 8192.0, precision: Precision::Bf16 };
+    let work = Work::Gemm(GemmWork { batch: 1.0, rows: 8192.0, columns: 8192.0, depth: 8192.0, precision: Precision::Bf16 });
     let mut activity = Activity::default();
     activity.add_by_name(&Operator::new("product", work), 1.0);
     let time = |clock: f64| kernel::time(&device.at_clock(clock), &Operator::new("product", work));

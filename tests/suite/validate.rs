@@ -7,10 +7,20 @@ use supernode::input::spec::{Spec, load_supernode};
 use supernode::network::Network;
 use supernode::units::quantile;
 use supernode::validation::calibrate::{Calibration, ConstantFamily, calibrate, outside};
-use supernode::validation::{Bench, Comparison, FittedParts, exceeded, load_bounds, load_outside, scores, summaries, validate};
+use supernode::validation::{Bench, Comparison, FittedParts, exceeded, load_bounds, load_outside, quantities, scores, summaries, validate};
 
 fn all_cases() -> Vec<Case> {
     shipped_cases().iter().flat_map(|name| load_cases(name).expect("shipped measurements are readable")).collect()
+}
+
+/// The settings of a quantity stand in the manual and nowhere else.
+#[test]
+fn every_quantity_has_a_row_in_the_manual() {
+    let manual = include_str!("../../docs/validation.md");
+    let first_cells: Vec<&str> = manual.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1)).collect();
+    let lacks = |name: &str| !first_cells.iter().any(|cell| cell.contains(&format!("`{name}`")));
+    let missing: Vec<&str> = quantities().map(|quantity| quantity.name).filter(|name| lacks(name)).collect();
+    assert!(missing.is_empty(), "docs/validation.md has no row for {missing:?}");
 }
 
 fn machine(name: &str) -> (Spec, Fabric) {

@@ -10,7 +10,7 @@ use supernode::serving::decode_at;
 use supernode::units::quantile;
 use supernode::validation::calibrate::ConstantFamily;
 use supernode::validation::{Comparison, FittedParts, validate};
-use supernode::workload::{AttentionBatch, Device, Operator, Work, kernel, layer_attention, split_attention};
+use supernode::workload::{AttentionBatch, Device, GemmWork, Operator, Work, kernel, layer_attention, split_attention};
 
 /// Throughput, TPOT and TTFT of whole systems: rates and times of decode and prefill of every file of single published figures.
 fn whole_systems() -> Vec<Comparison> {
@@ -68,8 +68,8 @@ fn no_family_has_more_constants_than_it_may() {
             assert!(family.constants(&mut parts).expect("constants").len() <= 4, "{engine}");
         }
         for precision in Precision::ALL {
-            let families = [ConstantFamily::Gemm, ConstantFamily::Mla, ConstantFamily::Gqa, ConstantFamily::Mha, ConstantFamily::Experts];
-            for family in families.map(|family| family(precision)).into_iter().chain([ConstantFamily::LowLatencyExperts(precision)]) {
+            for kernel in ["gemm", "mla", "gqa", "mha", "experts", "experts-low-latency"] {
+                let family = ConstantFamily::parse(&format!("{kernel}:{}", precision.name())).expect("a family");
                 let constants = family.constants(&mut parts).map_or(0, |constants| constants.len());
                 assert!(constants <= 4, "{machine}: {family} has {constants}");
             }
@@ -93,7 +93,7 @@ const FORMATS: Precisions = Precisions {
 
 fn rows(operators: &[Operator], name: &str) -> f64 {
     let found = operators.iter().find(|operator| operator.name == name).expect("the operator");
-    let Work::Gemm { rows, .. } = found.work else { panic!("{found:?} is no product") };
+    let Work::Gemm(GemmWork { rows, .. }) = found.work else { panic!("{found:?} is no product") };
     rows
 }
 

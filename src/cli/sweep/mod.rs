@@ -127,7 +127,7 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     arguments.page.write(&report, Some(("designs", Records::of(&space, &demands, &rows))), view, pictures)?;
     let mut output = match &arguments.document {
         Some(folder) => Output::done(document::write(&mut report, folder)?),
-        None => Output::report(&report, format).with_rows("designs", || Records::of(&space, &demands, &rows)),
+        None => Output::noted(&report, space.chosen_workload(), format).with_rows("designs", || Records::of(&space, &demands, &rows)),
     };
     if missed {
         output.exit = Exit::Missed;

@@ -49,7 +49,8 @@ pub use demand::{Demand, DemandPoint};
 pub use engine::{Admission, Engine, Scheduler, Victim};
 pub use host::{Cpu, CpuPower, MemoryExpander, Nic};
 pub use kernels::{
-    AttentionKernel, DeltaDecodeKernel, DeltaPromptKernels, ExpertKernel, GemmKernel, Kernels, PromptKernel, SparsePromptKernel, SplitRule,
+    AttentionKernel, DeltaDecodeKernel, DeltaPromptKernels, EngineKernels, ExpertKernel, GemmKernel, Kernels, PromptKernel, SparsePromptKernel,
+    SplitRule,
 };
 pub use kind::Kind;
 pub use library::{AcrossHosts, CustomAllReduce, Library, MulticastAllReduce, TokenKernel};

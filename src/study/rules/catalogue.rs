@@ -45,7 +45,7 @@ const fn rule(name: &'static str, severity: Severity, holds: &'static str, why: 
 use Severity::{Error, Note, Warning};
 
 /// Every rule.
-pub const RULES: [Rule; 13] = [
+pub const RULES: [Rule; 15] = [
     self::rule(
         "protocol-mismatch",
         Error,
@@ -93,11 +93,27 @@ pub const RULES: [Rule; 13] = [
         "Attach CPUs with `[[level.attach]]`, or list the boards as `[[auxiliary]]`.",
     ),
     self::rule(
+        "inherited-figures",
+        Warning,
+        "A chip file with a peak of its own states all peaks, memory, cores and power limit.",
+        "A file that extends another keeps each figure that it does not state. A new chip with one new peak then has the other peaks of its base, and \
+         formats that run on those are predicted with the speed of the base. Inherited peaks are a warning; memory, cores and the power limit are a note.",
+        "State the figures in this file, also those that are equal; take out a format that the chip lacks: `remove = [\"chip.compute.fp4\"]`.",
+    ),
+    self::rule(
         "idle-lanes",
         Note,
-        "A chip uses at least half of the lanes of its ports.",
-        "Lanes without links are paid for and idle; more planes or parallel links would use them.",
+        "A chip uses all lanes of its ports.",
+        "Lanes without links are paid for and idle; more planes or parallel links would use them. Looked at are the chip with most links, and lanes \
+         towards hosts if no link uses any.",
         "Raise `planes` or `links`, or name a chip with fewer lanes.",
+    ),
+    self::rule(
+        "idle-ports",
+        Note,
+        "Every part of a switch has a switch whose lanes are all used.",
+        "Lanes of a switch without links are paid for and draw power. Fewer and fuller switches, more planes or parallel links would use them.",
+        "Raise `planes` or `links`, lower the number of switches, or name a switch with fewer lanes.",
     ),
     self::rule(
         "switch-throughput",

@@ -1,5 +1,7 @@
 //! Whether the figures of parts are those of things that exist.
 
+use std::collections::BTreeMap;
+
 use super::{RuleFinding, Severity};
 use crate::input::edit::{LeafValue, ValuePath};
 use crate::units::si;
@@ -58,6 +60,7 @@ pub fn check_figures(leaves: &[LeafValue]) -> Vec<RuleFinding> {
     }
     findings.extend(leaves.iter().filter_map(memory_units));
     findings.extend(leaves.iter().filter_map(|leaf| idle_above_limit(leaf, leaves)));
+    findings.extend(inherited(leaves));
     findings
 }
 
@@ -96,4 +99,32 @@ fn idle_above_limit(leaf: &LeafValue, leaves: &[LeafValue]) -> Option<RuleFindin
     let idle = leaves.iter().find(|other| other.path.last() == "idle" && other.path.parent() == leaf.path.parent())?;
     let message = format!("{} = {} is no more than the {} that the chip draws waiting", leaf.path, leaf.value, idle.value);
     (number(leaf)? <= number(idle)?).then(|| RuleFinding::new("power-limits", message))
+}
+
+/// What decides how fast a chip is, beside its peaks.
+const DECISIVE: [&str; 4] = ["chip[*].cores", "chip[*].memory.capacity", "chip[*].memory.bandwidth", "chip[*].power.tdp"];
+
+/// Figures of the base in chip files that state a peak of their own.
+fn inherited(leaves: &[LeafValue]) -> Vec<RuleFinding> {
+    let of = |pattern: &str| -> Vec<&LeafValue> {
+        let pattern = ValuePath::parse(pattern);
+        leaves.iter().filter(|leaf| pattern.as_ref().is_ok_and(|pattern| pattern.means(&leaf.path))).collect()
+    };
+    let mut chips: BTreeMap<String, Vec<&LeafValue>> = BTreeMap::new();
+    for leaf in of("chip[*].compute.*") {
+        chips.entry(leaf.path.parent().to_string()).or_default().push(leaf);
+    }
+    let mut findings = Vec::new();
+    for (compute, peaks) in chips {
+        let (base, own): (Vec<&LeafValue>, Vec<&LeafValue>) = peaks.into_iter().partition(|leaf| leaf.inherited);
+        let Some(stated) = own.first() else { continue };
+        let chip = compute.trim_end_matches(".compute");
+        let rest = DECISIVE.iter().flat_map(|pattern| of(pattern)).filter(|leaf| leaf.inherited && leaf.path.to_string().starts_with(chip));
+        let list = |leaves: &[&LeafValue]| leaves.iter().map(|leaf| format!("{} = {}", leaf.path, leaf.value)).collect::<Vec<_>>().join(", ");
+        let message = |leaves: &[&LeafValue]| format!("the file states {} and inherits {}", stated.path, list(leaves));
+        let rest: Vec<&LeafValue> = rest.collect();
+        findings.extend((!base.is_empty()).then(|| RuleFinding::new("inherited-figures", message(&base))));
+        findings.extend((!rest.is_empty()).then(|| RuleFinding::new("inherited-figures", message(&rest)).at_severity(Severity::Note)));
+    }
+    findings
 }

@@ -28,6 +28,7 @@ pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &MachineFacts<'_>) -> 
     findings.extend(fabric.links.iter().filter_map(reach));
     findings.extend(hosts(spec));
     findings.extend(lanes(fabric));
+    findings.extend(switch_lanes(fabric));
     findings.extend(throughput(fabric));
     findings.extend(racks(spec, fabric));
     let parts = inventory(fabric);
@@ -121,16 +122,38 @@ fn hosts(spec: &Spec) -> Option<RuleFinding> {
     missing.then(|| RuleFinding::new("no-hosts", format!("`{}` has no CPUs and no other parts beside its fabric", spec.name)))
 }
 
-/// Lanes of the first chip's own ports.
-fn lanes(fabric: &Fabric) -> Option<RuleFinding> {
+/// Lanes of a node's links to nodes of some kinds.
+fn lanes_used(fabric: &Fabric, node: NodeIndex, to: impl Fn(Endpoint) -> bool) -> u32 {
+    let edges = fabric.graph.edges(node).filter(|edge| to(fabric.graph[edge.target()].endpoint));
+    edges.map(|edge| edge.weight().count * fabric.links[usize::from(edge.weight().link)].link.lanes).sum()
+}
+
+/// Lanes of the chip with most links.
+fn lanes(fabric: &Fabric) -> Vec<RuleFinding> {
     let own = |endpoint| matches!(endpoint, Endpoint::Switch(_) | Endpoint::Chip);
-    let edges = fabric.graph.edges(NodeIndex::new(0));
-    let used: u32 = edges
-        .filter(|edge| own(fabric.graph[edge.target()].endpoint))
-        .map(|edge| edge.weight().count * fabric.links[usize::from(edge.weight().link)].link.lanes)
-        .sum();
-    let all = fabric.chip.io.lanes;
-    (2 * used < all).then(|| RuleFinding::new("idle-lanes", format!("a chip uses {used} of its {all} lanes")))
+    let chips = || fabric.graph.node_indices().filter(|node| fabric.graph[*node].endpoint == Endpoint::Chip);
+    let used = chips().map(|chip| lanes_used(fabric, chip, own)).max().unwrap_or(0);
+    let host_used = chips().any(|chip| lanes_used(fabric, chip, |endpoint| !own(endpoint)) > 0);
+    let io = &fabric.chip.io;
+    let idle = (used < io.lanes).then(|| format!("no chip uses more than {used} of its {} lanes", io.lanes));
+    let hosts = (io.host_lanes > 0 && !host_used).then(|| format!("no link uses the {} host lanes of a chip", io.host_lanes));
+    idle.into_iter().chain(hosts).map(|message| RuleFinding::new("idle-lanes", message)).collect()
+}
+
+/// Lanes of the switch with most links, of each part.
+fn switch_lanes(fabric: &Fabric) -> Vec<RuleFinding> {
+    let mut most = vec![0; fabric.switches.len()];
+    for node in fabric.graph.node_indices() {
+        if let Endpoint::Switch(part) = fabric.graph[node].endpoint {
+            let used = lanes_used(fabric, node, |_| true);
+            most[usize::from(part)] = most[usize::from(part)].max(used);
+        }
+    }
+    let idle = fabric.switches.iter().zip(most).filter(|(part, used)| *used < part.switch.lanes);
+    idle.map(|(part, used)| {
+        RuleFinding::new("idle-ports", format!("no switch `{}` uses more than {used} of its {} lanes", part.id, part.switch.lanes))
+    })
+    .collect()
 }
 
 /// What the fullest switch chip of each part carries.

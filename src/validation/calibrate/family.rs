@@ -1,11 +1,113 @@
-//! Which constants belong together, and which measurements fix them.
+//! Which constants belong together, and which measurements fix them. Those of kernels are listed by family in `validation/kernels/`.
 
 use std::fmt;
 
 use crate::input::cases::Case;
-use crate::input::document::{AcrossHosts, AttentionKernel, Chip, ChipPower, Engine, ExpertKernel, GemmKernel, Library, Precision, TokenKernel};
-use crate::units::{Confidence, Figure, Quantity};
-use crate::validation::{FittedParts, has_low_latency, runs_single_heads};
+use crate::input::document::{AcrossHosts, Chip, ChipPower, Engine, Library, Precision, TokenKernel};
+use crate::units::Confidence;
+use crate::validation::FittedParts;
+use crate::validation::constant::{Named, nanoseconds, rate, share, time};
+use crate::validation::kernels::{KernelConstants, families};
+
+/// Constants of one table of `[chip.kernels]`.
+#[derive(Clone)]
+pub struct FittedKernel {
+    constants: &'static KernelConstants,
+    /// Where there is a table for each format.
+    precision: Option<Precision>,
+    /// The serving engine whose kernel it is.
+    engine: Option<String>,
+}
+
+impl PartialEq for FittedKernel {
+    fn eq(&self, other: &Self) -> bool {
+        (self.constants.name, self.precision, &self.engine) == (other.constants.name, other.precision, &other.engine)
+    }
+}
+
+impl Eq for FittedKernel {}
+
+impl fmt::Debug for FittedKernel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")
+    }
+}
+
+impl fmt::Display for FittedKernel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.constants.name)?;
+        self.precision.map_or(Ok(()), |precision| write!(out, ":{}", precision.name()))?;
+        self.engine.as_ref().map_or(Ok(()), |engine| write!(out, "@{engine}"))
+    }
+}
+
+impl FittedKernel {
+    /// All tables that a command line may name.
+    fn all() -> impl Iterator<Item = &'static KernelConstants> {
+        families().flat_map(|family| family.constants)
+    }
+
+    /// How a command line may name them.
+    fn forms() -> Vec<String> {
+        let forms = |constants: &'static KernelConstants| {
+            let format = if constants.format.is_some() { ":FORMAT" } else { "" };
+            let own = format!("{}{format}", constants.name);
+            let of_engine = constants.of_engine.as_ref().map(|_| format!("{own}@ENGINE"));
+            [own].into_iter().chain(of_engine)
+        };
+        Self::all().flat_map(forms).collect()
+    }
+
+    /// Reads `NAME`, `NAME:FORMAT` or `NAME:FORMAT@ENGINE`; `None` if no table is called so.
+    fn parse(text: &str, kind: &str, name: &str, engine: &str) -> Result<Option<Self>, String> {
+        let found = Self::all().find(|constants| constants.name == kind && constants.format.is_some() != name.is_empty());
+        if !engine.is_empty() && found.is_none_or(|constants| constants.of_engine.is_none()) {
+            let forms: Vec<String> = Self::forms().into_iter().filter(|form| form.ends_with("@ENGINE")).map(|form| format!("`{form}`")).collect();
+            return Err(format!("`{text}`: engines have families {}", forms.join(" and ")));
+        }
+        let Some(constants) = found else { return Ok(None) };
+        let known = || Precision::ALL.map(Precision::name).join(", ");
+        let precision = Precision::ALL.into_iter().find(|precision| precision.name() == name);
+        if constants.format.is_some() && precision.is_none() {
+            return Err(format!("`{text}`: `{name}` is no number format; known: {}", known()));
+        }
+        Ok(Some(Self { constants, precision, engine: (!engine.is_empty()).then(|| engine.to_owned()) }))
+    }
+
+    fn path(&self) -> Vec<&str> {
+        let mut path = vec!["chip", "kernels"];
+        path.extend(self.engine.iter().flat_map(|engine| ["engines", engine.as_str()]));
+        path.extend(self.constants.table);
+        path.extend(self.precision.map(Precision::name));
+        path
+    }
+
+    fn covers(&self, case: &Case) -> bool {
+        let engine = self.engine.as_deref();
+        let quantity = match (&self.constants.of_engine, engine) {
+            (Some(own), Some(_)) => own.quantity,
+            _ => self.constants.quantity,
+        };
+        let of_format = self.constants.format.is_none_or(|key| case.settings.optional(key) == self.precision.map(Precision::name));
+        case.quantity == quantity && of_format && (engine.is_none() || case.settings.optional("engine") == engine)
+    }
+
+    fn runs(&self, case: &Case, chip: &Chip) -> bool {
+        self.engine.is_some() || (self.constants.runs)(case, chip, self.format())
+    }
+
+    fn constants<'a>(&self, chip: &'a mut Chip) -> Option<Vec<Named<'a>>> {
+        match (&self.constants.of_engine, &self.engine) {
+            (Some(own), Some(engine)) => (own.constants)(chip.kernels.engines.get_mut(engine)?, self.format()),
+            _ => (self.constants.constants)(&mut chip.kernels, self.format()),
+        }
+    }
+
+    /// The number format; tables for all formats do not look at it.
+    fn format(&self) -> Precision {
+        self.precision.unwrap_or(Precision::Bf16)
+    }
+}
 
 /// Constants that are fitted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,34 +120,8 @@ pub enum ConstantFamily {
     CustomAllReduce(String),
     /// A kernel that moves tokens to experts or back.
     Tokens(String),
-    /// Matrix multiplication in one format.
-    Gemm(Precision),
-    /// Matrix multiplication in one format with the kernels of the engine called so.
-    EngineGemm(Precision, String),
-    /// Attention over a latent cache in one format.
-    Mla(Precision),
-    /// Attention over grouped keys and values in one format.
-    Gqa(Precision),
-    /// Decode attention that treats every head for itself.
-    Mha(Precision),
-    /// Attention of prompts in one format.
-    Prompts(Precision),
-    /// One token a sequence of the gated delta rule.
-    DeltaDecode,
-    /// Prompts of the gated delta rule.
-    DeltaPrompts,
-    /// Routed experts in one format.
-    Experts(Precision),
-    /// Routed experts in one format with the kernels of the engine called so.
-    EngineExperts(Precision, String),
-    /// Routed experts in one format with the kernel for few tokens.
-    LowLatencyExperts(Precision),
-    /// The gap between kernels of a captured graph, from whole attention blocks.
-    Gap,
-    /// Start and share of kernels of sparse attention, from whole blocks.
-    Sparse,
-    /// Attention of prompts over chosen entries, from whole blocks.
-    SparsePrompts,
+    /// Kernels of the chip, or of an engine on it.
+    Kernel(FittedKernel),
     /// The chip's watts, from engines at work, dense models in training, and products that run until the clock has settled.
     Power,
     /// Constants of a serving engine, from latencies that its clients measure.
@@ -63,50 +139,6 @@ pub enum PartKind {
     Engine(String),
 }
 
-/// A figure of any quantity.
-pub trait Constant {
-    /// SI value.
-    fn get(&self) -> f64;
-    /// Replaces it.
-    fn set(&mut self, si: f64);
-}
-
-impl<Q: Quantity> Constant for Figure<Q> {
-    fn get(&self) -> f64 {
-        self.value.si()
-    }
-    fn set(&mut self, si: f64) {
-        self.value = Q::from_si(si);
-    }
-}
-
-/// A constant of a family.
-pub struct Named<'a> {
-    /// Its key in the family's table.
-    pub name: &'static str,
-    /// Unit in the part file and its SI value; empty for a pure number.
-    pub unit: (&'static str, f64),
-    /// Nothing above makes sense.
-    pub highest: f64,
-    /// The figure.
-    pub figure: &'a mut dyn Constant,
-}
-
-const MICROSECONDS: (&str, f64) = ("us", 1e-6);
-const GIGABYTES: (&str, f64) = ("GB/s", 1e9);
-
-fn time<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
-    Named { name, unit: MICROSECONDS, highest: 1.0, figure }
-}
-
-fn nanoseconds<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
-    Named { name, unit: ("ns", 1e-9), highest: 1e-3, figure }
-}
-
-fn share<'a>(name: &'static str, figure: &'a mut dyn Constant) -> Named<'a> {
-    Named { name, unit: ("", 1.0), highest: 1.0, figure }
-}
-
 impl ConstantFamily {
     /// Reads `collectives`, `gap`, or `KIND:NAME`.
     ///
@@ -115,37 +147,19 @@ impl ConstantFamily {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, name) = text.split_once(':').unwrap_or((text, ""));
         let (name, engine) = name.split_once('@').unwrap_or((name, ""));
-        let precision = || {
-            let found = Precision::ALL.into_iter().find(|precision| precision.name() == name);
-            found.ok_or_else(|| format!("`{text}`: `{name}` is no number format; known: {}", Precision::ALL.map(Precision::name).join(", ")))
-        };
         Ok(match kind {
             "collectives" => Self::Collectives((!name.is_empty()).then(|| name.to_owned())),
             "across-hosts" if name.is_empty() => Self::AcrossHosts,
-            "gap" if name.is_empty() => Self::Gap,
-            "sparse-prompts" if name.is_empty() => Self::SparsePrompts,
-            "sparse" if name.is_empty() => Self::Sparse,
             "power" if name.is_empty() => Self::Power,
-            "delta-decode" if name.is_empty() => Self::DeltaDecode,
-            "delta-prompts" if name.is_empty() => Self::DeltaPrompts,
             "all-reduce" if !name.is_empty() => Self::CustomAllReduce(name.to_owned()),
             "tokens" if !name.is_empty() => Self::Tokens(name.to_owned()),
             "engine" if !name.is_empty() => Self::Engine(name.to_owned()),
-            "gemm" if !engine.is_empty() => Self::EngineGemm(precision()?, engine.to_owned()),
-            "experts" if !engine.is_empty() => Self::EngineExperts(precision()?, engine.to_owned()),
-            _ if !engine.is_empty() => return Err(format!("`{text}`: engines have families `gemm:FORMAT@ENGINE` and `experts:FORMAT@ENGINE`")),
-            "gemm" => Self::Gemm(precision()?),
-            "mla" => Self::Mla(precision()?),
-            "gqa" => Self::Gqa(precision()?),
-            "mha" => Self::Mha(precision()?),
-            "prompts" => Self::Prompts(precision()?),
-            "experts" => Self::Experts(precision()?),
-            "experts-low-latency" => Self::LowLatencyExperts(precision()?),
-            _ => {
-                return Err(format!(
-                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, gemm:FORMAT, gemm:FORMAT@ENGINE, mla:FORMAT, gqa:FORMAT, mha:FORMAT, prompts:FORMAT, experts:FORMAT, experts:FORMAT@ENGINE, experts-low-latency:FORMAT, delta-decode, delta-prompts, gap, sparse, sparse-prompts, power, engine:NAME"
-                ));
-            }
+            _ => Self::Kernel(FittedKernel::parse(text, kind, name, engine)?.ok_or_else(|| {
+                let kernels = FittedKernel::forms().join(", ");
+                format!(
+                    "`{text}` is no family; known: collectives, collectives:LIBRARY, across-hosts, all-reduce:ENGINE, tokens:KERNEL, {kernels}, power, engine:NAME"
+                )
+            })?),
         })
     }
 
@@ -156,7 +170,7 @@ impl ConstantFamily {
             Self::Collectives(name) => PartKind::Library(name.clone()),
             Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) => PartKind::Library(None),
             Self::Engine(name) => PartKind::Engine(name.clone()),
-            _ => PartKind::Chip,
+            Self::Kernel(_) | Self::Power => PartKind::Chip,
         }
     }
 
@@ -175,19 +189,7 @@ impl ConstantFamily {
                 "bulk-combine" => vec!["library", "bulk_combine"],
                 other => vec!["library", "token_kernels", other],
             },
-            Self::Gemm(format) => vec!["chip", "kernels", "gemm", format.name()],
-            Self::EngineGemm(format, engine) => vec!["chip", "kernels", "engines", engine, "gemm", format.name()],
-            Self::EngineExperts(format, engine) => vec!["chip", "kernels", "engines", engine, "experts", format.name()],
-            Self::Mla(format) => vec!["chip", "kernels", "mla", format.name()],
-            Self::Gqa(format) => vec!["chip", "kernels", "gqa", format.name()],
-            Self::Mha(format) => vec!["chip", "kernels", "mha", format.name()],
-            Self::Prompts(format) => vec!["chip", "kernels", "prompts", format.name()],
-            Self::DeltaDecode => vec!["chip", "kernels", "delta_decode"],
-            Self::DeltaPrompts => vec!["chip", "kernels", "delta_prompts"],
-            Self::Experts(format) => vec!["chip", "kernels", "experts", format.name()],
-            Self::LowLatencyExperts(format) => vec!["chip", "kernels", "experts_low_latency", format.name()],
-            Self::Gap | Self::Sparse => vec!["chip", "kernels"],
-            Self::SparsePrompts => vec!["chip", "kernels", "sparse_prompts"],
+            Self::Kernel(kernel) => kernel.path(),
             Self::Power => vec!["chip", "power"],
         }
     }
@@ -197,7 +199,6 @@ impl ConstantFamily {
     #[must_use]
     pub fn covers(&self, case: &Case) -> bool {
         let is = |quantity: &str, key: &str, wanted: &str| case.quantity == quantity && case.settings.optional(key) == Some(wanted);
-        let run_by = |engine: &str| case.settings.optional("engine") == Some(engine);
         let any_unit = matches!(self, Self::Power | Self::Collectives(Some(_)) | Self::AcrossHosts);
         (case.unit.is_time() || any_unit)
             && match self {
@@ -207,19 +208,7 @@ impl ConstantFamily {
                 Self::Engine(name) => is("serving_tpot", "engine", name) || is("serving_ttft", "engine", name),
                 Self::CustomAllReduce(engine) => is("captured_all_reduce", "engine", engine),
                 Self::Tokens(kernel) => is("exchange", "kernel", kernel),
-                Self::Gemm(format) => is("gemm", "format", format.name()),
-                Self::EngineGemm(format, engine) => is("engine_gemm", "format", format.name()) && run_by(engine),
-                Self::EngineExperts(format, engine) => is("engine_experts", "format", format.name()) && run_by(engine),
-                Self::Mla(format) => is("mla_decode", "cache", format.name()),
-                Self::Gqa(format) => is("gqa_decode", "cache", format.name()),
-                Self::Prompts(format) => is("gqa_prefill", "cache", format.name()),
-                Self::Mha(format) => is("gqa_decode", "cache", format.name()),
-                Self::Experts(format) | Self::LowLatencyExperts(format) => is("experts", "format", format.name()),
-                Self::DeltaDecode => case.quantity == "delta_decode",
-                Self::DeltaPrompts => case.quantity == "delta_prefill",
-                Self::Gap => case.quantity == "mla_module",
-                Self::Sparse => case.quantity == "dsa_module",
-                Self::SparsePrompts => case.quantity == "dsa_prefill",
+                Self::Kernel(kernel) => kernel.covers(case),
                 // Where experts are routed, kernels are not what holds a training step back.
                 Self::Power => {
                     let dense = case.settings.optional("ep").is_none();
@@ -232,30 +221,19 @@ impl ConstantFamily {
     /// tokens alone, and of two attention kernels one runs.
     #[must_use]
     pub fn is_measured_by(&self, case: &Case, chip: &Chip) -> bool {
-        self.covers(case)
-            && match self {
-                Self::Experts(_) => !has_low_latency(&chip.kernels, case),
-                Self::LowLatencyExperts(_) => has_low_latency(&chip.kernels, case),
-                Self::Gqa(format) => !runs_single_heads(chip, case, *format),
-                Self::Mha(format) => runs_single_heads(chip, case, *format),
-                _ => true,
-            }
+        let runs = match self {
+            Self::Kernel(kernel) => kernel.runs(case, chip),
+            Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => true,
+        };
+        self.covers(case) && runs
     }
 
     /// Property that measurements share if they are left out of a fit together: the weight matrix of a product, the heads of an attention kernel,
     /// the model of experts. `None` if the quantity is not a kernel.
     #[must_use]
     pub fn group(&self, case: &Case) -> Option<String> {
-        let keys: &[&str] = match self {
-            Self::Gemm(_) | Self::EngineGemm(..) => &["columns", "depth"],
-            Self::Mla(_) => &["heads"],
-            Self::Gqa(_) | Self::Mha(_) | Self::Prompts(_) => &["heads", "kv_heads"],
-            Self::Experts(_) | Self::EngineExperts(..) | Self::LowLatencyExperts(_) => &["hidden", "width", "experts", "slots"],
-            Self::DeltaDecode | Self::DeltaPrompts => &["key_heads", "value_heads"],
-            Self::Gap | Self::Sparse => &["format", "cache"],
-            Self::SparsePrompts => &["heads"],
-            Self::Collectives(_) | Self::AcrossHosts | Self::CustomAllReduce(_) | Self::Tokens(_) | Self::Power | Self::Engine(_) => return None,
-        };
+        let Self::Kernel(kernel) = self else { return None };
+        let keys = kernel.constants.group;
         let values = keys.iter().filter_map(|key| Some(format!("{key}={}", case.settings.optional(key)?)));
         Some(values.collect::<Vec<_>>().join("; "))
     }
@@ -273,7 +251,6 @@ impl ConstantFamily {
     pub fn constants<'a>(&self, parts: &'a mut FittedParts) -> Result<Vec<Named<'a>>, String> {
         let missing = || format!("the part gives no `{}` to start from", self.path().join("."));
         let FittedParts { chip, library, libraries, engines } = parts;
-        let kernels = &mut chip.kernels;
         let found = match self {
             Self::Collectives(None) => collective_constants(library),
             Self::Collectives(Some(name)) => collective_constants(libraries.get_mut(name).ok_or_else(missing)?),
@@ -289,46 +266,7 @@ impl ConstantFamily {
                 ]
             }
             Self::Tokens(kernel) => token_constants(library.token_kernel_mut(kernel).ok_or_else(missing)?),
-            Self::Gemm(format) => gemm_constants(kernels.gemm.get_mut(format).ok_or_else(missing)?),
-            Self::EngineGemm(format, engine) => {
-                gemm_constants(kernels.engines.get_mut(engine).and_then(|own| own.gemm.get_mut(format)).ok_or_else(missing)?)
-            }
-            Self::EngineExperts(format, engine) => {
-                expert_constants(kernels.engines.get_mut(engine).and_then(|own| own.experts.get_mut(format)).ok_or_else(missing)?)
-            }
-            Self::Mla(format) => attention_constants(kernels.mla.get_mut(format).ok_or_else(missing)?),
-            // Decode does not fix the share of the peak: it stays what its source says.
-            Self::Gqa(format) => without_compute(attention_constants(kernels.gqa.get_mut(format).ok_or_else(missing)?)),
-            Self::Mha(format) => without_compute(attention_constants(kernels.mha.get_mut(format).ok_or_else(missing)?)),
-            Self::Prompts(format) => {
-                let kernel = kernels.prompts.get_mut(format).ok_or_else(missing)?;
-                let preparation = Named { name: "preparation", unit: GIGABYTES, highest: 1e13, figure: &mut kernel.preparation };
-                vec![time("launch", &mut kernel.launch), share("compute_efficiency", &mut kernel.compute_efficiency), preparation]
-            }
-            Self::Experts(format) => expert_constants(kernels.experts.get_mut(format).ok_or_else(missing)?),
-            Self::LowLatencyExperts(format) => expert_constants(kernels.experts_low_latency.get_mut(format).ok_or_else(missing)?),
-            Self::DeltaDecode => {
-                let kernel = kernels.delta_decode.as_mut().ok_or_else(missing)?;
-                vec![time("launch", &mut kernel.launch), share("memory_efficiency", &mut kernel.memory_efficiency)]
-            }
-            Self::DeltaPrompts => {
-                let kernels = kernels.delta_prompts.as_mut().ok_or_else(missing)?;
-                vec![
-                    time("launch", &mut kernels.launch),
-                    time("chunk", &mut kernels.chunk),
-                    share("memory_efficiency", &mut kernels.memory_efficiency),
-                ]
-            }
-            Self::Gap => vec![time("launch", &mut kernels.launch)],
-            Self::SparsePrompts => {
-                let kernel = kernels.sparse_prompts.as_mut().ok_or_else(missing)?;
-                vec![time("launch", &mut kernel.launch), nanoseconds("token", &mut kernel.token), nanoseconds("entry", &mut kernel.entry)]
-            }
-            Self::Sparse => {
-                let start = kernels.sparse_launch.as_mut().ok_or_else(missing)?;
-                let share_of_dense = kernels.sparse_attention.as_mut().ok_or_else(missing)?;
-                vec![time("sparse_launch", start), share("sparse_attention", share_of_dense)]
-            }
+            Self::Kernel(kernel) => kernel.constants(chip).ok_or_else(missing)?,
             Self::Power => power_constants(&mut chip.power).ok_or_else(missing)?,
         };
         Ok(found.into_iter().filter(|constant| constant.figure.get() > 0.0).collect())
@@ -373,9 +311,9 @@ fn token_constants(kernel: &mut TokenKernel) -> Vec<Named<'_>> {
     found.extend(kernel.per_expert.as_mut().map(|figure| nanoseconds("per_expert", figure)));
     found.extend(kernel.per_token.as_mut().map(|figure| nanoseconds("per_token", figure)));
     found.extend(kernel.token_on_core.as_mut().map(|figure| time("token_on_core", figure)));
-    found.extend(kernel.token_rate.as_mut().map(|figure| Named { name: "token_rate", unit: GIGABYTES, highest: 1e13, figure }));
+    found.extend(kernel.token_rate.as_mut().map(|figure| rate("token_rate", figure)));
     found.extend(kernel.ramp.as_mut().map(|figure| time("ramp", figure)));
-    found.extend(kernel.relay_rate.as_mut().map(|figure| Named { name: "relay_rate", unit: GIGABYTES, highest: 1e13, figure }));
+    found.extend(kernel.relay_rate.as_mut().map(|figure| rate("relay_rate", figure)));
     found
 }
 
@@ -392,46 +330,6 @@ fn power_constants(power: &mut ChipPower) -> Option<Vec<Named<'_>>> {
     Some(found)
 }
 
-fn gemm_constants(kernel: &mut GemmKernel) -> Vec<Named<'_>> {
-    let mut found = vec![share("compute_efficiency", &mut kernel.compute_efficiency), share("memory_efficiency", &mut kernel.memory_efficiency)];
-    let operand = kernel.operand_bandwidth.as_mut();
-    found.extend(operand.map(|figure| Named { name: "operand_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
-    found.extend(kernel.launch.as_mut().map(|figure| time("launch", figure)));
-    found.extend(kernel.quantise_launch.as_mut().map(|figure| time("quantise_launch", figure)));
-    found
-}
-
-fn attention_constants(kernel: &mut AttentionKernel) -> Vec<Named<'_>> {
-    let mut found = vec![
-        time("launch", &mut kernel.launch),
-        share("compute_efficiency", &mut kernel.compute_efficiency),
-        share("memory_efficiency", &mut kernel.memory_efficiency),
-    ];
-    found.extend(kernel.merge.as_mut().map(|figure| time("merge", figure)));
-    found.extend(kernel.merge_start.as_mut().map(|figure| time("merge_start", figure)));
-    found.extend(kernel.block.as_mut().map(|figure| time("block", figure)));
-    found.extend(kernel.row.as_mut().map(|figure| time("row", figure)));
-    let core = kernel.core_bandwidth.as_mut();
-    found.extend(core.map(|figure| Named { name: "core_bandwidth", unit: GIGABYTES, highest: 1e13, figure }));
-    found
-}
-
-fn without_compute(constants: Vec<Named<'_>>) -> Vec<Named<'_>> {
-    constants.into_iter().filter(|constant| constant.name != "compute_efficiency").collect()
-}
-
-fn expert_constants(kernel: &mut ExpertKernel) -> Vec<Named<'_>> {
-    let mut found = vec![
-        time("launch", &mut kernel.launch),
-        time("per_expert", &mut kernel.per_expert),
-        share("compute_efficiency", &mut kernel.compute_efficiency),
-        share("memory_efficiency", &mut kernel.memory_efficiency),
-    ];
-    found.extend(kernel.per_token.as_mut().map(|figure| Named { name: "per_token", unit: ("ns", 1e-9), highest: 1e-6, figure }));
-    found.extend(kernel.spread_launch.as_mut().map(|figure| time("spread_launch", figure)));
-    found
-}
-
 impl fmt::Display for ConstantFamily {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -441,20 +339,7 @@ impl fmt::Display for ConstantFamily {
             Self::AcrossHosts => write!(out, "across-hosts"),
             Self::CustomAllReduce(engine) => write!(out, "all-reduce:{engine}"),
             Self::Tokens(kernel) => write!(out, "tokens:{kernel}"),
-            Self::Gemm(format) => write!(out, "gemm:{}", format.name()),
-            Self::EngineGemm(format, engine) => write!(out, "gemm:{}@{engine}", format.name()),
-            Self::EngineExperts(format, engine) => write!(out, "experts:{}@{engine}", format.name()),
-            Self::Mla(format) => write!(out, "mla:{}", format.name()),
-            Self::Gqa(format) => write!(out, "gqa:{}", format.name()),
-            Self::Mha(format) => write!(out, "mha:{}", format.name()),
-            Self::Prompts(format) => write!(out, "prompts:{}", format.name()),
-            Self::Experts(format) => write!(out, "experts:{}", format.name()),
-            Self::LowLatencyExperts(format) => write!(out, "experts-low-latency:{}", format.name()),
-            Self::DeltaDecode => write!(out, "delta-decode"),
-            Self::DeltaPrompts => write!(out, "delta-prompts"),
-            Self::Gap => write!(out, "gap"),
-            Self::Sparse => write!(out, "sparse"),
-            Self::SparsePrompts => write!(out, "sparse-prompts"),
+            Self::Kernel(kernel) => write!(out, "{kernel}"),
             Self::Power => write!(out, "power"),
         }
     }

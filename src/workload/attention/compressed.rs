@@ -2,6 +2,7 @@
 
 use super::{Operator, Rank, Work, index, latent};
 use crate::input::document::{Compressed, Index};
+use crate::workload::kernel::GemmWork;
 
 pub(super) fn block(rank: &Rank<'_>, compressed: &Compressed, operators: &mut Vec<Operator>) {
     let [dim, query, output] = [compressed.head_dim, compressed.query_rank, compressed.output_rank].map(f64::from);
@@ -21,7 +22,8 @@ pub(super) fn block(rank: &Rank<'_>, compressed: &Compressed, operators: &mut Ve
         let read = batch.context.min(f64::from(compressed.window)) + chosen;
         operators.push(latent::shared_entries(batch, read, heads, [dim, dim], dim, rank.precisions));
     }
-    let narrow = Work::Gemm { batch: groups, rows: rank.tokens, columns: output, depth: heads * dim / groups, precision: rank.precisions.weights };
+    let narrow =
+        Work::Gemm(GemmWork { batch: groups, rows: rank.tokens, columns: output, depth: heads * dim / groups, precision: rank.precisions.weights });
     operators.push(Operator::new("narrow output", narrow));
     operators.push(rank.project("project output", rank.hidden, groups * output));
 }

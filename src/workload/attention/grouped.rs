@@ -3,6 +3,7 @@
 use super::{AttentionBatch, Operator, Rank, Work, index};
 use crate::input::document::{Gqa, Index, Mfa, Precisions};
 use crate::units::Bytes;
+use crate::workload::kernel::AttentionWork;
 
 pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
     let [key, value] = [gqa.head_dim, gqa.value_dim()].map(f64::from);
@@ -32,7 +33,7 @@ pub(super) fn block(rank: &Rank<'_>, gqa: &Gqa, operators: &mut Vec<Operator>) {
         if gqa.value_is_key {
             read_once(&mut attention, key / (key + value));
         }
-        if let Work::Attention { sparse, .. } = &mut attention.work {
+        if let Work::Attention(AttentionWork { sparse, .. }) = &mut attention.work {
             *sparse = seen.context < rank.part(&whole, heads).0.context;
         }
         operators.push(attention);
@@ -54,7 +55,7 @@ pub(super) fn factorised_block(rank: &Rank<'_>, mfa: &Mfa, operators: &mut Vec<O
 
 /// A value that is the key is not read a second time.
 fn read_once(attention: &mut Operator, share: f64) {
-    if let Work::Attention { unit_bytes, sequence_bytes, .. } = &mut attention.work {
+    if let Work::Attention(AttentionWork { unit_bytes, sequence_bytes, .. }) = &mut attention.work {
         *unit_bytes = *unit_bytes * share;
         *sequence_bytes = *sequence_bytes * share;
     }
@@ -76,7 +77,7 @@ pub(in crate::workload) fn heads_attention(
     // Read in 16 bit as the projection left them, written in the formats of the kernel and of the cache.
     let prepared = heads * key * (2.0 + precisions.attention.bytes()) + kv_heads * (key + value) * (2.0 + element);
     // Keys and values stay in the cores' caches between the row blocks of one head: memory sees them once.
-    let work = Work::Attention {
+    let work = Work::Attention(AttentionWork {
         sequences: batch.sequences,
         context: batch.context,
         units: kv_heads * blocks,
@@ -90,6 +91,6 @@ pub(in crate::workload) fn heads_attention(
         chosen: None,
         sparse: false,
         precision: precisions.attention,
-    };
+    });
     Operator::new("attention", work)
 }

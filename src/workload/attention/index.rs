@@ -3,6 +3,7 @@
 use super::{AttentionBatch, Operator, Rank, Work};
 use crate::input::document::Index;
 use crate::units::Bytes;
+use crate::workload::kernel::{AttentionWork, StreamWork};
 
 /// Index queries from a stream `query` wide; one index key and the head weights from the residual stream.
 pub(super) fn project(rank: &Rank<'_>, index: &Index, query: f64, operators: &mut Vec<Operator>) {
@@ -18,7 +19,7 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
     let blocks = (rows / 128.0).ceil();
     // Index keys are kept in 8 bit, with a scale each.
     let key = Bytes::new(dim + 4.0);
-    let work = Work::Attention {
+    let work = Work::Attention(AttentionWork {
         sequences: batch.sequences,
         context: entries,
         units: blocks,
@@ -32,7 +33,7 @@ pub(super) fn score(rank: &Rank<'_>, index: &Index, batch: &AttentionBatch, entr
         chosen: None,
         sparse: true,
         precision: rank.precisions.attention,
-    };
+    });
     operators.push(Operator::new("index scores", work));
-    operators.push(Operator::new("choose tokens", Work::Stream { bytes: Bytes::new(batch.tokens() * entries * 8.0) }));
+    operators.push(Operator::new("choose tokens", Work::Stream(StreamWork { bytes: Bytes::new(batch.tokens() * entries * 8.0) })));
 }

@@ -1,10 +1,10 @@
 //! Latent attention. Decode works on the cache as it is, with the key and value projections absorbed into query and output; prefill
 //! expands the cache to heads, which costs less arithmetic when many rows see each entry.
 
-use super::super::operator::Chosen;
 use super::{AttentionBatch, Operator, Rank, Work, grouped, index};
 use crate::input::document::{Index, Mla, Precision, Precisions};
 use crate::units::Bytes;
+use crate::workload::kernel::{AttentionWork, Chosen, GemmWork};
 
 pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
     let heads = rank.share(mla.heads);
@@ -32,7 +32,7 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
             operators.push(Rank::expand(rank, batch, heads * (nope + value), latent));
             let mut attention = grouped::heads_attention(batch, heads, heads, [nope + rope, value], rank.precisions);
             // In 16 bit only the rotated part of queries and keys passes the kernel ahead; products write the rest in place. In 8 bit all is cast.
-            if let Work::Attention { prepared_bytes, chosen: of_prompts, .. } = &mut attention.work {
+            if let Work::Attention(AttentionWork { prepared_bytes, chosen: of_prompts, .. }) = &mut attention.work {
                 *of_prompts = chosen;
                 if rank.precisions.attention == Precision::Bf16 {
                     *prepared_bytes = Bytes::new(batch.new_tokens * heads * rope * 2.0 * 4.0);
@@ -42,7 +42,7 @@ pub(super) fn block(rank: &Rank<'_>, mla: &Mla, operators: &mut Vec<Operator>) {
         } else {
             operators.push(Rank::product("absorb key", heads, batch.tokens(), latent, nope).in_prolog());
             let mut attention = shared_entries(batch, read, heads, [latent + rope, latent], latent + rope, rank.precisions);
-            if let Work::Attention { chosen: of_prompts, sparse, .. } = &mut attention.work {
+            if let Work::Attention(AttentionWork { chosen: of_prompts, sparse, .. }) = &mut attention.work {
                 *of_prompts = chosen;
                 *sparse |= chosen.is_some();
             }
@@ -58,7 +58,7 @@ impl Rank<'_> {
     /// keeps them compressed.
     fn expand(&self, batch: &AttentionBatch, columns: f64, depth: f64) -> Operator {
         let seen = if self.cached { batch.last_context() } else { batch.new_tokens };
-        let work = Work::Gemm { batch: 1.0, rows: batch.sequences * seen, columns, depth, precision: self.precisions.weights };
+        let work = Work::Gemm(GemmWork { batch: 1.0, rows: batch.sequences * seen, columns, depth, precision: self.precisions.weights });
         Operator::new("expand key, value", work)
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn shared_entries(
     let rows = heads * new_tokens;
     let entry = Bytes::new(entry_elements * precisions.kv_cache.bytes());
     let from_memory = if batch.prefill { entry * (batch.context / (read * batch.new_tokens)).min(1.0) } else { entry };
-    let work = Work::Attention {
+    let work = Work::Attention(AttentionWork {
         sequences,
         context: read,
         units: (rows / 128.0).ceil(),
@@ -92,6 +92,6 @@ pub(super) fn shared_entries(
         chosen: None,
         sparse: read < batch.context,
         precision: precisions.attention,
-    };
+    });
     Operator::new("attention", work)
 }

@@ -4,6 +4,7 @@
 use super::{AttentionBatch, Operator, Rank, Work};
 use crate::input::document::{GatedDelta, Lightning};
 use crate::units::{Bytes, Flop};
+use crate::workload::kernel::{RecurrenceWork, StreamWork};
 
 /// Tokens of a chunk in prefill: what the public kernels use.
 const CHUNK: f64 = 64.0;
@@ -27,7 +28,7 @@ pub(super) fn delta_block(rank: &Rank<'_>, delta: &GatedDelta, operators: &mut V
             operators.push(rank.project("expand gates", key_heads * key + value_heads * value, narrow));
         }
     }
-    operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) }));
+    operators.push(Operator::new("short convolution", Work::Stream(StreamWork { bytes: Bytes::new(4.0 * mixed * rank.tokens) })));
     for batch in rank.batches {
         let inputs = Bytes::new(2.0 * mixed * batch.tokens());
         operators.push(delta_rule(batch, value_heads, [key, value], inputs));
@@ -48,11 +49,11 @@ fn delta_rule(batch: &AttentionBatch, heads: f64, [key, value]: [f64; 2], inputs
         let token = 14.0 * key + 12.0 * value + 12.0 * CHUNK;
         // Each chunk's state is written for the outputs and read there, in 16 bit.
         let bytes = states * (batch.new_tokens * token + chunks * 4.0 * key * value);
-        Work::Recurrence { states, chunks, flop: Flop::new(flop), inputs, bytes: Bytes::new(bytes) }
+        Work::Recurrence(RecurrenceWork { states, chunks, flop: Flop::new(flop), inputs, bytes: Bytes::new(bytes) })
     } else {
         let state = states * batch.new_tokens * key * value;
         // Decay, the state's product with the key, its correction, its product with the query.
-        Work::Recurrence { states, chunks: 0.0, flop: Flop::new(7.0 * state), inputs, bytes: Bytes::new(2.0 * state * STATE_BYTES) }
+        Work::Recurrence(RecurrenceWork { states, chunks: 0.0, flop: Flop::new(7.0 * state), inputs, bytes: Bytes::new(2.0 * state * STATE_BYTES) })
     };
     Operator::new("delta rule", work)
 }
@@ -68,7 +69,7 @@ pub(super) fn lightning_block(rank: &Rank<'_>, lightning: &Lightning, operators:
             operators.push(Rank::product("linear attention", chunks * heads, CHUNK, 2.0 * CHUNK + 2.0 * dim, dim));
         } else {
             let bytes = 2.0 * heads * dim * dim * STATE_BYTES * batch.tokens();
-            operators.push(Operator::new("linear attention", Work::Stream { bytes: Bytes::new(bytes) }));
+            operators.push(Operator::new("linear attention", Work::Stream(StreamWork { bytes: Bytes::new(bytes) })));
         }
     }
     operators.push(rank.project("project output", rank.hidden, heads * dim));

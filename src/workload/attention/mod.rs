@@ -28,7 +28,8 @@ pub use sequence::{can_split, sequence_exchange};
 
 pub use cache::{cache_bytes_per_token, prompt_cache_per_token, sequence_cache};
 
-use super::operator::{Operator, Work};
+use super::kernel::{GemmWork, StreamWork, Work};
+use super::operator::Operator;
 use crate::input::document::{Attention, Model, Precision, Precisions};
 use crate::units::Bytes;
 
@@ -115,13 +116,13 @@ impl Rank<'_> {
     /// A projection of this rank's tokens.
     fn project(&self, name: &'static str, columns: f64, depth: f64) -> Operator {
         let rows = self.tokens / self.sequence_parallel;
-        let work = Work::Gemm { batch: 1.0, rows, columns, depth, precision: self.precisions.weights };
+        let work = Work::Gemm(GemmWork { batch: 1.0, rows, columns, depth, precision: self.precisions.weights });
         Operator::new(name, work)
     }
 
     /// `batch` BF16 products over the tokens of one batch.
     fn product(name: &'static str, batch: f64, tokens: f64, columns: f64, depth: f64) -> Operator {
-        Operator::new(name, Work::Gemm { batch, rows: tokens, columns, depth, precision: Precision::Bf16 })
+        Operator::new(name, Work::Gemm(GemmWork { batch, rows: tokens, columns, depth, precision: Precision::Bf16 }))
     }
 }
 
@@ -194,5 +195,5 @@ pub fn latent_cache(model: &Model) -> bool {
 
 /// Normalisation with its residual: reads and writes both streams in 16 bit.
 pub(super) fn norm(hidden: f64, tokens: f64) -> Operator {
-    Operator::new("norm", Work::Stream { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) })
+    Operator::new("norm", Work::Stream(StreamWork { bytes: Bytes::new(4.0 * 2.0 * hidden * tokens) }))
 }

@@ -6,6 +6,7 @@ use super::linear::{STATE_BYTES, TAPS};
 use super::{Operator, Rank, Work};
 use crate::input::document::{Convolution, Mamba, Mamba2};
 use crate::units::Bytes;
+use crate::workload::kernel::StreamWork;
 
 /// Tokens of a chunk in prefill: what the public kernels use.
 const CHUNK: f64 = 256.0;
@@ -38,7 +39,7 @@ pub(super) fn mamba2_block(rank: &Rank<'_>, mamba: &Mamba2, operators: &mut Vec<
     let mixed = mixed_channels(mamba, rank.tensor_parallel);
     // Inner channels, their gate, the groups' vectors, one step size a head.
     operators.push(rank.project("project channels, gate, state", mixed + heads * (channels + 1.0), rank.hidden));
-    operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(4.0 * mixed * rank.tokens) }));
+    operators.push(Operator::new("short convolution", Work::Stream(StreamWork { bytes: Bytes::new(4.0 * mixed * rank.tokens) })));
     for batch in rank.batches {
         if batch.prefill {
             // Per chunk of C tokens and head, multiply-adds: scores C C state and their use C C channels, state in and out 2 C state
@@ -48,7 +49,7 @@ pub(super) fn mamba2_block(rank: &Rank<'_>, mamba: &Mamba2, operators: &mut Vec<
             operators.push(Rank::product("state-space scan", chunks * heads, CHUNK, columns, state));
         } else {
             let bytes = 2.0 * heads * channels * state * STATE_BYTES * batch.tokens();
-            operators.push(Operator::new("state-space scan", Work::Stream { bytes: Bytes::new(bytes) }));
+            operators.push(Operator::new("state-space scan", Work::Stream(StreamWork { bytes: Bytes::new(bytes) })));
         }
     }
     operators.push(rank.project("project output", rank.hidden, heads * channels));
@@ -58,13 +59,13 @@ pub(super) fn mamba_block(rank: &Rank<'_>, mamba: &Mamba, operators: &mut Vec<Op
     let channels = rank.share(mamba.channels);
     let [state, step] = [mamba.state, mamba.step_rank].map(f64::from);
     operators.push(rank.project("project channels, gate", 2.0 * channels, rank.hidden));
-    operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(4.0 * channels * rank.tokens) }));
+    operators.push(Operator::new("short convolution", Work::Stream(StreamWork { bytes: Bytes::new(4.0 * channels * rank.tokens) })));
     operators.push(rank.project("project state, step", step + 2.0 * state, channels));
     operators.push(rank.project("expand step", channels, step));
     for batch in rank.batches {
         // Decode: the state in and out. Prefill: channels, gate, step in and the result out, 16 bit each; the state stays on the core.
         let bytes = if batch.prefill { channels * 4.0 * 2.0 } else { 2.0 * channels * state * STATE_BYTES };
-        operators.push(Operator::new("state-space scan", Work::Stream { bytes: Bytes::new(bytes * batch.tokens()) }));
+        operators.push(Operator::new("state-space scan", Work::Stream(StreamWork { bytes: Bytes::new(bytes * batch.tokens()) })));
     }
     operators.push(rank.project("project output", rank.hidden, channels));
 }
@@ -73,6 +74,6 @@ pub(super) fn convolution_block(rank: &Rank<'_>, convolution: &Convolution, oper
     let channels = rank.share(convolution.channels);
     operators.push(rank.project("project channels, gates", 3.0 * channels, rank.hidden));
     // Channels and both gates in, the result out.
-    operators.push(Operator::new("short convolution", Work::Stream { bytes: Bytes::new(8.0 * channels * rank.tokens) }));
+    operators.push(Operator::new("short convolution", Work::Stream(StreamWork { bytes: Bytes::new(8.0 * channels * rank.tokens) })));
     operators.push(rank.project("project output", rank.hidden, channels));
 }

@@ -33,11 +33,105 @@
 //! Prompts have kernels of their own (`prompts.rs`, `gather.rs`). Kernels of sparse attention, which choose entries or gather those chosen, reach `sparse_attention` of both e_c and e_m,
 //! start `sparse_launch` later, and split as is fastest, without `block` and `row`.
 
-use super::super::device::Device;
-use super::super::operator::Work;
-use super::{Norm, below_norm_three, gather, prompts, sparse_launch, whole};
+use super::attention_work::AttentionWork;
+use super::family::{InputFrom, KeptInput, KernelFamily, Undone, without};
+use super::gather::sparse_launch;
+use super::norm::{Norm, below_norm_three, whole};
+use super::{gather, prompts};
 use crate::input::document::{AttentionKernel, Kernels, Precision, SplitRule};
-use crate::units::{Bytes, Figure, Seconds};
+use crate::units::{Bytes, Figure, Flop, Seconds};
+use crate::workload::device::Device;
+
+/// Work of attention's backward pass over its forward pass: it multiplies five times where forward does twice, since it computes the scores again (Dao
+/// 2023, "FlashAttention-2", section 4.1).
+const BACKWARD: f64 = 2.5;
+/// Share of the multipliers that attention keeps backward, over the share it keeps forward. DeepSeek's published profile of a training
+/// step on H800 (github.com/deepseek-ai/profile-data) has 1 237 µs forward and 3 778.8 backward for heads of 192 and 128: 3 x 192 + 2 x 128
+/// products against 192 + 128, 2.6 times the work in 3.055 times the time.
+const BACKWARD_EFFICIENCY: f64 = 2.6 / (3778.8 / 1237.0);
+
+impl KernelFamily for AttentionWork {
+    fn flop(&self) -> Flop {
+        Flop::new(self.sequences * self.context * self.units * self.rows * self.flop_per_row)
+    }
+
+    fn bytes(&self) -> Bytes {
+        (self.sequence_bytes * self.context + self.query_bytes + self.prepared_bytes) * self.sequences
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Prompts are rotated and stored ahead of attention.
+    fn kernels(&self) -> u32 {
+        1 + u32::from(self.prepared_bytes > Bytes::ZERO)
+    }
+
+    fn time(&self, device: &Device, _: Seconds) -> Seconds {
+        match gather::choosing(device, self) {
+            Some((kernel, chosen)) if gather::gathers(kernel, self) => gather::choice_time(kernel, chosen) + gather::gather_time(kernel, chosen),
+            Some((kernel, chosen)) => gather::choice_time(kernel, chosen) + over_all(device, self),
+            None => over_all(device, self),
+        }
+    }
+
+    fn launch(&self, device: &Device, _: Seconds) -> Seconds {
+        let choosing = gather::choosing(device, self);
+        let choice = choosing.map_or(Seconds::ZERO, |(kernel, _)| kernel.launch.value);
+        if choosing.is_some_and(|(kernel, _)| gather::gathers(kernel, self)) {
+            return choice;
+        }
+        let prompts = Kernels::nearest(&device.kernels.prompts, self.precision).filter(|_| self.prepared_bytes > Bytes::ZERO);
+        let own = prompts.map(|kernel| kernel.launch.value);
+        let of_cache = || kernel_of(device, self).map(|(kernel, _)| kernel.launch.value);
+        choice + own.or_else(of_cache).unwrap_or(Seconds::ZERO) + sparse_launch(device, self.sparse)
+    }
+
+    /// Keys, values, queries and outputs are read again, and their gradients written.
+    fn undone(&self, _: f64) -> Undone<Self> {
+        Undone::by(vec![Self {
+            flop_per_row: self.flop_per_row * BACKWARD,
+            unit_bytes: self.unit_bytes * 2.0,
+            sequence_bytes: self.sequence_bytes * 2.0,
+            query_bytes: self.query_bytes * 2.0,
+            ..*self
+        }])
+    }
+
+    fn undone_time(&self, device: &Device, gap: Seconds, gradient_bytes: f64) -> Seconds {
+        let times = self.undone(gradient_bytes).kernels.into_iter().map(|kernel| {
+            let time = kernel.time(device, gap);
+            time + without(time, kernel.launch(device, gap)) * (1.0 / BACKWARD_EFFICIENCY - 1.0)
+        });
+        times.sum()
+    }
+
+    /// The output is the input of the projection behind it, which keeps it. Scores are never kept: attention computes them again (Dao et al. 2022).
+    fn kept(&self, input: &KeptInput<'_>) -> Bytes {
+        Bytes::new(self.sequences * (self.sequence_bytes.get() * input.sequence + self.query_bytes.get() / 2.0))
+    }
+
+    fn input_from(&self) -> InputFrom {
+        InputFrom::Expansion
+    }
+
+    fn started_in_training(&self) -> f64 {
+        1.0
+    }
+
+    fn keys_and_values(&self, sequence: f64) -> Bytes {
+        self.sequence_bytes * (self.sequences * sequence)
+    }
+
+    fn over_context(&self) -> bool {
+        true
+    }
+
+    fn has_weights(&self) -> bool {
+        false
+    }
+}
 
 /// Whether a decode kernel for single heads runs over grouped keys and values: `blocks` sequences and key heads, `rows` query rows each.
 #[must_use]
@@ -74,9 +168,9 @@ impl Tiles {
     }
 }
 
-/// The kernel that runs a [`Work::Attention`] over a cache, and its tiles.
-fn kernel_of<'a>(device: &'a Device, work: &Work) -> Option<(&'a AttentionKernel, Tiles)> {
-    let Work::Attention { sequences, context, units, rows, latent, precision, .. } = *work else { return None };
+/// The kernel that runs attention over a cache, and its tiles.
+fn kernel_of<'a>(device: &'a Device, work: &AttentionWork) -> Option<(&'a AttentionKernel, Tiles)> {
+    let AttentionWork { sequences, context, units, rows, latent, precision, .. } = *work;
     let kernels = &device.kernels;
     let single = !latent && takes_single_heads(kernels, precision, device.cores, sequences * units, rows, context);
     let family = if latent {
@@ -91,32 +185,9 @@ fn kernel_of<'a>(device: &'a Device, work: &Work) -> Option<(&'a AttentionKernel
     Some((kernel, Tiles::of(kernel, latent, units, rows)))
 }
 
-/// What of a [`Work::Attention`] is launch.
-pub(super) fn launch(device: &Device, work: &Work) -> Seconds {
-    let Work::Attention { prepared_bytes, sparse, precision, .. } = *work else { return Seconds::ZERO };
-    let choosing = gather::choosing(device, work);
-    let choice = choosing.map_or(Seconds::ZERO, |(kernel, _)| kernel.launch.value);
-    if choosing.is_some_and(|(kernel, _)| gather::gathers(kernel, work)) {
-        return choice;
-    }
-    let own = Kernels::nearest(&device.kernels.prompts, precision).filter(|_| prepared_bytes > Bytes::ZERO).map(|kernel| kernel.launch.value);
-    let of_cache = || kernel_of(device, work).map(|(kernel, _)| kernel.launch.value);
-    choice + own.or_else(of_cache).unwrap_or(Seconds::ZERO) + sparse_launch(device, sparse)
-}
-
-/// Time of an [`Work::Attention`], launch included; zero for no sequences.
-#[must_use]
-pub fn attention_time(device: &Device, work: &Work) -> Seconds {
-    match gather::choosing(device, work) {
-        Some((kernel, chosen)) if gather::gathers(kernel, work) => gather::choice_time(kernel, chosen) + gather::gather_time(kernel, chosen),
-        Some((kernel, chosen)) => gather::choice_time(kernel, chosen) + over_all(device, work),
-        None => over_all(device, work),
-    }
-}
-
 /// Without choice.
-fn over_all(device: &Device, work: &Work) -> Seconds {
-    let Work::Attention { sequences, prepared_bytes, sparse, .. } = *work else { return Seconds::ZERO };
+fn over_all(device: &Device, work: &AttentionWork) -> Seconds {
+    let AttentionWork { sequences, prepared_bytes, sparse, .. } = *work;
     if prepared_bytes > Bytes::ZERO {
         return prompts::prompt_time(device, work);
     }
@@ -154,10 +225,8 @@ const FIRST_TOKENS: f64 = 64.0;
 const MOST_ROWS: f64 = 32.0;
 
 impl Running {
-    fn new(device: &Device, work: &Work, kernel: &AttentionKernel, tiles: &Tiles) -> Self {
-        let Work::Attention { sequences, context, flop_per_row, unit_bytes, sequence_bytes, query_bytes, sparse, precision, .. } = *work else {
-            unreachable!("only attention has a kernel of this family")
-        };
+    fn new(device: &Device, work: &AttentionWork, kernel: &AttentionKernel, tiles: &Tiles) -> Self {
+        let AttentionWork { sequences, context, flop_per_row, unit_bytes, sequence_bytes, query_bytes, sparse, precision, .. } = *work;
         let share = device.kernels.sparse_attention.as_ref().filter(|_| sparse).map_or(1.0, |figure| figure.value.get());
         let memory = device.memory_bandwidth.get() * kernel.memory_efficiency.value.get() * share;
         let core_peak = device.peak(precision).get() / device.cores * kernel.compute_efficiency.value.get() * share;

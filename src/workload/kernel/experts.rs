@@ -20,11 +20,102 @@
 //! t   = launch + per_expert x local experts + products(active, rows, 2 width, hidden) + products(active, rows, hidden, width) + t_a
 //! ```
 
-use super::super::device::Device;
-use super::super::operator::Work;
-use super::{Norm, gemm_time, whole};
+use super::family::{InputFrom, KeptInput, KernelFamily, Undone};
+use super::gemm::{casts, gemm_time};
+use super::norm::{Norm, whole};
 use crate::input::document::{ExpertKernel, Kernels, Precision};
-use crate::units::Seconds;
+use crate::units::{Bytes, Flop, Seconds};
+use crate::workload::device::Device;
+
+/// The routed experts of one rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertWork {
+    /// Experts on the rank.
+    pub local: f64,
+    /// Of them, those with at least one token.
+    pub active: f64,
+    /// Token copies on the rank.
+    pub copies: f64,
+    /// Different tokens on the rank.
+    pub tokens: f64,
+    /// Width of the residual stream.
+    pub hidden: f64,
+    /// Width of an expert.
+    pub width: f64,
+    /// Number format.
+    pub precision: Precision,
+    /// Whether other ranks hold further experts.
+    pub spread: bool,
+}
+
+impl KernelFamily for ExpertWork {
+    fn flop(&self) -> Flop {
+        Flop::new(2.0 * self.copies * 3.0 * self.hidden * self.width)
+    }
+
+    fn bytes(&self) -> Bytes {
+        let Self { active, copies, tokens, hidden, width, precision, .. } = *self;
+        let (weights, element) = (active * 3.0 * hidden * width * precision.bytes(), precision.activation_bytes());
+        let activations = 4.0 * tokens * hidden + copies * (hidden * (4.0 + 2.0 * element) + width * (8.0 + 2.0 * element));
+        Bytes::new(weights + activations)
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// A choice, a sort, a product, an activation, a product and a sum.
+    fn kernels(&self) -> u32 {
+        6 + 2 * casts(self.precision)
+    }
+
+    fn time(&self, device: &Device, _: Seconds) -> Seconds {
+        total(fastest(device, self))
+    }
+
+    fn launch(&self, device: &Device, _: Seconds) -> Seconds {
+        fastest(device, self)[0]
+    }
+
+    fn time_and_body(&self, device: &Device, _: Seconds) -> [Seconds; 2] {
+        let [launch, body] = fastest(device, self);
+        [launch + body, body]
+    }
+
+    fn undone(&self, _: f64) -> Undone<Self> {
+        Undone::by(vec![*self; 2])
+    }
+
+    fn undone_time(&self, device: &Device, gap: Seconds, gradient_bytes: f64) -> Seconds {
+        self.undone(gradient_bytes).kernels.iter().map(|kernel| kernel.time(device, gap)).sum()
+    }
+
+    /// Training has products and streams in the place of this kernel, which keep their inputs.
+    fn kept(&self, _: &KeptInput<'_>) -> Bytes {
+        Bytes::ZERO
+    }
+
+    fn input_from(&self) -> InputFrom {
+        InputFrom::Nothing
+    }
+
+    /// Two products with a cast each, for every expert.
+    fn started_in_training(&self) -> f64 {
+        self.active * 4.0
+    }
+
+    fn keys_and_values(&self, _: f64) -> Bytes {
+        Bytes::ZERO
+    }
+
+    fn over_context(&self) -> bool {
+        false
+    }
+
+    fn has_weights(&self) -> bool {
+        true
+    }
+}
 
 /// Rows of a tile: each active expert's tokens are padded to a multiple of it.
 const TILE_ROWS: f64 = 32.0;
@@ -62,27 +153,9 @@ pub fn padded_rows(rows: f64) -> f64 {
     TILE_ROWS * whole(rows / TILE_ROWS)
 }
 
-/// Time of a [`Work::Experts`], launch included; zero for no copies.
-#[must_use]
-pub fn expert_time(device: &Device, work: &Work) -> Seconds {
-    let [launch, body] = fastest(device, work);
-    launch + body
-}
-
-/// The same without the launch.
-pub(super) fn expert_body(device: &Device, work: &Work) -> Seconds {
-    fastest(device, work)[1]
-}
-
-/// Both in one.
-pub(super) fn time_and_body(device: &Device, work: &Work) -> [Seconds; 2] {
-    let [launch, body] = fastest(device, work);
-    [launch + body, body]
-}
-
-/// Launch and body with the fastest kernel.
-fn fastest(device: &Device, work: &Work) -> [Seconds; 2] {
-    let Work::Experts { local, active, copies, tokens, hidden, width, precision, spread } = *work else { return [Seconds::ZERO; 2] };
+/// Launch and body with the fastest kernel; zero for no copies.
+fn fastest(device: &Device, work: &ExpertWork) -> [Seconds; 2] {
+    let ExpertWork { local, active, copies, tokens, hidden, width, precision, spread } = *work;
     let Some(kernel) = Kernels::nearest(&device.kernels.experts, precision) else { return [Seconds::ZERO; 2] };
     if copies <= 0.0 {
         return [Seconds::ZERO; 2];

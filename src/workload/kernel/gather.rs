@@ -11,20 +11,24 @@
 //!
 //! Up to as many tokens as may be chosen, prompts are dense, unless the library has no dense kernel for them (`always`; TensorRT-LLM 1.3.0rc20 on Hopper).
 
-use super::super::device::Device;
-use super::super::operator::{Chosen, Work};
+use super::attention_work::{AttentionWork, Chosen};
 use crate::input::document::SparsePromptKernel;
 use crate::units::Seconds;
+use crate::workload::device::Device;
+
+/// Added to a kernel's start where it is sparse: a dozen small kernels quantise and rotate the indexer's queries and keys, sort scores and convert choices.
+pub(super) fn sparse_launch(device: &Device, sparse: bool) -> Seconds {
+    device.kernels.sparse_launch.as_ref().filter(|_| sparse).map_or(Seconds::ZERO, |figure| figure.value)
+}
 
 /// The kernels that choose for this work, and what they choose.
-pub(super) fn choosing<'a>(device: &'a Device, work: &Work) -> Option<(&'a SparsePromptKernel, Chosen)> {
-    let Work::Attention { chosen, .. } = *work else { return None };
-    device.kernels.sparse_prompts.as_ref().zip(chosen)
+pub(super) fn choosing<'a>(device: &'a Device, work: &AttentionWork) -> Option<(&'a SparsePromptKernel, Chosen)> {
+    device.kernels.sparse_prompts.as_ref().zip(work.chosen)
 }
 
 /// Whether entries are gathered.
-pub(super) fn gathers(kernel: &SparsePromptKernel, work: &Work) -> bool {
-    kernel.always || matches!(work, Work::Attention { sparse: true, .. })
+pub(super) fn gathers(kernel: &SparsePromptKernel, work: &AttentionWork) -> bool {
+    kernel.always || work.sparse
 }
 
 /// Choosing, launch included.

@@ -11,10 +11,112 @@
 
 use std::cell::RefCell;
 
-use super::super::device::Device;
-use super::{Norm, whole};
+use super::family::{InputFrom, KeptInput, KernelFamily, Undone};
+use super::norm::{Norm, whole};
 use crate::input::document::{Kernels, Precision};
-use crate::units::Seconds;
+use crate::units::{Bytes, Flop, Seconds};
+use crate::workload::device::Device;
+
+/// `batch` independent products of a (rows x depth) activation with a (depth x columns) weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GemmWork {
+    /// Independent products, each with its own weight.
+    pub batch: f64,
+    /// Rows: tokens.
+    pub rows: f64,
+    /// Columns: outputs.
+    pub columns: f64,
+    /// Depth: inputs.
+    pub depth: f64,
+    /// Number format.
+    pub precision: Precision,
+}
+
+/// Bytes that a product writes for an element of its result.
+const RESULT: f64 = 2.0;
+
+/// Kernels that make the input of a product: one ahead for inputs in 8 or 4 bits.
+pub(super) fn casts(precision: Precision) -> u32 {
+    u32::from(precision.activation_bytes() < Precision::Bf16.activation_bytes())
+}
+
+impl KernelFamily for GemmWork {
+    fn flop(&self) -> Flop {
+        Flop::new(2.0 * self.batch * self.rows * self.columns * self.depth)
+    }
+
+    fn bytes(&self) -> Bytes {
+        let Self { batch, rows, columns, depth, precision } = *self;
+        let weights = depth * columns * precision.bytes();
+        let activations = rows * depth * precision.activation_bytes() + RESULT * rows * columns;
+        Bytes::new(batch * (weights + activations))
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn kernels(&self) -> u32 {
+        1 + casts(self.precision)
+    }
+
+    fn time(&self, device: &Device, gap: Seconds) -> Seconds {
+        gap + gemm_time(device, self.batch, self.rows, self.columns, self.depth, self.precision)
+    }
+
+    fn launch(&self, _: &Device, gap: Seconds) -> Seconds {
+        gap
+    }
+
+    /// ```text
+    /// y = x W            forward        2 r c d
+    /// dx = dy W^T        backward       2 r c d
+    /// dW += x^T dy       backward       2 r c d, and each gradient is read and written
+    /// ```
+    ///
+    /// The gradient of the weights is added up in place: what that moves beyond a written result is `summed`.
+    fn undone(&self, gradient_bytes: f64) -> Undone<Self> {
+        let Self { batch, rows, columns, depth, precision } = *self;
+        let input = Self { batch, rows, columns: depth, depth: columns, precision };
+        let weights = Self { batch, rows: depth, columns, depth: rows, precision };
+        Undone { kernels: vec![input, weights], summed: Some(Bytes::new(batch * depth * columns * (2.0 * gradient_bytes - RESULT))) }
+    }
+
+    /// Gradients are added up as the product is written, beside its arithmetic.
+    fn undone_time(&self, device: &Device, gap: Seconds, gradient_bytes: f64) -> Seconds {
+        let Self { batch, rows, columns, depth, precision } = *self;
+        let input = Self { batch, rows, columns: depth, depth: columns, precision };
+        let weights = gemm_into(device, batch, [depth, columns, rows], precision, 2.0 * gradient_bytes);
+        input.time(device, gap) + gap + weights
+    }
+
+    fn kept(&self, input: &KeptInput<'_>) -> Bytes {
+        let split = if self.depth == input.hidden && self.rows == input.tokens { input.tensor_parallel } else { 1.0 };
+        Bytes::new(self.batch * self.rows * self.depth * self.precision.activation_bytes() / split)
+    }
+
+    fn input_from(&self) -> InputFrom {
+        InputFrom::Pointwise
+    }
+
+    /// A product for each expert, and before a product in 8 or 4 bits the cast of its input with the transposed copy that the backward pass reads.
+    fn started_in_training(&self) -> f64 {
+        let cast = if matches!(self.precision.computes_in(), Precision::Bf16) { 0.0 } else { 1.0 };
+        self.batch * (1.0 + cast)
+    }
+
+    fn keys_and_values(&self, _: f64) -> Bytes {
+        Bytes::ZERO
+    }
+
+    fn over_context(&self) -> bool {
+        false
+    }
+
+    fn has_weights(&self) -> bool {
+        true
+    }
+}
 
 /// Tile shapes (rows, columns) and splits of the depth that a kernel library offers for a format.
 struct Menu {
@@ -63,13 +165,12 @@ fn sum_of_fourth_powers(a: f64, b: f64) -> f64 {
 /// Body of `batch` products (rows x depth)(depth x columns), without any launch. Zero for no rows.
 #[must_use]
 pub fn gemm_time(device: &Device, batch: f64, rows: f64, columns: f64, depth: f64, precision: Precision) -> Seconds {
-    gemm_into(device, batch, [rows, columns, depth], precision, 2.0)
+    gemm_into(device, batch, [rows, columns, depth], precision, RESULT)
 }
 
 /// The same for `[rows, columns, depth]` where each element of the result moves `result` bytes in memory: two for a BF16 one that is
 /// written, more where the product is added to what is there.
-#[must_use]
-pub fn gemm_into(device: &Device, batch: f64, [rows, columns, depth]: [f64; 3], precision: Precision, result: f64) -> Seconds {
+fn gemm_into(device: &Device, batch: f64, [rows, columns, depth]: [f64; 3], precision: Precision, result: f64) -> Seconds {
     let Some(kernel) = Kernels::nearest(&device.kernels.gemm, precision) else { return Seconds::ZERO };
     if batch * rows * columns * depth <= 0.0 {
         return Seconds::ZERO;
@@ -180,5 +281,20 @@ impl Tiling {
             }
         }
         Norm::Four.of(best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A product of 10 rows, 20 columns, depth 30: two products of the same 12 000 operations; 600 FP32 gradients are read and written,
+    /// 8 bytes each, of which 2 are the product's own.
+    #[test]
+    fn a_product_is_undone_by_two_and_a_sum() {
+        let work = GemmWork { batch: 1.0, rows: 10.0, columns: 20.0, depth: 30.0, precision: Precision::Bf16 };
+        let undone = work.undone(4.0);
+        assert_eq!(undone.kernels.iter().map(|kernel| kernel.flop().get()).collect::<Vec<_>>(), [12_000.0, 12_000.0]);
+        assert_eq!(undone.summed, Some(Bytes::new(3600.0)));
     }
 }

@@ -16,23 +16,21 @@
 //! `launch`, `e_c` and `preparation` are those of `[chip.kernels.prompts]`; a chip without takes launch and `e_c` of `gqa` and prepares at the memory's
 //! rate. `e_m` is that of `gqa`.
 
-use super::super::device::Device;
-use super::super::operator::Work;
-use super::{Norm, sparse_launch, whole};
+use super::attention_work::AttentionWork;
+use super::gather::sparse_launch;
+use super::norm::{Norm, whole};
 use crate::input::document::Kernels;
 use crate::units::Seconds;
+use crate::workload::device::Device;
 
 /// Columns that the causal mask leaves idle on average: half of a tile.
 const MASKED: f64 = 64.0;
 /// Rows are padded to a multiple of the multipliers' own.
 const LEAST_ROWS: f64 = 16.0;
 
-/// Time of a [`Work::Attention`] that prepares bytes, launch included; zero for other work and for no sequences.
-pub(super) fn prompt_time(device: &Device, work: &Work) -> Seconds {
-    let Work::Attention { sequences, context, units, rows, flop_per_row, sequence_bytes, query_bytes, prepared_bytes, sparse, precision, .. } = *work
-    else {
-        return Seconds::ZERO;
-    };
+/// Time of attention that prepares bytes, launch included; zero for no sequences.
+pub(super) fn prompt_time(device: &Device, work: &AttentionWork) -> Seconds {
+    let AttentionWork { sequences, context, units, rows, flop_per_row, sequence_bytes, query_bytes, prepared_bytes, sparse, precision, .. } = *work;
     let Some(decode) = Kernels::nearest(&device.kernels.gqa, precision) else { return Seconds::ZERO };
     if sequences <= 0.0 {
         return Seconds::ZERO;
