@@ -103,7 +103,7 @@ fn nothing_of_a_borrowed_supply_is_lost() {
     let sources = |machine: &str| {
         let all = json(&project, &["sensitivity", machine, "--sources", "--workload", "llama-3.1-8b-bf16"])["sources"].as_array().unwrap().clone();
         let of_supply = |row: &&Json| row["value"].as_str().unwrap().starts_with("supply[");
-        let told = |row: &Json| ["low", "high", "confidence", "source"].map(|key| row[key].clone());
+        let told = |row: &Json| ["low_si", "high_si", "unit", "confidence", "source"].map(|key| row[key].clone());
         let mut rows: Vec<_> = all.iter().filter(of_supply).map(told).collect();
         rows.sort_by_key(|row| row[0].to_string());
         rows
