@@ -23,7 +23,7 @@ use crate::input::read::parse;
 use crate::input::spec::{load_clip, load_supernode, load_supernode_from, load_target, load_training, load_workload};
 use crate::input::study::load_study;
 use crate::report::{Format, Report, Section, Table};
-use crate::study::{Demands, MachineFacts, RuleFinding, Severity, Space, check_figures, check_machine, findings};
+use crate::study::{Demands, MachineFacts, RuleFinding, Severity, Space, check_figures, check_link, check_machine, findings};
 use crate::units::counted;
 use crate::validation::load_bounds;
 
@@ -175,7 +175,7 @@ fn show(checked: &CheckedFile, least: Severity) {
 fn check_kind(kind: Kind, path: &str, found: FoundText, log: &Mutex<Log>) -> Result<String, Problems> {
     match kind {
         Kind::Study => check_study(path),
-        // A machine has rules of its own: see `check`.
+        // A machine and a link have rules of their own: see `check`.
         Kind::Supernode => load_supernode(path).map(|spec| format!("supernode {}", spec.name)),
         Kind::Workload => load_workload(path).map(|spec| format!("workload {}", spec.workload.name)),
         Kind::Clip => load_clip(path).map(|clip| format!("clip {}", clip.name)),
@@ -203,7 +203,8 @@ fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<R
     // A path without a slash would be taken for a shipped name.
     let path = if file.contains('/') || file == STANDARD_INPUT { file.to_owned() } else { format!("./{file}") };
     // A model as the hub holds it. No TOML file starts with a brace.
-    if source.text.trim_start().starts_with('{') {
+    let is_json = Path::new(file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if is_json || source.text.trim_start().starts_with('{') {
         return hugging_face::read(&source).map(|model| (configuration(&model), Vec::new()));
     }
     let table = parse(&source, &source.text)?;
@@ -213,6 +214,10 @@ fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<R
     let extended = || kind_of(&found).and_then(Kind::with_table);
     match Kind::ALL.into_iter().find(|kind| holds(kind.word())).or_else(extended) {
         Some(Kind::Supernode) => check_supernode(&path, log, prices),
+        Some(Kind::Link) => {
+            let link = part::<LinkFile>(found, log)?;
+            Ok((format!("link {}", link.name), check_link(&link.name, &link).into_iter().collect()))
+        }
         Some(kind) => check_kind(kind, &path, found, log).map(|holds| (holds, Vec::new())),
         None if holds("extends") => check_supernode(&path, log, prices),
         None => {

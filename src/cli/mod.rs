@@ -317,7 +317,16 @@ fn listed_tables() -> Option<String> {
         "simulate" if words.iter().any(|word| word == "--clip" || word.starts_with("--clip=")) => "simulate-clip",
         other => other,
     };
+    let more = (supernodes(&words) > 1).then(|| report::SECOND_SUPERNODE.to_owned());
+    let words: Vec<String> = words.iter().cloned().chain(more).collect();
     Some(report::tables_text(variant, &words)).filter(|text| !text.is_empty())
+}
+
+/// Supernodes that a command line names, as far as it can be read.
+fn supernodes(words: &[String]) -> usize {
+    let read = Arguments::command().ignore_errors(true).no_binary_name(true).try_get_matches_from(words);
+    let matches = read.ok().and_then(|matches| matches.subcommand().map(|(_, inner)| inner.clone()));
+    matches.and_then(|matches| Some(matches.try_get_raw("supernodes").ok()??.len())).unwrap_or(0)
 }
 
 /// What a command leaves behind.

@@ -307,7 +307,8 @@ fn stand_at<'t>(value: DeValue<'t>, span: &Range<usize>) -> Spanned<DeValue<'t>>
 pub struct LeafValue {
     /// Where it stands, files and items chosen by name.
     pub path: ValuePath,
-    /// The same with what the file is in place of what it is called, so that a copy elsewhere has the same: draws follow from it.
+    /// What the figure is, from which its draws follow: its path, with the part that states it in place of the name of the part's file, and without
+    /// the name of the machine or the workload. A copy under another name, and a file that inherits the figure, have the same.
     pub identity: String,
     /// As TOML text; the central value of a figure.
     pub value: String,
@@ -369,37 +370,60 @@ impl ValuePath {
     }
 }
 
-/// Every value of a file that is a number, a quantity, a figure or a text, in file order; `identity` is what the file is, whatever its name. What stands
-/// before `own` in the text of all layers comes from a file that this one extends.
-pub(super) fn leaves(kind: &str, name: &str, identity: &str, table: &DeTable<'_>, own: usize) -> Vec<LeafValue> {
+/// Every value of a file that is a number, a quantity, a figure or a text, in file order. What stands before `own` in the text of all layers comes from a
+/// file that this one extends.
+pub(super) fn leaves(kind: &str, name: &str, (table, own): (&DeTable<'_>, usize), layers: &FileLayers) -> Vec<LeafValue> {
     let mut found = Vec::new();
     let told = FileOrigin::by(table);
-    for (key, value) in table.iter().filter(|(key, _)| Kind::with_table(key.get_ref()).is_some_and(|known| known.word() == kind)) {
-        let choice = value.get_ref().is_table().then(|| name.to_owned());
-        let (start, is_file) = (found.len(), choice.is_some());
-        collect(value, &[PathStep { key: key.get_ref().to_string(), choice }], &told, own, &mut found);
-        for leaf in &mut found[start..] {
+    let owners = layers.identities(kind);
+    // What an inherited figure is does not change with the file that inherits it; what was derived from one is of the file that derives it.
+    let owner = |stated: Stated| {
+        let place = owners.iter().rposition(|(start, _)| *start <= stated.at).unwrap_or(0) + usize::from(stated.above);
+        owners.get(place).or(owners.last()).map(|(_, owner)| owner.clone())
+    };
+    for (key, value) in table {
+        let Some(known) = Kind::with_table(key.get_ref()).filter(|known| known.word() == kind) else { continue };
+        let is_file = value.get_ref().is_table();
+        let choice = is_file.then(|| name.to_owned());
+        let mut values = Vec::new();
+        collect(value, &[PathStep { key: key.get_ref().to_string(), choice }], &told, own, &mut values);
+        found.extend(values.into_iter().map(|(stated, leaf)| {
             let mut path = leaf.path.clone();
             if is_file {
-                path.0[0].choice = Some(identity.to_owned());
+                path.0[0].choice = owner(stated).filter(|_| !known.is_one_to_a_question());
             }
-            leaf.identity = path.to_string();
-        }
+            LeafValue { identity: path.to_string(), ..leaf }
+        }));
     }
     found
 }
 
-fn collect(value: &Spanned<DeValue<'_>>, steps: &[PathStep], told: &FileOrigin<'_, '_>, own: usize, found: &mut Vec<LeafValue>) {
+/// Which file states a value.
+#[derive(Clone, Copy)]
+struct Stated {
+    /// Position of its text.
+    at: usize,
+    /// Whether the file above makes another figure of it, as of what was calibrated on another chip.
+    above: bool,
+}
+
+/// The values below one of a file.
+fn collect(value: &Spanned<DeValue<'_>>, steps: &[PathStep], told: &FileOrigin<'_, '_>, own: usize, found: &mut Vec<(Stated, LeafValue)>) {
     let inherited = value.span().start < own;
+    let mut leaf = |value: &Spanned<DeValue<'_>>, range, above, [confidence, source]: [Option<String>; 2]| {
+        let Some(text) = text(value.get_ref()) else { return };
+        let leaf = LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value: text, range, confidence, source, inherited };
+        found.push((Stated { at: value.span().start, above }, leaf));
+    };
     match value.get_ref() {
         DeValue::Table(figure) if figure.contains_key("value") => {
             let ends = figure.get("range").and_then(|range| match range.get_ref().as_array()?.as_ref() {
                 [low, high] => Some((text(low.get_ref())?, text(high.get_ref())?)),
                 _ => None,
             });
-            let [confidence, source] = told.of(Some(figure));
-            let Some(value) = figure.get("value").and_then(|value| text(value.get_ref())) else { return };
-            found.push(LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: ends, confidence, source, inherited });
+            // `inherit.rs` writes it over the value.
+            let above = figure.get("confidence").is_some_and(|confidence| confidence.span() == figure["value"].span());
+            leaf(&figure["value"], ends, above, told.of(Some(figure)));
         }
         DeValue::Table(table) => {
             for (key, value) in table {
@@ -417,11 +441,8 @@ fn collect(value: &Spanned<DeValue<'_>>, steps: &[PathStep], told: &FileOrigin<'
                 collect(item, &steps, told, own, found);
             }
         }
-        plain => {
-            let [confidence, source] = told.of(None);
-            let leaf =
-                |value| LeafValue { path: ValuePath(steps.to_vec()), identity: String::new(), value, range: None, confidence, source, inherited };
-            found.extend(text(plain).map(leaf));
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            leaf(value, None, false, told.of(None));
         }
     }
 }

@@ -128,18 +128,21 @@ fn merged<K: FileKind>(
             joined += &found.source.text;
             joined.push('\n');
         }
-        layers.push(FileLayer { start, found });
+        layers.push(FileLayer { start, found, title: None });
     }
     let whole = if alone { Arc::clone(&first.source) } else { Arc::new(Source { name: String::new(), text: joined }) };
     // Values before this place are those of what the file extends.
     let own = layers.last().map_or(0, |layer| layer.start);
     let behind = whole.text.len() + 1;
-    layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| FileLayer { start: behind + layer.start, found: layer.found.clone() }));
-    let layers = FileLayers(layers);
+    layers.extend(by.iter().flat_map(|by| &by.0).map(|layer| FileLayer { start: behind + layer.start, ..layer.clone() }));
+    let mut layers = FileLayers(layers);
     let texts = if alone { vec![whole.text.as_str()] } else { padded.iter().map(String::as_str).collect() };
     let mut merged: Option<Spanned<DeTable<'_>>> = None;
-    for text in texts {
+    let mut title = None;
+    for (place, text) in texts.into_iter().enumerate() {
         let mut over = parse(&whole, text).map_err(|problems| layers.relocate(problems))?;
+        title = title_of(over.get_ref()).or(title);
+        layers.0[place].title.clone_from(&title);
         let removed = over.get_mut().remove("remove");
         merged = Some(match merged {
             Some(mut base) => {
@@ -159,8 +162,10 @@ fn merged<K: FileKind>(
         });
     }
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
+    // A value that a study puts in is one of the file.
+    layers.0.iter_mut().filter(|layer| layer.start >= behind).for_each(|layer| layer.title.clone_from(&title));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, &first, &whole.text, (merged.get_ref(), own))?;
+    reader.note(K::KIND, (&first, &whole.text), (merged.get_ref(), own), &layers)?;
     match typed::<K>(&whole, merged) {
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {
@@ -169,6 +174,11 @@ fn merged<K: FileKind>(
             Err(Problems::check(problems, ()).err().unwrap_or_else(|| Problem::new("the file cannot be read").into()))
         }
     }
+}
+
+/// What a file calls what it describes.
+fn title_of(table: &DeTable<'_>) -> Option<String> {
+    table.values().find_map(|head| Some(head.get_ref().as_table()?.get("name")?.get_ref().as_str()?.to_owned()))
 }
 
 /// The problem of a name that no file has, in a file that has other problems too.

@@ -145,17 +145,22 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// Writes down a file that was read; its text is that of all its layers.
+    /// Writes down a file that was read; its text is that of all its layers, which say whose each figure is.
     ///
     /// # Errors
     /// That another file of the kind has the same name: values are put into files by name.
-    pub(super) fn note(&self, kind: &'static str, found: &FoundText, text: &str, (table, own): (&DeTable<'_>, usize)) -> Result<(), Problem> {
+    pub(super) fn note(
+        &self,
+        kind: &'static str,
+        (found, text): (&FoundText, &str),
+        (table, own): (&DeTable<'_>, usize),
+        layers: &FileLayers,
+    ) -> Result<(), Problem> {
         let Some(log) = self.log else { return Ok(()) };
         let mut log = open(log);
         match log.files.insert((kind, found.stem().to_owned()), text.to_owned()) {
             None => {
-                let title = table.values().find_map(|head| head.get_ref().as_table()?.get("name")?.get_ref().as_str());
-                log.leaves.extend(leaves(kind, found.stem(), &found.identity(kind, title), table, own));
+                log.leaves.extend(leaves(kind, found.stem(), (table, own), layers));
                 Ok(())
             }
             Some(known) if known == text => Ok(()),

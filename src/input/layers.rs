@@ -11,6 +11,8 @@ use super::problem::{Place, Problems};
 pub struct FileLayer {
     pub(super) start: usize,
     pub(super) found: FoundText,
+    /// What the file calls what it describes, or what it extends where it says nothing.
+    pub(super) title: Option<String>,
 }
 
 /// The files of one document, the one that extends no other first; never empty.
@@ -21,7 +23,7 @@ impl FileLayers {
     /// A file that stands alone.
     #[must_use]
     pub fn single(found: FoundText) -> Self {
-        Self(vec![FileLayer { start: 0, found }])
+        Self(vec![FileLayer { start: 0, found, title: None }])
     }
 
     /// The texts of the files.
@@ -31,6 +33,11 @@ impl FileLayers {
 
     fn layer(&self, position: usize) -> &FileLayer {
         self.0.iter().rev().find(|layer| layer.start <= position).unwrap_or(&self.0[0])
+    }
+
+    /// What each file is, whatever it is called and wherever it lies, with the position where its text starts.
+    pub(super) fn identities(&self, kind: &str) -> Vec<(usize, String)> {
+        self.0.iter().map(|layer| (layer.start, layer.found.identity(kind, layer.title.as_deref()))).collect()
     }
 
     /// The place of a span of the text of all layers.

@@ -179,11 +179,11 @@ impl Report for FlowsReport {
                 "capacity_bytes_per_s": self.capacities[used.channel as usize],
             })
         });
-        let bottlenecks = self
-            .run
-            .bottlenecks
-            .iter()
-            .map(|shared| json!({ "channel": self.channel(shared.channel), "time_s": shared.time, "flows": shared.flows }));
+        // What shares a channel follows from the rates.
+        let bottlenecks = self.run.rates.as_ref().map(|_| {
+            let shared = self.run.bottlenecks.iter();
+            shared.map(|shared| json!({ "channel": self.channel(shared.channel), "time_s": shared.time, "flows": shared.flows })).collect::<Vec<_>>()
+        });
         let rates = self.run.rates.as_deref().map(|rates| {
             let stretch = |stretch: &RateStretch| {
                 json!({
@@ -199,7 +199,7 @@ impl Report for FlowsReport {
             "makespan_s": self.run.makespan(),
             "flows": flows.collect::<Vec<_>>(),
             "channels": channels.collect::<Vec<_>>(),
-            "bottlenecks": bottlenecks.collect::<Vec<_>>(),
+            "bottlenecks": bottlenecks,
             "rates": rates,
         });
         if let Some(packets) = &self.packets {

@@ -56,7 +56,15 @@ impl LoadReport {
         }
         let ticks = self.curve.points.iter().map(|point| (point.offered, format!("{:.2}", point.offered))).collect();
         let title = format!("Queues on {}, {}", self.supernode, self.pattern);
-        LineChart { title, x: "offered load".to_owned(), y: "KiB that wait for a channel, mean".to_owned(), ticks, lines, log: false }.svg()
+        LineChart {
+            title,
+            x: "offered load, share of what a chip can send".to_owned(),
+            y: "KiB that wait for a channel, mean".to_owned(),
+            ticks,
+            lines,
+            log: false,
+        }
+        .svg()
     }
 
     /// A process for each load, whose counters are the bytes that wait.

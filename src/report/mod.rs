@@ -103,6 +103,7 @@ pub use sensitivity::SensitivityReport;
 pub use serve::ServeReport;
 pub use simulate::SimulateReport;
 pub use sweep::{SweepReport, picture_of};
+pub use tables::SECOND_SUPERNODE;
 pub use text_layout::{Screen, render_text};
 pub use trace::{TracedPass, chrome_trace};
 pub use trace_events::{Slice, TraceEvents};

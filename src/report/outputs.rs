@@ -9,6 +9,7 @@
 //! - `x-columns` on a list of fixed length: its entries are columns with these names, behind that of the list.
 //! - `x-column` with `false`: no column, since another table has it with `x-beside`.
 //! - `x-option`: the option without which the result lacks this key, and so the tables in it; `x-unless`: the option with which.
+//! - `x-left-out`: why an answer leaves a table out, whose key is then null.
 //! - `x-default-table` at the root: what is written where no table is asked for.
 
 use std::sync::OnceLock;

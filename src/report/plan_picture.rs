@@ -271,15 +271,17 @@ fn trillions(rate: TokensPerSecond) -> f64 {
     rate.get() * DAY / 1e12
 }
 
+/// Names of lines; those that lie on each other stand below each other.
 fn legend(series: &[Series], top: f64, svg: &mut String) {
-    for (index, Series { names, colour, dashes, .. }) in series.iter().enumerate() {
-        let y = top + 10.0 + 20.0 * index as f64;
-        let _ = writeln!(
-            svg,
-            "<line x1=\"715\" y1=\"{y}\" x2=\"740\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/><text x=\"{LEGEND}\" y=\"{:.0}\">{}</text>",
-            y + 4.0,
-            named(&names.join(" = "))
-        );
+    let mut y = top + 10.0;
+    for Series { names, colour, dashes, .. } in series {
+        let _ =
+            writeln!(svg, "<line x1=\"715\" y1=\"{y}\" x2=\"740\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>");
+        for (index, name) in names.iter().enumerate() {
+            let equals = if index == 0 { "" } else { "= " };
+            let _ = writeln!(svg, "<text x=\"{LEGEND}\" y=\"{:.0}\">{}</text>", y + 4.0, named(&format!("{equals}{name}")));
+            y += 20.0;
+        }
     }
 }
 
@@ -315,5 +317,16 @@ mod tests {
         axes.draw("t", "MW", &all, &days, &mut svg);
         assert_eq!(svg.matches("<rect").count(), 4);
         assert!(svg.contains(">24.0</text>") && svg.contains("2026-04"));
+    }
+
+    #[test]
+    fn every_line_has_its_whole_name() {
+        let all =
+            vec![Series { names: ["HGX H100", "HGX B200", "CloudMatrix384"].map(str::to_owned).to_vec(), ..series("", &[1.0]) }, series("b", &[2.0])];
+        let mut svg = String::new();
+        legend(&all, 0.0, &mut svg);
+        let texts: Vec<&str> = svg.lines().filter_map(|line| line.strip_prefix("<text")?.split_once('>')?.1.strip_suffix("</text>")).collect();
+        assert_eq!(texts, ["HGX H100", "= HGX B200", "= CloudMatrix384", "b"]);
+        assert!(svg.contains("y=\"74\">b<"), "{svg}");
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::format::{Report, Section, Table};
 use crate::study::{Gain, SensitivityCase, Weakness};
+use crate::units::measured;
 
 /// Gains of a design.
 pub struct SensitivityReport {
@@ -30,7 +31,7 @@ impl Report for SensitivityReport {
             .iter()
             .map(|gain| {
                 json!({
-                    "parameter": gain.name, "change": gain.change, "values": gain.values, "tokens_per_s_gain": gain.tokens,
+                    "parameter": gain.name, "change": gain.change, "factor": gain.factor, "values": gain.values, "tokens_per_s_gain": gain.tokens,
                     "tokens_per_joule_gain": gain.per_joule, "note": gain.note,
                 })
             })
@@ -74,9 +75,11 @@ impl Report for SensitivityReport {
 const SHOWN: usize = 25;
 
 fn weakness_json(weakness: &Weakness) -> Json {
-    let [low, high] = weakness.ends.clone().map(|end| end.trim_matches('"').to_owned());
+    let [low, high] = weakness.ends.each_ref().map(|end| measured(end.trim_matches('"')));
+    let unit = low.map(|(_, dimension)| dimension.base_unit()).filter(|unit| !unit.is_empty());
+    let [low, high] = [low, high].map(|end| end.map(|(value, _)| value));
     json!({
-        "value": weakness.path, "low": low, "high": high, "confidence": weakness.confidence, "source": weakness.source,
+        "value": weakness.path, "low_si": low, "high_si": high, "unit": unit, "confidence": weakness.confidence, "source": weakness.source,
         "tokens_per_s_low": weakness.tokens[0], "tokens_per_s_high": weakness.tokens[1],
         "tokens_per_joule_low": weakness.per_joule[0], "tokens_per_joule_high": weakness.per_joule[1], "swing": weakness.swing(),
     })

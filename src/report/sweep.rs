@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::bars::{bars, cell};
 use super::chart::{ChartLine, LineChart};
 use super::format::{Report, Section, Table};
-use crate::input::document::Chart;
+use crate::input::document::{At, Chart};
 use crate::study::{Claim, Demands, Probability, Space, SweptRow, Validity, chosen, columns};
 use crate::units::{counted, si};
 
@@ -265,7 +265,8 @@ fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) 
     let at = |name: &str| names.iter().position(|known| known == name);
     let along = at(&chart.x).unwrap_or(0);
     let by: Vec<usize> = chart.by.iter().chain(&chart.and).filter_map(|by| at(by)).collect();
-    let figures: Vec<_> = chart.y.iter().filter_map(|key| heading(space, key)).collect();
+    let figure = |key: &At<String>| heading(space, key).map(|(figure, header, scale)| (figure, with_unit(key, &header), scale));
+    let figures: Vec<_> = chart.y.iter().filter_map(figure).collect();
     let mut ticks: Vec<(f64, String)> = Vec::new();
     let mut lines: Vec<ChartLine> = Vec::new();
     let drawn: Vec<(&SweptRow, Vec<String>)> =
@@ -294,7 +295,7 @@ fn chart_of(space: &Space, demands: &Demands, rows: &[SweptRow], chart: &Chart) 
     }
     ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
     lines.iter_mut().for_each(|line| line.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
-    let headers: Vec<String> = chart.y.iter().zip(&figures).map(|(key, (_, header, _))| with_unit(key, header)).collect();
+    let headers: Vec<String> = figures.iter().map(|(_, header, _)| header.clone()).collect();
     let (positions, labels): (Vec<f64>, Vec<String>) = ticks.into_iter().unzip();
     let (unit, labels) = common_unit(labels);
     LineChart {

@@ -60,28 +60,41 @@ pub struct DataColumn {
     pub about: String,
 }
 
-/// Options on which it depends whether an answer has a table.
+/// What stands in a schema and among the words of a command line for a table that takes two machines.
+pub const SECOND_SUPERNODE: &str = "a second supernode";
+
+/// On what it depends whether an answer has a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
-    /// Without which there is none.
-    with: Option<String>,
-    /// With which there is none.
-    unless: Option<String>,
+pub enum Lack {
+    /// On options.
+    Option {
+        /// Without which there is none.
+        with: Option<String>,
+        /// With which there is none.
+        unless: Option<String>,
+    },
+    /// On the answer, which has none where this is so.
+    LeftOut(String),
 }
 
 impl Lack {
-    fn of(node: &Json) -> Option<Self> {
+    /// What a schema says of a table that is not there; before there is an answer nothing is left out of it.
+    fn of(node: &Json, is_answered: bool) -> Option<Self> {
         let word = |name: &str| node.get(name).and_then(Json::as_str).map(str::to_owned);
         let (with, unless) = (word("x-option"), word("x-unless"));
-        (with.is_some() || unless.is_some()).then_some(Self { with, unless })
+        let left_out = || word("x-left-out").filter(|_| is_answered).map(Self::LeftOut);
+        if with.is_some() || unless.is_some() { Some(Self::Option { with, unless }) } else { left_out() }
     }
 
-    /// What to change to have the table.
+    /// What to change to have the table, or why nothing helps.
     #[must_use]
     pub fn refusal(&self) -> String {
-        match (&self.with, &self.unless) {
-            (Some(with), _) => format!("add {with}, without which this answer has no such table"),
-            (None, unless) => format!("leave out {}, with which this answer has no such table", unless.as_deref().unwrap_or_default()),
+        match self {
+            Self::Option { with: Some(with), .. } => format!("add {with}, without which this answer has no such table"),
+            Self::Option { with: None, unless } => {
+                format!("leave out {}, with which this answer has no such table", unless.as_deref().unwrap_or_default())
+            }
+            Self::LeftOut(why) => format!("this answer leaves the table out: {why}"),
         }
     }
 
@@ -90,10 +103,10 @@ impl Lack {
     pub fn listed(&self, words: &[String]) -> String {
         let line = format!(" {} ", words.join(" ").replace('=', " "));
         let is_given = |options: &str| options.split(" or ").any(|option| line.contains(&format!(" {option} ")));
-        match (&self.unless, &self.with) {
-            (Some(unless), _) if is_given(unless) => format!(", without {unless}"),
-            (None, Some(with)) if !is_given(with) => format!(", with {with}"),
-            _ => String::new(),
+        match self {
+            Self::Option { unless: Some(unless), .. } if is_given(unless) => format!(", without {unless}"),
+            Self::Option { unless: None, with: Some(with) } if !is_given(with) => format!(", with {with}"),
+            Self::Option { .. } | Self::LeftOut(_) => String::new(),
         }
     }
 }
@@ -204,7 +217,7 @@ impl<'a> Walk<'a> {
     fn note_lack(&mut self, node: &Json, holder: Option<&Json>, found: Option<&Json>) {
         if found.is_some_and(|found| !found.is_null()) {
             self.there.extend(table_name(node).map(str::to_owned));
-        } else if let Some(lack) = Lack::of(node).filter(|_| self.result.is_none() || holder.is_some()) {
+        } else if let Some(lack) = Lack::of(node, self.result.is_some()).filter(|_| self.result.is_none() || holder.is_some()) {
             let mut names = Vec::new();
             tables_in(self.root, node, &mut names);
             self.lacks.extend(names.into_iter().map(|name| (name, lack.clone())));
@@ -399,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_table_says_which_option_it_takes() {
-        let lack = |with: Option<&str>, unless: Option<&str>| Lack { with: with.map(str::to_owned), unless: unless.map(str::to_owned) };
+        let lack = |with: Option<&str>, unless: Option<&str>| Lack::Option { with: with.map(str::to_owned), unless: unless.map(str::to_owned) };
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let fills = lack(Some("--beside or --groups"), None);
         assert_eq!(fills.refusal(), "add --beside or --groups, without which this answer has no such table");

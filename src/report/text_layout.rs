@@ -72,10 +72,12 @@ fn facts_text(facts: &[(String, String)], screen: Screen) -> String {
         let lines = wrap(value, room);
         let code = verdict_colour(value);
         let mut lines = lines.iter().map(|line| code.map_or_else(|| line.clone(), |code| screen.painted(line, code)));
-        let first = if under { None } else { lines.next() };
-        let padding = " ".repeat(widest - width(name) + GAP);
-        let line = first.map_or_else(|| format!("  {name}"), |first| format!("  {name}{padding}{first}"));
-        let _ = writeln!(out, "{}", line.trim_end());
+        if under {
+            wrap(name, screen.columns.saturating_sub(GAP)).iter().for_each(|line| out += &format!("{}{line}\n", " ".repeat(GAP)));
+        } else {
+            let line = format!("  {name}{}{}", " ".repeat(widest - width(name) + GAP), lines.next().unwrap_or_default());
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
         lines.for_each(|line| out += &format!("{}{line}\n", " ".repeat(indent)));
     }
     out
@@ -296,6 +298,8 @@ mod tests {
         assert_eq!(section_text(&facts, Screen { columns: 30, colour: false }), "  a  one two three four five\n     six seven\n");
         let named = Section::Facts(vec![("a long name".to_owned(), "one two three four".to_owned())]);
         assert_eq!(section_text(&named, NARROW), "  a long name\n    one two three four\n");
+        let longer = Section::Facts(vec![("a name that is longer than the screen".to_owned(), "one".to_owned())]);
+        assert_eq!(section_text(&longer, NARROW), "  a name that is\n  longer than the screen\n    one\n");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub use probability::{Probability, probabilities};
 pub use progress::Progress;
 pub use replications::{Estimate, Replications, replicate};
 pub use request::RequestAnswer;
-pub use rules::{MachineFacts, RULES, Rule, RuleFinding, Severity, check_figures, check_machine};
+pub use rules::{MachineFacts, RULES, Rule, RuleFinding, Severity, check_figures, check_link, check_machine};
 pub use same_chip::with_chip_of;
 pub use sensitivity::{BETTER, Gain, PARAMETERS, SensitivityCase, Serves, Shared, sensitivity};
 pub use serve::{Layout, Limits, Mode, ServePlan, ServeResult, made};

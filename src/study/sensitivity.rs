@@ -216,6 +216,8 @@ pub struct Gain {
     pub name: String,
     /// How it changes: `+10 %`, `-9.1 %`, `off`.
     pub change: String,
+    /// New values over old ones; `None` where something is switched.
+    pub factor: Option<f64>,
     /// Values that it stands in.
     pub values: usize,
     /// Served tokens per second of a chip, new over old, less one; `None` where the changed design cannot be built.
@@ -226,8 +228,15 @@ pub struct Gain {
     pub note: String,
 }
 
-/// Name, change, new values, and how the mapping is chosen.
-type Changed = (String, String, Vec<(ValuePath, String)>, MappingChoice);
+/// A change to try.
+struct TriedChange {
+    name: String,
+    /// In words, and as a factor where it is one.
+    how: (String, Option<f64>),
+    edits: Vec<(ValuePath, String)>,
+    /// How the mapping is chosen.
+    choice: MappingChoice,
+}
 
 /// Every gain, the largest in tokens per second first.
 ///
@@ -237,29 +246,33 @@ pub fn sensitivity(case: &SensitivityCase, progress: Progress<'_>) -> Result<(Si
     let shared = Shared::default();
     let (before, leaves) = case.fabric_metrics(&shared)?;
     let choice = MappingChoice { likely: before.likely_mappings(), serving_alone: true, ..MappingChoice::default() };
-    let mut changes: Vec<Changed> = Vec::new();
+    let change = |name: &str, how: &str, factor: Option<f64>, edits: Vec<(ValuePath, String)>| {
+        let (name, how) = (name.to_owned(), (how.to_owned(), factor));
+        TriedChange { name, how, edits, choice: choice.clone() }
+    };
+    let mut changes: Vec<TriedChange> = Vec::new();
     for parameter in &PARAMETERS {
-        let (factor, change) = match parameter.better {
+        let (factor, how) = match parameter.better {
             Better::Less => (1.0 / BETTER, "-9.1 %"),
             _ => (BETTER, "+10 %"),
         };
         let edits = scaled(&leaves, parameter.paths, factor);
-        changes.push((parameter.name.to_owned(), change.to_owned(), edits, choice.clone()));
+        changes.push(change(parameter.name, how, Some(factor), edits));
     }
     let (radix, growth) = radix(case, &shared, &leaves);
     let grown = format!("+{:.0} %", (growth - 1.0) * 100.0);
-    changes.push(("switch radix, filled with more children of the outermost level".to_owned(), grown, radix, choice.clone()));
+    changes.push(change("switch radix, filled with more children of the outermost level", &grown, Some(growth), radix));
     for (now, other) in [("false", "true"), ("true", "false")] {
         let switches = leaves.iter().filter(|leaf| leaf.path.root() == "switch" && leaf.path.last() == "in_network_reduction" && leaf.value == now);
         let edits: Vec<_> = switches.map(|leaf| (leaf.path.clone(), other.to_owned())).collect();
-        changes.push(("in-network reduction".to_owned(), if other == "true" { "on" } else { "off" }.to_owned(), edits, choice.clone()));
+        changes.push(change("in-network reduction", if other == "true" { "on" } else { "off" }, None, edits));
     }
     let alone = MappingChoice { micro_batches: Some(1), ..choice.clone() };
-    changes.push(("overlap of two micro-batches".to_owned(), "off".to_owned(), Vec::new(), alone));
-    changes.retain(|(.., edits, choice)| !edits.is_empty() || choice.micro_batches.is_some());
+    changes.push(TriedChange { choice: alone, ..change("overlap of two micro-batches", "off", None, Vec::new()) });
+    changes.retain(|change| !change.edits.is_empty() || change.choice.micro_batches.is_some());
     let pieces = progress.pieces(changes.len());
-    let tried = changes.into_par_iter().with_max_len(1).map(|(name, change, edits, choice)| {
-        let gain = gain(case, &shared, &before, (name, change), edits, &choice);
+    let tried = changes.into_par_iter().with_max_len(1).map(|change| {
+        let gain = gain(case, &shared, &before, change);
         pieces.one_done();
         gain
     });
@@ -269,22 +282,16 @@ pub fn sensitivity(case: &SensitivityCase, progress: Progress<'_>) -> Result<(Si
     Ok((before, gains))
 }
 
-fn gain(
-    case: &SensitivityCase,
-    shared: &Shared,
-    before: &Simulation,
-    (name, change): (String, String),
-    edits: Vec<(ValuePath, String)>,
-    choice: &MappingChoice,
-) -> Gain {
+fn gain(case: &SensitivityCase, shared: &Shared, before: &Simulation, change: TriedChange) -> Gain {
+    let TriedChange { name, how: (how, factor), edits, choice } = change;
     let values = edits.len();
-    let after = case.with(shared, &Edits::unwritten("sensitivity", edits), choice);
+    let after = case.with(shared, &Edits::unwritten("sensitivity", edits), &choice);
     let over = |figure: fn(&Simulation) -> Option<f64>| {
         let (new, old) = (figure(after.as_ref().ok()?)?, figure(before)?);
         (old > 0.0).then(|| new / old - 1.0)
     };
     let note = after.as_ref().err().map_or(String::new(), |problems| problems.list()[0].message.clone());
-    Gain { name, change, values, tokens: over(served_per_chip), per_joule: over(served_per_joule), note }
+    Gain { name, change: how, factor, values, tokens: over(served_per_chip), per_joule: over(served_per_joule), note }
 }
 
 /// Served tokens per second of a chip.

@@ -16,7 +16,7 @@ mod random;
 pub use counted::counted;
 pub use date::Date;
 pub use figure::{Confidence, Figure};
-pub use parse::{QuantityError, parse, parse_dimension, render, si, split};
+pub use parse::{QuantityError, measured, parse, parse_dimension, render, si, split};
 pub use quantile::quantile;
 pub use quantity::{
     Bytes, BytesPerSecond, Dimension, Flop, FlopPerSecond, Hertz, Joules, JoulesPerBit, JoulesPerFlop, Metres, Quantity, Ratio, Seconds,

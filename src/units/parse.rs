@@ -203,7 +203,13 @@ fn unknown_unit(text: &str, unit_text: &str) -> QuantityError {
 /// A number, or a quantity of whatever dimension, in SI base units; `None` if `text` is neither.
 #[must_use]
 pub fn si(text: &str) -> Option<f64> {
-    Dimension::ALL.iter().find_map(|(dimension, ..)| parse_dimension(text, *dimension).ok())
+    measured(text).map(|(value, _)| value)
+}
+
+/// The same with what it measures.
+#[must_use]
+pub fn measured(text: &str) -> Option<(f64, Dimension)> {
+    Dimension::ALL.iter().find_map(|(dimension, ..)| Some((parse_dimension(text, *dimension).ok()?, *dimension)))
 }
 
 /// Reads `text` as a `Q`.
@@ -217,23 +223,7 @@ pub fn parse<Q: Quantity>(text: &str) -> Result<Q, QuantityError> {
 /// A quantity for people: three significant digits and the prefix that keeps the number between 1 and 1000.
 #[must_use]
 pub fn render<Q: Quantity>(quantity: Q) -> String {
-    let base = match Q::DIMENSION {
-        Dimension::Data => "B",
-        Dimension::Bandwidth => "B/s",
-        Dimension::Time => "s",
-        Dimension::Power => "W",
-        Dimension::Frequency => "Hz",
-        Dimension::Energy => "J",
-        Dimension::EnergyPerBit => "J/bit",
-        Dimension::EnergyPerOperation => "J/FLOP",
-        Dimension::ComputeRate => "FLOP/s",
-        Dimension::Operations => "FLOP",
-        Dimension::Length => "m",
-        Dimension::DelayPerLength => "s/m",
-        Dimension::TokenRate => "tokens/s",
-        Dimension::Money => "USD",
-        Dimension::Ratio => "",
-    };
+    let base = Q::DIMENSION.base_unit();
     // A sum of nothing may be minus zero.
     let value = quantity.si() + 0.0;
     if value == 0.0 || base.is_empty() || !value.is_finite() {

@@ -66,6 +66,28 @@ impl Dimension {
         Self::ALL.iter().find(|entry| entry.0 == self).map_or("", |entry| entry.1)
     }
 
+    /// The unit that one is counted in; none for a ratio.
+    #[must_use]
+    pub fn base_unit(self) -> &'static str {
+        match self {
+            Self::Data => "B",
+            Self::Bandwidth => "B/s",
+            Self::Time => "s",
+            Self::Power => "W",
+            Self::Frequency => "Hz",
+            Self::Energy => "J",
+            Self::EnergyPerBit => "J/bit",
+            Self::EnergyPerOperation => "J/FLOP",
+            Self::ComputeRate => "FLOP/s",
+            Self::Operations => "FLOP",
+            Self::Length => "m",
+            Self::DelayPerLength => "s/m",
+            Self::TokenRate => "tokens/s",
+            Self::Money => "USD",
+            Self::Ratio => "",
+        }
+    }
+
     /// A well-formed value of this dimension, for messages.
     #[must_use]
     pub fn example(self) -> &'static str {

@@ -1,8 +1,14 @@
 //! `check` knows what could not be built, priced or trusted: a test for every rule, and for every impossible machine.
 
+use std::collections::BTreeSet;
+
 use crate::command::Project;
 use serde_json::Value;
-use supernode::study::RULES;
+use supernode::input::catalog::shipped;
+use supernode::input::document::SupernodeFile;
+use supernode::input::edit::quantity;
+use supernode::study::{RULES, SensitivityCase, Serves, Shared, check_figures};
+use supernode::units::{Dimension, measured};
 
 /// 64 chips over one tier; the parts are what each test replaces.
 const MACHINE: &str = r#"schema = 1
@@ -88,6 +94,43 @@ fn copper_reaches_as_far_as_its_rate_lets_it() {
         let project = Project::new(&name).file("cable.toml", &of(length)).file("machine.toml", &machine("b200", "./cable.toml", "nvswitch5"));
         assert_eq!(fires(&project, "reach").as_deref(), severity, "{length}");
     }
+}
+
+/// A link part is held against its medium without a machine around it.
+#[test]
+fn a_link_part_alone_is_checked() {
+    let part = |length: &str| format!("schema = 1\nextends = \"sue-800g-copper\"\n[link]\nname = \"ours\"\nlength = \"{length}\"\n");
+    for (length, expected) in [("2 m", None), ("5 m", Some("warning")), ("100 m", Some("error"))] {
+        let project = Project::new(&format!("link-{}", length.replace(' ', "-"))).file("machine.toml", &part(length));
+        let (found, passes) = found(&project, &[]);
+        let severity = found.iter().find(|(rule, _)| rule == "reach").map(|(_, severity)| severity.as_str());
+        assert_eq!((severity, passes), (expected, expected != Some("error")), "{length}");
+    }
+}
+
+/// Every physical quantity of every shipped machine has a range: none lies outside it by far, and a million million times as much does.
+#[test]
+fn every_quantity_of_hardware_has_a_range() {
+    let mut missing = BTreeSet::new();
+    let mut seen = 0;
+    for machine in shipped::<SupernodeFile>() {
+        let serves = Serves::named("deepseek-r1-fp8");
+        let case = SensitivityCase { supernode: machine.clone(), serves, target: "doubao-2026-04".into(), chip_of: None };
+        let leaves = case.leaves(&Shared::default()).unwrap_or_else(|problems| panic!("{machine}: {problems}"));
+        let asked = ["workload", "model", "clip", "training", "target", "demand", "prices"];
+        for mut leaf in leaves.into_iter().filter(|leaf| leaf.path.file_kind().is_some_and(|kind| !asked.contains(&kind))) {
+            let text = leaf.value.trim_matches('"').to_owned();
+            let Some((_, dimension)) = measured(&text).filter(|(value, dimension)| *value > 0.0 && *dimension != Dimension::Ratio) else { continue };
+            seen += 1;
+            let (number, unit) = quantity(&leaf.value).unwrap();
+            leaf.value = format!("\"{:e} {unit}\"", number * 1e12);
+            if !check_figures(&[leaf.clone()]).iter().any(|finding| finding.rule.name == "implausible") {
+                missing.insert(format!("{} ({})", leaf.path, dimension.name()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(seen > 5000, "{seen}");
 }
 
 #[test]

@@ -259,3 +259,17 @@ fn simulate_says_what_a_config_changes() {
     let drafting = run("drafting", json!({ "num_nextn_predict_layers": 1 }));
     assert_eq!(drafting["speculation"], json!("the model's own MTP layers propose 1 token a step, 70 % accepted: 1.70 tokens a step"));
 }
+
+/// A file of JSON is read as JSON whatever stands in it, and a folder as a model of the hub.
+#[test]
+fn what_is_no_model_is_not_held_against_toml() {
+    let project = Project::new("hub-none").file("list.json", "[]\n").file("nothing.json", "").folder("empty");
+    project.run(&["check", "list.json"]).fails("error: `list.json` holds no table\n |\n = help: expected a model's config.json\n");
+    let error = project.run(&["check", "nothing.json"]).error();
+    assert!(error.contains("`nothing.json` is not valid JSON") && !error.contains("TOML"), "{error}");
+    for (command, name) in [(&["model", "./empty"][..], "./empty"), (&["simulate", "hgx-h100", "--model", "empty"], "empty")] {
+        project
+            .run(command)
+            .fails(&format!("error: the folder `{name}` has no config.json\n |\n = help: expected a model as the hub gives it out\n"));
+    }
+}

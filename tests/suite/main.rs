@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 mod best_batch;
 mod book;
+mod borrowed_racks;
 mod clips;
 mod cloudmatrix384;
 mod collectives;

@@ -135,6 +135,7 @@ fn draws_follow_from_what_files_hold_and_not_from_their_paths() {
     let own = |part: &str| machine.replace("chip = \"h100\"", &format!("chip = \"{part}\"")).replace("HGX H100", "our machine");
     let project = project
         .file("copy.toml", &machine)
+        .file("renamed.toml", &machine.replace("HGX H100", "our machine"))
         .file("first.toml", &own("./part.toml"))
         .file("part.toml", &chip.replace("\"H100 SXM\"", "\"our chip\""))
         .file("deep/second.toml", &own("down/another.toml"))
@@ -146,6 +147,35 @@ fn draws_follow_from_what_files_hold_and_not_from_their_paths() {
     assert_eq!(figures("copy.toml"), figures("hgx-h100"));
     assert_eq!(figures("deep/second.toml"), figures("first.toml"));
     assert_ne!(figures("first.toml"), figures("copy.toml"), "another part has draws of its own");
+    // What a machine is called is no property of its figures.
+    assert_eq!(figures("renamed.toml").replace("our machine", "HGX H100"), figures("hgx-h100"));
+}
+
+/// A figure that a file inherits is the figure of its base, and is drawn with it; what a file states, or derives from another chip's kernels, is its own.
+#[test]
+fn inherited_figures_are_drawn_with_those_of_their_base() {
+    let part = "extends = \"h100\"\n[chip]\nname = \"our chip\"\n[chip.power]\nidle = { value = \"90 W\", range = [\"70 W\", \"120 W\"] }\n";
+    let machine = "extends = \"hgx-h100\"\n[supernode]\nname = \"ours\"\nchip = \"./ours.toml\"\n";
+    let project = Project::new("uncertainty-inherited").file("ours.toml", part).file("machine.toml", machine);
+    let draws = |supernode: &str| -> BTreeMap<String, f64> {
+        let case = SensitivityCase { supernode: supernode.into(), ..case() };
+        let shape = |assumption: &Assumption, chance: f64| assumption.quantile(chance) / assumption.quantile(0.0);
+        // The same place in its own triangle, whatever the triangle is: the share of the range.
+        let place = |assumption: &Assumption| {
+            let [low, drawn, high] = [shape(assumption, 0.0), assumption.drawn(7, 0) / assumption.quantile(0.0), shape(assumption, 1.0)];
+            (drawn - low) / (high - low)
+        };
+        let all = Assumption::all(&case.leaves(&Shared::default()).unwrap());
+        let without_names = |assumption: &Assumption| assumption.path.to_string().replace("[ours]", "[h100]").replace("[machine]", "[hgx-h100]");
+        all.iter().map(|assumption| (without_names(assumption), place(assumption))).collect()
+    };
+    let (base, ours) = (draws("hgx-h100"), draws(project.path().join("machine.toml").to_str().unwrap()));
+    let differ: Vec<&String> =
+        ours.iter().filter(|(path, place)| base.get(*path).is_none_or(|base| (base - **place).abs() > 1e-6)).map(|(path, _)| path).collect();
+    let of_its_own = |path: &&String| *path == "chip[h100].power.idle" || path.starts_with("chip[h100].kernels.");
+    assert!(differ.iter().all(of_its_own), "{differ:?}");
+    assert!(differ.iter().any(|path| *path == "chip[h100].power.idle") && differ.iter().any(|path| path.contains("kernels")), "{differ:?}");
+    assert!(ours.keys().any(|path| path.starts_with("supply[")) && ours.len() > differ.len() + 5, "{ours:?}");
 }
 
 /// The range of a figure moves the result as far as the same figure set by hand, and what moves it most stands first with its source.

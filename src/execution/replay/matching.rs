@@ -253,7 +253,8 @@ impl Matching<'_, '_> {
             return Err(never_sent(&about(rank, node), from, tag));
         }
         if unread > 0 {
-            self.found.notes.push(format!("{unread} sends have no receive: they run, and nobody waits for them"));
+            let (have, they) = if unread == 1 { ("has", "it runs") } else { ("have", "they run") };
+            self.found.notes.push(format!("{} {have} no receive: {they}, and nobody waits", counted(unread, "send")));
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ fn node(message: &[u8]) -> Result<TraceNode, String> {
         match (number, field) {
             (1, WireField::Varint(id)) => node.id = id,
             (2, WireField::Bytes(name)) => node.name = String::from_utf8_lossy(name).into_owned(),
-            (3, WireField::Varint(kind)) => node.kind = NodeKind::numbered(kind),
+            (3, WireField::Varint(kind)) => node.kind = NodeKind::numbered(kind).ok_or_else(|| format!("`type` {kind} is no kind of node"))?,
             (4, field) => extend(&mut node.after_control, field).map_err(|error| format!("control dependencies: {error}"))?,
             (5, field) => extend(&mut node.after, field).map_err(|error| format!("data dependencies: {error}"))?,
             (7, WireField::Varint(duration)) => node.duration_us = Some(duration),

@@ -55,8 +55,10 @@ fn node(object: &Map<String, Json>) -> Result<TraceNode, String> {
         ..TraceNode::default()
     };
     node.kind = match key(object, KIND) {
-        Some(Json::String(name)) => NodeKind::named(name),
-        Some(number) => NodeKind::numbered(whole(number).ok_or_else(|| format!("`type` of node {} is no kind of node", node.id))?),
+        Some(kind) => {
+            let known = kind.as_str().map_or_else(|| whole(kind).and_then(NodeKind::numbered), NodeKind::named);
+            known.ok_or_else(|| format!("`type` {kind} of node {} is no kind of node", node.id))?
+        }
         None => {
             return Err(format!(
                 "node {} has no `type`: this is the trace of PyTorch itself; `chakra_converter` makes a Chakra trace of it",
@@ -144,6 +146,8 @@ mod tests {
         assert!(nodes("{").unwrap_err().contains("this is not JSON"));
         assert!(nodes(r#"{"nodes": [{"id": 2, "name": "x", "ctrl_deps": 1}]}"#).unwrap_err().contains("chakra_converter"));
         assert!(nodes(r#"{"nodes": [{"id": 2, "type": 4, "data_deps": ["x"]}]}"#).unwrap_err().contains("`data_deps` of node 2"));
+        assert_eq!(nodes(r#"{"nodes": [{"id": 2, "type": 99}]}"#).unwrap_err(), "`type` 99 of node 2 is no kind of node");
+        assert_eq!(nodes(r#"{"nodes": [{"id": 2, "type": "COMP"}]}"#).unwrap_err(), "`type` \"COMP\" of node 2 is no kind of node");
         assert!(nodes(r#"{"nodes": 3}"#).unwrap_err().contains("not a list"));
     }
 }

@@ -79,7 +79,7 @@ pub struct TraceNode {
 /// Kinds of nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeKind {
-    /// None of the kinds below, or one that only describes.
+    /// Only describes.
     #[default]
     Other,
     /// Reads memory.
@@ -97,30 +97,33 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
-    /// By number in the schema.
-    fn numbered(number: u64) -> Self {
-        match number {
+    /// By number in the schema; `None` if it has no such number.
+    fn numbered(number: u64) -> Option<Self> {
+        Some(match number {
+            // INVALID_NODE and METADATA_NODE.
+            0 | 1 => Self::Other,
             2 => Self::MemoryLoad,
             3 => Self::MemoryStore,
             4 => Self::Compute,
             5 => Self::Send,
             6 => Self::Receive,
             7 => Self::Collective,
-            _ => Self::Other,
-        }
+            _ => return None,
+        })
     }
 
-    /// By name in the schema.
-    fn named(name: &str) -> Self {
-        match name {
+    /// By name in the schema; `None` if it has no such name.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "INVALID_NODE" | "METADATA_NODE" => Self::Other,
             "MEM_LOAD_NODE" => Self::MemoryLoad,
             "MEM_STORE_NODE" => Self::MemoryStore,
             "COMP_NODE" => Self::Compute,
             "COMM_SEND_NODE" => Self::Send,
             "COMM_RECV_NODE" => Self::Receive,
             "COMM_COLL_NODE" => Self::Collective,
-            _ => Self::Other,
-        }
+            _ => return None,
+        })
     }
 }
 

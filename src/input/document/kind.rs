@@ -83,6 +83,26 @@ file_kinds! {
 }
 
 impl Kind {
+    /// Whether a question has one file of the kind: a machine, and what is asked of it. A part stands beside others of its kind.
+    #[must_use]
+    pub fn is_one_to_a_question(self) -> bool {
+        match self {
+            Self::Study | Self::Supernode | Self::Workload | Self::Clip | Self::Training | Self::Target | Self::Demand => true,
+            Self::Chip
+            | Self::Switch
+            | Self::Link
+            | Self::Protocol
+            | Self::Cpu
+            | Self::Nic
+            | Self::Memory
+            | Self::Library
+            | Self::Engine
+            | Self::Model
+            | Self::Reliability
+            | Self::Prices => false,
+        }
+    }
+
     /// The kind that has a table of this name.
     #[must_use]
     pub fn with_table(table: &str) -> Option<Self> {

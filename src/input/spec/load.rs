@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::names::Names;
 use super::{EngineSpec, LevelSpec, LinkSpec, MOST_CHIPS, Spec, TargetSpec, TrainingSpec, WorkloadSpec};
-use crate::input::catalog::{FoundText, Mention, find_in, read as read_text};
+use crate::input::catalog::{FoundText, Mention, find_in, read as read_text, shipped};
 use crate::input::document::{
     ChipFile, Clip, ClipFile, EngineFile, ExpertChips, ExpertPlacement, FileKind, Library, LibraryFile, LinkFile, Model, ModelFile, Objective,
     Precision, Prices, PricesFile, ProtocolFile, Reliability, ReliabilityFile, Speculation, StandingKind, SupernodeFile, TargetFile, TrainingFile,
@@ -304,8 +304,12 @@ fn load_model_from(reader: &FileReader<'_>, name: &str, mention: &Mention) -> Re
         return hugging_face::read_with_formats(&found.source, formats.as_ref());
     }
     // A folder as the hub gives it out.
-    if mention.folder.as_deref().unwrap_or(Path::new("")).join(name).join("config.json").is_file() {
+    let folder = mention.folder.as_deref().unwrap_or(Path::new("")).join(name);
+    if folder.join("config.json").is_file() {
         return load_model_from(reader, &format!("{}/config.json", name.trim_end_matches(['/', '\\'])), mention);
+    }
+    if !name.is_empty() && folder.is_dir() && !shipped::<ModelFile>().iter().any(|known| known == name) {
+        return Err(Problem::new(format!("the folder `{name}` has no config.json")).help("expected a model as the hub gives it out").into());
     }
     let found = reader.find::<ModelFile>(name, mention)?;
     let (model, declared, layers) = read_layers::<ModelFile>(found, reader)?;

@@ -34,6 +34,7 @@ use crate::units::counted;
 pub use joined::Joined;
 pub use map::{Mapped, PartMap};
 pub use recognise::{RecognisedStructure, recognise};
+use supply::Contents;
 
 /// Nodes that a message names.
 const SHOWN: usize = 8;
@@ -72,12 +73,21 @@ pub fn import(graph: &ForeignGraph, map: &PartMap) -> Result<Imported, Problems>
         let problem = Problem::new(format!("`{}` joins its chips over hosts, and not as a PCIe tree of equal branches", graph.name));
         return Err(problem.help("hosts pass traffic on in [level.pcie-tree] alone; omit the links to them if others join the chips").into());
     }
-    let toml = toml_text::write(graph, &joined, &structure, network.as_ref());
-    let spec = read_back(&toml).map_err(|problems| {
-        let mut list = problems.into_list();
-        list.push(Problem::new("the parts that --map names do not make a machine together").help("the text above is the file that was made"));
-        as_problems(list)
-    })?;
+    let written = |joined: &Joined, with_racks: bool| {
+        let toml = toml_text::write(graph, joined, &structure, network.as_ref(), with_racks);
+        let spec = read_back(&toml).map_err(|problems| {
+            let mut list = problems.into_list();
+            list.push(Problem::new("the parts that --map names do not make a machine together").help("the text above is the file that was made"));
+            as_problems(list)
+        })?;
+        Ok::<_, Problems>((toml, spec))
+    };
+    // Whether it is the machine whose racks they are is known once its parts are a fabric.
+    let (_, without_racks) = written(&joined, false)?;
+    let differ = joined.supply.racks_differ(&Contents::of(&without_racks)?);
+    let with_racks = differ.is_none();
+    joined.notes.extend(differ);
+    let (toml, spec) = written(&joined, with_racks)?;
     let words = network.map_or_else(|| structure.words(), |network| format!("{} hosts on rails, each: {}", network.hosts, structure.words()));
     Ok(Imported { toml, spec, structure: words, conflicts: joined.conflicts, notes: joined.notes })
 }

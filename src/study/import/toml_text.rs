@@ -9,7 +9,13 @@ use super::toml_words::{comment, quoted};
 use crate::input::foreign_graph::ForeignGraph;
 
 /// Writes the file.
-pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &RecognisedStructure, network: Option<&HostNetwork>) -> String {
+pub(super) fn write(
+    graph: &ForeignGraph,
+    joined: &Joined,
+    structure: &RecognisedStructure,
+    network: Option<&HostNetwork>,
+    with_racks: bool,
+) -> String {
     let mut out = String::new();
     comment(&mut out, &format!("Imported from {}: {}.", graph.format, structure.words()));
     for conflict in &joined.conflicts {
@@ -31,7 +37,7 @@ pub(super) fn write(graph: &ForeignGraph, joined: &Joined, structure: &Recognise
     }
     levels(&mut out, joined, structure);
     out += &network.map_or_else(String::new, cluster);
-    out += &joined.supply.toml(joined.chips * network.map_or(1, |network| network.hosts as usize));
+    out += &joined.supply.toml(with_racks);
     out
 }
 

@@ -60,7 +60,7 @@ pub const RULES: [Rule; 15] = [
         "A link is no longer than its medium carries its lane rate.",
         "Passive copper: 5 m at 25G a lane, 3 m at 50G, 2 m at 100G, 1 m at 200G, as IEEE 802.3 specifies cables (by, cd, ck, dj); 7 m below 25G. A board trace \
          or backplane: 1 m, below 16G 1.5 m. Each retimer adds one such stretch. Pluggable optics: 2 km. Makers exceed the standard by half; beyond \
-         twice the reach it is an error. Parts with one `lane` above 448 Gbit/s count a whole port as a lane and are not checked.",
+         ten times the reach it is an error, since some cables of ten metres are active without saying so. Parts with one `lane` above 448 Gbit/s count a whole port as a lane and are not checked.",
         "Shorten the link, or use `[link.medium.retimed]` or `[link.medium.optical]`.",
     ),
     self::rule(

@@ -8,8 +8,8 @@ use petgraph::visit::EdgeRef;
 use super::{RuleFinding, Severity};
 use crate::fabric::{Endpoint, Fabric};
 use crate::footprint::{Duty, cost, inventory, power};
-use crate::input::document::{Cooling, Medium, Prices};
-use crate::input::spec::{AttachedPart, LinkSpec, PatternSpec, Spec};
+use crate::input::document::{Cooling, Link, Medium, Prices};
+use crate::input::spec::{AttachedPart, PatternSpec, Spec};
 use crate::network::Profile;
 use crate::units::render;
 
@@ -25,7 +25,7 @@ pub struct MachineFacts<'a> {
 #[must_use]
 pub fn check_machine(spec: &Spec, fabric: &Fabric, known: &MachineFacts<'_>) -> Vec<RuleFinding> {
     let mut findings = protocols(fabric);
-    findings.extend(fabric.links.iter().filter_map(reach));
+    findings.extend(fabric.links.iter().filter_map(|link| check_link(&link.id, &link.link)));
     findings.extend(hosts(spec));
     findings.extend(lanes(fabric));
     findings.extend(switch_lanes(fabric));
@@ -70,11 +70,13 @@ fn protocols(fabric: &Fabric) -> Vec<RuleFinding> {
     seen.into_iter().map(|message| RuleFinding::new("protocol-mismatch", message)).collect()
 }
 
+/// A gigabit a second, in bytes/s.
+const GIGABIT: f64 = 1.25e8;
+
 /// Metres that a medium carries a lane rate, by standard.
-fn longest(link: &LinkSpec) -> Option<f64> {
-    const GIGABIT: f64 = 1.25e8;
-    let rate = link.link.lane_rate.value.get() / GIGABIT;
-    if link.link.lanes == 1 && rate > 448.0 {
+fn longest(link: &Link) -> Option<f64> {
+    let rate = link.lane_rate.value.get() / GIGABIT;
+    if link.lanes == 1 && rate > 448.0 {
         return None;
     }
     let copper = match rate {
@@ -84,7 +86,7 @@ fn longest(link: &LinkSpec) -> Option<f64> {
         fast if fast < 150.0 => 2.0,
         _ => 1.0,
     };
-    Some(match &link.link.medium {
+    Some(match &link.medium {
         Medium::Trace {} => {
             if rate < 16.0 {
                 1.5
@@ -98,21 +100,19 @@ fn longest(link: &LinkSpec) -> Option<f64> {
     })
 }
 
-fn reach(link: &LinkSpec) -> Option<RuleFinding> {
-    let (longest, length) = (longest(link)?, link.link.length.value.get());
+/// Checks a link part, called `name`.
+#[must_use]
+pub fn check_link(name: &str, link: &Link) -> Option<RuleFinding> {
+    let (longest, length) = (longest(link)?, link.length.value.get());
     // Makers exceed the standard by half.
     if length <= 1.5 * longest {
         return None;
     }
-    let medium = link.link.medium.name();
-    let message = format!("link `{}` is {length} m of {medium}, which carries {} a lane over {longest} m", link.id, bits(link));
+    let (medium, rate) = (link.medium.name(), link.lane_rate.value.get() / GIGABIT);
+    let message = format!("link `{name}` is {length} m of {medium}, which carries {rate} Gbit/s a lane over {longest} m");
     let finding = RuleFinding::new("reach", message);
     // A trace or a cable far beyond the standard does not work; some cables of ten metres are active without saying so.
     Some(if length > 10.0 * longest { finding.at_severity(Severity::Error) } else { finding })
-}
-
-fn bits(link: &LinkSpec) -> String {
-    format!("{} Gbit/s", link.link.lane_rate.value.get() / 1.25e8)
 }
 
 fn hosts(spec: &Spec) -> Option<RuleFinding> {

@@ -12,7 +12,7 @@ mod machine;
 
 pub use catalogue::{RULES, Rule, Severity};
 pub use figures::check_figures;
-pub use machine::{MachineFacts, check_machine};
+pub use machine::{MachineFacts, check_link, check_machine};
 
 /// What a rule found.
 #[derive(Clone, Debug, PartialEq, Eq)]
