@@ -20,7 +20,7 @@ use crate::input::spec::{Spec, TargetSpec, TrainingSpec, WorkloadSpec, supernode
 use crate::input::study::study_of;
 use crate::network::{Collective, CollectiveError, Network, Pricing};
 use crate::report::{Records, Report, SimulateReport, TrainingReport};
-use crate::study::{Demands, MappingChoice, Space, SweptRow, simulate_training, simulate_with, sweep, swings, training_watts};
+use crate::study::{Demands, MappingChoice, Space, SweptRow, simulate_on, simulate_training, sweep, swings, training_watts};
 use crate::training::TrainingRequest;
 use crate::units::Bytes;
 use crate::workload::Device;
@@ -130,7 +130,8 @@ impl Supernode {
     /// Serves `workload` with the best mapping, and holds the result against `target`.
     #[must_use]
     pub fn simulate_for(&self, workload: &ServingWorkload, target: &DemandTarget) -> ServingResult {
-        let simulation = simulate_with(&self.spec, &self.fabric, &workload.0, &target.0, &MappingChoice::default());
+        let network = Network::new(&self.fabric);
+        let simulation = simulate_on(&self.spec, &network, &workload.0, &target.0, &MappingChoice::default());
         ServingResult(Box::new(SimulateReport {
             supernode: self.spec.id.clone(),
             title: format!("{} ({})", self.spec.name, self.spec.vendor),
@@ -143,7 +144,7 @@ impl Supernode {
             speculation: workload.0.speculation(),
             notes: workload.0.notes.clone(),
             levels: self.fabric.level_names.clone(),
-            transients: swings(&self.spec, &self.fabric, &simulation),
+            transients: swings(&self.spec, &network, &simulation),
             simulation,
             ranges: None,
             published: Vec::new(),

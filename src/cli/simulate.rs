@@ -16,7 +16,7 @@ use crate::input::spec::{Spec, WorkloadSpec, load_clip, load_target};
 use crate::network::Network;
 use crate::report::{self, ClipReport, Picture, SimulateReport, TracedPass, View, chrome_trace, timeline_svg, trace_file};
 use crate::study::{
-    Band, MappingChoice, PacketReplay, SensitivityCase, Simulation, band, packet_replay, simulate_clip, simulate_with, swings, watts_over_a_step,
+    Band, MappingChoice, PacketReplay, SensitivityCase, Simulation, band, packet_replay, simulate_clip, simulate_on, swings, watts_over_a_step,
 };
 use crate::validation::{compare_published, load_bounds};
 use crate::workload::kernel::cautions;
@@ -79,18 +79,19 @@ pub fn run(arguments: &Arguments, format: report::Format) -> CommandResult {
     let published = spec.published.as_deref().map(load_cases).transpose()?;
     let fabric = fabric::build(&spec)?;
     let choice = choice(arguments, &spec, &workload)?;
-    let simulation = simulate_with(&spec, &fabric, &workload, &target, &choice);
+    let network = Network::new(&fabric);
+    let simulation = simulate_on(&spec, &network, &workload, &target, &choice);
     if let Some(path) = &arguments.trace {
         write_trace(path, &spec, &fabric, &workload.id, &simulation)?;
     }
-    let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &fabric, &cases));
+    let published = published.map_or_else(Vec::new, |cases| compare_published(&spec, &network, &cases));
     let medians = load_bounds("medians")?.into_iter().filter(|bound| bound.system == spec.id).collect();
-    let packets = replayed(arguments, &spec, &fabric, &workload, &simulation)?;
+    let packets = replayed(arguments, &spec, &network, &workload, &simulation)?;
     let pictures = if arguments.page.is_asked() { pictures(&spec, &fabric, &simulation) } else { Vec::new() };
     let serves = arguments.serving.serves()?;
     let case = SensitivityCase { supernode: arguments.supernode.clone(), serves, target: target.id.clone(), chip_of: None };
     let ranges = arguments.draws.ranges(&case, &simulation);
-    let transients = swings(&spec, &fabric, &simulation);
+    let transients = swings(&spec, &network, &simulation);
     let meets = if arguments.target.is_some() { simulation.verdict.meets() } else { simulation.answer.is_served() };
     let cautions = cautions(&spec.chip, &workload);
     let band = guessed(arguments, &spec, &workload.id, &target.id, &choice)?;
@@ -140,7 +141,7 @@ fn guessed(arguments: &Arguments, spec: &Spec, workload: &str, target: &str, cho
 fn replayed(
     arguments: &Arguments,
     spec: &Spec,
-    fabric: &Fabric,
+    network: &Network<'_>,
     workload: &WorkloadSpec,
     simulation: &Simulation,
 ) -> Result<Option<PacketReplay>, Problems> {
@@ -148,7 +149,7 @@ fn replayed(
     let Some(Ok(decode)) = &simulation.decode else {
         return Err(bad_option("--fidelity packet", "there is no decode step to replay"));
     };
-    Ok(packet_replay(spec, &Network::new(fabric), workload, &decode.point, options))
+    Ok(packet_replay(spec, network, workload, &decode.point, options))
 }
 
 fn run_clip(spec: Spec, name: &str, page: &PageArgument, format: report::Format) -> CommandResult {

@@ -9,16 +9,15 @@ use super::activity::Activity;
 use super::bound::{BottleneckSplit, Bound};
 use super::chip_power::{ClockPace, WorkEnergy, lowest_clock, pace};
 use super::pass::{Machine, Pass};
-use super::schedule::Stage;
 use super::shape::StepShape;
-use super::streams::{Streams, layers_time};
+use super::streams::{LayerStages, Streams, layers_time, mix};
 use crate::units::{Seconds, Watts};
 use crate::workload::{Device, kernel};
 
 /// Times of a pass's stages at one clock.
 pub(super) struct Timed {
     /// Stages of one micro-batch in one layer, for every group of layers.
-    pub stages: Vec<Vec<Stage>>,
+    pub stages: Vec<LayerStages>,
     /// The head once.
     pub head: Seconds,
 }
@@ -32,7 +31,7 @@ impl Timed {
 
     /// From this to `slow` by `place`.
     fn towards(&self, slow: &Self, place: f64) -> Self {
-        let stages = self.stages.iter().zip(&slow.stages).map(|(fast, slow)| stages_towards(fast, slow, place).collect()).collect();
+        let stages = self.stages.iter().zip(&slow.stages).map(|(fast, slow)| fast.towards(slow, place)).collect();
         Self { stages, head: mix(self.head, slow.head, place) }
     }
 
@@ -42,27 +41,12 @@ impl Timed {
         pass.launches + layers + self.head * pass.heads + pass.handovers.0
     }
 
-    /// The whole pass by `place` from this towards `slow`, with room for the stages of a layer: the search for a clock asks for many.
-    fn time_towards(&self, slow: &Self, place: f64, pass: &Pass, room: &mut Vec<Stage>) -> Seconds {
+    /// The whole pass by `place` from this towards `slow`: the search for a clock asks for many.
+    fn time_towards(&self, slow: &Self, place: f64, pass: &Pass) -> Seconds {
         let groups = pass.layers.iter().zip(self.stages.iter().zip(&slow.stages));
-        let layers: Seconds = groups
-            .map(|(layers, (fast, slow))| {
-                room.clear();
-                room.extend(stages_towards(fast, slow, place));
-                layers_time(layers, room, pass.micro_batches)
-            })
-            .sum();
+        let layers: Seconds = groups.map(|(layers, (fast, slow))| layers_time(layers, &fast.towards(slow, place), pass.micro_batches)).sum();
         pass.launches + layers + mix(self.head, slow.head, place) * pass.heads + pass.handovers.0
     }
-}
-
-/// From `fast` to `slow` by `place`.
-fn mix(fast: Seconds, slow: Seconds, place: f64) -> Seconds {
-    fast + (slow - fast) * place
-}
-
-fn stages_towards<'a>(fast: &'a [Stage], slow: &'a [Stage], place: f64) -> impl Iterator<Item = Stage> + 'a {
-    fast.iter().zip(slow).map(move |(fast, slow)| Stage { time: mix(fast.time, slow.time, place), ..*fast })
 }
 
 /// Of a pass of `time` without rests, the time in which kernels hold a chip's cores: not between them, and a transfer that nothing hides holds the
@@ -104,12 +88,11 @@ impl Paced {
         let slow = || {
             slow.get_or_init(|| {
                 let device = machine.device.at_clock(lowest);
-                Timed::new(&device, &Streams::choose(machine, &device, shape, pass), pass)
+                Timed::new(&device, &Streams::choose(machine, &device, shape, pass, Some(streams)), pass)
             })
         };
-        let mut room = Vec::new();
         let pace = pace(power, |clock| {
-            let time = if clock >= 1.0 { unlimited } else { fast.time_towards(slow(), ClockPace::place(clock, lowest), pass, &mut room) };
+            let time = if clock >= 1.0 { unlimited } else { fast.time_towards(slow(), ClockPace::place(clock, lowest), pass) };
             draws(clock, held(machine, &bound, time), time)
         });
         let timed = if pace.clock >= 1.0 { fast } else { fast.towards(slow(), ClockPace::place(pace.clock, lowest)) };

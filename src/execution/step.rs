@@ -9,7 +9,7 @@ use super::paced::{Paced, held};
 use super::pass::{EqualLayers, Machine, Pass};
 use super::schedule::{Resource, Slot, Stage, makespan, schedule};
 use super::shape::StepShape;
-use super::streams::{Streams, layers_time};
+use super::streams::{LayerStages, Streams, layers_time};
 use crate::input::document::ChipPower;
 use crate::input::spec::WorkloadSpec;
 use crate::units::{Joules, Seconds};
@@ -127,7 +127,7 @@ fn launched(machine: &Machine<'_>, shape: &StepShape, pass: &Pass) -> f64 {
 /// Time of a pass without the host's part, and the kernels that an engine's host launches one by one in it.
 fn time_of_pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Seconds, f64) {
     let pass = Pass::new(machine, workload, shape);
-    let streams = Streams::choose(machine, &machine.device, shape, &pass);
+    let streams = Streams::choose(machine, &machine.device, shape, &pass, None);
     (Paced::new(machine, shape, &pass, &streams).time, launched(machine, shape, &pass))
 }
 
@@ -146,10 +146,10 @@ pub fn step(machine: &Machine<'_>, shape: &StepShape) -> Step {
 /// A pass without the host's part, and the kernels that an engine's host launches one by one in it.
 fn pass(machine: &Machine<'_>, workload: &WorkloadSpec, shape: &StepShape) -> (Step, f64) {
     let pass = Pass::new(machine, workload, shape);
-    let streams = Streams::choose(machine, &machine.device, shape, &pass);
+    let streams = Streams::choose(machine, &machine.device, shape, &pass, None);
     let Paced { timed, pace, time, unlimited } = Paced::new(machine, shape, &pass, &streams);
-    let segment = |(layers, stages): (&EqualLayers, Vec<Stage>)| Segment {
-        stages,
+    let segment = |(layers, stages): (&EqualLayers, LayerStages)| Segment {
+        stages: stages.to_vec(),
         work: streams.work(layers, pass.shares),
         layers: layers.count,
         micro_batches: pass.micro_batches,

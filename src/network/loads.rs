@@ -11,6 +11,7 @@ use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
 use super::pattern::TrafficPattern;
+use super::receiver_walk::ReceiverWalk;
 use super::switch_trees::SwitchTree;
 use crate::fabric::{AT_ONCE, Merge, Merged, Pathfinder, Routes, RoutingPolicy, WalkEnd};
 
@@ -31,6 +32,10 @@ const RECEIVERS_PER_BLOCK: usize = 8;
 
 /// Number of receivers whose walks cost about as much as the search for equivalent nodes.
 const RECEIVERS_PER_MERGE: usize = 4;
+
+/// Searches for the paths of a pair, or walks towards a receiver, that cost several times what merging equivalent switches does.
+const PAIRS_PER_MERGE: usize = 2048;
+const WALKS_PER_MERGE: usize = 256;
 
 /// Walks times channels that cost several times what looking for symmetries does.
 const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 26;
@@ -82,8 +87,7 @@ impl Network<'_> {
                 self.full_loads(&first, TrafficPattern::AllPairs)
             };
         }
-        // Neighbours on rings are close to each other.
-        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, TrafficPattern::MultiRing { .. });
+        let dense = is_dense(group, pattern);
         match self.router().policy() {
             RoutingPolicy::Ecmp { .. } | RoutingPolicy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
             RoutingPolicy::Spray | RoutingPolicy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
@@ -123,36 +127,33 @@ impl Network<'_> {
         Some(loads)
     }
 
-    /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes.
+    /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes. Where there are many, equivalent switches are
+    /// merged.
     fn walked(&self, group: &Group, pattern: TrafficPattern, receivers: &[(u32, f64)], push: PushedPaths) -> ChannelLoads {
-        in_parts(
-            self.router().channels().len(),
+        let may_merge = match push {
+            PushedPaths::Shortest => receivers.len() >= WALKS_PER_MERGE,
+            PushedPaths::Detours => false,
+        };
+        let merged = if may_merge { self.merged_switches() } else { None };
+        let mut loads = in_parts(
+            merged.map_or(self.router(), |merged| &merged.router).channels().len(),
             receivers,
             WALKS_PER_PART,
-            || (self.router().routes(), vec![false; self.router().nodes()]),
-            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &(receiver, likes), loads| {
-                let destination = group.chip(receiver);
-                let mut sources = Vec::new();
-                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight * likes)));
-                let mut enough = 0;
-                for &(source, _) in &sources {
-                    enough += usize::from(!std::mem::replace(&mut sends[source as usize], true));
-                }
-                routes.towards(destination, enough, |node| sends[node as usize]);
-                sources.iter().for_each(|&(source, _)| sends[source as usize] = false);
-                loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
-                for &(source, _) in &sources {
-                    match (routes.slowest(source), routes.hops(source)) {
-                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
-                        _ => loads.unreachable = loads.unreachable.or(Some((source, destination))),
-                    }
-                }
+            || ReceiverWalk::new(self.router(), merged),
+            |walk: &mut ReceiverWalk<'_>, &(receiver, likes), loads| {
+                walk.aim(group, pattern, receiver, likes);
+                loads.sent += walk.sent();
+                walk.lengthen(loads);
                 match push {
-                    PushedPaths::Shortest => routes.push(sources.into_iter(), &mut loads.bytes),
-                    PushedPaths::Detours => routes.push_with_detours(sources.into_iter(), &mut loads.bytes),
+                    PushedPaths::Shortest => walk.push(&mut loads.bytes),
+                    PushedPaths::Detours => walk.push_with_detours(&mut loads.bytes),
                 }
             },
-        )
+        );
+        if let Some(merged) = merged {
+            loads.bytes = merged.spread(&loads.bytes);
+        }
+        loads
     }
 
     /// One walk for each set of equivalent receivers, over the fabric with equivalent nodes merged. `None` if the pattern treats equivalent nodes
@@ -200,20 +201,23 @@ impl Network<'_> {
         Some(loads)
     }
 
-    /// One search for each pair.
+    /// One search for each pair; where there are many, with equivalent switches merged.
     fn pair_by_pair(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
-        let receivers_per_part = SEARCHES_PER_PART / (pattern.senders_at_most(group.ranks()).max(1) as usize);
-        in_parts(
-            self.router().channels().len(),
+        let senders = pattern.senders_at_most(group.ranks()).max(1) as usize;
+        let merged = if receivers.len() * senders < PAIRS_PER_MERGE { None } else { self.merged_switches() };
+        let router = merged.map_or(self.router(), |merged| &merged.router);
+        let node = |chip: u32| merged.map_or(chip, |merged| merged.set_of(chip).unwrap_or(chip));
+        let mut loads = in_parts(
+            router.channels().len(),
             receivers,
-            receivers_per_part.max(1),
-            || self.router().pathfinder(),
+            (SEARCHES_PER_PART / senders).max(1),
+            || router.pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
                 pattern.each_sender(group, receiver, |sender, weight| {
                     let source = group.chip(sender);
                     loads.sent += weight;
-                    match paths.route(source, destination) {
+                    match paths.route(node(source), node(destination)) {
                         Some(route) => {
                             for hop in &route.hops {
                                 loads.bytes[hop.channel as usize] += hop.share * weight;
@@ -224,7 +228,11 @@ impl Network<'_> {
                     }
                 });
             },
-        )
+        );
+        if let Some(merged) = merged {
+            loads.bytes = merged.spread(&loads.bytes);
+        }
+        loads
     }
 
     /// Valiant routing: every byte goes to a turning node first, each equally likely, and from there to its destination. Loads
@@ -405,6 +413,11 @@ fn added_up<Item: Sync>(channels: usize, items: &[Item], items_per_part: usize, 
         total.add(part, 1.0);
     }
     filled.swap_remove(0)
+}
+
+/// Whether a walk towards a receiver costs less than a search for each pair. Neighbours on rings are close to each other.
+pub(super) fn is_dense(group: &Group, pattern: TrafficPattern) -> bool {
+    pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, TrafficPattern::MultiRing { .. })
 }
 
 /// Every receiver, counted once.

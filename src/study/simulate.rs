@@ -345,12 +345,13 @@ pub fn watts_over_a_step(spec: &Spec, fabric: &Fabric, point: &OperatingPoint) -
 
 /// How far watts swing within a step, by phase, while as many instances as fit run it together.
 #[must_use]
-pub fn swings(spec: &Spec, fabric: &Fabric, simulation: &Simulation) -> Vec<(&'static str, Transients)> {
+pub fn swings(spec: &Spec, network: &Network<'_>, simulation: &Simulation) -> Vec<(&'static str, Transients)> {
+    let fabric = network.fabric();
     let prefill = simulation.prefill.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("prefill", phase.point.mapping, &phase.point.step));
     let decode = simulation.decode.as_ref().and_then(|found| found.as_ref().ok()).map(|phase| ("decode", phase.point.mapping, &phase.point.step));
     let of = |(name, mapping, step): (&'static str, Mapping, &Step)| {
         let (used, talking) = occupied(fabric, mapping);
-        let profile = Network::new(fabric).all_to_all(talking);
+        let profile = network.all_to_all(talking);
         let duties = duty_over_time(fabric, step, used);
         let watts = rack_watts(spec, fabric, &simulation.inventory, &duties, &profile);
         let waiting = power(spec, fabric, &simulation.inventory, &Duty::default(), &profile).total();

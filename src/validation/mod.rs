@@ -45,7 +45,7 @@ pub use quantity::MeasuredQuantity;
 use rayon::prelude::*;
 pub use score::{Score, Summary, scores, summaries};
 
-use crate::fabric::{Fabric, build};
+use crate::fabric::build;
 use crate::input::cases::{Case, Unit};
 use crate::input::spec::{Spec, load_supernode};
 use crate::network::Network;
@@ -142,8 +142,8 @@ fn on_system(system: &str, cases: &[&Case]) -> Vec<Result<f64, String>> {
 
 /// Predicts cases of a machine that is built already.
 #[must_use]
-pub fn compare_published(spec: &Spec, fabric: &Fabric, cases: &[Case]) -> Vec<Comparison> {
+pub fn compare_published(spec: &Spec, network: &Network<'_>, cases: &[Case]) -> Vec<Comparison> {
     let references: Vec<&Case> = cases.iter().collect();
-    let predicted = Bench::new(spec, &Network::new(fabric)).predict_all(&references);
+    let predicted = Bench::new(spec, network).predict_all(&references);
     cases.iter().zip(predicted).map(|(case, predicted)| Comparison::new(case, predicted)).collect()
 }

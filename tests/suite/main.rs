@@ -56,6 +56,7 @@ mod sequence_parallel;
 mod serving_in_time;
 mod serving_options;
 mod serving_traces;
+mod shared_walks;
 mod studies;
 mod sweep;
 mod symmetric_groups;
