@@ -207,19 +207,23 @@ fn check(file: &str, log: &Mutex<Log>, prices: &Prices) -> Result<(String, Vec<R
     if is_json || source.text.trim_start().starts_with('{') {
         return hugging_face::read(&source).map(|model| (configuration(&model), Vec::new()));
     }
-    let table = parse(&source, &source.text)?;
-    let holds = |kind: &str| table.get_ref().contains_key(kind);
+    // The table is read again as what it is: two of them need not be in memory.
+    let (kind, extends) = {
+        let table = parse(&source, &source.text)?;
+        let holds = |kind: &str| table.get_ref().contains_key(kind);
+        (Kind::ALL.into_iter().find(|kind| holds(kind.word())), holds("extends"))
+    };
     let found = FoundText { folder: Some(Path::new(file).parent().unwrap_or(Path::new("")).to_owned()), source: Arc::clone(&source) };
     // A file that extends another need not repeat its table.
     let extended = || kind_of(&found).and_then(Kind::with_table);
-    match Kind::ALL.into_iter().find(|kind| holds(kind.word())).or_else(extended) {
+    match kind.or_else(extended) {
         Some(Kind::Supernode) => check_supernode(&path, log, prices),
         Some(Kind::Link) => {
             let link = part::<LinkFile>(found, log)?;
             Ok((format!("link {}", link.name), check_link(&link.name, &link).into_iter().collect()))
         }
         Some(kind) => check_kind(kind, &path, found, log).map(|holds| (holds, Vec::new())),
-        None if holds("extends") => check_supernode(&path, log, prices),
+        None if extends => check_supernode(&path, log, prices),
         None => {
             // Not recognisable: read it as a supernode, whose errors say what is expected.
             part::<SupernodeFile>(found, log)?;

@@ -15,7 +15,7 @@ use super::layers::{FileLayer, FileLayers};
 use super::merge::merge;
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::{not_empty, parse, typed};
-use super::shape::PartName;
+use super::shape::{MOST_PROBLEMS, PartName};
 
 /// A chain longer than this is a mistake.
 const MOST_LAYERS: usize = 8;
@@ -170,7 +170,7 @@ fn merged<K: FileKind>(
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {
             let mut problems = layers.relocate(problems).into_list();
-            problems.extend(names.iter().filter_map(|name| leads_nowhere(name, &layers)));
+            problems.extend(names.iter().filter_map(|name| leads_nowhere(name, &layers)).take(MOST_PROBLEMS));
             Err(Problems::check(problems, ()).err().unwrap_or_else(|| Problem::new("the file cannot be read").into()))
         }
     }

@@ -20,6 +20,7 @@ mod layers;
 mod merge;
 pub mod problem;
 pub mod read;
+mod reading_cost;
 pub mod shape;
 pub mod spec;
 pub mod study;

@@ -179,6 +179,9 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// Names that one is compared with; a file may hold a hundred thousand, and each of its problems asks.
+const MOST_COMPARED: usize = 2000;
+
 /// The known name nearest to `name`, if it is near enough to be a slip of the finger.
 #[must_use]
 pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -186,6 +189,7 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
     let limit = 1 + length / 4;
     known
         .into_iter()
+        .take(MOST_COMPARED)
         // Names are at least as far apart as their lengths.
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
@@ -198,7 +202,8 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
 #[must_use]
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let part = name.to_lowercase();
-    let mut names: Vec<&str> = known.clone().into_iter().collect();
+    let all = known.clone().into_iter().count();
+    let mut names: Vec<&str> = known.clone().into_iter().take(MOST_COMPARED).collect();
     names.sort_unstable();
     // Names that go on where this one ends are meant before one that differs in a letter: `nccl` is not `rccl`.
     let begun: Vec<String> =
@@ -213,7 +218,7 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     if part.len() > 2 && (1..=8).contains(&longer.len()) {
         return format!("did you mean {}?", longer.join(" or "));
     }
-    let more = names.len().saturating_sub(24);
+    let more = all.saturating_sub(24);
     names.truncate(24);
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (names.is_empty(), more) {

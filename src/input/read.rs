@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::document::{FileKind, Kind, Sources};
 use super::problem::{Place, Problem, Problems, Source};
+use super::reading_cost::{not_too_much, toml_cost};
 use super::shape::{self, PartName};
 
 pub(super) fn not_empty<K: FileKind>(source: &Source) -> Result<(), Problems> {
@@ -22,10 +23,11 @@ const LONG_TEXT: usize = 64 << 10;
 /// Text to table.
 ///
 /// # Errors
-/// Every syntax error.
+/// Every syntax error; a text whose table would take too much memory.
 pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
     // Every error of a long text that is not TOML at all would take gigabytes: the first one is enough there.
     if text.len() > LONG_TEXT {
+        not_too_much(source, toml_cost(text))?;
         let read = error_of_the_beginning(text).map_or_else(|| DeTable::parse(text), Err);
         return read.map_err(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML");

@@ -83,7 +83,7 @@ fn names_of_value(root: &Json, value: &Spanned<DeValue<'_>>, schema: &Json, foun
 }
 
 /// Problems of one file that are reported.
-const MOST_PROBLEMS: usize = 200;
+pub(super) const MOST_PROBLEMS: usize = 200;
 
 struct ShapeChecker<'a> {
     source: &'a Arc<Source>,
@@ -116,6 +116,9 @@ impl<'a> ShapeChecker<'a> {
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Json, key: &str) {
+        if self.is_full() {
+            return;
+        }
         let bounds = Bounds::of(schema);
         let schema = self.resolve(schema);
         if let Some(dimension) = schema.get("x-quantity").and_then(Json::as_str).and_then(Dimension::by_name) {
@@ -255,6 +258,9 @@ impl<'a> ShapeChecker<'a> {
         };
         let names = || tagged.iter().map(|(name, _)| *name);
         for (tag, inner) in table {
+            if self.is_full() {
+                return;
+            }
             match tagged.iter().find(|(name, _)| *name == tag.get_ref().as_ref()) {
                 Some((name, schema)) => self.value(inner, schema, name),
                 None => self.report(
@@ -293,6 +299,9 @@ impl<'a> ShapeChecker<'a> {
         let mut central = None;
         let mut range = None;
         for (entry, inner) in table {
+            if self.is_full() {
+                return;
+            }
             match (entry.get_ref().as_ref(), inner.get_ref()) {
                 ("value", _) => central = self.bounded(inner, dimension, bounds, key),
                 ("range", DeValue::Array(ends)) if ends.len() == 2 => {

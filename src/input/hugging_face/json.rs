@@ -9,12 +9,14 @@ use serde_json::{Map, Value as Json};
 
 use super::families::ModelFamily;
 use crate::input::problem::{Place, Problem, Source, near_name};
+use crate::input::reading_cost::{json_cost, not_too_much};
 
 /// Reads JSON. Python's `Infinity`, `-Infinity` and `NaN` are read as null: no structural key has such a value.
 ///
 /// # Errors
-/// What is not JSON, at its place.
+/// What is not JSON, at its place; a text whose values would take too much memory.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Json, Problem> {
+    not_too_much(source, json_cost(&source.text))?;
     serde_json::from_str(&without_constants(&source.text)).map_err(|error| {
         let start: usize = source.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let offset = (start + error.column().saturating_sub(1)).min(source.text.len().saturating_sub(1));

@@ -65,6 +65,7 @@ pub(crate) struct Filled {
 }
 
 /// A queued holder; the lowest level comes out first, then the lowest number.
+#[derive(PartialEq)]
 struct Key {
     level: f64,
     holder: u32,
@@ -79,12 +80,6 @@ impl Ord for Key {
 impl PartialOrd for Key {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
     }
 }
 

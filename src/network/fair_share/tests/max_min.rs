@@ -3,8 +3,9 @@ use proptest::prelude::*;
 use super::problems::{any_sharing, input, renumbered, scaled, sharing};
 use super::{assert_near, near};
 use crate::network::fair_share::judge;
-use crate::network::fair_share::max_min::{Bottleneck, max_min};
+use crate::network::fair_share::max_min::{Bottleneck, fill, max_min};
 use crate::network::fair_share::sharing::Sharing;
+use crate::network::fair_share::table::SharingTable;
 
 #[test]
 fn two_flows_on_one_channel_get_half_each() {
@@ -54,6 +55,29 @@ fn a_row_that_stands_for_three_flows_weighs_three() {
     let mut input = input(&[8.0], &[&[(0, 1.0)], &[(0, 1.0)]]);
     input.count = Some(vec![3, 1]);
     assert_near(&max_min(&Sharing::new(input).expect("sound")).rate, &[2.0, 2.0]);
+}
+
+#[test]
+fn a_light_flow_is_not_lost_beside_a_heavy_one() {
+    // A weighs 1e10 on 0 and stops at 1, which fills 1. B weighs 1e-7 on 0, less than the last digit of A's weight:
+    // channel 0 has 1e10 left for it, 1e10 / 1e-7 = 1e17. Channel 2 would let it go ten times as fast.
+    let answer = max_min(&sharing(&[2e10, 1.0, 1e18], &[&[(0, 1e10), (1, 1.0)], &[(0, 1e-7), (2, 1.0)]]));
+    assert_near(&answer.rate, &[1.0, 1e17]);
+    assert_eq!(answer.bottleneck, [1, 0].map(Bottleneck::Channel));
+}
+
+#[test]
+fn a_channel_that_holds_nobody_has_no_level() {
+    // A fills both at 1; 0 holds it. 1 is full as well, and holds none. B stops at 5, which fills 2; 3 holds none.
+    let problem = sharing(&[1.0, 1.0, 5.0, 9.0], &[&[(0, 1.0), (1, 1.0)], &[(2, 1.0), (3, 1.0)]]);
+    let table = SharingTable::new(&problem);
+    let filled = fill(&table, &table.limit, |_| true);
+    assert_eq!(filled.level, [1.0, f64::INFINITY, 5.0, f64::INFINITY]);
+    assert_eq!(filled.order, [0, 2, 1, 3]);
+    // Without B its channels hold nobody.
+    let filled = fill(&table, &table.limit, |flow| flow == 0);
+    assert_eq!(filled.level, [1.0, f64::INFINITY, f64::INFINITY, f64::INFINITY]);
+    assert_eq!(filled.order, [0, 1, 2, 3]);
 }
 
 #[test]
