@@ -33,10 +33,6 @@ const RECEIVERS_PER_BLOCK: usize = 8;
 /// Number of receivers whose walks cost about as much as the search for equivalent nodes.
 const RECEIVERS_PER_MERGE: usize = 4;
 
-/// Searches for the paths of a pair, or walks towards a receiver, that cost several times what merging equivalent switches does.
-const PAIRS_PER_MERGE: usize = 2048;
-const WALKS_PER_MERGE: usize = 256;
-
 /// Walks times channels that cost several times what looking for symmetries does.
 const WALKED_CHANNELS_PER_SEARCH_FOR_SYMMETRIES: usize = 1 << 26;
 
@@ -127,19 +123,13 @@ impl Network<'_> {
         Some(loads)
     }
 
-    /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes. Where there are many, equivalent switches are
-    /// merged.
+    /// One walk for each receiver, as far as those that send to it; it counts as often as it has likes.
     fn walked(&self, group: &Group, pattern: TrafficPattern, receivers: &[(u32, f64)], push: PushedPaths) -> ChannelLoads {
-        let may_merge = match push {
-            PushedPaths::Shortest => receivers.len() >= WALKS_PER_MERGE,
-            PushedPaths::Detours => false,
-        };
-        let merged = if may_merge { self.merged_switches() } else { None };
-        let mut loads = in_parts(
-            merged.map_or(self.router(), |merged| &merged.router).channels().len(),
+        in_parts(
+            self.router().channels().len(),
             receivers,
             WALKS_PER_PART,
-            || ReceiverWalk::new(self.router(), merged),
+            || ReceiverWalk::new(self.router()),
             |walk: &mut ReceiverWalk<'_>, &(receiver, likes), loads| {
                 walk.aim(group, pattern, receiver, likes);
                 loads.sent += walk.sent();
@@ -149,11 +139,7 @@ impl Network<'_> {
                     PushedPaths::Detours => walk.push_with_detours(&mut loads.bytes),
                 }
             },
-        );
-        if let Some(merged) = merged {
-            loads.bytes = merged.spread(&loads.bytes);
-        }
-        loads
+        )
     }
 
     /// One walk for each set of equivalent receivers, over the fabric with equivalent nodes merged. `None` if the pattern treats equivalent nodes
@@ -201,23 +187,20 @@ impl Network<'_> {
         Some(loads)
     }
 
-    /// One search for each pair; where there are many, with equivalent switches merged.
+    /// One search for each pair.
     fn pair_by_pair(&self, group: &Group, pattern: TrafficPattern, receivers: &[u32]) -> ChannelLoads {
-        let senders = pattern.senders_at_most(group.ranks()).max(1) as usize;
-        let merged = if receivers.len() * senders < PAIRS_PER_MERGE { None } else { self.merged_switches() };
-        let router = merged.map_or(self.router(), |merged| &merged.router);
-        let node = |chip: u32| merged.map_or(chip, |merged| merged.set_of(chip).unwrap_or(chip));
-        let mut loads = in_parts(
-            router.channels().len(),
+        let receivers_per_part = SEARCHES_PER_PART / (pattern.senders_at_most(group.ranks()).max(1) as usize);
+        in_parts(
+            self.router().channels().len(),
             receivers,
-            (SEARCHES_PER_PART / senders).max(1),
-            || router.pathfinder(),
+            receivers_per_part.max(1),
+            || self.router().pathfinder(),
             |paths: &mut Pathfinder<'_>, &receiver, loads| {
                 let destination = group.chip(receiver);
                 pattern.each_sender(group, receiver, |sender, weight| {
                     let source = group.chip(sender);
                     loads.sent += weight;
-                    match paths.route(node(source), node(destination)) {
+                    match paths.route(source, destination) {
                         Some(route) => {
                             for hop in &route.hops {
                                 loads.bytes[hop.channel as usize] += hop.share * weight;
@@ -228,11 +211,7 @@ impl Network<'_> {
                     }
                 });
             },
-        );
-        if let Some(merged) = merged {
-            loads.bytes = merged.spread(&loads.bytes);
-        }
-        loads
+        )
     }
 
     /// Valiant routing: every byte goes to a turning node first, each equally likely, and from there to its destination. Loads

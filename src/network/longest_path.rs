@@ -28,7 +28,7 @@ impl Network<'_> {
         let CountedBytes { profile, receivers } = self.known().bytes().of(pattern, group.ranks()).filter(|_| group.in_level_order())?;
         let mut longest = ChannelLoads::silent(0);
         if is_dense(group, pattern) {
-            let mut walk = ReceiverWalk::new(self.router(), None);
+            let mut walk = ReceiverWalk::new(self.router());
             for &receiver in &receivers {
                 walk.aim(group, pattern, receiver, 1.0);
                 walk.lengthen(&mut longest);

@@ -13,7 +13,7 @@ use super::computed_once::{computed, kept, open};
 use super::known_bytes::{KnownBytes, LevelProperty};
 use super::pattern::TrafficPattern;
 use super::profile::Profile;
-use crate::fabric::{Fabric, Merged, Node, Orbits, Router, RoutingPolicy};
+use crate::fabric::{Fabric, Node, Orbits, Router, RoutingPolicy};
 use crate::input::document;
 use crate::units::Seconds;
 
@@ -95,7 +95,6 @@ pub(super) struct KnownLoads {
     distances: OnceLock<Vec<Distance>>,
     between_halves: OnceLock<Vec<Carried>>,
     level_orbits: OnceLock<Option<Orbits>>,
-    merged_switches: OnceLock<Option<Merged>>,
     /// Of all pairs, without latencies.
     bytes_of_all_pairs: OnceLock<Profile>,
     /// Shared with fabrics of other latencies.
@@ -203,11 +202,6 @@ impl KnownLoads {
     /// What symmetries that keep the levels map onto each other; `None` where there are none.
     pub fn level_orbits(&self, search: impl FnOnce() -> Option<Orbits>) -> Option<&Orbits> {
         computed(&self.level_orbits, search).as_ref()
-    }
-
-    /// The fabric with equivalent switches merged; `None` where that is hardly smaller.
-    pub fn merged_switches(&self, merge: impl FnOnce() -> Option<Merged>) -> Option<&Merged> {
-        computed(&self.merged_switches, merge).as_ref()
     }
 
     /// The profile of all pairs from one run of chips to another.
