@@ -11,6 +11,7 @@ use super::channel_loads::ChannelLoads;
 use super::group::Group;
 use super::network::Network;
 use super::pattern::TrafficPattern;
+use super::receiver_walk::ReceiverWalk;
 use super::switch_trees::SwitchTree;
 use crate::fabric::{AT_ONCE, Merge, Merged, Pathfinder, Routes, RoutingPolicy, WalkEnd};
 
@@ -82,8 +83,7 @@ impl Network<'_> {
                 self.full_loads(&first, TrafficPattern::AllPairs)
             };
         }
-        // Neighbours on rings are close to each other.
-        let dense = pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, TrafficPattern::MultiRing { .. });
+        let dense = is_dense(group, pattern);
         match self.router().policy() {
             RoutingPolicy::Ecmp { .. } | RoutingPolicy::Striped { .. } => self.pair_by_pair(group, pattern, receivers),
             RoutingPolicy::Spray | RoutingPolicy::DimensionOrder if dense => self.shortest(group, pattern, receivers),
@@ -129,27 +129,14 @@ impl Network<'_> {
             self.router().channels().len(),
             receivers,
             WALKS_PER_PART,
-            || (self.router().routes(), vec![false; self.router().nodes()]),
-            |(routes, sends): &mut (Routes<'_>, Vec<bool>), &(receiver, likes), loads| {
-                let destination = group.chip(receiver);
-                let mut sources = Vec::new();
-                pattern.each_sender(group, receiver, |sender, weight| sources.push((group.chip(sender), weight * likes)));
-                let mut enough = 0;
-                for &(source, _) in &sources {
-                    enough += usize::from(!std::mem::replace(&mut sends[source as usize], true));
-                }
-                routes.towards(destination, enough, |node| sends[node as usize]);
-                sources.iter().for_each(|&(source, _)| sends[source as usize] = false);
-                loads.sent += sources.iter().map(|(_, weight)| weight).sum::<f64>();
-                for &(source, _) in &sources {
-                    match (routes.slowest(source), routes.hops(source)) {
-                        (Some(latency), Some(hops)) => loads.lengthen(latency, hops),
-                        _ => loads.unreachable = loads.unreachable.or(Some((source, destination))),
-                    }
-                }
+            || ReceiverWalk::new(self.router()),
+            |walk: &mut ReceiverWalk<'_>, &(receiver, likes), loads| {
+                walk.aim(group, pattern, receiver, likes);
+                loads.sent += walk.sent();
+                walk.lengthen(loads);
                 match push {
-                    PushedPaths::Shortest => routes.push(sources.into_iter(), &mut loads.bytes),
-                    PushedPaths::Detours => routes.push_with_detours(sources.into_iter(), &mut loads.bytes),
+                    PushedPaths::Shortest => walk.push(&mut loads.bytes),
+                    PushedPaths::Detours => walk.push_with_detours(&mut loads.bytes),
                 }
             },
         )
@@ -405,6 +392,11 @@ fn added_up<Item: Sync>(channels: usize, items: &[Item], items_per_part: usize, 
         total.add(part, 1.0);
     }
     filled.swap_remove(0)
+}
+
+/// Whether a walk towards a receiver costs less than a search for each pair. Neighbours on rings are close to each other.
+pub(super) fn is_dense(group: &Group, pattern: TrafficPattern) -> bool {
+    pattern.senders_at_most(group.ranks()) >= DENSE_SENDERS && !matches!(pattern, TrafficPattern::MultiRing { .. })
 }
 
 /// Every receiver, counted once.

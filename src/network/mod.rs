@@ -6,9 +6,9 @@
 //! | --- | --- |
 //! | which chips take part, in what order? | `group.rs`; as boxes of a grid, with holes: `grid.rs` |
 //! | who talks to whom in a round? | `pattern.rs` |
-//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs` |
+//! | how many bytes does each channel carry then? | `loads.rs`, by symmetry `symmetry.rs`, of rings and shifts `rotation.rs`; towards one receiver `receiver_walk.rs` |
 //! | what does that come to, for any size? | `profile.rs`; a pattern from walk to profile: `play.rs` |
-//! | what has been walked already, for this design or another? | `routed.rs` |
+//! | what has been walked already, for this design or another? | `routed.rs`; for one of other latencies `longest_path.rs` |
 //! | what if sizes differ, or several patterns run at once? | `flows.rs`, over the solvers in `fair_share/`; rates over time `flow_rates.rs` |
 //! | which rounds does an algorithm play, and when does it apply? | `algorithm.rs` |
 //! | how long does a collective take, by which algorithm? | `plan.rs`, `cost.rs`; an engine's own kernel: `custom_all_reduce.rs` |
@@ -40,8 +40,10 @@ mod flow_rates;
 mod flows;
 mod grid;
 mod group;
+mod known_bytes;
 mod load_curve;
 mod loads;
+mod longest_path;
 mod moe;
 #[expect(clippy::module_inception, reason = "the file holds the `Network`")]
 mod network;
@@ -61,6 +63,7 @@ mod prices;
 mod pricing;
 mod profile;
 mod queue_places;
+mod receiver_walk;
 mod rotation;
 mod routed;
 mod shared_channels;

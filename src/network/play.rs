@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
+use super::known_bytes::LevelProperty;
 use super::network::Network;
 use super::pattern::TrafficPattern;
 use super::profile::Profile;
-use super::routed::{LevelProperty, PartOfMachine, RoutedFabric};
+use super::routed::{KnownLoads, PartOfMachine, RoutedFabric};
 
 /// A machine of the first children is laid out if it is smaller by this factor.
 const SMALLER: u32 = 4;
@@ -20,9 +21,14 @@ impl Network<'_> {
             return Profile::silent(self.fabric());
         }
         let play = || match self.collapsed(group, pattern) {
-            Some(collapsed) => collapsed.profile(self),
+            Some(collapsed) => {
+                let profile = collapsed.profile(self);
+                self.keep_bytes(group, pattern, collapsed.receivers(), &profile);
+                profile
+            }
             None => self.profile(&self.uncollapsed(group, pattern)),
         };
+        let play = || self.with_known_bytes(group, pattern).unwrap_or_else(play);
         let play = || self.with_fan_in(play(), group, pattern);
         let play = || self.play_on_first_children(group, pattern).unwrap_or_else(play);
         if group.in_level_order() { self.known().profile(pattern, group.ranks(), play) } else { play() }
@@ -43,7 +49,8 @@ impl Network<'_> {
         }
         let part = self.known().part(few, || {
             let fabric = fabric.first_children(few);
-            PartOfMachine { routed: Arc::new(RoutedFabric::new(&fabric, policy)), known: Arc::default(), fabric }
+            let known = KnownLoads::with_bytes(self.known().bytes().part(few));
+            PartOfMachine { routed: Arc::new(RoutedFabric::new(&fabric, policy)), known: Arc::new(known), fabric }
         });
         Some(Network::of_part(&part).play(group, pattern))
     }

@@ -6,10 +6,11 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::channel_class::channel_classes;
-use super::computed_once::computed;
+use super::computed_once::{computed, kept, open};
+use super::known_bytes::{KnownBytes, LevelProperty};
 use super::pattern::TrafficPattern;
 use super::profile::Profile;
 use crate::fabric::{Fabric, Node, Orbits, Router, RoutingPolicy};
@@ -72,17 +73,6 @@ pub(super) struct RoutedFabric {
     ranks: [u32; 2],
 }
 
-/// What is asked of the links of a level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LevelProperty {
-    /// Any two children may be exchanged.
-    Interchangeable,
-    /// Positions under a cut meet apart from each other further up.
-    ReachesAbove,
-    /// Traffic among some children does not pass the others.
-    ChildrenStayApart,
-}
-
 /// The first children of a machine as one of their own.
 #[derive(Debug)]
 pub(super) struct PartOfMachine {
@@ -98,8 +88,6 @@ pub(super) struct KnownLoads {
     profiles: Mutex<BTreeMap<(TrafficPattern, u32), Profile>>,
     /// Of all pairs from one run of chips to another.
     one_sided: Mutex<BTreeMap<[u32; 4], Profile>>,
-    /// By level, what its links allow a cut to do.
-    level_cuts: Mutex<BTreeMap<(usize, LevelProperty), bool>>,
     /// By children.
     parts: Mutex<BTreeMap<u32, Arc<PartOfMachine>>>,
     /// By the unit of their steps.
@@ -109,6 +97,8 @@ pub(super) struct KnownLoads {
     level_orbits: OnceLock<Option<Orbits>>,
     /// Of all pairs, without latencies.
     bytes_of_all_pairs: OnceLock<Profile>,
+    /// Shared with fabrics of other latencies.
+    bytes: Arc<KnownBytes>,
     /// What the floor above keeps of a fabric; this floor does not know its type.
     kept_above: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
@@ -135,9 +125,17 @@ impl RoutedFabric {
 
     /// Whether traffic cannot tell the two apart; what differs most often is looked at first.
     fn is_like(&self, other: &Self) -> bool {
+        self.router == other.router && self.has_parts_of(other)
+    }
+
+    /// Whether bytes go the same ways on both, whatever the latencies.
+    fn carries_alike(&self, other: &Self) -> bool {
+        self.router.routes_alike(&other.router) && self.has_parts_of(other)
+    }
+
+    fn has_parts_of(&self, other: &Self) -> bool {
         (&self.runs, &self.reduces, &self.fan_in, &self.ranks) == (&other.runs, &other.reduces, &other.fan_in, &other.ranks)
             && (&self.level_sizes, &self.radices) == (&other.level_sizes, &other.radices)
-            && self.router == other.router
             && self.channel_classes == other.channel_classes
             && self.levels == other.levels
             && self.nodes == other.nodes
@@ -145,6 +143,16 @@ impl RoutedFabric {
 }
 
 impl KnownLoads {
+    /// Nothing is known but what was counted on fabrics of other latencies.
+    pub fn with_bytes(bytes: Arc<KnownBytes>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    /// What is shared with fabrics of other latencies.
+    pub fn bytes(&self) -> &KnownBytes {
+        &self.bytes
+    }
+
     /// The profile of a pattern over the first `ranks` chips. A walk runs outside of the lock: two threads may then make the same one.
     pub fn profile(&self, pattern: TrafficPattern, ranks: u32, play: impl FnOnce() -> Profile) -> Profile {
         kept(&self.profiles, (pattern, ranks), play)
@@ -152,7 +160,7 @@ impl KnownLoads {
 
     /// Whether a level has a property.
     pub fn level_has(&self, level: usize, property: LevelProperty, judge: impl FnOnce() -> bool) -> bool {
-        kept(&self.level_cuts, (level, property), judge)
+        self.bytes.level_has(level, property, judge)
     }
 
     /// The machine of the first so many children.
@@ -206,15 +214,6 @@ fn fan_in_bits(fan_in: &document::FanIn) -> [u64; 2] {
     [&fan_in.limit, &fan_in.rest].map(|figure| figure.value.get().to_bits())
 }
 
-fn kept<K: Ord, T: Clone>(known: &Mutex<BTreeMap<K, T>>, key: K, compute: impl FnOnce() -> T) -> T {
-    if let Some(value) = open(known).get(&key) {
-        return value.clone();
-    }
-    let value = compute();
-    open(known).insert(key, value.clone());
-    value
-}
-
 /// Fabrics that designs are likely to share; older ones are forgotten.
 const FABRICS_MAX: usize = 8;
 
@@ -231,17 +230,13 @@ impl RoutedFabrics {
         if let Some(like) = known.into_iter().find(|(known, _)| known.is_like(&routed)) {
             return like;
         }
-        let new = (Arc::new(routed), Arc::default());
         let mut known = open(&self.known);
+        let alike = known.iter().find(|(known, _)| known.carries_alike(&routed)).map(|(_, loads)| Arc::clone(&loads.bytes));
+        let new = (Arc::new(routed), Arc::new(KnownLoads::with_bytes(alike.unwrap_or_default())));
         if known.len() == FABRICS_MAX {
             known.remove(0);
         }
         known.push(new.clone());
         new
     }
-}
-
-/// A lock that a panic elsewhere does not spoil: what it guards is whole after every statement.
-fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

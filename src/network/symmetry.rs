@@ -17,10 +17,10 @@ use petgraph::graph::NodeIndex;
 
 use super::channel_loads::ChannelLoads;
 use super::group::Group;
+use super::known_bytes::LevelProperty;
 use super::network::Network;
 use super::pattern::TrafficPattern;
 use super::profile::{EqualChannels, Profile};
-use super::routed::LevelProperty;
 use crate::fabric::{Endpoint, Fabric, Node};
 
 /// Loads of a few receivers, each as often as it has likes, and what share one load.
@@ -28,6 +28,8 @@ use crate::fabric::{Endpoint, Fabric, Node};
 pub(super) struct Collapsed {
     loads: ChannelLoads,
     sides: Sides,
+    /// Those that stand for all.
+    receivers: Vec<u32>,
 }
 
 impl Network<'_> {
@@ -63,7 +65,8 @@ impl Network<'_> {
                 }
             }
         }
-        loads.map(|loads| Collapsed { loads, sides })
+        let receivers = classes.values().map(|(receiver, _)| *receiver).collect();
+        loads.map(|loads| Collapsed { loads, sides, receivers })
     }
 
     /// The orbit of every channel: the channels of its class whose ends lie on the same sides as its own.
@@ -77,7 +80,12 @@ impl Network<'_> {
 impl Collapsed {
     /// Loads of the whole machine together, to be shared out among the channels of each class.
     pub fn of_machine(loads: ChannelLoads) -> Self {
-        Self { loads, sides: Sides::none() }
+        Self { loads, sides: Sides::none(), receivers: Vec::new() }
+    }
+
+    /// The receivers that stand for all.
+    pub fn receivers(&self) -> &[u32] {
+        &self.receivers
     }
 
     /// Gives every channel the mean of its orbit.

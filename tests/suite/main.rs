@@ -55,6 +55,7 @@ mod sequence_parallel;
 mod serving_in_time;
 mod serving_options;
 mod serving_traces;
+mod shared_walks;
 mod studies;
 mod sweep;
 mod symmetric_groups;

@@ -105,6 +105,14 @@ impl Router {
         Self { dimension, ..self.without_latencies() }
     }
 
+    /// Whether bytes take the same ways on both, whatever the latencies.
+    #[must_use]
+    pub fn routes_alike(&self, other: &Self) -> bool {
+        (self.policy, &self.grid) == (other.policy, &other.grid)
+            && (&self.forwards, &self.dimension, &self.plane) == (&other.forwards, &other.dimension, &other.plane)
+            && self.channels == other.channels
+    }
+
     /// The policy that routes follow.
     #[must_use]
     pub fn policy(&self) -> RoutingPolicy {
