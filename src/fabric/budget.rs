@@ -1,5 +1,6 @@
 //! Ports: no part has more links than it has lanes and ports for.
 
+use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use super::graph::{Endpoint, Fabric};
@@ -25,26 +26,32 @@ pub fn over_budget(fabric: &Fabric, spec: &Spec) -> Vec<Problem> {
             continue;
         }
         let budget = budget(fabric, weight.endpoint);
-        let (mut used, mut outermost) = (vec![0u64; budget.kinds.len()], weight.level);
-        for edge in fabric.graph.edges(node) {
-            let other = fabric.graph[edge.target()].endpoint;
-            let (count, link) = (u64::from(edge.weight().count), &fabric.links[edge.weight().link as usize].link);
-            for (used, amount) in used.iter_mut().zip(needs(weight.endpoint, other, count, u64::from(link.lanes))) {
-                *used += amount;
-            }
-            outermost = outermost.max(edge.weight().level);
-        }
-        let excess = budget.kinds.iter().zip(&used).find(|((_, has), used)| **used > u64::from(*has));
-        if let Some(((what, has), used)) = excess {
+        let outermost = fabric.graph.edges(node).map(|edge| edge.weight().level).max().unwrap_or(weight.level).max(weight.level);
+        let (used, below) = (taken(fabric, node, |_| true), taken(fabric, node, |level| level < outermost));
+        let excess = budget.kinds.iter().zip(used.into_iter().zip(below)).find(|((_, has), (used, _))| *used > u64::from(*has));
+        if let Some(((what, has), (used, below))) = excess {
             reported.push(kind);
             let level = &spec.levels[outermost as usize];
-            let label = format!("level `{}` adds the links that do not fit", level.name);
+            let others = if below > 0 { format!("; links of levels below it take {below}") } else { String::new() };
+            let label = format!("level `{}` adds the links that do not fit{others}", level.name);
             let message = format!("{} has {has} {what}, its links need {used}", budget.name);
             let problem = Problem::new(message).at(level.place.clone(), label);
             problems.push(problem.help("fewer children, planes or parallel links, or a part with more ports"));
         }
     }
     problems
+}
+
+/// What the links of a node take from each kind of its ports, those of some levels alone.
+fn taken(fabric: &Fabric, node: NodeIndex, of: impl Fn(u8) -> bool) -> [u64; 2] {
+    let mut used = [0; 2];
+    for edge in fabric.graph.edges(node).filter(|edge| of(edge.weight().level)) {
+        let other = fabric.graph[edge.target()].endpoint;
+        let (count, link) = (u64::from(edge.weight().count), &fabric.links[edge.weight().link as usize].link);
+        let amounts = needs(fabric.graph[node].endpoint, other, count, u64::from(link.lanes));
+        used.iter_mut().zip(amounts).for_each(|(used, amount)| *used += amount);
+    }
+    used
 }
 
 fn budget(fabric: &Fabric, endpoint: Endpoint) -> Budget {

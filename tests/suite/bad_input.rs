@@ -225,6 +225,16 @@ fn more_links_than_a_switch_has_lanes() {
     );
 }
 
+/// Sixteen chips take 64 of 72 lanes; the spine of the level above asks for 16 more.
+#[test]
+fn a_level_above_finds_few_lanes_left() {
+    let spines =
+        "[[level]]\nname = \"pod\"\nsize = 2\nlinks = 8\nlink = \"ub-board-x2\"\n[level.clos]\nspine = \"ub-l1\"\nspines_per_plane = 1\n\n[supply]";
+    let text = NODE.replace("size = 8", "size = 16").replacen("[supply]", spines, 1);
+    let error = Project::new("lanes-below").file("node.toml", &text).run(&["describe", "./node.toml"]).error();
+    assert!(error.contains("has 72 lanes, its links need") && error.contains("do not fit; links of levels below it take 64"), "{error}");
+}
+
 #[test]
 fn a_chip_has_a_budget_too() {
     let project = Project::new("budget").file("node.toml", &NODE.replace("links = 2", "links = 3").replace("size = 8", "size = 4"));

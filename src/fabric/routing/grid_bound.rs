@@ -53,8 +53,6 @@ impl GridBound {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::fabric::{Router, RoutingPolicy, build};
     use crate::input::spec::load_supernode;
 
