@@ -158,8 +158,7 @@ fn merged<K: FileKind>(
     }
     let mut merged = merged.unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, &first, &whole.text, merged.get_ref())?;
-    match typed::<K>(&whole, merged) {
+    match typed::<K>(&whole, merged, |table| reader.note(K::KIND, &first, &whole.text, table)) {
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {
             let mut problems = layers.relocate(problems).into_list();
