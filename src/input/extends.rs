@@ -165,8 +165,7 @@ fn merged<K: FileKind>(
     // A value that a study puts in is one of the file.
     layers.0.iter_mut().filter(|layer| layer.start >= behind).for_each(|layer| layer.title.clone_from(&title));
     reader.edit(K::KIND, &first, merged.get_mut(), behind);
-    reader.note(K::KIND, (&first, &whole.text), (merged.get_ref(), own), &layers)?;
-    match typed::<K>(&whole, merged) {
+    match typed::<K>(&whole, merged, |table| reader.note(K::KIND, (&first, &whole.text), (table, own), &layers)) {
         Ok((content, sources)) => Ok((content, sources, layers)),
         Err((problems, names)) => {
             let mut problems = layers.relocate(problems).into_list();

@@ -27,8 +27,13 @@ const LONG_TEXT: usize = 64 << 10;
 pub fn parse<'i>(source: &Arc<Source>, text: &'i str) -> Result<Spanned<DeTable<'i>>, Problems> {
     // Every error of a long text that is not TOML at all would take gigabytes: the first one is enough there.
     if text.len() > LONG_TEXT {
-        not_too_much(source, toml_cost(text))?;
-        let read = error_of_the_beginning(text).map_or_else(|| DeTable::parse(text), Err);
+        let read = match error_of_the_beginning(text) {
+            Some(error) => Err(error),
+            None => {
+                not_too_much(source, toml_cost(text))?;
+                DeTable::parse(text)
+            }
+        };
         return read.map_err(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML");
             let problem = Problem::new("this is not valid TOML").at(place(source, error.span().unwrap_or(0..0)), message);
@@ -55,13 +60,19 @@ fn error_of_the_beginning(text: &str) -> Option<toml::de::Error> {
     whole.then_some(error)
 }
 
-/// Table to document: shape, then types. Beside the problems, the names that lead to other files: a reader mends all at once.
+/// Table to document: shape, then types; `note` is given a table of the right shape. Beside the problems, the names that lead to other files: a
+/// reader mends all at once.
 ///
 /// # Errors
-/// Every unknown key, missing key, wrong type and bad quantity.
-pub fn typed<K: FileKind>(source: &Arc<Source>, table: Spanned<DeTable<'_>>) -> Result<(K::Content, Sources), (Problems, Vec<PartName>)> {
+/// Every unknown key, missing key, wrong type and bad quantity; what `note` refuses.
+pub fn typed<K: FileKind>(
+    source: &Arc<Source>,
+    table: Spanned<DeTable<'_>>,
+    note: impl FnOnce(&DeTable<'_>) -> Result<(), Problem>,
+) -> Result<(K::Content, Sources), (Problems, Vec<PartName>)> {
     of_another_kind::<K>(source, table.get_ref()).map_err(|problems| (problems, Vec::new()))?;
     Problems::check(shape::check(source, &table, K::schema()), ()).map_err(|problems| (problems, shape::part_names(table.get_ref(), K::schema())))?;
+    note(table.get_ref()).map_err(|problem| (Problems::from(problem), Vec::new()))?;
     K::deserialize(toml::Deserializer::from(table)).map(K::content).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let problem = Problem::new(format!("this is not a valid {} file", K::KIND)).at(place(source, span), error.message().to_owned());

@@ -122,6 +122,19 @@ fn a_long_text_that_is_not_toml_has_one_error() {
 }
 
 #[test]
+fn a_text_of_too_many_values_is_refused_before_it_is_read() {
+    let keys: String = (0..300_000).map(|key| format!("key{key} = 1\n")).collect();
+    let lists = format!("schema = 1\n[supernode]\nname = [{}]\n", "[[[[1]]]],".repeat(200_000));
+    let json = format!("{{\"model_type\": \"llama\", \"layers\": [{}0]}}", "[1],".repeat(400_000));
+    for text in [&keys, &lists, &json] {
+        let project = Project::new("many-values").file("f.toml", text);
+        let error = project.run(&["check", "f.toml"]).error();
+        assert!(error.starts_with("error: `f.toml` holds too many values\n"), "{error}");
+        assert!(error.contains("up to 60 MiB are read"), "{error}");
+    }
+}
+
+#[test]
 fn measured_values_are_above_zero() {
     let header = "id,system,quantity,settings,value,unit,source,confidence\n";
     for value in ["0", "-1", "-3..4"] {
