@@ -299,7 +299,7 @@ mod tests {
         let named = Section::Facts(vec![("a long name".to_owned(), "one two three four".to_owned())]);
         assert_eq!(section_text(&named, NARROW), "  a long name\n    one two three four\n");
         let longer = Section::Facts(vec![("a name that is longer than the screen".to_owned(), "one".to_owned())]);
-        assert_eq!(section_text(&longer, NARROW), "  a name that is\n  longer than the screen\n    one\n");
+        assert_eq!(section_text(&longer, NARROW), "  a name that is longer\n  than the screen\n    one\n");
     }
 
     #[test]
