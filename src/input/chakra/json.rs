@@ -147,7 +147,10 @@ mod tests {
         assert!(nodes(r#"{"nodes": [{"id": 2, "name": "x", "ctrl_deps": 1}]}"#).unwrap_err().contains("chakra_converter"));
         assert!(nodes(r#"{"nodes": [{"id": 2, "type": 4, "data_deps": ["x"]}]}"#).unwrap_err().contains("`data_deps` of node 2"));
         assert_eq!(nodes(r#"{"nodes": [{"id": 2, "type": 99}]}"#).unwrap_err(), "node 0 of the file: `type` 99 of node 2 is no kind of node");
-        assert_eq!(nodes(r#"{"nodes": [{"id": 2, "type": "COMP"}]}"#).unwrap_err(), "node 0 of the file: `type` \"COMP\" of node 2 is no kind of node");
+        assert_eq!(
+            nodes(r#"{"nodes": [{"id": 2, "type": "COMP"}]}"#).unwrap_err(),
+            "node 0 of the file: `type` \"COMP\" of node 2 is no kind of node"
+        );
         assert!(nodes(r#"{"nodes": 3}"#).unwrap_err().contains("not a list"));
     }
 }
